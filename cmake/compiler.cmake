@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# Flags that every target of ours gets through the interface library rackline_flags.
+add_library(rackline_flags INTERFACE)
+target_compile_options(
+  rackline_flags
+  INTERFACE -Wall
+            -Wextra
+            -Wpedantic
+            -Wshadow
+            -Wconversion
+            -Wnon-virtual-dtor
+            -Woverloaded-virtual
+            -Wold-style-cast
+            -Wformat=2
+            -Wimplicit-fallthrough
+            -Werror
+            -fstack-protector-strong
+            -fcf-protection)
+target_compile_definitions(rackline_flags INTERFACE _GLIBCXX_ASSERTIONS $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+target_include_directories(rackline_flags INTERFACE ${PROJECT_SOURCE_DIR}/lib)
+# The programs are short-lived and link one another's libraries statically: sections that nothing uses go.
+target_compile_options(rackline_flags INTERFACE -ffunction-sections -fdata-sections)
+target_link_options(rackline_flags INTERFACE -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now)
+if(RACKLINE_SANITIZE)
+  target_compile_options(rackline_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(rackline_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+# rackline_library(FOLDER USES...): lib/FOLDER as the static library rackline_FOLDER, from every .cc in it.
+# What it uses must stand above it in the order of lib/CMakeLists.txt.
+function(rackline_library name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  add_library(rackline_${name} STATIC ${sources})
+  target_link_libraries(rackline_${name} PUBLIC rackline_flags ${ARGN})
+endfunction()
+
+# rackline_program(KIND NAME USES...): the program built from KIND/NAME.cc.
+function(rackline_program kind name)
+  add_executable(${name} ${kind}/${name}.cc)
+  target_link_libraries(${name} PRIVATE rackline_cli ${ARGN})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set_property(GLOBAL APPEND PROPERTY rackline_programs ${name})
+endfunction()

@@ -8,7 +8,8 @@
 namespace rackline {
 namespace {
 
-// One line whatever the parts hold: a libvirt message may carry line ends, and cron mails and grep want lines.
+// One line whatever the parts hold: a libvirt message may carry line ends, and cron mails and grep want
+// lines.
 std::string sentence(const std::string& attempted, const std::string& object, const std::string& why) {
   std::string line = attempted;
   for (const std::string& part : {object, why}) {
@@ -26,7 +27,10 @@ std::string sentence(const std::string& attempted, const std::string& object, co
 
 Error::Error(Status status, const std::string& attempted, const std::string& object, const std::string& why,
              std::string hint)
-    : std::runtime_error(sentence(attempted, object, why)), status_(status), why_(why), hint_(std::move(hint)) {}
+    : std::runtime_error(sentence(attempted, object, why)),
+      status_(status),
+      why_(why),
+      hint_(std::move(hint)) {}
 
 Error system_error(Status status, const std::string& attempted, const std::string& object, int number) {
   const int code = number != 0 ? number : errno;

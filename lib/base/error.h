@@ -6,7 +6,8 @@
 
 namespace rackline {
 
-// The one exit table of all programs, rackline(7). New non-zero values may be added; an unknown one is a failure.
+// The one exit table of all programs, rackline(7). New non-zero values may be added; an unknown one is a
+// failure.
 enum class Status : int {
   kDone = 0,         // done, or nothing to do
   kNo = 1,           // the answer is no, or some action failed: the records say which
@@ -17,10 +18,11 @@ enum class Status : int {
   kTimeout = 124,    // as timeout(1) has it
 };
 
-// Thrown where a program cannot go on, and caught once, in cli::run. Where failure is an answer (a host is down, a
-// disk is busy) it is a value in a result record and not an Error.
+// Thrown where a program cannot go on, and caught once, in cli::run. Where failure is an answer (a host is
+// down, a disk is busy) it is a value in a result record and not an Error.
 //
-// The message is one line, "what was attempted: on what: why"; the hint is a second line for the person reading it.
+// The message is one line, "what was attempted: on what: why"; the hint is a second line for the person
+// reading it.
 class Error : public std::runtime_error {
  public:
   Error(Status status, const std::string& attempted, const std::string& object, const std::string& why,

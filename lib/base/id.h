@@ -10,9 +10,9 @@ namespace rackline {
 
 // Names of decisions and incidents.
 //
-// A decider is a pure function of its input, so its ids cannot be random: the id is a hash (FNV-1a, 64 bit, 16 hex
-// digits) of what is decided and on what facts. The same plan made twice from the same facts has the same ids, which
-// is just what lets an actor recognise work that is done.
+// A decider is a pure function of its input, so its ids cannot be random: the id is a hash (FNV-1a, 64 bit,
+// 16 hex digits) of what is decided and on what facts. The same plan made twice from the same facts has the
+// same ids, which is just what lets an actor recognise work that is done.
 std::string derived_id(const std::vector<std::string_view>& parts);
 
 // For what happens once, such as one run of a program: 16 hex digits from the kernel's random source.

@@ -13,12 +13,15 @@
 namespace rackline {
 namespace {
 
-// The number at the head of `text`; what follows it is left in `unit`. from_chars, because strtod reads the locale.
+// The number at the head of `text`; what follows it is left in `unit`. from_chars, because strtod reads the
+// locale.
 double leading_number(std::string_view text, std::string_view& unit, const char* what, const char* examples) {
   double value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  const auto [end, problem] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (problem != std::errc{} || value < 0 || !std::isfinite(value)) {
-    throw Error(Status::kUsage, std::string("read ") + what, std::string(text), std::string("expected ") + examples);
+    throw Error(Status::kUsage, std::string("read ") + what, std::string(text),
+                std::string("expected ") + examples);
   }
   unit = std::string_view(end, static_cast<std::size_t>(text.data() + text.size() - end));
   return value;
@@ -37,15 +40,15 @@ std::int64_t parse_bytes(std::string_view text) {
   std::string_view unit;
   const double value = leading_number(text, unit, "size", kExamples);
   static constexpr std::array<std::pair<std::string_view, double>, 10> kUnits{{{"", 1.0},
-                                                                                {"B", 1.0},
-                                                                                {"KiB", 1024.0},
-                                                                                {"MiB", 1048576.0},
-                                                                                {"GiB", 1073741824.0},
-                                                                                {"TiB", 1099511627776.0},
-                                                                                {"KB", 1e3},
-                                                                                {"MB", 1e6},
-                                                                                {"GB", 1e9},
-                                                                                {"TB", 1e12}}};
+                                                                               {"B", 1.0},
+                                                                               {"KiB", 1024.0},
+                                                                               {"MiB", 1048576.0},
+                                                                               {"GiB", 1073741824.0},
+                                                                               {"TiB", 1099511627776.0},
+                                                                               {"KB", 1e3},
+                                                                               {"MB", 1e6},
+                                                                               {"GB", 1e9},
+                                                                               {"TB", 1e12}}};
   for (const auto& [name, factor] : kUnits) {
     if (unit != name) continue;
     const double bytes = value * factor;

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record/kinds.h"
+
+#include <algorithm>
+#include <array>
+
+namespace rackline::record {
+namespace {
+
+// A member's name is its field's name: the macro keeps the two from drifting apart.
+#define FIELD(K, member, ...) field<K, &K::member>(#member, __VA_ARGS__)
+#define HEAD(K) \
+  FIELD(K, time, "when it was observed, decided or done"), FIELD(K, tool, "the program that wrote the record")
+
+constexpr auto kOmitted = Presence::kOmitted;
+
+constexpr Field kHostFields[] = {
+    HEAD(Host),
+    FIELD(Host, host, "name of the host, unique in the inventory", "HOST"),
+    FIELD(Host, uri, "libvirt connection URI as seen from the machine that runs the programs", "URI"),
+    FIELD(Host, peer_uri,
+          "libvirt URI as seen from the other hosts, for peer-to-peer migration; null: same as uri", {},
+          kOmitted),
+    FIELD(Host, bmc, "its management controller: ipmi://ADDRESS or redfish://ADDRESS", "BMC"),
+    FIELD(Host, failure_domain, "what fails together with it: a rack, a room, a power feed", "DOMAIN",
+          kOmitted),
+    FIELD(Host, shared_storage,
+          "directories below which it sees the same files as every host that names them", {}, kOmitted),
+    FIELD(Host, drained, "true: nothing may be placed there", {}, kOmitted),
+    FIELD(Host, cpu_overcommit, "virtual CPUs allowed for each CPU", {}, kOmitted),
+    FIELD(Host, memory_reserve_bytes, "memory kept for the host itself", {}, kOmitted),
+};
+
+constexpr Field kPlacementRuleFields[] = {
+    HEAD(PlacementRule),
+    FIELD(PlacementRule, rule,
+          "anti_affinity: no two of vms on one host; spread: no two in one failure domain; pin: vms only on "
+          "hosts; "
+          "exclude: vms not on hosts",
+          "RULE"),
+    FIELD(PlacementRule, vms, "the virtual servers it binds", "VMS"),
+    FIELD(PlacementRule, hosts, "the hosts that pin and exclude speak of", "HOSTS"),
+};
+
+constexpr Field kVmRequestFields[] = {
+    HEAD(VmRequest),
+    FIELD(VmRequest, vm, "name of the virtual server that is to be placed", "VM"),
+    FIELD(VmRequest, memory_bytes, "its memory", "MEMORY"),
+    FIELD(VmRequest, vcpus, "its virtual CPUs; null: 1", "VCPUS"),
+    FIELD(VmRequest, cpu_cores, "CPUs that it is expected to keep busy; null: all of its virtual CPUs",
+          "CPU"),
+    FIELD(VmRequest, anti_affinity, "group of which no two may share a host", "GROUP"),
+};
+
+constexpr Field kHostSampleFields[] = {
+    HEAD(HostSample),
+    FIELD(HostSample, host, "name of the host", "HOST"),
+    FIELD(HostSample, state, "up; unreachable: no connection; timeout: no answer in time", "STATE"),
+    FIELD(HostSample, error, "why it is not up", {}, kOmitted),
+    FIELD(HostSample, cpus, "logical CPUs", "CPUS"),
+    FIELD(HostSample, cpu_percent, "share of all its CPUs that was busy in the window, 0 to 100", "CPU%"),
+    FIELD(HostSample, vcpus_allocated, "sum of the virtual CPUs of its running virtual servers", "VCPUS"),
+    FIELD(HostSample, memory_bytes, "memory of the host", "MEMORY"),
+    FIELD(HostSample, memory_used_bytes, "memory in use, caches not counted", "USED"),
+    FIELD(HostSample, memory_free_bytes,
+          "memory that a new virtual server could have, caches counted as free"),
+    FIELD(HostSample, memory_allocated_bytes, "sum of the memory of its running virtual servers",
+          "ALLOCATED"),
+    FIELD(HostSample, vms_running, "running or paused virtual servers", "VMS"),
+    FIELD(HostSample, vms_stopped, "virtual servers that are only defined"),
+    FIELD(HostSample, disk_read_bytes_per_second, "read by its virtual servers", "READ/S"),
+    FIELD(HostSample, disk_write_bytes_per_second, "written by its virtual servers", "WRITE/S"),
+    FIELD(HostSample, net_rx_bytes_per_second, "received by its virtual servers", "RX/S"),
+    FIELD(HostSample, net_tx_bytes_per_second, "sent by its virtual servers", "TX/S"),
+    FIELD(HostSample, arch, "machine architecture"),
+    FIELD(HostSample, cpu_model, "CPU model as libvirt names it"),
+    FIELD(HostSample, cpu_mhz, "clock of its CPUs"),
+    FIELD(HostSample, failure_domain, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, drained, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, cpu_overcommit, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, memory_reserve_bytes, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, window_ms, "time over which the rates were measured; null: no rates yet"),
+    FIELD(HostSample, elapsed_ms, "time that the host took to answer"),
+};
+
+constexpr Field kVmSampleFields[] = {
+    HEAD(VmSample),
+    FIELD(VmSample, vm, "name of the virtual server", "VM"),
+    FIELD(VmSample, host, "host on which it is", "HOST"),
+    FIELD(VmSample, state, "running, paused, shutoff, crashed, suspended or unknown", "STATE"),
+    FIELD(VmSample, uuid, "its UUID, the same on every host"),
+    FIELD(VmSample, domain_id,
+          "libvirt's number of this run on this host: with the UUID, its incarnation; null: not running"),
+    FIELD(VmSample, vcpus, "virtual CPUs", "VCPUS"),
+    FIELD(VmSample, cpu_cores, "CPU seconds used per second", "CPU"),
+    FIELD(VmSample, cpu_percent, "share of its own virtual CPUs that was busy, 0 to 100", "CPU%"),
+    FIELD(VmSample, memory_bytes, "memory given to it", "MEMORY"),
+    FIELD(VmSample, memory_used_bytes, "memory of the host that it really occupies", "USED"),
+    FIELD(VmSample, disk_capacity_bytes, "sum of its disks' sizes"),
+    FIELD(VmSample, disk_allocation_bytes, "sum of what its disks occupy"),
+    FIELD(VmSample, disk_read_bytes_per_second, "read", "READ/S"),
+    FIELD(VmSample, disk_write_bytes_per_second, "written", "WRITE/S"),
+    FIELD(VmSample, net_rx_bytes_per_second, "received", "RX/S"),
+    FIELD(VmSample, net_tx_bytes_per_second, "sent", "TX/S"),
+    FIELD(VmSample, anti_affinity, "group of which no two may share a host", "GROUP"),
+    FIELD(VmSample, priority, "restart priority, higher first", {}, kOmitted),
+    FIELD(VmSample, persistent, "its definition survives a stop"),
+};
+
+constexpr Field kVmMoveFields[] = {
+    HEAD(VmMove),
+    FIELD(VmMove, id, "name of the decision, derived from its facts"),
+    FIELD(VmMove, cause, "the incident that the decision belongs to", {}, kOmitted),
+    FIELD(VmMove, stage, "a stage starts when the one before it is done", "STAGE"),
+    FIELD(VmMove, vm, "virtual server that is to move", "VM"),
+    FIELD(VmMove, uuid, "its UUID"),
+    FIELD(VmMove, domain_id,
+          "its incarnation on the source when the plan was made; null: it was not running"),
+    FIELD(VmMove, from, "source host", "FROM"),
+    FIELD(VmMove, to, "target host", "TO"),
+    FIELD(VmMove, memory_bytes, "memory that it takes on both hosts during the move", "MEMORY"),
+    FIELD(VmMove, reason, "why, for a person", "REASON"),
+    FIELD(VmMove, score_before, "imbalance before this move, 0 is perfect", "BEFORE"),
+    FIELD(VmMove, score_after, "imbalance after it", "AFTER"),
+};
+
+constexpr Field kVmPlaceFields[] = {
+    HEAD(VmPlace),
+    FIELD(VmPlace, id, "name of the decision, derived from its facts"),
+    FIELD(VmPlace, vm, "virtual server that was asked for", "VM"),
+    FIELD(VmPlace, host, "host that should run it", "HOST"),
+    FIELD(VmPlace, memory_bytes, "its memory", "MEMORY"),
+    FIELD(VmPlace, reason, "why there", "REASON"),
+};
+
+constexpr Field kVmUnplacedFields[] = {
+    HEAD(VmUnplaced),
+    FIELD(VmUnplaced, vm, "virtual server for which there is no host", "VM"),
+    FIELD(VmUnplaced, host, "host that it is on", "HOST"),
+    FIELD(VmUnplaced, reason, "what forbids each host", "REASON"),
+};
+
+constexpr Field kNoBeneficialMoveFields[] = {
+    HEAD(NoBeneficialMove),
+    FIELD(NoBeneficialMove, reason, "why nothing is to be moved", "REASON"),
+    FIELD(NoBeneficialMove, score, "imbalance as it is, 0 is perfect", "SCORE"),
+    FIELD(NoBeneficialMove, lower_bound, "no placement can score below this", "BOUND"),
+};
+
+constexpr Field kBalanceCheckFields[] = {
+    HEAD(BalanceCheck),
+    FIELD(BalanceCheck, balanced, "true: nothing needs to move", "BALANCED"),
+    FIELD(BalanceCheck, score, "imbalance, 0 is perfect", "SCORE"),
+    FIELD(BalanceCheck, lower_bound, "no placement can score below this", "BOUND"),
+    FIELD(BalanceCheck, hosts, "hosts in the last round", "HOSTS"),
+    FIELD(BalanceCheck, vms, "virtual servers in the last round", "VMS"),
+    FIELD(BalanceCheck, hosts_over, "hosts above the threshold", "OVER"),
+    FIELD(BalanceCheck, reason, "what needs balancing", "REASON"),
+};
+
+constexpr Field kVmMovedFields[] = {
+    HEAD(VmMoved),
+    FIELD(VmMoved, id, "the decision that this answers"),
+    FIELD(VmMoved, cause, "the incident that it belongs to", {}, kOmitted),
+    FIELD(VmMoved, vm, "virtual server", "VM"),
+    FIELD(VmMoved, from, "source host", "FROM"),
+    FIELD(VmMoved, to, "target host", "TO"),
+    FIELD(VmMoved, outcome,
+          "done; already: it was there; refused: a precondition does not hold; failed; cancelled: by signal "
+          "or deadline; "
+          "unknown: not to be learnt now, repeat the command later",
+          "OUTCOME"),
+    FIELD(VmMoved, reason, "why it is not done", "REASON"),
+    FIELD(VmMoved, planned, "true: a dry run, nothing was touched", {}, kOmitted),
+    FIELD(VmMoved, live, "false: it was stopped and moved as a definition"),
+    FIELD(VmMoved, postcopy,
+          "true: finished in post-copy, during which the loss of either host would have lost the guest"),
+    FIELD(VmMoved, stage, "stage of the plan", "STAGE"),
+    FIELD(VmMoved, attempts, "migrations begun"),
+    FIELD(VmMoved, elapsed_ms, "from the first check to the end", "TIME"),
+    FIELD(VmMoved, downtime_ms, "pause of the guest as the hypervisor measured it", "DOWNTIME"),
+    FIELD(VmMoved, memory_bytes, "memory of the guest", "MEMORY"),
+    FIELD(VmMoved, transferred_bytes, "sent over the network", "SENT"),
+    FIELD(VmMoved, iterations, "passes over the guest's memory"),
+};
+
+constexpr Field kProgressFields[] = {
+    HEAD(Progress),
+    FIELD(Progress, id, "the decision that is being carried out"),
+    FIELD(Progress, object, "what it is about: a virtual server, a LUN, a server", "OBJECT"),
+    FIELD(Progress, percent, "0 to 100", "DONE%"),
+    FIELD(Progress, remaining_bytes, "still to be sent", "REMAINING"),
+    FIELD(Progress, bytes_per_second, "present rate", "RATE"),
+    FIELD(Progress, eta_ms, "expected time to the end", "ETA"),
+    FIELD(Progress, state, "what is being done now", "STATE"),
+};
+
+constexpr Field kRoundEndFields[] = {
+    HEAD(RoundEnd),
+    FIELD(RoundEnd, round, "number of the round, from 1", "ROUND"),
+    FIELD(RoundEnd, hosts, "hosts asked", "HOSTS"),
+    FIELD(RoundEnd, hosts_up, "hosts that answered", "UP"),
+    FIELD(RoundEnd, vms, "virtual servers seen", "VMS"),
+    FIELD(RoundEnd, elapsed_ms, "duration of the round", "TIME"),
+};
+
+constexpr Field kEndFields[] = {
+    HEAD(End),
+    FIELD(End, outcome, "ok, failed, refused or interrupted", "OUTCOME"),
+    FIELD(End, reason, "why it is not ok", "REASON", kOmitted),
+    FIELD(End, skipped, "lines that could not be read and were left out", "SKIPPED", kOmitted),
+    FIELD(End, rounds, "rounds read or written", {}, kOmitted),
+    FIELD(End, hosts, "hosts seen", "HOSTS", kOmitted),
+    FIELD(End, vms, "virtual servers seen", "VMS", kOmitted),
+    FIELD(End, records, "records read", "RECORDS", kOmitted),
+    FIELD(End, moves, "moves decided or asked for", "MOVES", kOmitted),
+    FIELD(End, done, "done now", "DONE", kOmitted),
+    FIELD(End, already, "found done", "ALREADY", kOmitted),
+    FIELD(End, failed, "failed, or not to be learnt", "FAILED", kOmitted),
+    FIELD(End, refused, "refused", "REFUSED", kOmitted),
+    FIELD(End, cancelled, "cancelled", "CANCELLED", kOmitted),
+    FIELD(End, unplaced, "virtual servers for which there was no host", "UNPLACED", kOmitted),
+    FIELD(End, score_before, "imbalance before the plan, 0 is perfect", "BEFORE", kOmitted),
+    FIELD(End, score_after, "imbalance after it", "AFTER", kOmitted),
+    FIELD(End, lower_bound, "no placement can score below this", "BOUND", kOmitted),
+    FIELD(End, elapsed_ms, "duration of the whole run", "TIME", kOmitted),
+};
+
+#undef HEAD
+#undef FIELD
+
+}  // namespace
+
+const Kind Host::kKind{"host",
+                       Role::kConfiguration,
+                       "A hypervisor host: one line of the inventory.",
+                       "people, lab inventory",
+                       "capwatch, migrate",
+                       kHostFields};
+const Kind PlacementRule::kKind{
+    "placement_rule", Role::kConfiguration, "A rule that every placement must obey.", "people",
+    "capplan",        kPlacementRuleFields};
+const Kind VmRequest::kKind{"vm_request", Role::kConfiguration, "A virtual server that wants a place.",
+                            "people",     "capplan place",      kVmRequestFields};
+const Kind HostSample::kKind{
+    "host_sample", Role::kFact, "What a host has, has given away and uses. What is not known is null.",
+    "capwatch",    "capplan",   kHostSampleFields};
+const Kind VmSample::kKind{"vm_sample", Role::kFact, "What a virtual server has and uses.",
+                           "capwatch",  "capplan",   kVmSampleFields};
+const Kind VmMove::kKind{"vm_move", Role::kDecision, "Move a virtual server to another host.",
+                         "capplan", "migrate",       kVmMoveFields};
+const Kind VmPlace::kKind{"vm_place",      Role::kDecision, "Run a requested virtual server on this host.",
+                          "capplan place", "people",        kVmPlaceFields};
+const Kind VmUnplaced::kKind{"vm_unplaced", Role::kFact, "There is no host for a virtual server, and why.",
+                             "capplan",     "people",    kVmUnplacedFields};
+const Kind NoBeneficialMove::kKind{"no_beneficial_move",
+                                   Role::kFact,
+                                   "Nothing is worth moving: the answer of a planner that has no plan.",
+                                   "capplan",
+                                   "people",
+                                   kNoBeneficialMoveFields};
+const Kind BalanceCheck::kKind{"balance_check", Role::kFact, "Whether a cluster needs balancing.",
+                               "capplan check", "people",    kBalanceCheckFields};
+const Kind VmMoved::kKind{
+    "vm_moved",    Role::kResult, "What became of a vm_move.", "migrate", "capplan --history, audit",
+    kVmMovedFields};
+const Kind Progress::kKind{"progress", Role::kControl, "How far a long piece of work is, written sparsely.",
+                           "actors",   "people",       kProgressFields};
+const Kind RoundEnd::kKind{
+    "round_end", Role::kControl, "Closes a round of samples: a decider decides here, never on half a round.",
+    "observers", "deciders",     kRoundEndFields};
+const Kind End::kKind{"end",
+                      Role::kControl,
+                      "The last record of every stream. A stream without it was cut off: its producer died.",
+                      "every program",
+                      "every program",
+                      kEndFields};
+
+std::span<const Kind* const> kinds() {
+  static constexpr std::array<const Kind*, 14> kAll{&Host::kKind,
+                                                    &PlacementRule::kKind,
+                                                    &VmRequest::kKind,
+                                                    &HostSample::kKind,
+                                                    &VmSample::kKind,
+                                                    &VmMove::kKind,
+                                                    &VmPlace::kKind,
+                                                    &VmUnplaced::kKind,
+                                                    &NoBeneficialMove::kKind,
+                                                    &BalanceCheck::kKind,
+                                                    &VmMoved::kKind,
+                                                    &Progress::kKind,
+                                                    &RoundEnd::kKind,
+                                                    &End::kKind};
+  return kAll;
+}
+
+const Kind* find_kind(std::string_view name) {
+  const auto all = kinds();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Kind* kind) { return kind->name == name; });
+  return found == all.end() ? nullptr : *found;
+}
+
+}  // namespace rackline::record

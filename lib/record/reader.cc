@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record/reader.h"
+
+#include <simdjson.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/time.h"
+
+namespace rackline::record {
+namespace {
+
+namespace json = simdjson::ondemand;
+
+constexpr std::size_t kChunk = std::size_t{256} << 10;
+constexpr std::size_t kLongestLine = std::size_t{16} << 20;
+constexpr std::int64_t kExactDouble = std::int64_t{1} << 53;
+
+constexpr std::string_view name_of(Type type) {
+  switch (type) {
+    case Type::kString:
+      return "a string";
+    case Type::kInteger:
+      return "an integer";
+    case Type::kNumber:
+      return "a number";
+    case Type::kBoolean:
+      return "true or false";
+    case Type::kTime:
+      return "a time such as 2026-11-22T12:00:00Z";
+    case Type::kStrings:
+      return "a list of strings";
+  }
+  return "";
+}
+
+template <class T>
+T& member(const Field& field, void* record) {
+  if (!field.optional) return *static_cast<T*>(field.member(record));
+  auto& value = *static_cast<std::optional<T>*>(field.member(record));
+  if (!value) value.emplace();
+  return *value;
+}
+
+void clear(const Field& field, void* record) {
+  void* at = field.member(record);
+  switch (field.type) {
+    case Type::kString:
+      static_cast<std::optional<std::string>*>(at)->reset();
+      break;
+    case Type::kInteger:
+      static_cast<std::optional<std::int64_t>*>(at)->reset();
+      break;
+    case Type::kNumber:
+      static_cast<std::optional<double>*>(at)->reset();
+      break;
+    case Type::kBoolean:
+      static_cast<std::optional<bool>*>(at)->reset();
+      break;
+    case Type::kTime:
+      static_cast<std::optional<Time>*>(at)->reset();
+      break;
+    case Type::kStrings:
+      static_cast<std::optional<std::vector<std::string>>*>(at)->reset();
+      break;
+  }
+}
+
+// jq and other tools that hold every number in a double may write an integer as 1e10 or 5.0.
+bool integer_of(json::value& value, std::int64_t& out) {
+  if (value.get_int64().get(out) == simdjson::SUCCESS) return true;
+  double wide = 0;
+  if (value.get_double().get(wide) != simdjson::SUCCESS) return false;
+  if (wide != std::floor(wide) || std::abs(wide) > static_cast<double>(kExactDouble)) return false;
+  out = static_cast<std::int64_t>(wide);
+  return true;
+}
+
+bool strings_of(json::value& value, std::vector<std::string>& out) {
+  out.clear();
+  json::array array;
+  if (value.get_array().get(array) != simdjson::SUCCESS) return false;
+  for (auto element : array) {
+    std::string_view text;
+    if (element.get_string().get(text) != simdjson::SUCCESS) return false;
+    out.emplace_back(text);
+  }
+  return true;
+}
+
+// Puts `value` into the member that `field` describes; with `record` null only checks it. False: wrong type.
+bool assign(const Field& field, json::value& value, void* record) {
+  switch (field.type) {
+    case Type::kString: {
+      std::string_view text;
+      if (value.get_string().get(text) != simdjson::SUCCESS) return false;
+      if (record != nullptr) member<std::string>(field, record) = text;
+      return true;
+    }
+    case Type::kInteger: {
+      std::int64_t number = 0;
+      if (!integer_of(value, number)) return false;
+      if (record != nullptr) member<std::int64_t>(field, record) = number;
+      return true;
+    }
+    case Type::kNumber: {
+      double number = 0;
+      if (value.get_double().get(number) != simdjson::SUCCESS) return false;
+      if (record != nullptr) member<double>(field, record) = number;
+      return true;
+    }
+    case Type::kBoolean: {
+      bool flag = false;
+      if (value.get_bool().get(flag) != simdjson::SUCCESS) return false;
+      if (record != nullptr) member<bool>(field, record) = flag;
+      return true;
+    }
+    case Type::kTime: {
+      std::string_view text;
+      if (value.get_string().get(text) != simdjson::SUCCESS) return false;
+      const auto time = parse_time(text);
+      if (!time) return false;
+      if (record != nullptr) member<Time>(field, record) = *time;
+      return true;
+    }
+    case Type::kStrings: {
+      std::vector<std::string> list;
+      if (!strings_of(value, list)) return false;
+      if (record != nullptr) member<std::vector<std::string>>(field, record) = std::move(list);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool may_be_absent(const Kind& kind, const Field& field) {
+  if (field.presence != Presence::kRequired) return true;
+  // People do not write the head of an inventory line.
+  return kind.role == Role::kConfiguration && (field.name == "time" || field.name == "tool");
+}
+
+std::string quoted(std::string_view name) {
+  return "\"" + std::string(name) + "\"";
+}
+
+}  // namespace
+
+// The bytes of the input: a window that holds at least the present line and simdjson's padding behind it.
+struct Reader::Input {
+  int fd;
+  std::vector<char> buffer = std::vector<char>(kChunk + simdjson::SIMDJSON_PADDING);
+  std::size_t begin = 0;  // of the unread part
+  std::size_t end = 0;
+  bool at_end = false;
+  json::parser parser;
+
+  // False when nothing more came: end of input, or a stop was asked for.
+  bool fill(const std::string& source) {
+    if (at_end) return false;
+    if (begin > 0) {
+      std::memmove(buffer.data(), buffer.data() + begin, end - begin);
+      end -= begin;
+      begin = 0;
+    }
+    if (buffer.size() - end < kChunk / 2 + simdjson::SIMDJSON_PADDING) {
+      buffer.resize(buffer.size() * 2);
+    }
+    for (;;) {
+      const ssize_t got = ::read(fd, buffer.data() + end, buffer.size() - end - simdjson::SIMDJSON_PADDING);
+      if (got > 0) {
+        end += static_cast<std::size_t>(got);
+        return true;
+      }
+      if (got < 0 && errno == EINTR && !interrupt::requested()) continue;
+      at_end = true;
+      if (got < 0 && errno != EINTR) throw system_error(Status::kUnreachable, "read records", source);
+      return false;
+    }
+  }
+};
+
+Reader::Reader(int fd, std::string source, Policy policy, Report report)
+    : input_(std::make_unique<Input>()),
+      source_(std::move(source)),
+      policy_(policy),
+      report_(std::move(report)) {
+  input_->fd = fd;
+}
+
+Reader::~Reader() = default;
+
+bool Reader::problem(std::string why) {
+  ++skipped_;
+  const Problem what{source_, line_, std::move(why)};
+  if (policy_ == Policy::kRefuse) {
+    throw Error(Status::kUsage, "read records", what.source + ": line " + std::to_string(what.line),
+                what.why);
+  }
+  if (report_) report_(what);
+  return false;
+}
+
+bool Reader::next_line() {
+  Input& in = *input_;
+  std::size_t searched = 0;
+  for (;;) {
+    const char* start = in.buffer.data() + in.begin;
+    const std::size_t size = in.end - in.begin;
+    if (const void* found = std::memchr(start + searched, '\n', size - searched); found != nullptr) {
+      const auto length = static_cast<std::size_t>(static_cast<const char*>(found) - start);
+      text_ = {start, length};
+      in.begin += length + 1;
+      ++line_;
+      return true;
+    }
+    searched = size;
+    if (size > kLongestLine) {
+      // Let go of what there is, up to the line's end, without keeping it.
+      ++line_;
+      problem("longer than 16 MiB");
+      for (;;) {
+        in.begin = in.end;
+        if (!in.fill(source_)) return false;
+        const void* end = std::memchr(in.buffer.data(), '\n', in.end);
+        if (end == nullptr) continue;
+        in.begin = static_cast<std::size_t>(static_cast<const char*>(end) - in.buffer.data()) + 1;
+        break;
+      }
+      searched = 0;
+      continue;
+    }
+    if (!in.fill(source_)) {
+      if (interrupt::requested() || in.end == in.begin) return false;
+      text_ = {in.buffer.data() + in.begin, in.end - in.begin};  // a last line without its end
+      in.begin = in.end;
+      ++line_;
+      return true;
+    }
+  }
+}
+
+void Reader::find_kind() {
+  // Ours and nearly everybody's records begin so; the rest takes the slow way.
+  constexpr std::string_view kStart = R"({"kind":")";
+  if (text_.starts_with(kStart)) {
+    const std::size_t close = text_.find('"', kStart.size());
+    if (close != std::string_view::npos) {
+      kind_ = text_.substr(kStart.size(), close - kStart.size());
+      if (kind_.find('\\') == std::string_view::npos) return;
+    }
+  }
+  kind_ = {};
+  Input& in = *input_;
+  const std::size_t offset = static_cast<std::size_t>(text_.data() - in.buffer.data());
+  json::document document;
+  auto problem_code = in.parser.iterate(text_.data(), text_.size(), in.buffer.size() - offset).get(document);
+  std::string_view kind;
+  if (problem_code == simdjson::SUCCESS)
+    problem_code = document.find_field_unordered("kind").get_string().get(kind);
+  if (problem_code == simdjson::SUCCESS) {
+    kind_storage_ = kind;
+    kind_ = kind_storage_;
+  } else if (problem_code == simdjson::NO_SUCH_FIELD) {
+    problem("no field \"kind\"");
+  } else {
+    problem(std::string("not a record: ") + simdjson::error_message(problem_code));
+  }
+}
+
+bool Reader::next() {
+  while (!interrupt::requested() && next_line()) {
+    if (!text_.empty() && text_.back() == '\r') text_.remove_suffix(1);
+    if (text_.find_first_not_of(" \t") == std::string_view::npos) continue;
+    find_kind();
+    if (kind_.empty()) continue;
+    if (is<End>()) {
+      End end;
+      if (read(end)) {
+        end_ = std::move(end);
+        complete_ = true;
+      }
+      continue;
+    }
+    complete_ = false;
+    ++records_;
+    return true;
+  }
+  return false;
+}
+
+bool Reader::decode(const Kind& kind, void* out) {
+  Input& in = *input_;
+  const std::size_t offset = static_cast<std::size_t>(text_.data() - in.buffer.data());
+  const auto fields = kind.fields;
+  json::document document;
+  json::object object;
+  auto code = in.parser.iterate(text_.data(), text_.size(), in.buffer.size() - offset).get(document);
+  if (code == simdjson::SUCCESS) code = document.get_object().get(object);
+  if (code != simdjson::SUCCESS)
+    return problem(std::string("broken record: ") + simdjson::error_message(code));
+
+  std::uint64_t seen = 0;
+  std::size_t expected = 0;  // fields mostly come in the order of the description: try the next one first
+  for (auto entry : object) {
+    json::field pair;
+    code = std::move(entry).get(pair);
+    if (code != simdjson::SUCCESS)
+      return problem(std::string("broken record: ") + simdjson::error_message(code));
+    const auto key = pair.key();
+    std::size_t index = expected;
+    while (index < fields.size() && !key.unsafe_is_equal(fields[index].name)) ++index;
+    if (index == fields.size()) {
+      index = 0;
+      while (index < expected && !key.unsafe_is_equal(fields[index].name)) ++index;
+      if (index == expected) continue;  // unknown to us, or "kind"
+    }
+    const Field& field = fields[index];
+    if ((seen >> index & 1) != 0) return problem("field " + quoted(field.name) + " is given twice");
+    json::value value = pair.value();
+    if (value.is_null()) {
+      if (!may_be_absent(kind, field)) {
+        return problem("field " + quoted(field.name) + ": expected " + std::string(name_of(field.type)) +
+                       ", found null");
+      }
+      continue;  // as if absent
+    }
+    if (!assign(field, value, out)) {
+      return problem("field " + quoted(field.name) + ": expected " + std::string(name_of(field.type)));
+    }
+    seen |= std::uint64_t{1} << index;
+    expected = index + 1;
+  }
+  const char* rest = nullptr;
+  if (document.current_location().get(rest) == simdjson::SUCCESS) {
+    return problem("broken record: something follows it on its line");
+  }
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if ((seen >> i & 1) != 0) continue;
+    if (!may_be_absent(kind, fields[i])) return problem("no field " + quoted(fields[i].name));
+    if (out != nullptr && fields[i].optional) clear(fields[i], out);
+  }
+  return true;
+}
+
+}  // namespace rackline::record

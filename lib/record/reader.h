@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "record/kinds.h"
+
+namespace rackline::record {
+
+// A line that could not be read: which, and why.
+struct Problem {
+  std::string source;  // "stdin", or a file's name
+  std::int64_t line = 0;
+  std::string why;
+
+  std::string text() const { return source + ": line " + std::to_string(line) + ": " + why; }
+};
+
+// What a line that cannot be read does to the rest.
+enum class Policy {
+  kSkip,    // it is reported, counted and left out: a fact is missing, the others still hold
+  kRefuse,  // the reader throws Error(kUsage): an actor never acts on what it half understood
+};
+
+// Reads records from a descriptor, one at a time, in memory that does not grow with the stream.
+//
+//     Reader reader(STDIN_FILENO, "stdin", Policy::kSkip, report);
+//     HostSample sample;                                    // reused: strings keep their memory
+//     while (reader.next()) {
+//       if (reader.is<HostSample>()) { if (reader.read(sample)) use(sample); }
+//       else output.pass(reader.text());                    // unknown kinds pass through
+//     }
+//     if (!reader.complete()) ...                           // the producer died
+//
+// Blank lines are skipped, unknown fields ignored. A line may be at most 16 MiB.
+class Reader {
+ public:
+  using Report = std::function<void(const Problem&)>;
+
+  // `fd` stays the caller's. `report` may be empty.
+  Reader(int fd, std::string source, Policy policy, Report report);
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  // Goes to the next record. False at the end of the input, and when a stop was asked for (interrupt.h).
+  // `end` records are not handed out: see end() and complete().
+  // Throws Error(kUnreachable) when the input cannot be read.
+  bool next();
+
+  std::string_view kind() const { return kind_; }
+  std::string_view text() const { return text_; }  // the line without its end; valid until next()
+  std::int64_t line() const { return line_; }
+
+  template <class K>
+  bool is() const {
+    return kind_ == K::kKind.name;
+  }
+
+  // Decodes the present record. False when it cannot be read, which has then been reported and counted.
+  template <class K>
+  bool read(K& out) {
+    return decode(K::kKind, &out);
+  }
+
+  // As read(), of a kind that is known only at run time; `out` points to that kind's struct, or is nullptr to
+  // check the record and keep nothing.
+  bool decode(const Kind& kind, void* out);
+
+  std::int64_t skipped() const { return skipped_; }
+  std::int64_t records() const { return records_; }  // read so far, `end` records not counted
+
+  // True when the last record was `end`: the producer finished in order.
+  bool complete() const { return complete_; }
+  // The last `end` record.
+  const std::optional<End>& end() const { return end_; }
+
+ private:
+  struct Input;
+  bool next_line();
+  void find_kind();
+  bool problem(std::string why);
+
+  std::unique_ptr<Input> input_;
+  std::string source_;
+  Policy policy_;
+  Report report_;
+  std::string_view text_;
+  std::string_view kind_;
+  std::string kind_storage_;
+  std::int64_t line_ = 0;
+  std::int64_t skipped_ = 0;
+  std::int64_t records_ = 0;
+  bool complete_ = false;
+  std::optional<End> end_;
+};
+
+}  // namespace rackline::record

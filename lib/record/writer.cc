@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record/writer.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/time.h"
+#include "base/units.h"
+
+namespace rackline::record {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The value of the member, or nullptr when it is an empty optional.
+template <class T>
+const T* value_of(const Field& field, const void* record) {
+  // The description hands out addresses for reading and writing alike; here nothing is written.
+  const void* at = field.member(const_cast<void*>(record));
+  if (!field.optional) return static_cast<const T*>(at);
+  const auto& value = *static_cast<const std::optional<T>*>(at);
+  return value ? &*value : nullptr;
+}
+
+Json to_json(const Field& field, const void* record) {
+  switch (field.type) {
+    case Type::kString:
+      if (const auto* text = value_of<std::string>(field, record)) return *text;
+      break;
+    case Type::kInteger:
+      if (const auto* number = value_of<std::int64_t>(field, record)) return *number;
+      break;
+    case Type::kNumber:
+      if (const auto* number = value_of<double>(field, record); number != nullptr && std::isfinite(*number)) {
+        const double rounded = std::round(*number * 1e6) / 1e6;
+        return std::isfinite(rounded) ? rounded + 0.0 : *number;  // + 0.0: no "-0.0"
+      }
+      break;
+    case Type::kBoolean:
+      if (const auto* flag = value_of<bool>(field, record)) return *flag;
+      break;
+    case Type::kTime:
+      if (const auto* time = value_of<Time>(field, record)) return format_time(*time);
+      break;
+    case Type::kStrings:
+      if (const auto* list = value_of<std::vector<std::string>>(field, record)) return *list;
+      break;
+  }
+  return nullptr;
+}
+
+// The unit is the name's suffix, so the table knows how people write the value.
+std::string humanised(const Field& field, const Json& value) {
+  const std::string_view name = field.name;
+  if (value.is_null()) return "-";
+  if (name.ends_with("_bytes") && value.is_number_integer()) return format_bytes(value.get<std::int64_t>());
+  if (name.ends_with("bytes_per_second") && value.is_number()) {
+    return format_bytes(std::llround(value.get<double>())) + "/s";
+  }
+  if (name.ends_with("_ms") && value.is_number_integer()) {
+    return format_duration(std::chrono::milliseconds{value.get<std::int64_t>()});
+  }
+  if (value.is_number_float()) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), name.ends_with("_percent") ? "%.1f" : "%.3f",
+                  value.get<double>());
+    return text.data();
+  }
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_array()) {
+    std::string text;
+    for (const auto& element : value) {
+      if (!text.empty()) text += ',';
+      text += element.get<std::string>();
+    }
+    return text;
+  }
+  if (value.is_string()) return value.get<std::string>();
+  return value.dump();
+}
+
+bool shown(const Field& field, bool all) {
+  return all || !field.column.empty();
+}
+
+}  // namespace
+
+std::string to_line(const Kind& kind, const void* record) {
+  Json line = Json::object();
+  line["kind"] = kind.name;
+  for (const Field& field : kind.fields) {
+    Json value = to_json(field, record);
+    if (value.is_null() && field.presence == Presence::kOmitted) continue;
+    line[std::string(field.name)] = std::move(value);
+  }
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::vector<std::string> to_cells(const Kind& kind, const void* record, bool all) {
+  std::vector<std::string> cells;
+  for (const Field& field : kind.fields) {
+    if (!shown(field, all)) continue;
+    std::string cell = humanised(field, to_json(field, record));
+    // A name from outside must not move the cursor or colour the rest of the table.
+    std::replace_if(
+        cell.begin(), cell.end(), [](char c) { return std::iscntrl(static_cast<unsigned char>(c)) != 0; },
+        '?');
+    cells.push_back(std::move(cell));
+  }
+  return cells;
+}
+
+std::vector<std::string> headings(const Kind& kind, bool all) {
+  std::vector<std::string> names;
+  for (const Field& field : kind.fields) {
+    if (!shown(field, all)) continue;
+    std::string name{field.column.empty() ? field.name : field.column};
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); });
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::vector<bool> numeric(const Kind& kind, bool all) {
+  std::vector<bool> right;
+  for (const Field& field : kind.fields) {
+    if (shown(field, all)) right.push_back(field.type == Type::kInteger || field.type == Type::kNumber);
+  }
+  return right;
+}
+
+}  // namespace rackline::record

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "record/kinds.h"
+
+namespace rackline::record {
+
+// The record as its line, without the line's end: compact JSON, UTF-8 (broken bytes become U+FFFD), the head
+// first, fields in the order of the description. Numbers that are not integers are rounded to six decimals;
+// NaN and infinity, which JSON cannot say, become null.
+std::string to_line(const Kind& kind, const void* record);
+
+template <class K>
+std::string to_line(const K& record) {
+  return to_line(K::kKind, &record);
+}
+
+// The fields of the record as cells for a table, in the order of the description: sizes, rates and durations
+// in the units that people read, "-" for what is unknown. With `all` every field, otherwise those that have a
+// heading.
+std::vector<std::string> to_cells(const Kind& kind, const void* record, bool all);
+std::vector<std::string> headings(const Kind& kind, bool all);
+// True for columns of numbers, which are aligned to the right.
+std::vector<bool> numeric(const Kind& kind, bool all);
+
+}  // namespace rackline::record

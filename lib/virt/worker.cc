@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "virt/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "base/units.h"
+
+namespace rackline::virt {
+
+using SteadyClock = std::chrono::steady_clock;
+
+namespace detail {
+
+struct Job {
+  enum class State { kWaiting, kDropped, kBegun, kForsaken };  // kForsaken: begun, and nobody waits any more
+
+  HostWorker::Work work;
+  HostWorker::Done done;
+  std::atomic<State> state{State::kWaiting};
+
+  bool change(State from, State to) { return state.compare_exchange_strong(from, to); }
+};
+
+// A thread, its queue and what the two sides know of each other. Owned by both: the thread may outlive the
+// worker.
+struct Lane {
+  Target target;
+  ConnectOptions options;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::shared_ptr<Job>> queue;
+  bool stop = false;
+  bool ended = false;
+  std::shared_ptr<Job> running;
+  SteadyClock::time_point running_since;
+};
+
+}  // namespace detail
+
+namespace {
+
+using detail::Job;
+using detail::Lane;
+
+void run_job(Job& job, const Lane& lane, std::optional<Connection>& connection) {
+  std::exception_ptr failure;
+  try {
+    if (connection && !connection->alive()) connection.reset();
+    if (!connection) connection = Connection::open(lane.target.uri, lane.options);
+    job.work(*connection);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (connection && !connection->alive()) connection.reset();
+  job.done(failure);
+}
+
+void run_lane(const std::shared_ptr<Lane>& lane) {
+  std::optional<Connection> connection;
+  std::unique_lock lock(lane->mutex);
+  for (;;) {
+    lane->changed.wait(lock, [&] { return lane->stop || !lane->queue.empty(); });
+    if (lane->stop) break;
+    std::shared_ptr<Job> job = std::move(lane->queue.front());
+    lane->queue.pop_front();
+    if (!job->change(Job::State::kWaiting, Job::State::kBegun)) continue;
+    lane->running = job;
+    lane->running_since = SteadyClock::now();
+    lock.unlock();
+    run_job(*job, *lane, connection);
+    lock.lock();
+    lane->running.reset();
+  }
+  lock.unlock();
+  connection.reset();
+  lock.lock();
+  lane->ended = true;
+  lane->changed.notify_all();
+}
+
+void start_thread(std::shared_ptr<Lane> lane) {
+  sigset_t all;
+  sigset_t old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);  // signals belong to the program's own threads
+  std::thread([lane = std::move(lane)] { run_lane(lane); }).detach();
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+// How long a thread must hang before it is replaced, when `hanging` others of the same host hang already.
+std::chrono::seconds replacement_delay(std::size_t hanging) {
+  constexpr std::chrono::seconds kLongest{600};
+  if (hanging >= 5) return kLongest;
+  return std::min(kLongest, std::chrono::seconds{(1LL << (2 * hanging)) - 1});
+}
+
+}  // namespace
+
+bool Ticket::drop() {
+  if (job_->change(Job::State::kWaiting, Job::State::kDropped)) return true;
+  job_->change(Job::State::kBegun, Job::State::kForsaken);
+  return false;
+}
+
+HostWorker::HostWorker(Target target, ConnectOptions options)
+    : target_(std::move(target)), options_(options) {}
+
+HostWorker::~HostWorker() {
+  if (lane_ == nullptr) return;
+  const std::lock_guard lock(lane_->mutex);
+  for (const auto& job : lane_->queue) job->change(Job::State::kWaiting, Job::State::kDropped);
+  lane_->queue.clear();
+  lane_->stop = true;
+  lane_->changed.notify_all();
+}
+
+Ticket HostWorker::submit(Work work, Done done) {
+  auto job = std::make_shared<Job>();
+  job->work = std::move(work);
+  job->done = std::move(done);
+  const std::shared_ptr<Lane> lane = lane_for_job();
+  {
+    const std::lock_guard lock(lane->mutex);
+    lane->queue.push_back(job);
+    lane->changed.notify_all();
+  }
+  return Ticket(std::move(job));
+}
+
+std::shared_ptr<Lane> HostWorker::lane_for_job() {
+  std::erase_if(abandoned_, [](const auto& lane) { return lane.expired(); });
+  if (lane_ != nullptr) {
+    const std::lock_guard lock(lane_->mutex);
+    const bool hangs = lane_->running != nullptr && lane_->running->state == Job::State::kForsaken;
+    if (!hangs || SteadyClock::now() - lane_->running_since < replacement_delay(abandoned_.size()))
+      return lane_;
+    lane_->stop = true;
+    for (const auto& job : lane_->queue) job->change(Job::State::kWaiting, Job::State::kDropped);
+    lane_->queue.clear();
+    abandoned_.push_back(lane_);
+  }
+  lane_ = std::make_shared<Lane>();
+  lane_->target = target_;
+  lane_->options = options_;
+  start_thread(lane_);
+  return lane_;
+}
+
+Error HostWorker::no_answer(Milliseconds timeout) const {
+  return {Status::kTimeout, "ask libvirtd", target_.host, "no answer within " + format_duration(timeout)};
+}
+
+void HostWorker::close(SteadyClock::time_point deadline) {
+  if (lane_ == nullptr) return;
+  std::unique_lock lock(lane_->mutex);
+  lane_->stop = true;
+  lane_->changed.notify_all();
+  lane_->changed.wait_until(lock, deadline, [&] { return lane_->ended || lane_->running != nullptr; });
+}
+
+}  // namespace rackline::virt

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/journal.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+
+namespace rackline::store {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json parse(const std::string& attempted, const std::string& key, const std::string& text) {
+  Json document = Json::parse(text, nullptr, false);
+  if (document.is_discarded()) throw Error(Status::kUnreachable, attempted, key, "not JSON");
+  return document;
+}
+
+std::string dump(const Json& document) { return document.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::optional<std::chrono::sys_seconds> time_of(const Json& document, const char* field) {
+  const auto found = document.find(field);
+  if (found == document.end() || !found->is_string()) return std::nullopt;
+  return parse_time(found->get<std::string>());
+}
+
+Journal::Item item_of(const std::string& id, const Entry& entry) {
+  const Json document = parse("read journal", entry.key, entry.value);
+  const auto begun = time_of(document, "begun");
+  if (!document.contains("intent") || !begun) {
+    throw Error(Status::kUnreachable, "read journal", entry.key, "not an entry of a journal");
+  }
+  Journal::Item item{id, dump(document["intent"]), std::nullopt, *begun, time_of(document, "ended")};
+  if (document.contains("result")) item.result = dump(document["result"]);
+  return item;
+}
+
+// Ids come from records, so from anywhere: what a key cannot hold is written as %XX.
+std::string encoded(std::string_view id) {
+  std::string text;
+  for (const char c : id) {
+    if (c > ' ' && c < '\x7f' && c != '/' && c != '%') {
+      text += c;
+      continue;
+    }
+    char escape[4];
+    std::snprintf(escape, sizeof escape, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    text += escape;
+  }
+  return text;
+}
+
+std::string decoded(std::string_view text) {
+  std::string id;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      id += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
+      i += 2;
+    } else {
+      id += text[i];
+    }
+  }
+  return id;
+}
+
+}  // namespace
+
+Journal::Journal(Store& store, std::string actor, const Clock& clock)
+    : store_(store), prefix_("journal/" + std::move(actor) + "/"), clock_(clock) {}
+
+std::string Journal::key(const std::string& id) const { return prefix_ + encoded(id); }
+
+void Journal::intent(const std::string& id, const std::string& document) {
+  const auto present = store_.get(key(id));
+  if (present && !item_of(id, *present).result) {
+    throw Error(Status::kRefused, "begin", id, "an earlier attempt is open in the journal");
+  }
+  Json entry;
+  entry["begun"] = format_time(clock_.wall());
+  entry["intent"] = parse("write journal", key(id), document);
+  const Transaction write{{{key(id), present ? present->version : 0}}, {{key(id), dump(entry)}}, {}};
+  if (!store_.commit(write)) throw Error(Status::kRefused, "begin", id, "somebody else has just begun it");
+}
+
+void Journal::result(const std::string& id, const std::string& document) {
+  const auto present = store_.get(key(id));
+  if (!present || item_of(id, *present).result) {
+    throw Error(Status::kRefused, "write result", id, "no open intent in the journal");
+  }
+  Json entry = parse("read journal", key(id), present->value);
+  entry["ended"] = format_time(clock_.wall());
+  entry["result"] = parse("write journal", key(id), document);
+  if (!store_.commit({{{key(id), present->version}}, {{key(id), dump(entry)}}, {}})) {
+    throw Error(Status::kRefused, "write result", id, "the journal's entry has changed meanwhile");
+  }
+}
+
+std::optional<Journal::Item> Journal::find(const std::string& id) {
+  const auto entry = store_.get(key(id));
+  if (!entry) return std::nullopt;
+  return item_of(id, *entry);
+}
+
+std::vector<Journal::Item> Journal::all() {
+  std::vector<Item> items;
+  for (const Entry& entry : store_.list(prefix_)) {
+    items.push_back(item_of(decoded(std::string_view(entry.key).substr(prefix_.size())), entry));
+  }
+  return items;
+}
+
+std::vector<Journal::Item> Journal::open() {
+  auto items = all();
+  std::erase_if(items, [](const Item& item) { return item.result.has_value(); });
+  std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.begun < b.begun; });
+  return items;
+}
+
+void Journal::prune(std::chrono::seconds age, std::size_t number) {
+  auto items = all();
+  std::erase_if(items, [](const Item& item) { return !item.result.has_value(); });
+  const auto end_of = [](const Item& item) { return item.ended.value_or(item.begun); };
+  std::stable_sort(items.begin(), items.end(),
+                   [&](const Item& a, const Item& b) { return end_of(a) > end_of(b); });  // newest first
+  Transaction forget;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i >= number || clock_.wall() - end_of(items[i]) > age) forget.deletes.push_back(key(items[i].id));
+  }
+  if (!forget.deletes.empty()) store_.commit(forget);
+}
+
+}  // namespace rackline::store

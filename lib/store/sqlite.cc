@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/sqlite.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <mutex>
+#include <utility>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace rackline::store {
+namespace {
+
+// "rkln" in the file's header: somebody else's database is never taken for a store.
+constexpr int kApplicationId = 0x726b6c6e;
+constexpr int kSchema = 1;
+constexpr int kBusyMilliseconds = 10'000;
+
+constexpr const char* kCreate =
+    "CREATE TABLE entry (key TEXT PRIMARY KEY, value TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);"
+    "INSERT INTO revision VALUES (1, 0);";
+
+struct CloseDatabase {
+  void operator()(sqlite3* database) const { sqlite3_close(database); }
+};
+
+class Statement {
+ public:
+  Statement(sqlite3* database, std::string_view sql) {
+    code_ = sqlite3_prepare_v2(database, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
+  }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  ~Statement() { sqlite3_finalize(statement_); }
+
+  // Bound values must outlive the statement's steps.
+  Statement& bind(int at, std::string_view text) {
+    if (code_ == SQLITE_OK) {
+      code_ = sqlite3_bind_text(statement_, at, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+    }
+    return *this;
+  }
+  Statement& bind(int at, std::int64_t number) {
+    if (code_ == SQLITE_OK) code_ = sqlite3_bind_int64(statement_, at, number);
+    return *this;
+  }
+  int step() { return code_ == SQLITE_OK ? sqlite3_step(statement_) : code_; }
+
+  std::string text(int column) const {
+    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+    return bytes == nullptr ? std::string{}
+                            : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  }
+  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+
+ private:
+  sqlite3_stmt* statement_ = nullptr;
+  int code_ = SQLITE_OK;
+};
+
+struct FileLock final : Lock::Holder {
+  explicit FileLock(Fd held) : fd(std::move(held)) {}
+  Fd fd;
+};
+
+class SqliteStore final : public Store {
+ public:
+  explicit SqliteStore(std::string path) : path_(std::move(path)) {
+    create_file();
+    sqlite3* opened = nullptr;
+    const int code = sqlite3_open_v2(path_.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
+    database_.reset(opened);
+    if (code != SQLITE_OK) fail("open store", code);
+    sqlite3_extended_result_codes(opened, 1);
+    sqlite3_busy_timeout(opened, kBusyMilliseconds);
+    prepare();
+  }
+
+  std::optional<Entry> get(std::string_view key) override {
+    check_key(key);
+    const std::lock_guard guard(mutex_);
+    Statement select(database_.get(), "SELECT key, value, version FROM entry WHERE key = ?1");
+    const int code = select.bind(1, key).step();
+    if (code == SQLITE_DONE) return std::nullopt;
+    if (code != SQLITE_ROW) fail("read store", code);
+    return Entry{select.text(0), select.text(1), select.integer(2)};
+  }
+
+  std::vector<Entry> list(std::string_view prefix) override {
+    if (!prefix.empty()) check_key(prefix);
+    // Keys are ASCII, so 0x7f stands above every continuation of the prefix.
+    const std::string above = std::string(prefix) + '\x7f';
+    const std::lock_guard guard(mutex_);
+    Statement select(database_.get(),
+                     "SELECT key, value, version FROM entry WHERE key >= ?1 AND key < ?2 ORDER BY key");
+    select.bind(1, prefix).bind(2, above);
+    std::vector<Entry> entries;
+    int code = SQLITE_ROW;
+    while ((code = select.step()) == SQLITE_ROW) {
+      entries.push_back({select.text(0), select.text(1), select.integer(2)});
+    }
+    if (code != SQLITE_DONE) fail("read store", code);
+    return entries;
+  }
+
+  std::optional<std::int64_t> commit(const Transaction& transaction) override {
+    for (const auto& compare : transaction.compares) check_key(compare.key);
+    for (const auto& put : transaction.puts) check_key(put.key);
+    for (const auto& key : transaction.deletes) check_key(key);
+    const std::lock_guard guard(mutex_);
+    // IMMEDIATE: a deferred transaction that turns from reading to writing may fail with "busy" at once.
+    execute("write store", "BEGIN IMMEDIATE");
+    try {
+      const auto version = apply(transaction);
+      execute("write store", version ? "COMMIT" : "ROLLBACK");
+      return version;
+    } catch (...) {
+      // After some errors (a full disk) SQLite has rolled back by itself, and this is then a harmless error.
+      sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+      throw;
+    }
+  }
+
+  std::optional<Lock> try_lock(std::string_view name) override {
+    check_lock_name(name);
+    const std::string file = path_ + "." + std::string(name) + ".lock";
+    Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) throw system_error(Status::kUnreachable, "open lock", file);
+    while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return std::nullopt;
+      if (errno != EINTR) throw system_error(Status::kUnreachable, "take lock", file);
+    }
+    return Lock(std::make_unique<FileLock>(std::move(fd)));
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& attempted, int code) const {
+    std::string why = sqlite3_errstr(code & 0xff);
+    if (database_) {
+      const std::string detail = sqlite3_errmsg(database_.get());
+      if (!detail.empty() && detail != "not an error") why = detail;
+      if (const int number = sqlite3_system_errno(database_.get());
+          number != 0 && ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN)) {
+        why += ": " + std::generic_category().message(number);
+      }
+    }
+    const bool busy = (code & 0xff) == SQLITE_BUSY;
+    throw Error(busy ? Status::kBusy : Status::kUnreachable, attempted, path_, why);
+  }
+
+  // SQLite could create the file itself, but readable by everybody; what stands in journals is not everybody's.
+  void create_file() {
+    const auto parent = std::filesystem::path(path_).parent_path();
+    if (!parent.empty() && ::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) {
+      throw system_error(Status::kUnreachable, "create directory of store", parent);
+    }
+    const Fd fd(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd) throw system_error(Status::kUnreachable, "open store", path_);
+    struct stat about = {};
+    if (fstat(fd.get(), &about) != 0) throw system_error(Status::kUnreachable, "open store", path_);
+    if (!S_ISREG(about.st_mode)) throw Error(Status::kUnreachable, "open store", path_, "not a regular file");
+  }
+
+  void execute(const char* attempted, const char* sql) {
+    const int code = sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) fail(attempted, code);
+  }
+
+  std::int64_t number(const char* sql) {
+    Statement statement(database_.get(), sql);
+    const int code = statement.step();
+    if (code != SQLITE_ROW) fail("open store", code);
+    return statement.integer(0);
+  }
+
+  void prepare() {
+    // Looked at before anything is changed: a foreign file must stay as it is.
+    if (number("SELECT count(*) FROM sqlite_master") > 0) {
+      if (number("PRAGMA application_id") != kApplicationId) {
+        throw Error(Status::kUnreachable, "open store", path_, "a database of another program");
+      }
+      if (const auto schema = number("PRAGMA user_version"); schema > kSchema) {
+        throw Error(Status::kUnreachable, "open store", path_,
+                    "written by a newer version (schema " + std::to_string(schema) + ")");
+      }
+    }
+    {
+      // The answer is the mode it is in now; a file system without shared memory cannot do WAL.
+      Statement wal(database_.get(), "PRAGMA journal_mode=WAL");
+      const int code = wal.step();
+      if (code != SQLITE_ROW) fail("open store", code);
+      if (wal.text(0) != "wal") throw Error(Status::kUnreachable, "open store", path_, "no write-ahead log there");
+    }
+    execute("open store", "PRAGMA synchronous=FULL");
+    if (number("SELECT count(*) FROM sqlite_master") > 0) return;
+    execute("create store", "BEGIN IMMEDIATE");
+    // Two first users may have arrived together: the second finds the tables there.
+    if (number("SELECT count(*) FROM sqlite_master") == 0) {
+      execute("create store", kCreate);
+      execute("create store", ("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
+      execute("create store", ("PRAGMA user_version=" + std::to_string(kSchema)).c_str());
+    }
+    execute("create store", "COMMIT");
+  }
+
+  std::optional<std::int64_t> apply(const Transaction& transaction) {
+    for (const auto& compare : transaction.compares) {
+      Statement select(database_.get(), "SELECT version FROM entry WHERE key = ?1");
+      const int code = select.bind(1, compare.key).step();
+      if (code != SQLITE_ROW && code != SQLITE_DONE) fail("read store", code);
+      if ((code == SQLITE_ROW ? select.integer(0) : 0) != compare.version) return std::nullopt;
+    }
+    Statement next(database_.get(), "UPDATE revision SET last = last + 1 RETURNING last");
+    if (const int code = next.step(); code != SQLITE_ROW) fail("write store", code);
+    const std::int64_t version = next.integer(0);
+    // RETURNING hands out its row before the statement is over; it must be over before COMMIT.
+    if (const int code = next.step(); code != SQLITE_DONE) fail("write store", code);
+    for (const auto& key : transaction.deletes) {
+      Statement remove(database_.get(), "DELETE FROM entry WHERE key = ?1");
+      if (const int code = remove.bind(1, key).step(); code != SQLITE_DONE) fail("write store", code);
+    }
+    for (const auto& put : transaction.puts) {
+      Statement upsert(database_.get(), "INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3)");
+      const int code = upsert.bind(1, put.key).bind(2, put.value).bind(3, version).step();
+      if (code != SQLITE_DONE) fail("write store", code);
+    }
+    return version;
+  }
+
+  std::string path_;
+  std::unique_ptr<sqlite3, CloseDatabase> database_;
+  std::mutex mutex_;  // BEGIN … COMMIT belongs to one thread
+};
+
+}  // namespace
+
+std::unique_ptr<Store> open_sqlite(const std::string& path) { return std::make_unique<SqliteStore>(path); }
+
+}  // namespace rackline::store

@@ -19,7 +19,9 @@ Json parse(const std::string& attempted, const std::string& key, const std::stri
   return document;
 }
 
-std::string dump(const Json& document) { return document.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& document) {
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::optional<std::chrono::sys_seconds> time_of(const Json& document, const char* field) {
   const auto found = document.find(field);
@@ -71,7 +73,9 @@ std::string decoded(std::string_view text) {
 Journal::Journal(Store& store, std::string actor, const Clock& clock)
     : store_(store), prefix_("journal/" + std::move(actor) + "/"), clock_(clock) {}
 
-std::string Journal::key(const std::string& id) const { return prefix_ + encoded(id); }
+std::string Journal::key(const std::string& id) const {
+  return prefix_ + encoded(id);
+}
 
 void Journal::intent(const std::string& id, const std::string& document) {
   const auto present = store_.get(key(id));
@@ -115,7 +119,8 @@ std::vector<Journal::Item> Journal::all() {
 std::vector<Journal::Item> Journal::open() {
   auto items = all();
   std::erase_if(items, [](const Item& item) { return item.result.has_value(); });
-  std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.begun < b.begun; });
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Item& a, const Item& b) { return a.begun < b.begun; });
   return items;
 }
 

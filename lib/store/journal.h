@@ -13,8 +13,8 @@
 
 namespace rackline::store {
 
-// Write the intent, act, write the result. After a crash an intent without a result is unknown: the world has to be
-// looked at before it is done again. Results are kept, so that repeated work is recognised.
+// Write the intent, act, write the result. After a crash an intent without a result is unknown: the world has
+// to be looked at before it is done again. Results are kept, so that repeated work is recognised.
 class Journal {
  public:
   struct Item {
@@ -28,12 +28,13 @@ class Journal {
   // `actor` names the program whose journal it is. `store` and `clock` must outlive the journal.
   Journal(Store& store, std::string actor, const Clock& clock);
 
-  // Durable when it returns: only then may the action begin. An intent of the same id that has a result is replaced
-  // (the work is begun anew). Throws Error(kRefused) when an intent of that id is open, since its fate must be learnt
-  // first.
+  // Durable when it returns: only then may the action begin. An intent of the same id that has a result is
+  // replaced (the work is begun anew). Throws Error(kRefused) when an intent of that id is open, since its
+  // fate must be learnt first.
   void intent(const std::string& id, const std::string& document);
 
-  // Closes the intent; durable when it returns. Throws Error(kRefused) when there is no open intent of that id.
+  // Closes the intent; durable when it returns. Throws Error(kRefused) when there is no open intent of that
+  // id.
   void result(const std::string& id, const std::string& document);
 
   std::optional<Item> find(const std::string& id);

@@ -55,8 +55,9 @@ class Statement {
 
   std::string text(int column) const {
     const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
-    return bytes == nullptr ? std::string{}
-                            : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+    return bytes == nullptr
+               ? std::string{}
+               : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
   }
   std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
 
@@ -75,7 +76,8 @@ class SqliteStore final : public Store {
   explicit SqliteStore(std::string path) : path_(std::move(path)) {
     create_file();
     sqlite3* opened = nullptr;
-    const int code = sqlite3_open_v2(path_.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
+    const int code =
+        sqlite3_open_v2(path_.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
     database_.reset(opened);
     if (code != SQLITE_OK) fail("open store", code);
     sqlite3_extended_result_codes(opened, 1);
@@ -155,7 +157,8 @@ class SqliteStore final : public Store {
     throw Error(busy ? Status::kBusy : Status::kUnreachable, attempted, path_, why);
   }
 
-  // SQLite could create the file itself, but readable by everybody; what stands in journals is not everybody's.
+  // SQLite could create the file itself, but readable by everybody; what stands in journals is not
+  // everybody's.
   void create_file() {
     const auto parent = std::filesystem::path(path_).parent_path();
     if (!parent.empty() && ::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -196,7 +199,8 @@ class SqliteStore final : public Store {
       Statement wal(database_.get(), "PRAGMA journal_mode=WAL");
       const int code = wal.step();
       if (code != SQLITE_ROW) fail("open store", code);
-      if (wal.text(0) != "wal") throw Error(Status::kUnreachable, "open store", path_, "no write-ahead log there");
+      if (wal.text(0) != "wal")
+        throw Error(Status::kUnreachable, "open store", path_, "no write-ahead log there");
     }
     execute("open store", "PRAGMA synchronous=FULL");
     if (number("SELECT count(*) FROM sqlite_master") > 0) return;
@@ -241,6 +245,8 @@ class SqliteStore final : public Store {
 
 }  // namespace
 
-std::unique_ptr<Store> open_sqlite(const std::string& path) { return std::make_unique<SqliteStore>(path); }
+std::unique_ptr<Store> open_sqlite(const std::string& path) {
+  return std::make_unique<SqliteStore>(path);
+}
 
 }  // namespace rackline::store

@@ -12,17 +12,18 @@
 
 namespace rackline::store {
 
-// State that must last, behind an interface small enough for an embedded database and for etcd alike: keys with
-// versions, transactions of compares and writes, listing by prefix, and locks that vanish with their holder.
+// State that must last, behind an interface small enough for an embedded database and for etcd alike: keys
+// with versions, transactions of compares and writes, listing by prefix, and locks that vanish with their
+// holder.
 //
-// Keys are paths of printable ASCII without blanks, e.g. "journal/migrate/3f2a"; values are JSON text. The store does
-// not look into values.
+// Keys are paths of printable ASCII without blanks, e.g. "journal/migrate/3f2a"; values are JSON text. The
+// store does not look into values.
 
 struct Entry {
   std::string key;
   std::string value;
-  // Grows with every committed transaction of the whole store (etcd's mod_revision) and is never used twice, so
-  // that a key which was deleted and written again cannot be taken for the old one.
+  // Grows with every committed transaction of the whole store (etcd's mod_revision) and is never used twice,
+  // so that a key which was deleted and written again cannot be taken for the old one.
   std::int64_t version = 0;
 };
 
@@ -56,13 +57,13 @@ class Lock {
   std::unique_ptr<Holder> holder_;
 };
 
-// Safe to use from several threads. Every call throws Error naming the store: kUnreachable when it cannot be read or
-// written (a full disk, a file that is no database), kBusy when another process keeps it locked for longer than ten
-// seconds, kUsage for a key or lock name of the wrong form.
+// Safe to use from several threads. Every call throws Error naming the store: kUnreachable when it cannot be
+// read or written (a full disk, a file that is no database), kBusy when another process keeps it locked for
+// longer than ten seconds, kUsage for a key or lock name of the wrong form.
 class Store {
  public:
-  // "sqlite:PATH". A missing file is created, and its directory too when that directory's parent exists. Throws
-  // Error(kUsage) for another scheme.
+  // "sqlite:PATH". A missing file is created, and its directory too when that directory's parent exists.
+  // Throws Error(kUsage) for another scheme.
   static std::unique_ptr<Store> open(const std::string& url);
 
   virtual ~Store() = default;
@@ -74,15 +75,15 @@ class Store {
   // All entries whose key begins with `prefix`, in the byte order of their keys, as of one instant.
   virtual std::vector<Entry> list(std::string_view prefix) = 0;
 
-  // Carries out the whole transaction durably (on disk when it returns) and returns the version that its puts got; or
-  // nothing, when one of the compares did not hold.
+  // Carries out the whole transaction durably (on disk when it returns) and returns the version that its puts
+  // got; or nothing, when one of the compares did not hold.
   virtual std::optional<std::int64_t> commit(const Transaction& transaction) = 0;
 
   // Takes the lock of that name ([a-z0-9_.-]+), or nothing when somebody holds it, be it in this process.
   virtual std::optional<Lock> try_lock(std::string_view name) = 0;
 
-  // As try_lock, asking again every 50 ms until `deadline` (on the monotonic clock) or until a stop is asked for
-  // (interrupt.h). Asking again, because flock(2) has no time limit short of a signal.
+  // As try_lock, asking again every 50 ms until `deadline` (on the monotonic clock) or until a stop is asked
+  // for (interrupt.h). Asking again, because flock(2) has no time limit short of a signal.
   std::optional<Lock> lock(std::string_view name, const Clock& clock, Milliseconds deadline);
 
  protected:

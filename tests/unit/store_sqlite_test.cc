@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "store/store.h"
+#include "store_urls.h"
+
+namespace rackline::store {
+namespace {
+
+// What only a file can suffer.
+
+std::string failure_of(const std::string& url, Status expected) {
+  try {
+    Store::open(url)->commit({{}, {{"a", "1"}}, {}});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), expected) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << url << " was taken";
+  return {};
+}
+
+TEST(SqliteStore, CreatesItsDirectoryButNotAWholePath) {
+  const ScratchDirectory scratch;
+  EXPECT_NO_THROW(Store::open("sqlite:" + (scratch.path() / "new" / "state.db").string()));
+  const std::string far = (scratch.path() / "no" / "such" / "state.db").string();
+  EXPECT_NE(failure_of("sqlite:" + far, Status::kUnreachable).find("No such file or directory"),
+            std::string::npos);
+}
+
+TEST(SqliteStore, IsReadableByItsOwnerOnly) {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path() / "state.db";
+  Store::open("sqlite:" + path.string())->commit({{}, {{"a", "1"}}, {}});
+  for (const auto& file : std::filesystem::directory_iterator(scratch.path())) {
+    EXPECT_EQ(file.status().permissions() & std::filesystem::perms::others_all, std::filesystem::perms::none);
+    EXPECT_EQ(file.status().permissions() & std::filesystem::perms::group_all, std::filesystem::perms::none);
+  }
+}
+
+TEST(SqliteStore, LeavesWhatIsNoDatabaseAsItIs) {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path() / "notes.txt";
+  const std::string text(2000, 'x');
+  std::ofstream(path) << text;
+  EXPECT_NE(failure_of("sqlite:" + path.string(), Status::kUnreachable).find("not a database"),
+            std::string::npos);
+  std::ifstream in(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), text);
+}
+
+TEST(SqliteStore, LeavesAForeignDatabaseAsItIs) {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path() / "mail.db";
+  sqlite3* foreign = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &foreign), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(foreign, "CREATE TABLE mail (t TEXT)", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(foreign);
+  const auto before = std::filesystem::last_write_time(path);
+  EXPECT_NE(failure_of("sqlite:" + path.string(), Status::kUnreachable).find("another program"),
+            std::string::npos);
+  EXPECT_EQ(std::filesystem::last_write_time(path), before);
+}
+
+TEST(SqliteStore, RefusesAFileOfANewerVersion) {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path() / "state.db";
+  Store::open("sqlite:" + path.string());
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, "PRAGMA user_version=99", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(database);
+  EXPECT_NE(failure_of("sqlite:" + path.string(), Status::kUnreachable).find("newer version"),
+            std::string::npos);
+}
+
+TEST(SqliteStore, NamesADirectoryOrASchemeThatItCannotOpen) {
+  const ScratchDirectory scratch;
+  failure_of("sqlite:" + scratch.path().string(), Status::kUnreachable);
+  failure_of("sqlite:", Status::kUsage);
+  failure_of("etc://h1", Status::kUsage);
+  failure_of("state.db", Status::kUsage);
+}
+
+// A file system of its own that is 256 KiB in size.
+class SmallDisk : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (mount("tmpfs", scratch_.path().c_str(), "tmpfs", 0, "size=256k") != 0)
+      GTEST_SKIP() << "may not mount";
+    mounted_ = true;
+  }
+  void TearDown() override {
+    if (mounted_) umount2(scratch_.path().c_str(), MNT_DETACH);
+  }
+  std::string url() const { return "sqlite:" + (scratch_.path() / "state.db").string(); }
+  ScratchDirectory scratch_;
+  bool mounted_ = false;
+};
+
+TEST_F(SmallDisk, AFullDiskIsSaidAndLosesNothingThatWasCommitted) {
+  const auto store = Store::open(url());
+  store->commit({{}, {{"first", "1"}}, {}});
+  std::string why;
+  int committed = 0;
+  try {
+    for (; committed < 1000; ++committed) {
+      store->commit({{}, {{"fill/" + std::to_string(committed), std::string(4000, 'x')}}, {}});
+    }
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kUnreachable);
+    why = error.what();
+  }
+  EXPECT_NE(why.find("state.db"), std::string::npos) << why;
+  EXPECT_NE(why.find("full"), std::string::npos) << why;
+  EXPECT_EQ(store->list("fill/").size(), static_cast<std::size_t>(committed));
+  EXPECT_EQ(store->get("first")->value, "1");
+}
+
+TEST_F(SmallDisk, AReadOnlyFileSystemIsSaid) {
+  Store::open(url())->commit({{}, {{"first", "1"}}, {}});
+  ASSERT_EQ(mount(nullptr, scratch_.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  EXPECT_NE(failure_of(url(), Status::kUnreachable).find("Read-only file system"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace rackline::store

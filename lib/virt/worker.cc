@@ -96,6 +96,19 @@ void start_thread(std::shared_ptr<Lane> lane) {
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
 }
 
+// The thread ends with the job that it has now; those that wait never begin.
+void retire_locked(Lane& lane) {
+  for (const auto& job : lane.queue) job->change(Job::State::kWaiting, Job::State::kDropped);
+  lane.queue.clear();
+  lane.stop = true;
+  lane.changed.notify_all();
+}
+
+void retire(Lane& lane) {
+  const std::lock_guard lock(lane.mutex);
+  retire_locked(lane);
+}
+
 // How long a thread must hang before it is replaced, when `hanging` others of the same host hang already.
 std::chrono::seconds replacement_delay(std::size_t hanging) {
   constexpr std::chrono::seconds kLongest{600};
@@ -115,12 +128,17 @@ HostWorker::HostWorker(Target target, ConnectOptions options)
     : target_(std::move(target)), options_(options) {}
 
 HostWorker::~HostWorker() {
+  stop();
+}
+
+void HostWorker::stop() {
+  if (lane_ != nullptr) retire(*lane_);
+}
+
+void HostWorker::wait_for_end(SteadyClock::time_point deadline) {
   if (lane_ == nullptr) return;
-  const std::lock_guard lock(lane_->mutex);
-  for (const auto& job : lane_->queue) job->change(Job::State::kWaiting, Job::State::kDropped);
-  lane_->queue.clear();
-  lane_->stop = true;
-  lane_->changed.notify_all();
+  std::unique_lock lock(lane_->mutex);
+  lane_->changed.wait_until(lock, deadline, [&] { return lane_->ended || lane_->running != nullptr; });
 }
 
 Ticket HostWorker::submit(Work work, Done done) {
@@ -143,9 +161,7 @@ std::shared_ptr<Lane> HostWorker::lane_for_job() {
     const bool hangs = lane_->running != nullptr && lane_->running->state == Job::State::kForsaken;
     if (!hangs || SteadyClock::now() - lane_->running_since < replacement_delay(abandoned_.size()))
       return lane_;
-    lane_->stop = true;
-    for (const auto& job : lane_->queue) job->change(Job::State::kWaiting, Job::State::kDropped);
-    lane_->queue.clear();
+    retire_locked(*lane_);
     abandoned_.push_back(lane_);
   }
   lane_ = std::make_shared<Lane>();
@@ -157,14 +173,6 @@ std::shared_ptr<Lane> HostWorker::lane_for_job() {
 
 Error HostWorker::no_answer(Milliseconds timeout) const {
   return {Status::kTimeout, "ask libvirtd", target_.host, "no answer within " + format_duration(timeout)};
-}
-
-void HostWorker::close(SteadyClock::time_point deadline) {
-  if (lane_ == nullptr) return;
-  std::unique_lock lock(lane_->mutex);
-  lane_->stop = true;
-  lane_->changed.notify_all();
-  lane_->changed.wait_until(lock, deadline, [&] { return lane_->ended || lane_->running != nullptr; });
 }
 
 }  // namespace rackline::virt

@@ -99,9 +99,11 @@ class HostWorker {
   // The error for a host that did not answer within `timeout`.
   Error no_answer(Milliseconds timeout) const;
 
-  // Asks an idle thread to close its connection and to end, and waits for it until `deadline`: libvirtd logs
-  // an error for each client that goes without saying so. A thread that is at work is not waited for.
-  void close(std::chrono::steady_clock::time_point deadline);
+  // An end in good order, for libvirtd logs an error for each client that goes without a word: stop() tells
+  // the thread to close its connection and to end as soon as it is idle, wait_for_end() waits for that until
+  // `deadline`, but not for a thread that is still at work. No job may be submitted after.
+  void stop();
+  void wait_for_end(std::chrono::steady_clock::time_point deadline);
 
  private:
   std::shared_ptr<detail::Lane> lane_for_job();

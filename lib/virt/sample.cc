@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "virt/sample.h"
+
+#include <algorithm>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+namespace rackline::virt {
+namespace {
+
+constexpr std::chrono::seconds kDetailsLast{60};
+
+using Count = std::optional<std::int64_t>;
+
+// Growth per second; empty where it is not known.
+std::optional<double> rate(const Count& before, const Count& now, double seconds) {
+  if (!before || !now || *now < *before || seconds <= 0) return std::nullopt;
+  return static_cast<double>(*now - *before) / seconds;
+}
+
+template <class T, class U>
+void add(std::optional<T>& sum, const std::optional<U>& part) {
+  sum = sum && part ? std::optional<T>(*sum + static_cast<T>(*part)) : std::nullopt;
+}
+
+// CPU time in nanoseconds per second becomes CPUs.
+std::optional<double> cores(const Count& before, const Count& now, double seconds) {
+  const auto nanoseconds = rate(before, now, seconds);
+  return nanoseconds ? std::optional(*nanoseconds / 1e9) : std::nullopt;
+}
+
+record::VmSample vm_record(const VmStats& now, const VmStats* before, double seconds,
+                           const Memory::Details& details) {
+  record::VmSample vm;
+  vm.vm = now.name;
+  vm.uuid = now.uuid;
+  vm.state = state_word(now.state);
+  vm.domain_id = now.domain_id;
+  vm.vcpus = now.vcpus;
+  vm.memory_bytes = now.memory_bytes;
+  vm.memory_used_bytes = now.memory_used_bytes;
+  vm.disk_capacity_bytes = now.disk_capacity_bytes;
+  vm.disk_allocation_bytes = now.disk_allocation_bytes;
+  vm.anti_affinity = details.wishes.anti_affinity;
+  vm.priority = details.wishes.priority;
+  vm.persistent = details.persistent;
+  if (before == nullptr || !now.active() || before->domain_id != now.domain_id) return vm;
+  vm.cpu_cores = cores(before->cpu_time_ns, now.cpu_time_ns, seconds);
+  if (vm.cpu_cores && vm.vcpus.value_or(0) > 0) {
+    vm.cpu_percent = *vm.cpu_cores / static_cast<double>(*vm.vcpus) * 100;
+  }
+  vm.disk_read_bytes_per_second = rate(before->disk_read_bytes, now.disk_read_bytes, seconds);
+  vm.disk_write_bytes_per_second = rate(before->disk_written_bytes, now.disk_written_bytes, seconds);
+  vm.net_rx_bytes_per_second = rate(before->net_received_bytes, now.net_received_bytes, seconds);
+  vm.net_tx_bytes_per_second = rate(before->net_sent_bytes, now.net_sent_bytes, seconds);
+  return vm;
+}
+
+void take_host_figures(const HostStats& now, const HostStats* before, const HostModel& model,
+                       record::HostSample& host) {
+  host.state = "up";
+  host.cpus = now.cpus;
+  host.cpu_mhz = now.cpu_mhz;
+  host.arch = model.arch;
+  host.cpu_model = model.cpu_model;
+  host.memory_bytes = now.memory_bytes;
+  host.memory_free_bytes = now.memory_free_bytes;
+  if (now.memory_bytes && now.memory_free_bytes) {
+    host.memory_used_bytes = *now.memory_bytes - *now.memory_free_bytes;
+  }
+  if (before == nullptr || !before->cpu_total || !now.cpu_total) return;
+  if (*now.cpu_total <= *before->cpu_total || *now.cpu_busy < *before->cpu_busy) return;
+  host.cpu_percent = static_cast<double>(*now.cpu_busy - *before->cpu_busy) /
+                     static_cast<double>(*now.cpu_total - *before->cpu_total) * 100;
+}
+
+// The sums over running VMs start at a known zero and become unknown with the first part that is.
+void start_sums(record::HostSample& host, bool rates) {
+  host.vms_running = 0;
+  host.vms_stopped = 0;
+  host.vcpus_allocated = 0;
+  host.memory_allocated_bytes = 0;
+  if (!rates) return;
+  host.disk_read_bytes_per_second = 0;
+  host.disk_write_bytes_per_second = 0;
+  host.net_rx_bytes_per_second = 0;
+  host.net_tx_bytes_per_second = 0;
+}
+
+void add_vm(record::HostSample& host, const record::VmSample& vm) {
+  if (!vm.domain_id) {
+    ++*host.vms_stopped;
+    return;
+  }
+  ++*host.vms_running;
+  add(host.vcpus_allocated, vm.vcpus);
+  add(host.memory_allocated_bytes, vm.memory_bytes);
+  add(host.disk_read_bytes_per_second, vm.disk_read_bytes_per_second);
+  add(host.disk_write_bytes_per_second, vm.disk_write_bytes_per_second);
+  add(host.net_rx_bytes_per_second, vm.net_rx_bytes_per_second);
+  add(host.net_tx_bytes_per_second, vm.net_tx_bytes_per_second);
+}
+
+// Reads what `before` does not tell. The VMs are those of `reading`.
+void read_details(const Connection& connection, const Reading& reading, const Memory* before,
+                  Memory& memory) {
+  const bool fresh = before != nullptr && reading.stats.taken - before->details_read < kDetailsLast;
+  memory.details_read = fresh ? before->details_read : reading.stats.taken;
+  std::optional<std::set<std::string>> persistent;
+  for (std::size_t i = 0; i < reading.domains.size(); ++i) {
+    const VmStats& vm = reading.stats.vms[i];
+    if (fresh) {
+      const auto known = before->details.find(vm.uuid);
+      if (known != before->details.end() && known->second.domain_id == vm.domain_id) {
+        memory.details.insert(*known);
+        continue;
+      }
+    }
+    const auto wishes = read_wishes(reading.domains[i].get());
+    if (!wishes) continue;  // it vanished while we looked: it is on no host, or in the answer of another
+    if (!persistent) persistent = read_persistent(connection);
+    memory.details[vm.uuid] = {vm.domain_id, *wishes, persistent->contains(vm.uuid)};
+  }
+}
+
+}  // namespace
+
+std::set<std::string> domain_names(const Connection& connection) {
+  std::set<std::string> names;
+  for (const Domain& domain : connection.domains()) names.insert(virDomainGetName(domain.get()));
+  return names;
+}
+
+const char* state_word(int state) {
+  switch (state) {
+    case VIR_DOMAIN_RUNNING:
+    case VIR_DOMAIN_BLOCKED:
+    case VIR_DOMAIN_SHUTDOWN:  // on its way down, and still holding all it has
+      return "running";
+    case VIR_DOMAIN_PAUSED:
+      return "paused";
+    case VIR_DOMAIN_SHUTOFF:
+      return "shutoff";
+    case VIR_DOMAIN_CRASHED:
+      return "crashed";
+    case VIR_DOMAIN_PMSUSPENDED:
+      return "suspended";
+    default:
+      return "unknown";
+  }
+}
+
+Sample assemble(const HostStats& now, const HostStats* before, const HostModel& model,
+                const std::map<std::string, Memory::Details>& details) {
+  Sample sample;
+  // The CPU time since boot went back: the host was started anew, and none of the old counters is worth
+  // anything.
+  if (before != nullptr && before->cpu_total && now.cpu_total && *now.cpu_total < *before->cpu_total)
+    before = nullptr;
+  take_host_figures(now, before, model, sample.host);
+  const double seconds =
+      before != nullptr ? std::chrono::duration<double>(now.taken - before->taken).count() : 0;
+  if (before != nullptr) {
+    sample.host.window_ms = std::chrono::duration_cast<Milliseconds>(now.taken - before->taken).count();
+  }
+  std::unordered_map<std::string_view, const VmStats*> past;
+  if (before != nullptr) {
+    for (const VmStats& vm : before->vms) past.emplace(vm.uuid, &vm);
+  }
+  start_sums(sample.host, before != nullptr);
+  for (const VmStats& vm : now.vms) {
+    const auto detail = details.find(vm.uuid);
+    if (detail == details.end()) continue;
+    const auto found = past.find(vm.uuid);
+    sample.vms.push_back(
+        vm_record(vm, found != past.end() ? found->second : nullptr, seconds, detail->second));
+    add_vm(sample.host, sample.vms.back());
+  }
+  std::sort(sample.vms.begin(), sample.vms.end(), [](const auto& a, const auto& b) { return a.vm < b.vm; });
+  return sample;
+}
+
+Sample sample(const Connection& connection, const MemoryPtr& before, Milliseconds window) {
+  auto memory = std::make_shared<Memory>();
+  memory->model = before != nullptr ? before->model : read_model(connection);
+  std::optional<HostStats> past;
+  Milliseconds paused{0};
+  if (before == nullptr && window > Milliseconds{0}) {
+    past = read_stats(connection).stats;
+    std::this_thread::sleep_until(past->taken + window);
+    paused = window;
+  }
+  const HostStats* since = before != nullptr ? &before->stats : past ? &*past : nullptr;
+
+  Reading reading = read_stats(connection);
+  read_details(connection, reading, before.get(), *memory);
+  Sample sample = assemble(reading.stats, since, memory->model, memory->details);
+  memory->stats = std::move(reading.stats);
+  sample.memory = std::move(memory);
+  sample.paused = paused;
+  return sample;
+}
+
+}  // namespace rackline::virt

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "record/kinds.h"
+#include "virt/stats.h"
+
+namespace rackline::virt {
+
+// What one sample of a host leaves for the next one: its counters, for rates, and what is too dear to be
+// asked each time. Immutable and shared, since a thread that hung and was left behind may still hold an old
+// one.
+struct Memory {
+  HostStats stats;
+  HostModel model;
+  struct Details {
+    std::optional<std::int64_t> domain_id;
+    VmWishes wishes;
+    bool persistent = false;
+  };
+  std::map<std::string, Details> details;  // by UUID
+  std::chrono::steady_clock::time_point details_read;
+};
+using MemoryPtr = std::shared_ptr<const Memory>;
+
+struct Sample {
+  record::HostSample host;  // state "up"; its name, the inventory's fields and elapsed_ms are the caller's
+  std::vector<record::VmSample> vms;
+  MemoryPtr memory;
+  Milliseconds paused{0};  // spent waiting for the second of two samples, not for the host
+};
+
+// Samples the host. Rates are taken against `before`; without it the host is sampled twice, `window` apart (a
+// window of zero: once, without rates). Throws VirtError(kUnreachable).
+//
+// Wishes and persistence are kept from `before` for a VM of the same incarnation for up to a minute: each
+// costs a call, and they change by hand, seldom.
+Sample sample(const Connection& connection, const MemoryPtr& before, Milliseconds window);
+
+// The records of the counters in `now`, with rates since `before` where it is given: pure. `details` as in
+// Memory; a VM without an entry vanished and is left out. VMs come sorted by name. A rate is null where a
+// counter is missing or went back (another incarnation, a device that was unplugged); a sum over VMs is null
+// where one of its parts is.
+Sample assemble(const HostStats& now, const HostStats* before, const HostModel& model,
+                const std::map<std::string, Memory::Details>& details);
+
+// The names of all VMs of the host, running or not. Throws VirtError(kUnreachable).
+std::set<std::string> domain_names(const Connection& connection);
+
+// The word for a virDomainState in records: running, paused, shutoff, crashed, suspended or unknown.
+const char* state_word(int state);
+
+}  // namespace rackline::virt

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "virt/connection.h"
+
+namespace rackline::virt {
+
+// What libvirt knows of a host and its VMs at one instant: counters since some start, not yet rates. What a
+// driver or a VM's monitor does not tell is empty.
+
+struct VmStats {
+  std::string name;
+  std::string uuid;
+  std::optional<std::int64_t> domain_id;  // empty: not running
+  int state = VIR_DOMAIN_NOSTATE;         // virDomainState
+  std::optional<std::int64_t> vcpus, memory_bytes, memory_used_bytes;
+  std::optional<std::int64_t> disk_capacity_bytes, disk_allocation_bytes;
+  // Counters since the VM's start, summed over its disks and its interfaces.
+  std::optional<std::int64_t> cpu_time_ns, disk_read_bytes, disk_written_bytes, net_received_bytes,
+      net_sent_bytes;
+
+  bool active() const { return domain_id.has_value(); }
+};
+
+struct HostStats {
+  std::chrono::steady_clock::time_point taken;  // when the counters were read
+  std::optional<std::int64_t> cpus, cpu_mhz, memory_bytes, memory_free_bytes;
+  // CPU time of all its CPUs since boot, in the units of the driver: only their ratio means something.
+  std::optional<std::uint64_t> cpu_busy, cpu_total;
+  std::vector<VmStats> vms;
+};
+
+// The statistics, and the handles of the same VMs in the same order. Handles stay on the thread of the
+// connection: freeing the last one may close it, which may block.
+struct Reading {
+  HostStats stats;
+  std::vector<Domain> domains;
+};
+
+// Reads them with as few calls as there are (virConnectGetAllDomainStats for all VMs at once). A VM whose
+// monitor is busy with another job is not waited for: what only its monitor knows is then empty. Throws
+// VirtError(kUnreachable).
+Reading read_stats(const Connection& connection);
+
+// What does not change while a host is up.
+struct HostModel {
+  std::optional<std::string> arch, cpu_model;
+};
+HostModel read_model(const Connection& connection);
+
+// The VM's own wishes, kept by libvirt with its definition so that they move with it:
+//   <metadata><rackline:vm xmlns:rackline="urn:rackline:vm:1" anti_affinity="db" priority="10"/></metadata>
+struct VmWishes {
+  std::optional<std::string> anti_affinity;
+  std::optional<std::int64_t> priority;
+};
+inline constexpr const char* kMetadataUri = "urn:rackline:vm:1";
+
+// Empty where there are none, or no number where one is due. `xml` is the element alone.
+VmWishes parse_wishes(const std::string& xml);
+// Empty when the VM vanished. Any other failure throws VirtError(kUnreachable): a rule that could not be read
+// must not pass for one that does not exist.
+std::optional<VmWishes> read_wishes(virDomainPtr domain);
+
+// The UUIDs of the VMs whose definition survives a stop.
+std::set<std::string> read_persistent(const Connection& connection);
+
+}  // namespace rackline::virt

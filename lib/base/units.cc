@@ -27,9 +27,10 @@ double leading_number(std::string_view text, std::string_view& unit, const char*
   return value;
 }
 
-std::string format(const char* shape, double value, const char* unit) {
+// "%.*f" and a unit. printf and not to_chars: short, and the programs run in the C locale.
+std::string with_unit(double value, int decimals, const char* unit) {
   std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), shape, value, unit);
+  std::snprintf(text.data(), text.size(), "%.*f%s", decimals, value, unit);
   return text.data();
 }
 
@@ -83,13 +84,13 @@ std::string format_bytes(std::int64_t bytes) {
     ++unit;
   }
   const bool whole = unit == 0 || std::abs(value) >= 100 || value == std::floor(value);
-  return format(whole ? "%.0f%s" : std::abs(value) >= 10 ? "%.1f%s" : "%.2f%s", value, kUnits[unit]);
+  return with_unit(value, whole ? 0 : std::abs(value) >= 10 ? 1 : 2, kUnits[unit]);
 }
 
 std::string format_duration(std::chrono::milliseconds duration) {
   const auto ms = duration.count();
   if (ms < 1000) return std::to_string(ms) + "ms";
-  if (ms < 60'000) return format("%.1f%s", static_cast<double>(ms) / 1000, "s");
+  if (ms < 60'000) return with_unit(static_cast<double>(ms) / 1000, 1, "s");
   std::array<char, 64> text{};
   const long long seconds = ms / 1000;
   if (seconds < 3600) {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "record/writer.h"
+
+namespace rackline::cli {
+namespace {
+
+// Columns on a terminal: bytes that start a UTF-8 sequence. Wide and combining characters are not told apart;
+// names of hosts and virtual servers have none.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+void append_row(std::string& text, const std::vector<std::string>& cells,
+                const std::vector<std::size_t>& widths, const std::vector<bool>& right) {
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::string padding(widths[i] - width(cells[i]), ' ');
+    const bool last = i + 1 == cells.size();
+    if (i > 0) text += "  ";
+    if (right[i]) text += padding;
+    text += cells[i];
+    if (!right[i] && !last) text += padding;
+  }
+  text += '\n';
+}
+
+}  // namespace
+
+void Output::set_format(Format format, bool all_columns, bool colour) {
+  format_ = format;
+  all_columns_ = all_columns;
+  colour_ = colour;
+}
+
+void Output::complete_head(record::Head& head) const {
+  if (head.time == record::Time{}) head.time = stamp_ ? *stamp_ : system_clock().wall();
+  if (head.tool.empty()) head.tool = tool_;
+}
+
+void Output::emit(const record::Kind& kind, const void* record) {
+  const std::lock_guard lock(mutex_);
+  if (format_ == Format::kJson) {
+    put(record::to_line(kind, record) + "\n");
+    return;
+  }
+  if (kind.role == record::Role::kControl) {
+    flush_locked();
+    std::string line(kind.name);
+    const auto names = record::headings(kind, all_columns_);
+    const auto cells = record::to_cells(kind, record, all_columns_);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i] != "-") line += "  " + names[i] + " " + cells[i];
+    }
+    put(line + "\n");
+    return;
+  }
+  auto table = std::find_if(tables_.begin(), tables_.end(), [&](const Table& t) { return t.kind == &kind; });
+  if (table == tables_.end()) table = tables_.insert(tables_.end(), Table{&kind, {}});
+  table->rows.push_back(record::to_cells(kind, record, all_columns_));
+}
+
+void Output::flush_locked() {
+  for (const Table& table : tables_) {
+    const auto names = record::headings(*table.kind, all_columns_);
+    std::vector<std::size_t> widths(names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      widths[i] = width(names[i]);
+      for (const auto& row : table.rows) widths[i] = std::max(widths[i], width(row[i]));
+    }
+    const auto right = record::numeric(*table.kind, all_columns_);
+    std::string text;
+    if (colour_) text += "\x1b[1m";
+    append_row(text, names, widths, right);
+    if (colour_) text += "\x1b[0m";
+    for (const auto& row : table.rows) append_row(text, row, widths, right);
+    put(std::move(text));
+  }
+  tables_.clear();
+}
+
+void Output::flush() {
+  const std::lock_guard lock(mutex_);
+  flush_locked();
+}
+
+void Output::pass(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  flush_locked();
+  put(std::string(line) + "\n");
+}
+
+void Output::put(std::string text) {
+  std::string_view left = text;
+  while (!gone_ && !left.empty()) {
+    const ssize_t written = ::write(fd_, left.data(), left.size());
+    if (written >= 0) {
+      left.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EPIPE && closed_ == Closed::kStop) {
+      gone_ = true;
+      interrupt::request(SIGPIPE);
+    } else if (errno != EINTR) {
+      const Error error = system_error(Status::kUnreachable, "write records", "stdout");
+      gone_ = true;  // the `end` record would fail in the same way
+      throw error;
+    }
+  }
+}
+
+}  // namespace rackline::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "record/kinds.h"
+
+namespace rackline::cli {
+
+enum class Format { kJson, kTable };
+
+// The records that a program writes: as JSON lines, one write(2) each and none held back; or, for people, as
+// aligned tables of the same facts, one table per kind, when a round ends. Safe to use from several threads.
+class Output {
+ public:
+  // What to do when the reader of stdout is gone.
+  enum class Closed {
+    kDie,   // SIGPIPE has already ended the program
+    kStop,  // ask for an orderly stop (interrupt.h); what follows is dropped
+  };
+
+  Output(int fd, std::string tool, Closed closed) : fd_(fd), tool_(std::move(tool)), closed_(closed) {}
+
+  void set_format(Format format, bool all_columns, bool colour);
+  Format format() const { return format_; }
+
+  // From now on records are stamped with `time` instead of the clock: a decider is a pure function of its
+  // input and so takes the time from there.
+  void stamp(record::Time time) { stamp_ = time; }
+
+  // Stamps the record with time and tool where they are not set, and writes it.
+  // Throws Error(kUnreachable) when it cannot be written (full disk).
+  template <class K>
+  void write(K record) {
+    complete_head(record);
+    emit(K::kKind, &record);
+  }
+
+  // A line that is handed on as it came, without its end.
+  void pass(std::string_view line);
+
+  // Shows what a table holds back.
+  void flush();
+
+ private:
+  struct Table {
+    const record::Kind* kind;
+    std::vector<std::vector<std::string>> rows;
+  };
+
+  void complete_head(record::Head& head) const;
+  void emit(const record::Kind& kind, const void* record);
+  void flush_locked();
+  void put(std::string line);
+
+  int fd_;
+  std::string tool_;
+  Closed closed_;
+  Format format_ = Format::kJson;
+  bool all_columns_ = false;
+  bool colour_ = false;
+  bool gone_ = false;
+  std::optional<record::Time> stamp_;
+  std::vector<Table> tables_;
+  std::mutex mutex_;
+};
+
+}  // namespace rackline::cli

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/program.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "base/fd.h"
+#include "base/interrupt.h"
+#include "base/units.h"
+#include "cli/completion.h"
+#include "cli/config.h"
+#include "cli/inventory.h"
+#include "cli/progress.h"
+#include "proc/child.h"
+
+#ifndef RACKLINE_VERSION
+#error "RACKLINE_VERSION comes from the build"
+#endif
+
+namespace rackline::cli {
+namespace {
+
+constexpr Milliseconds kCompletionPatience{2000};
+
+std::string footer_of(const About& about) {
+  std::string text;
+  if (!about.examples.empty()) text += "Examples:\n";
+  for (const auto& example : about.examples)
+    text += "  " + example.command + "\n      " + example.text + "\n";
+  text +=
+      "\nExit status: 0 done; 1 the answer is no, or an action failed; 2 usage; 3 unreachable; 4 refused for "
+      "safety;\n"
+      "5 busy; 124 timeout; 128+n signal n. The manual: man " +
+      about.name;
+  return text;
+}
+
+std::string outcome_of(Status status) {
+  switch (status) {
+    case Status::kDone:
+      return "ok";
+    case Status::kRefused:
+      return "refused";
+    default:
+      return "failed";
+  }
+}
+
+bool colour_wanted() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::string_view(term) != "dumb");
+}
+
+}  // namespace
+
+struct Program::State {
+  explicit State(About given)
+      : about(std::move(given)),
+        app(about.summary + (about.description.empty() ? "" : "\n\n" + about.description), about.name),
+        out(STDOUT_FILENO, about.name, dies_of_sigpipe() ? Output::Closed::kDie : Output::Closed::kStop) {}
+
+  bool dies_of_sigpipe() const {
+    return about.nature == Nature::kObserve || about.nature == Nature::kDecide ||
+           about.nature == Nature::kFilter;
+  }
+
+  About about;
+  CLI::App app;
+  Output out;
+  record::End end;
+  std::string format, inventory_path, store_url = "sqlite:/var/lib/rackline/state.db", progress_mode = "auto";
+  bool quiet = false, verbose = false, dry_run = false, describes_itself = false, leaves_threads = false;
+  Milliseconds timeout{0};
+  std::int64_t skipped = 0;
+  std::map<const CLI::Option*, std::vector<std::string>> words;
+  std::map<const CLI::Option*, Values> values;
+  std::vector<Fd> files;
+  std::unique_ptr<ProgressView> progress;
+
+  std::vector<std::string> candidates(const CLI::Option& option);
+  std::vector<std::string> host_names();
+  std::vector<std::string> vm_names() const;
+  void prepare_streams();
+  void write_end(Status status, const std::string& reason, Milliseconds started);
+};
+
+Program::Program(About about) : state_(std::make_unique<State>(std::move(about))) {
+  State& s = *state_;
+  s.app.fallthrough();  // common options may stand behind a subcommand
+  s.app.footer(footer_of(s.about));
+  s.app.set_version_flag("-V,--version", s.about.name + " (rackline) " + RACKLINE_VERSION,
+                         "print the version and exit");
+  s.app.set_help_flag("-h,--help", "print this help and exit");
+  choice(s.app, "-o,--output", s.format, {"json", "table"},
+         "how records are written; a table if stdout is a terminal, else json");
+  s.app.add_flag("-q,--quiet", s.quiet, "say nothing on stderr but errors");
+  s.app.add_flag("-v,--verbose", s.verbose, "say more on stderr; all columns in a table");
+}
+
+Program::~Program() = default;
+
+CLI::App& Program::app() {
+  return state_->app;
+}
+
+void Program::takes_inventory() {
+  completes(state_->app
+                .add_option("--inventory", state_->inventory_path,
+                            "file of host records, - for stdin (else ~/.config/rackline/inventory.jsonl, "
+                            "/etc/rackline/inventory.jsonl)")
+                ->envname("RACKLINE_INVENTORY")
+                ->type_name("FILE"),
+            Values::kFiles);
+}
+
+void Program::takes_store() {
+  state_->app.add_option("--store", state_->store_url, "where state is kept")
+      ->envname("RACKLINE_STORE")
+      ->type_name("URL")
+      ->capture_default_str();
+}
+
+void Program::takes_timeout(Milliseconds preset) {
+  state_->timeout = preset;
+  duration(state_->app, "--timeout", state_->timeout, "how long to wait for an answer");
+}
+
+void Program::takes_dry_run() {
+  state_->app.add_flag("-n,--dry-run", state_->dry_run,
+                       "check everything, change nothing; records say planned");
+}
+
+void Program::takes_progress() {
+  choice(state_->app, "--progress", state_->progress_mode, {"auto", "bar", "json", "none"},
+         "how progress is shown: auto is a bar if stderr is a terminal")
+      ->capture_default_str();
+}
+
+CLI::Option* Program::duration(CLI::App& app, const std::string& flags, Milliseconds& value,
+                               const std::string& text) {
+  auto* option = app.add_option_function<std::string>(
+      flags,
+      [&value](const std::string& given) {
+        try {
+          value = parse_duration(given);
+        } catch (const Error& error) {
+          throw CLI::ValidationError(error.why());
+        }
+      },
+      text);
+  return option->type_name("DURATION")->default_str(format_duration(value));
+}
+
+CLI::Option* Program::bytes(CLI::App& app, const std::string& flags, std::int64_t& value,
+                            const std::string& text) {
+  auto* option = app.add_option_function<std::string>(
+      flags,
+      [&value](const std::string& given) {
+        try {
+          value = parse_bytes(given);
+        } catch (const Error& error) {
+          throw CLI::ValidationError(error.why());
+        }
+      },
+      text);
+  return option->type_name("SIZE")->default_str(format_bytes(value));
+}
+
+CLI::Option* Program::percent(CLI::App& app, const std::string& flags, double& value,
+                              const std::string& text) {
+  auto* option = app.add_option_function<std::string>(
+      flags,
+      [&value](std::string given) {
+        if (!given.empty() && given.back() == '%') given.pop_back();
+        double number = 0;
+        if (!CLI::detail::lexical_cast(given, number) || !(number >= 0 && number <= 1000)) {
+          throw CLI::ValidationError("expected a share such as 75 or 75%");
+        }
+        value = number;
+      },
+      text);
+  char preset[32];
+  std::snprintf(preset, sizeof preset, "%g%%", value);
+  return option->type_name("PERCENT")->default_str(preset);
+}
+
+CLI::Option* Program::choice(CLI::App& app, const std::string& flags, std::string& value,
+                             const std::vector<std::string>& words, const std::string& text) {
+  std::string names;
+  for (const auto& word : words) names += (names.empty() ? "" : "|") + word;
+  auto* option = app.add_option(flags, value, text);
+  // Not CLI::IsMember, which would list the words a second time in the help.
+  option->check([words, names](const std::string& given) {
+    return std::find(words.begin(), words.end(), given) != words.end() ? "" : "expected one of " + names;
+  });
+  option->type_name(names);
+  state_->words[option] = words;
+  return option;
+}
+
+void Program::completes(CLI::Option* option, Values values) {
+  state_->values[option] = values;
+}
+
+std::vector<std::string> Program::State::host_names() {
+  std::vector<std::string> names;
+  try {
+    for (const auto& host : load_inventory(inventory_path.empty() ? default_inventory() : inventory_path)) {
+      names.push_back(host.host + "\t" + host.uri);
+    }
+  } catch (const Error&) {
+    names.clear();  // no inventory, nothing to offer: a completion has nowhere to put a message
+  }
+  return names;
+}
+
+std::vector<std::string> Program::State::vm_names() const {
+  // Only an observer may ask the hypervisors, so it is asked: the one that was installed beside this program.
+  std::vector<std::string> names;
+  try {
+    const auto self = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "capwatch";
+    const auto finished = proc::run({self.string(), "--list", "vms", "-q"}, "", kCompletionPatience);
+    std::string line;
+    for (const char c : finished.out) {
+      if (c != '\n') {
+        line += c;
+      } else {
+        names.push_back(std::exchange(line, {}));
+      }
+    }
+  } catch (const std::exception&) {
+    names.clear();
+  }
+  return names;
+}
+
+std::vector<std::string> Program::State::candidates(const CLI::Option& option) {
+  if (const auto found = words.find(&option); found != words.end()) return found->second;
+  if (const auto found = values.find(&option); found != values.end()) {
+    switch (found->second) {
+      case Values::kFiles:
+        return {"@files"};
+      case Values::kHosts:
+        return host_names();
+      case Values::kVms:
+        return vm_names();
+    }
+  }
+  return {};
+}
+
+void Program::State::prepare_streams() {
+  if (!dies_of_sigpipe()) std::signal(SIGPIPE, SIG_IGN);
+  interrupt::install();
+  const bool terminal = isatty(STDOUT_FILENO) == 1;
+  const bool table = format.empty() ? terminal : format == "table";
+  out.set_format(table ? Format::kTable : Format::kJson, verbose, terminal && colour_wanted());
+  auto mode = ProgressView::Mode::kNone;
+  if (progress_mode == "json") mode = ProgressView::Mode::kJson;
+  const bool bars =
+      progress_mode == "bar" || (progress_mode == "auto" && isatty(STDERR_FILENO) == 1 && !quiet);
+  if (bars) mode = ProgressView::Mode::kBar;
+  progress = std::make_unique<ProgressView>(mode, system_clock(), out);
+}
+
+void Program::State::write_end(Status status, const std::string& reason, Milliseconds started) {
+  progress->finish();
+  if (describes_itself) return;
+  if (end.outcome.empty()) end.outcome = outcome_of(status);
+  if (interrupt::requested()) end.outcome = "interrupted";
+  if (!reason.empty()) end.reason = reason;
+  if (skipped > 0) end.skipped = skipped;
+  // What a decider writes depends on its input alone, so it does not tell how long it took.
+  if (about.nature != Nature::kDecide) end.elapsed_ms = (system_clock().monotonic() - started).count();
+  out.write(end);
+  out.flush();
+}
+
+int Program::run(int argc, char** argv, const std::function<Status()>& body) {
+  State& s = *state_;
+  if (argc >= 2 && std::string_view(argv[1]) == "__complete") {
+    if (const char* path = std::getenv("RACKLINE_INVENTORY"); path != nullptr) s.inventory_path = path;
+    const auto values = [&s](const CLI::Option& option) { return s.candidates(option); };
+    for (const auto& line : complete(s.app, {argv + 2, argv + argc}, values)) std::cout << line << '\n';
+    return std::cout.flush() ? 0 : static_cast<int>(Status::kUnreachable);
+  }
+  if (argc == 2 && std::string_view(argv[1]) == "__options") {
+    for (const auto& line : option_table(s.app)) std::cout << line << '\n';
+    return std::cout.flush() ? 0 : static_cast<int>(Status::kUnreachable);
+  }
+  try {
+    apply_config(s.app, s.about.name);
+    s.app.parse(argc, argv);
+  } catch (const CLI::Success& done) {  // --help, --version
+    s.app.exit(done);
+    return std::cout.flush() ? 0 : static_cast<int>(Status::kUnreachable);
+  } catch (const CLI::ParseError& error) {
+    warn(std::string("read the command line: ") + error.what());
+    std::cerr << "Try '" << s.about.name << " --help'.\n";
+    return static_cast<int>(Status::kUsage);
+  } catch (const Error& error) {
+    warn(error.what());
+    return static_cast<int>(error.status());
+  }
+
+  const auto started = system_clock().monotonic();
+  Status status = Status::kDone;
+  std::string reason;
+  try {
+    s.prepare_streams();
+    status = body();
+    s.write_end(status, reason, started);
+  } catch (const std::exception& error) {
+    const auto* ours = dynamic_cast<const Error*>(&error);
+    status = ours != nullptr ? ours->status() : Status::kNo;
+    reason = ours != nullptr ? error.what() : std::string("unexpected: ") + error.what();
+    warn(reason);
+    if (ours != nullptr && !ours->hint().empty()) std::cerr << "  " << ours->hint() << '\n';
+    try {
+      s.end.outcome.clear();
+      s.write_end(status, reason, started);
+    } catch (const std::exception&) {
+      // stdout is what has failed; the message above says so
+    }
+  }
+  const int code = interrupt::requested() ? 128 + interrupt::signal() : static_cast<int>(status);
+  if (s.leaves_threads) _exit(code);  // every record has been written: nothing is left to flush
+  return code;
+}
+
+const About& Program::about() const {
+  return state_->about;
+}
+Output& Program::out() {
+  return state_->out;
+}
+record::End& Program::end() {
+  return state_->end;
+}
+bool Program::dry_run() const {
+  return state_->dry_run;
+}
+bool Program::verbose() const {
+  return state_->verbose;
+}
+bool Program::quiet() const {
+  return state_->quiet;
+}
+Milliseconds Program::timeout() const {
+  return state_->timeout;
+}
+const std::string& Program::store_url() const {
+  return state_->store_url;
+}
+
+std::vector<record::Host> Program::inventory() {
+  State& s = *state_;
+  return load_inventory(s.inventory_path.empty() ? default_inventory() : s.inventory_path);
+}
+
+std::unique_ptr<record::Reader> Program::stdin_reader(record::Policy policy) {
+  if (isatty(STDIN_FILENO) == 1) {
+    throw Error(
+        Status::kUsage, "read records", "stdin", "it is a terminal",
+        "pipe records in, or read a file with <FILE; see the examples in " + state_->about.name + " --help");
+  }
+  return std::make_unique<record::Reader>(STDIN_FILENO, "stdin", policy,
+                                          [this](const record::Problem& problem) {
+                                            ++state_->skipped;
+                                            warn("read records: " + problem.text());
+                                          });
+}
+
+std::unique_ptr<record::Reader> Program::file_reader(const std::string& path, record::Policy policy) {
+  if (path == "-") return stdin_reader(policy);
+  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw system_error(Status::kUsage, "read records", path);
+  state_->files.push_back(std::move(file));
+  return std::make_unique<record::Reader>(state_->files.back().get(), path, policy,
+                                          [this](const record::Problem& problem) {
+                                            ++state_->skipped;
+                                            warn("read records: " + problem.text());
+                                          });
+}
+
+void Program::require_complete(const record::Reader& reader, const std::string& what) {
+  if (interrupt::requested()) throw Error(Status::kUsage, what, "stdin", "interrupted while reading");
+  if (!reader.complete()) {
+    throw Error(Status::kUsage, what, "stdin",
+                "the stream has no end record: its producer died, or it was cut off", "nothing was done");
+  }
+  if (reader.end()->outcome != "ok") {
+    throw Error(Status::kUsage, what, "stdin",
+                "its producer " + reader.end()->tool + " ended with outcome " + reader.end()->outcome +
+                    (reader.end()->reason ? ": " + *reader.end()->reason : ""),
+                "nothing was done");
+  }
+}
+
+void Program::warn(const std::string& text) {
+  if (state_->progress) state_->progress->clear();
+  std::cerr << state_->about.name + ": " + text + "\n" << std::flush;
+}
+
+void Program::note(const std::string& text) {
+  if (state_->quiet || (!state_->verbose && isatty(STDERR_FILENO) != 1)) return;
+  warn(text);
+}
+
+void Program::describes_itself() {
+  state_->describes_itself = true;
+}
+void Program::leaves_threads_behind() {
+  state_->leaves_threads = true;
+}
+
+void Program::progress(const record::Progress& progress) {
+  state_->progress->update(progress);
+}
+
+}  // namespace rackline::cli

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "cli/output.h"
+#include "record/kinds.h"
+#include "record/reader.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace rackline::cli {
+
+// What kind of program it is decides what a closed stdout means: a filter dies of it silently (SIGPIPE),
+// whoever holds something that must be put down in order treats it as a request to stop.
+enum class Nature { kObserve, kDecide, kAct, kKeep, kServe, kFilter };
+
+struct Example {
+  std::string command;
+  std::string text;
+};
+
+struct About {
+  std::string name;
+  Nature nature = Nature::kFilter;
+  std::string summary;  // one line, no full stop
+  std::string description;
+  std::vector<Example> examples;
+};
+
+// The one frame of all programs: common options, streams, signals, exit status, shell completion.
+//
+//     int main(int argc, char** argv) {
+//       cli::Program program({.name = "capwatch", .nature = cli::Nature::kObserve, ...});
+//       program.takes_inventory();
+//       program.duration(program.app(), "--interval", interval, "time between two rounds");
+//       return program.run(argc, argv, [&] { ...; return Status::kDone; });
+//     }
+//
+// run() parses, calls the body, writes the `end` record (outcome from the returned Status, the thrown Error
+// or the signal) and returns the exit status. Options that several programs have are declared here, once, so
+// that the same thing has the same flag everywhere. Values come from the flag, else the environment, else
+// ~/.config/rackline/config.toml, else /etc/rackline/config.toml (a [section] per program).
+class Program {
+ public:
+  explicit Program(About about);
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  // --- declaring, before run() ---
+
+  CLI::App& app();
+  void takes_inventory();                   // --inventory FILE, RACKLINE_INVENTORY
+  void takes_store();                       // --store URL, RACKLINE_STORE
+  void takes_timeout(Milliseconds preset);  // --timeout DURATION
+  void takes_dry_run();                     // -n, --dry-run
+  void takes_progress();                    // --progress auto|bar|json|none
+
+  // Options with the values that people write: "10s", "2GiB", "75%" or "75".
+  CLI::Option* duration(CLI::App& app, const std::string& flags, Milliseconds& value,
+                        const std::string& text);
+  CLI::Option* bytes(CLI::App& app, const std::string& flags, std::int64_t& value, const std::string& text);
+  CLI::Option* percent(CLI::App& app, const std::string& flags, double& value, const std::string& text);
+  // One of a few words.
+  CLI::Option* choice(CLI::App& app, const std::string& flags, std::string& value,
+                      const std::vector<std::string>& words, const std::string& text);
+  // What the shell offers for an option's or an operand's values.
+  enum class Values { kFiles, kHosts, kVms };
+  void completes(CLI::Option* option, Values values);
+
+  int run(int argc, char** argv, const std::function<Status()>& body);
+
+  // --- within the body ---
+
+  const About& about() const;
+  const Clock& clock() const { return system_clock(); }
+  Output& out();
+  record::End& end();  // counts for the `end` record; its outcome is set by run()
+  bool dry_run() const;
+  bool verbose() const;
+  bool quiet() const;
+  Milliseconds timeout() const;
+  const std::string& store_url() const;
+
+  // The hosts of the inventory, in its order. Throws Error(kUsage) for a line that cannot be read, a host
+  // named twice, an inventory without hosts, or an inventory that is not there.
+  std::vector<record::Host> inventory();
+
+  // Reads stdin; problems go to stderr as messages. Refuses a terminal as input: nobody types records, and a
+  // program that waits silently for them looks hung.
+  std::unique_ptr<record::Reader> stdin_reader(record::Policy policy);
+  std::unique_ptr<record::Reader> file_reader(const std::string& path, record::Policy policy);
+  // Throws Error(kUsage) unless the stream was ended in order by an `end` record of outcome "ok": `what`
+  // cannot be done on a part of a plan.
+  static void require_complete(const record::Reader& reader, const std::string& what);
+
+  // One line "name: text" on stderr. warn() is always shown; note() only where stderr is a terminal or with
+  // -v, and not with -q: cron mails only trouble.
+  void warn(const std::string& text);
+  void note(const std::string& text);
+
+  // What stdout gets is not a stream of records but a text about the program: no `end` record.
+  void describes_itself();
+  // End the process without waiting for threads that hang in calls which cannot be cancelled (libvirt has
+  // such).
+  void leaves_threads_behind();
+
+  // Shows how far a piece of work is, as --progress says; call it as often as you like.
+  void progress(const record::Progress& progress);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace rackline::cli

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rackline::plan {
+
+// What has to be where: items (virtual servers, LUNs) in bins (hosts, arrays), each with several resources.
+//
+// Bins, items, groups and classes are numbers from 0, and everything about them lies in flat arrays: the search looks
+// at millions of placements, and a thousand bins with fifty thousand items have to fit the caches. Objects that point
+// to one another were discarded for that. Amounts are integers (bytes, thousandths of a CPU), so that what is added
+// and taken away a million times comes out exact. The terms follow the machine reassignment problem of ROADEF/EURO
+// 2012 (https://www.roadef.org/challenge/2012/en/), whose hard constraints it can express but for dependencies.
+
+using Amount = std::int64_t;
+
+inline constexpr int kNowhere = -1;
+inline constexpr int kMostResources = 16;
+
+struct Resource {
+  std::string name;
+  bool hard = true;        // the capacity may not be exceeded
+  bool transient = false;  // an item on its way needs it on both bins; otherwise it takes it along at once
+  bool spare = false;      // counts when asking whether the items of a failed bin fit on the others; for at most one
+  double balance_weight = 0;  // of its imbalance in the score
+  double mean_floor = 0.25;   // mean load below which imbalance is divided by this: idle noise is no imbalance
+};
+
+enum class BinState : std::uint8_t {
+  kOpen,
+  kClosed,   // nothing may come in (drained); what is there may stay or leave
+  kLeaving,  // nothing may come in and everything has to leave (evacuated)
+  kFrozen,   // nothing comes or goes: its figures are missing or stale
+};
+
+// What a bin has of one resource.
+struct Supply {
+  Amount size = 0;            // all of it; loads are shares of this
+  double overcommit = 1;      // promised peaks may add up to size * overcommit - reserve
+  Amount reserve = 0;         // kept for the bin itself
+  Amount base = 0;            // usual load that is there whatever items are; may be negative (measuring error)
+  Amount safety = 0;          // usual load above this costs
+  double overload_cost = 0;   // ... so much per unit
+};
+
+// What an item needs of one resource.
+struct Demand {
+  Amount peak = 0;   // counts against capacities
+  Amount usual = 0;  // counts for loads
+};
+
+// Items that must not be together. 0 means: no limit.
+struct Group {
+  std::string name;
+  int per_bin = 0;     // anti-affinity: 1
+  int per_domain = 0;  // spread over failure domains: 1
+};
+
+struct Item {
+  std::vector<Demand> demands;  // one for each resource
+  int start = kNowhere;
+  int item_class = 0;  // from add_class
+  std::vector<int> groups;
+  bool frozen = false;   // stays where it is
+  double move_cost = 0;  // added to the search's objective when it ends elsewhere than at start
+};
+
+// Filled in the order resources, bins, groups and classes, items; then only read.
+class Model {
+ public:
+  // At most kMostResources.
+  explicit Model(std::vector<Resource> resources);
+
+  // `supplies` has one entry for each resource. Bins of one failure domain (numbers from 0) fail together.
+  int add_bin(const std::vector<Supply>& supplies, BinState state, int domain);
+  int add_group(Group group);
+  // A set of bins where items may be: pins, exclusions and compatibility in one. `allowed` has an entry for
+  // each bin. Class 0, all bins, is always there.
+  int add_class(const std::vector<bool>& allowed);
+  int add_item(const Item& item);
+
+  int resources() const { return static_cast<int>(resources_.size()); }
+  int bins() const { return static_cast<int>(states_.size()); }
+  int items() const { return static_cast<int>(starts_.size()); }
+  int groups() const { return static_cast<int>(groups_.size()); }
+  int domains() const { return domain_count_; }
+
+  const Resource& resource(int r) const { return resources_[index(r)]; }
+  const Group& group(int g) const { return groups_[index(g)]; }
+
+  BinState state(int bin) const { return states_[index(bin)]; }
+  int domain(int bin) const { return domains_[index(bin)]; }
+  Amount capacity(int bin, int r) const { return capacities_[at(bin, r)]; }
+  const Supply& supply(int bin, int r) const { return supplies_[at(bin, r)]; }
+
+  const Demand& demand(int item, int r) const { return demands_[at(item, r)]; }
+  int start(int item) const { return starts_[index(item)]; }
+  int item_class(int item) const { return item_classes_[index(item)]; }
+  bool frozen(int item) const { return frozen_[index(item)] != 0; }
+  double move_cost(int item) const { return move_costs_[index(item)]; }
+  // The groups of an item are group_list()[group_begin(item)] up to, not including, group_begin(item + 1).
+  int group_begin(int item) const { return group_begins_[index(item)]; }
+  const std::vector<int>& group_list() const { return group_list_; }
+
+  bool allows(int item_class, int bin) const {
+    return item_class == 0 || allowed_[index(item_class - 1) * states_.size() + index(bin)] != 0;
+  }
+  // The resource that Resource::spare names, kNowhere when there is none.
+  int spare_resource() const { return spare_resource_; }
+
+ private:
+  static std::size_t index(int i) { return static_cast<std::size_t>(i); }
+  std::size_t at(int row, int r) const { return index(row) * resources_.size() + index(r); }
+
+  std::vector<Resource> resources_;
+  int spare_resource_ = kNowhere;
+
+  std::vector<BinState> states_;
+  std::vector<int> domains_;
+  int domain_count_ = 0;
+  std::vector<Supply> supplies_;     // [bin][resource]
+  std::vector<Amount> capacities_;   // [bin][resource]
+  std::vector<Group> groups_;
+  std::vector<std::uint8_t> allowed_;  // [class - 1][bin]
+  int class_count_ = 1;
+
+  std::vector<Demand> demands_;  // [item][resource]
+  std::vector<int> starts_;
+  std::vector<int> item_classes_;
+  std::vector<std::uint8_t> frozen_;
+  std::vector<double> move_costs_;
+  std::vector<int> group_begins_{0};
+  std::vector<int> group_list_;
+};
+
+}  // namespace rackline::plan

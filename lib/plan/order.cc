@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/order.h"
+
+#include <algorithm>
+
+namespace rackline::plan {
+namespace {
+
+std::size_t index(int i) { return static_cast<std::size_t>(i); }
+
+// The stage that is being filled, on the state in which it starts.
+class Stages {
+ public:
+  Stages(const Model& model, Caps caps, bool keep_spare)
+      : model_(model),
+        caps_(caps),
+        keep_spare_(keep_spare),
+        state_(model),
+        in_(index(model.bins()), 0),
+        out_(index(model.bins()), 0) {
+    if (keep_spare_) without_spare_ = state_.bins_without_spare();
+  }
+
+  const State& state() const { return state_; }
+
+  // Whether the item could leave for `bin` now, beside what is under way.
+  bool may_go(int item, int bin) {
+    const int from = state_.where(item);
+    if (state_.in_flight(item) || in_[index(bin)] >= caps_.in || out_[index(from)] >= caps_.out) return false;
+    return state_.admits(item, bin);
+  }
+
+  bool go(int item, int bin, bool aside) {
+    if (!may_go(item, bin)) return false;
+    const int from = state_.where(item);
+    state_.depart(item, bin);
+    if (keep_spare_ && state_.bins_without_spare() > without_spare_) {
+      state_.recall(item);
+      return false;
+    }
+    ++in_[index(bin)];
+    ++out_[index(from)];
+    flying_.push_back(item);
+    moves_.push_back({item, from, bin, stage_, aside});
+    return true;
+  }
+
+  bool idle() const { return flying_.empty(); }
+
+  // All that is under way arrives.
+  void close() {
+    for (const int item : flying_) state_.arrive(item);
+    flying_.clear();
+    std::fill(in_.begin(), in_.end(), 0);
+    std::fill(out_.begin(), out_.end(), 0);
+    ++stage_;
+  }
+
+  std::vector<Move> take_moves() { return std::move(moves_); }
+
+ private:
+  const Model& model_;
+  Caps caps_;
+  bool keep_spare_;
+  State state_;
+  std::vector<int> in_;
+  std::vector<int> out_;
+  std::vector<int> flying_;
+  std::vector<Move> moves_;
+  int stage_ = 1;
+  int without_spare_ = 0;
+};
+
+// Sends one of the waiting items to a third bin, such that another one can take its place: the smallest that does.
+bool send_aside(Stages& stages, const Model& model, const std::vector<int>& waiting,
+                const std::vector<int>& target, std::vector<bool>& was_aside) {
+  std::vector<int> items = waiting;
+  const auto peak = [&](int item) {
+    Amount sum = 0;
+    for (int r = 0; r < model.resources(); ++r) {
+      if (model.resource(r).transient) sum += model.demand(item, r).peak;
+    }
+    return sum;
+  };
+  std::stable_sort(items.begin(), items.end(), [&](int a, int b) { return peak(a) < peak(b); });
+  for (const int item : items) {
+    if (was_aside[index(item)]) continue;
+    const int from = stages.state().where(item);
+    State without = stages.state();
+    without.move(item, kNowhere);
+    const bool frees = std::any_of(waiting.begin(), waiting.end(), [&](int other) {
+      return other != item && target[index(other)] == from && without.admits(other, from);
+    });
+    if (!frees) continue;
+    for (int bin = 0; bin < model.bins(); ++bin) {
+      if (bin == from || bin == target[index(item)]) continue;
+      // A place that somebody waits for is no place to stand aside.
+      const bool wanted = std::any_of(waiting.begin(), waiting.end(),
+                                      [&](int other) { return target[index(other)] == bin; });
+      if (wanted || !stages.go(item, bin, true)) continue;
+      was_aside[index(item)] = true;
+      return true;
+    }
+    for (int bin = 0; bin < model.bins(); ++bin) {
+      if (bin == from || bin == target[index(item)] || !stages.go(item, bin, true)) continue;
+      was_aside[index(item)] = true;
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Schedule order(const Model& model, const std::vector<int>& target, Caps caps, bool keep_spare,
+               const std::vector<int>& first) {
+  Stages stages(model, caps, keep_spare);
+  std::vector<int> waiting;
+  std::vector<bool> listed(index(model.items()), false);
+  const auto list = [&](int item) {
+    if (listed[index(item)]) return;
+    listed[index(item)] = true;
+    if (model.start(item) != kNowhere && target[index(item)] != model.start(item)) waiting.push_back(item);
+  };
+  for (const int item : first) list(item);
+  for (int item = 0; item < model.items(); ++item) list(item);
+  std::vector<bool> was_aside(index(model.items()), false);
+  Schedule schedule;
+  while (!waiting.empty()) {
+    std::erase_if(waiting, [&](int item) { return stages.go(item, target[index(item)], false); });
+    if (stages.idle() && !send_aside(stages, model, waiting, target, was_aside)) {
+      for (const int item : waiting) {
+        Obstacle why = stages.state().obstacle(item, target[index(item)]);
+        if (!why) why = {Obstacle::Kind::kSpare, target[index(item)], 0};
+        schedule.blocked.push_back({item, target[index(item)], why});
+      }
+      break;
+    }
+    stages.close();
+  }
+  schedule.moves = stages.take_moves();
+  return schedule;
+}
+
+Schedule stage(const Model& model, const std::vector<Step>& steps, Caps caps, bool keep_spare) {
+  Stages stages(model, caps, keep_spare);
+  Schedule schedule;
+  for (const Step& step : steps) {
+    if (stages.go(step.item, step.to, false)) continue;
+    stages.close();
+    if (stages.go(step.item, step.to, false)) continue;
+    Obstacle why = stages.state().obstacle(step.item, step.to);
+    if (!why) why = {Obstacle::Kind::kSpare, step.to, 0};
+    schedule.blocked.push_back({step.item, step.to, why});
+  }
+  schedule.moves = stages.take_moves();
+  return schedule;
+}
+
+}  // namespace rackline::plan

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/search.h"
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <utility>
+
+namespace rackline::plan {
+namespace {
+
+constexpr double kLeastGain = 1e-6;  // what is less is rounding
+// Swaps are looked for from this many of the most loaded bins: exchanges between bins near the mean gain nothing.
+constexpr int kSwapSources = 8;
+
+std::size_t index(int i) { return static_cast<std::size_t>(i); }
+
+// 0, 1, 2, ... for seed 0, otherwise shuffled by it. Not std::shuffle: its result differs between libraries.
+std::vector<int> ranks(int count, std::uint64_t seed) {
+  std::vector<int> rank(index(count));
+  std::iota(rank.begin(), rank.end(), 0);
+  if (seed == 0) return rank;
+  std::mt19937_64 random(seed);
+  for (int i = count - 1; i > 0; --i) {
+    std::swap(rank[index(i)], rank[random() % static_cast<std::uint64_t>(i + 1)]);
+  }
+  return rank;
+}
+
+class Search {
+ public:
+  Search(State& state, const SearchLimits& limits)
+      : state_(state),
+        model_(state.model()),
+        limits_(limits),
+        item_rank_(ranks(model_.items(), limits.seed)),
+        bin_rank_(ranks(model_.bins(), limits.seed)) {
+    for (int item = 0; item < model_.items(); ++item) displaced_ += displaced(item) ? 1 : 0;
+    if (limits.keep_spare) allowed_without_spare_ = state.bins_without_spare();
+    for (int bin = 0; bin < model_.bins(); ++bin) {
+      if (model_.state(bin) == BinState::kOpen) open_.push_back(bin);
+    }
+  }
+
+  Repaired repair();
+  std::vector<Step> improve(const std::vector<int>& only);
+
+ private:
+  struct Candidate {
+    double gain;  // the more the better
+    int item;
+    int bin;
+  };
+
+  bool displaced(int item) const {
+    return model_.start(item) != kNowhere && state_.where(item) != model_.start(item);
+  }
+  // What the number of items that are not where they started changes by when `item` goes to `bin`.
+  int rise(int item, int bin) const {
+    if (model_.start(item) == kNowhere) return 0;
+    return (bin != model_.start(item) ? 1 : 0) - (displaced(item) ? 1 : 0);
+  }
+  double cost_rise(int item, int bin) const { return model_.move_cost(item) * rise(item, bin); }
+  bool within_limit(int rise) const { return rise <= 0 || displaced_ + rise <= limits_.max_moves; }
+  bool within_limit(int item, int bin) const { return within_limit(rise(item, bin)); }
+  bool better(const Candidate& a, const Candidate& b) const {
+    if (a.gain != b.gain) return a.gain > b.gain;
+    if (a.item != b.item) return item_rank_[index(a.item)] < item_rank_[index(b.item)];
+    return bin_rank_[index(a.bin)] < bin_rank_[index(b.bin)];
+  }
+  void sort(std::vector<Candidate>& candidates) const {
+    std::sort(candidates.begin(), candidates.end(),
+              [this](const Candidate& a, const Candidate& b) { return better(a, b); });
+  }
+  // The share of a bin that the item takes, in the resource where that is most.
+  double bulk(int item) const;
+  std::vector<int> most_loaded_first() const;
+
+  void go(int item, int bin) {
+    displaced_ -= displaced(item) ? 1 : 0;
+    state_.move(item, bin);
+    displaced_ += displaced(item) ? 1 : 0;
+  }
+  // Takes the step if the spare rule allows it.
+  bool take(int item, int bin, Step::Why why, int because = kNowhere);
+  bool take_all(const std::vector<std::pair<int, int>>& ways, Step::Why why);
+  bool spare_is_kept(int item, int bin);
+
+  std::vector<int> suspects(const Violation& violation) const;
+  bool mend(const Violation& violation);
+  bool make_room(int item);
+
+  bool shift_from(int bin);
+  bool swap();
+  bool swap_from(int bin, std::int64_t& budget);
+  bool fits_exchanged(int one, int other);
+  bool exchange(int one, int other, double gain);
+  bool exchange_round(int first, int second, double gain);
+
+  State& state_;
+  const Model& model_;
+  const SearchLimits& limits_;
+  std::vector<int> item_rank_;
+  std::vector<int> bin_rank_;
+  std::vector<int> open_;
+  std::vector<bool> movable_;
+  int displaced_ = 0;
+  int allowed_without_spare_ = 0;
+  std::vector<Step> steps_;
+};
+
+double Search::bulk(int item) const {
+  double most = 0;
+  for (int r = 0; r < model_.resources(); ++r) {
+    if (!model_.resource(r).hard) continue;
+    Amount largest = 1;
+    for (const int bin : open_) largest = std::max(largest, model_.capacity(bin, r));
+    most = std::max(most, static_cast<double>(model_.demand(item, r).peak) / static_cast<double>(largest));
+  }
+  return most;
+}
+
+bool Search::spare_is_kept(int item, int bin) {
+  if (!limits_.keep_spare || model_.spare_resource() == kNowhere || state_.where(item) == kNowhere) return true;
+  const int from = state_.where(item);
+  state_.depart(item, bin);
+  if (state_.bins_without_spare() > allowed_without_spare_) {
+    state_.recall(item);
+    return false;
+  }
+  state_.arrive(item);
+  const bool there = state_.bins_without_spare() <= allowed_without_spare_;
+  state_.move(item, from);
+  return there;
+}
+
+bool Search::take(int item, int bin, Step::Why why, int because) {
+  if (!spare_is_kept(item, bin)) return false;
+  steps_.push_back({item, state_.where(item), bin, why, because});
+  go(item, bin);
+  return true;
+}
+
+// All of the steps or none.
+bool Search::take_all(const std::vector<std::pair<int, int>>& ways, Step::Why why) {
+  const std::size_t taken = steps_.size();
+  for (const auto& [item, bin] : ways) {
+    if (state_.admits(item, bin) && take(item, bin, why)) continue;
+    while (steps_.size() > taken) {
+      go(steps_.back().item, steps_.back().from);
+      steps_.pop_back();
+    }
+    return false;
+  }
+  return true;
+}
+
+// --- mending ---
+
+// The items of which one has to go to mend the violation.
+std::vector<int> Search::suspects(const Violation& violation) const {
+  using Kind = Violation::Kind;
+  if (violation.kind == Kind::kLeaving || violation.kind == Kind::kClass) return {violation.which};
+  std::vector<int> found;
+  const auto in_group = [&](int item) {
+    const auto begin = model_.group_list().begin() + model_.group_begin(item);
+    const auto end = model_.group_list().begin() + model_.group_begin(item + 1);
+    return std::find(begin, end, violation.which) != end;
+  };
+  for (int bin = 0; bin < model_.bins(); ++bin) {
+    const bool near =
+        violation.kind == Kind::kGroupDomain && model_.domain(bin) == model_.domain(violation.bin);
+    if (bin != violation.bin && !near) continue;
+    for (const int item : state_.items_on(bin)) {
+      const bool suspect = violation.kind == Kind::kCapacity
+                               ? model_.demand(item, violation.which).peak > 0
+                               : in_group(item);
+      if (suspect && !model_.frozen(item)) found.push_back(item);
+    }
+  }
+  return found;
+}
+
+bool Search::mend(const Violation& violation) {
+  const std::vector<int> items = suspects(violation);
+  std::vector<Candidate> candidates;
+  for (const int item : items) {
+    for (const int bin : open_) {
+      if (bin == state_.where(item) || !within_limit(item, bin) || !state_.admits(item, bin)) continue;
+      if (violation.kind == Violation::Kind::kGroupDomain &&
+          model_.domain(bin) == model_.domain(violation.bin)) {
+        continue;
+      }
+      candidates.push_back({-state_.score_with_shift(item, bin) - cost_rise(item, bin), item, bin});
+    }
+  }
+  sort(candidates);
+  for (const Candidate& candidate : candidates) {
+    if (take(candidate.item, candidate.bin, Step::Why::kRepair)) return true;
+  }
+  return std::any_of(items.begin(), items.end(), [this](int item) { return make_room(item); });
+}
+
+// Sends one item that is in the way elsewhere, the smallest that will do.
+bool Search::make_room(int item) {
+  struct Way {
+    double bulk;
+    int other;
+    int bin;
+  };
+  std::vector<Way> ways;
+  for (const int bin : open_) {
+    const auto kind = state_.obstacle(item, bin).kind;
+    if (kind != Obstacle::Kind::kCapacity && kind != Obstacle::Kind::kGroupBin) continue;
+    if (!within_limit(item, bin)) continue;
+    const std::vector<int> there = state_.items_on(bin);
+    for (const int other : there) {
+      if (model_.frozen(other)) continue;
+      state_.move(other, kNowhere);
+      if (state_.admits(item, bin)) ways.push_back({bulk(other), other, bin});
+      state_.move(other, bin);
+    }
+  }
+  std::sort(ways.begin(), ways.end(), [this](const Way& a, const Way& b) {
+    if (a.bulk != b.bulk) return a.bulk < b.bulk;
+    if (a.other != b.other) return item_rank_[index(a.other)] < item_rank_[index(b.other)];
+    return bin_rank_[index(a.bin)] < bin_rank_[index(b.bin)];
+  });
+  for (const Way& way : ways) {
+    std::vector<Candidate> aside;
+    for (const int bin : open_) {
+      if (bin == way.bin || !state_.admits(way.other, bin) || !within_limit(way.other, bin)) continue;
+      aside.push_back({-state_.score_with_shift(way.other, bin), way.other, bin});
+    }
+    sort(aside);
+    for (const Candidate& candidate : aside) {
+      if (!take(way.other, candidate.bin, Step::Why::kRoom, item)) continue;
+      if (within_limit(item, way.bin) && state_.admits(item, way.bin) &&
+          take(item, way.bin, Step::Why::kRepair)) {
+        return true;
+      }
+      go(way.other, way.bin);
+      steps_.pop_back();
+    }
+  }
+  return false;
+}
+
+Repaired Search::repair() {
+  for (bool progress = true; progress;) {
+    progress = false;
+    std::vector<Violation> violations = state_.violations();
+    const auto weight = [this](const Violation& v) {
+      const bool single = v.kind == Violation::Kind::kLeaving || v.kind == Violation::Kind::kClass;
+      return single ? bulk(v.which) : 0.0;
+    };
+    std::stable_sort(violations.begin(), violations.end(), [&](const Violation& a, const Violation& b) {
+      if (a.kind != b.kind) return a.kind < b.kind;
+      return weight(a) > weight(b);
+    });
+    for (const Violation& violation : violations) {
+      if (mend(violation)) progress = true;
+    }
+  }
+  return {std::move(steps_), state_.violations()};
+}
+
+// --- improving ---
+
+std::vector<int> Search::most_loaded_first() const {
+  std::vector<std::pair<double, int>> bins;
+  for (int bin = 0; bin < model_.bins(); ++bin) {
+    if (model_.state(bin) == BinState::kFrozen || state_.items_on(bin).empty()) continue;
+    double burden = 0;
+    for (int r = 0; r < model_.resources(); ++r) {
+      const Supply& supply = model_.supply(bin, r);
+      burden += model_.resource(r).balance_weight * state_.share(bin, r);
+      const Amount over = state_.load(bin, r) - supply.safety;
+      if (over > 0) burden += supply.overload_cost * static_cast<double>(over);
+    }
+    bins.emplace_back(burden, bin);
+  }
+  std::sort(bins.begin(), bins.end(), [this](const auto& a, const auto& b) {
+    if (a.first != b.first) return a.first > b.first;
+    return bin_rank_[index(a.second)] < bin_rank_[index(b.second)];
+  });
+  std::vector<int> result;
+  result.reserve(bins.size());
+  for (const auto& [burden, bin] : bins) result.push_back(bin);
+  return result;
+}
+
+bool Search::shift_from(int bin) {
+  const double score = state_.score();
+  std::vector<Candidate> candidates;
+  for (const int item : state_.items_on(bin)) {
+    if (!movable_[index(item)]) continue;
+    for (const int to : open_) {
+      if (to == bin || !within_limit(item, to)) continue;
+      const double gain = score - state_.score_with_shift(item, to) - cost_rise(item, to);
+      if (gain > kLeastGain && state_.admits(item, to)) candidates.push_back({gain, item, to});
+    }
+  }
+  sort(candidates);
+  return std::any_of(candidates.begin(), candidates.end(),
+                     [this](const Candidate& c) { return take(c.item, c.bin, Step::Why::kBalance); });
+}
+
+bool Search::fits_exchanged(int one, int other) {
+  const int here = state_.where(one);
+  const int there = state_.where(other);
+  state_.move(other, kNowhere);
+  const bool goes = state_.admits(one, there);
+  state_.move(other, there);
+  if (!goes) return false;
+  state_.move(one, kNowhere);
+  const bool comes = state_.admits(other, here);
+  state_.move(one, here);
+  return comes;
+}
+
+// Directly if one of the two bins has room for both, otherwise the smaller goes round through a third bin, if the gain
+// pays for that as well.
+bool Search::exchange(int one, int other, double gain) {
+  const int here = state_.where(one);
+  const int there = state_.where(other);
+  if (take_all({{one, there}, {other, here}}, Step::Why::kBalance)) return true;
+  if (take_all({{other, here}, {one, there}}, Step::Why::kBalance)) return true;
+  return bulk(other) < bulk(one) ? exchange_round(other, one, gain) : exchange_round(one, other, gain);
+}
+
+bool Search::exchange_round(int first, int second, double gain) {
+  if (gain - model_.move_cost(first) <= kLeastGain) return false;
+  const int here = state_.where(first);
+  const int there = state_.where(second);
+  return std::any_of(open_.begin(), open_.end(), [&](int aside) {
+    return aside != here && aside != there && state_.admits(first, aside) &&
+           take_all({{first, aside}, {second, here}, {first, there}}, Step::Why::kBalance);
+  });
+}
+
+bool Search::swap_from(int bin, std::int64_t& budget) {
+  struct Pair {
+    double gain;
+    int one;
+    int other;
+  };
+  std::vector<Pair> pairs;
+  const double score = state_.score();
+  // In the items' own order, not the one in which they came: what the budget covers then depends on the placement
+  // alone, and so does whether anything is found.
+  std::vector<int> here = state_.items_on(bin);
+  std::sort(here.begin(), here.end());
+  for (const int one : here) {
+    if (!movable_[index(one)]) continue;
+    for (const int there : open_) {
+      if (there == bin || !model_.allows(model_.item_class(one), there)) continue;
+      budget -= static_cast<std::int64_t>(state_.items_on(there).size());
+      if (budget < 0) break;
+      for (const int other : state_.items_on(there)) {
+        if (!movable_[index(other)] || !within_limit(rise(one, there) + rise(other, bin))) continue;
+        const double gain =
+            score - state_.score_with_swap(one, other) - cost_rise(one, there) - cost_rise(other, bin);
+        if (gain > kLeastGain) pairs.push_back({gain, one, other});
+      }
+    }
+  }
+  std::sort(pairs.begin(), pairs.end(), [this](const Pair& a, const Pair& b) {
+    if (a.gain != b.gain) return a.gain > b.gain;
+    if (a.one != b.one) return item_rank_[index(a.one)] < item_rank_[index(b.one)];
+    return item_rank_[index(a.other)] < item_rank_[index(b.other)];
+  });
+  return std::any_of(pairs.begin(), pairs.end(), [this](const Pair& pair) {
+    return fits_exchanged(pair.one, pair.other) && exchange(pair.one, pair.other, pair.gain);
+  });
+}
+
+bool Search::swap() {
+  std::int64_t budget = limits_.swap_budget;
+  std::vector<int> bins = most_loaded_first();
+  if (bins.size() > kSwapSources) bins.resize(kSwapSources);
+  return std::any_of(bins.begin(), bins.end(), [&](int bin) {
+    return model_.state(bin) == BinState::kOpen && budget >= 0 && swap_from(bin, budget);
+  });
+}
+
+std::vector<Step> Search::improve(const std::vector<int>& only) {
+  movable_.assign(index(model_.items()), only.empty());
+  for (const int item : only) movable_[index(item)] = true;
+  for (int item = 0; item < model_.items(); ++item) {
+    const int bin = state_.where(item);
+    if (bin == kNowhere || model_.frozen(item) || model_.state(bin) == BinState::kFrozen) {
+      movable_[index(item)] = false;
+    }
+  }
+  for (bool better = true; better;) {
+    const std::vector<int> bins = most_loaded_first();
+    better = std::any_of(bins.begin(), bins.end(), [this](int bin) { return shift_from(bin); }) || swap();
+  }
+  return std::move(steps_);
+}
+
+}  // namespace
+
+Repaired repair(State& state, const SearchLimits& limits) { return Search(state, limits).repair(); }
+
+std::vector<Step> improve(State& state, const SearchLimits& limits, const std::vector<int>& only) {
+  return Search(state, limits).improve(only);
+}
+
+}  // namespace rackline::plan

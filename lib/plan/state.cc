@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+namespace rackline::plan {
+namespace {
+
+// The sums are floating point and drift by a rounding error with each move: they are made anew this often.
+constexpr int kMovesBetweenSums = 256;
+
+}  // namespace
+
+State::State(const Model& model)
+    : model_(&model),
+      where_(index(model.items()), kNowhere),
+      flight_(index(model.items()), kNowhere),
+      position_(index(model.items()), 0),
+      on_bin_(index(model.bins())),
+      used_(index(model.bins() * model.resources()), 0),
+      load_(index(model.bins() * model.resources()), 0),
+      group_bin_(cell(model.groups(), 0, model.bins()), 0),
+      group_domain_(cell(model.groups(), 0, model.domains()), 0),
+      total_size_(index(model.resources()), 0),
+      centre_(index(model.resources()), 0),
+      deviation_(index(model.resources()), 0),
+      sum_(index(model.resources()), 0) {
+  for (int bin = 0; bin < model.bins(); ++bin) {
+    for (int r = 0; r < model.resources(); ++r) load_[at(bin, r)] = model.supply(bin, r).base;
+  }
+  for (int item = 0; item < model.items(); ++item) {
+    const int bin = model.start(item);
+    if (bin == kNowhere) continue;
+    put_on(item, bin);
+    count_groups(item, bin, 1, true);
+    take(item, bin, 1, true, true);
+    for (int r = 0; r < model.resources(); ++r) load_[at(bin, r)] += model.demand(item, r).usual;
+  }
+  for (int r = 0; r < model.resources(); ++r) {
+    Amount sum = 0;
+    for (int bin = 0; bin < model.bins(); ++bin) {
+      if (model.state(bin) != BinState::kOpen || model.supply(bin, r).size <= 0) continue;
+      total_size_[index(r)] += static_cast<double>(model.supply(bin, r).size);
+      sum += load_[at(bin, r)];
+    }
+    if (total_size_[index(r)] > 0) centre_[index(r)] = static_cast<double>(sum) / total_size_[index(r)];
+  }
+  sum_up();
+}
+
+double State::share(int bin, int r) const {
+  const Amount size = model_->supply(bin, r).size;
+  return size > 0 ? static_cast<double>(load(bin, r)) / static_cast<double>(size) : 0;
+}
+
+Obstacle State::obstacle(int item, int bin) const {
+  using Kind = Obstacle::Kind;
+  const Model& model = *model_;
+  if (model.frozen(item)) return {Kind::kItemFrozen, item, 0};
+  const int from = where(item);
+  if (from != kNowhere && model.state(from) == BinState::kFrozen) return {Kind::kBinFrozen, from, 0};
+  if (model.state(bin) == BinState::kFrozen) return {Kind::kBinFrozen, bin, 0};
+  if (model.state(bin) != BinState::kOpen) return {Kind::kBinClosed, bin, 0};
+  if (!model.allows(model.item_class(item), bin)) return {Kind::kClass, bin, 0};
+  if (from == bin) return {};
+  for (int r = 0; r < model.resources(); ++r) {
+    if (!model.resource(r).hard) continue;
+    const Amount peak = model.demand(item, r).peak;
+    const Amount missing = used(bin, r) + peak - model.capacity(bin, r);
+    if (peak > 0 && missing > 0) return {Kind::kCapacity, r, missing};
+  }
+  for (int k = model.group_begin(item); k < model.group_begin(item + 1); ++k) {
+    const int g = model.group_list()[index(k)];
+    const Group& group = model.group(g);
+    if (group.per_bin > 0 && group_count(g, bin) >= group.per_bin) return {Kind::kGroupBin, g, 0};
+    if (group.per_domain > 0) {
+      const int domain = model.domain(bin);
+      int there = group_domain_[cell(g, domain, model.domains())];
+      if (from != kNowhere && model.domain(from) == domain) --there;  // itself
+      if (there >= group.per_domain) return {Kind::kGroupDomain, g, 0};
+    }
+  }
+  return {};
+}
+
+void State::count_groups(int item, int bin, int by, bool with_domain) {
+  for (int k = model_->group_begin(item); k < model_->group_begin(item + 1); ++k) {
+    const int g = model_->group_list()[index(k)];
+    auto& there = group_bin_[cell(g, bin, model_->bins())];
+    there = static_cast<std::uint16_t>(there + by);
+    if (!with_domain) continue;
+    auto& near = group_domain_[cell(g, model_->domain(bin), model_->domains())];
+    near = static_cast<std::uint16_t>(near + by);
+  }
+}
+
+void State::take(int item, int bin, int sign, bool transient, bool lasting) {
+  for (int r = 0; r < model_->resources(); ++r) {
+    if (model_->resource(r).transient ? transient : lasting) {
+      used_[at(bin, r)] += sign * model_->demand(item, r).peak;
+    }
+  }
+}
+
+void State::put_on(int item, int bin) {
+  const int from = where(item);
+  if (from != kNowhere) {
+    auto& list = on_bin_[index(from)];
+    const int last = list.back();
+    list[index(position_[index(item)])] = last;
+    position_[index(last)] = position_[index(item)];
+    list.pop_back();
+  }
+  where_[index(item)] = bin;
+  if (bin == kNowhere) return;
+  position_[index(item)] = static_cast<int>(on_bin_[index(bin)].size());
+  on_bin_[index(bin)].push_back(item);
+}
+
+void State::set_load(int bin, int r, Amount load) {
+  Amount& present = load_[at(bin, r)];
+  overload_ += overload(bin, r, load) - overload(bin, r, present);
+  deviation_[index(r)] += deviation(bin, r, load) - deviation(bin, r, present);
+  if (model_->state(bin) == BinState::kOpen && model_->supply(bin, r).size > 0) {
+    sum_[index(r)] += load - present;
+  }
+  present = load;
+}
+
+void State::move(int item, int bin) {
+  const int from = where(item);
+  if (from == bin) return;
+  if (from != kNowhere) {
+    count_groups(item, from, -1, true);
+    take(item, from, -1, true, true);
+  }
+  if (bin != kNowhere) {
+    count_groups(item, bin, 1, true);
+    take(item, bin, 1, true, true);
+  }
+  for (int r = 0; r < model_->resources(); ++r) {
+    const Amount usual = model_->demand(item, r).usual;
+    if (from != kNowhere) set_load(from, r, load(from, r) - usual);
+    if (bin != kNowhere) set_load(bin, r, load(bin, r) + usual);
+  }
+  put_on(item, bin);
+  if (++moves_since_sum_ >= kMovesBetweenSums) sum_up();
+}
+
+void State::depart(int item, int bin) {
+  const int from = where(item);
+  count_groups(item, bin, 1, model_->domain(bin) != model_->domain(from));
+  take(item, bin, 1, true, true);
+  take(item, from, -1, false, true);
+  flight_[index(item)] = bin;
+}
+
+void State::recall(int item) {
+  const int from = where(item);
+  const int bin = flight_[index(item)];
+  flight_[index(item)] = kNowhere;
+  count_groups(item, bin, -1, model_->domain(bin) != model_->domain(from));
+  take(item, bin, -1, true, true);
+  take(item, from, 1, false, true);
+}
+
+void State::arrive(int item) {
+  const int from = where(item);
+  const int bin = flight_[index(item)];
+  flight_[index(item)] = kNowhere;
+  count_groups(item, from, -1, model_->domain(bin) != model_->domain(from));
+  take(item, from, -1, true, false);
+  for (int r = 0; r < model_->resources(); ++r) {
+    const Amount usual = model_->demand(item, r).usual;
+    set_load(from, r, load(from, r) - usual);
+    set_load(bin, r, load(bin, r) + usual);
+  }
+  put_on(item, bin);
+  if (++moves_since_sum_ >= kMovesBetweenSums) sum_up();
+}
+
+std::vector<Violation> State::violations() const {
+  using Kind = Violation::Kind;
+  const Model& model = *model_;
+  std::vector<Violation> found;
+  for (int item = 0; item < model.items(); ++item) {
+    const int bin = where(item);
+    if (bin == kNowhere || model.state(bin) == BinState::kFrozen) continue;
+    if (model.state(bin) == BinState::kLeaving) {
+      found.push_back({Kind::kLeaving, bin, item});
+    } else if (!model.allows(model.item_class(item), bin)) {
+      found.push_back({Kind::kClass, bin, item});
+    }
+  }
+  for (int g = 0; g < model.groups(); ++g) {
+    const Group& group = model.group(g);
+    std::vector<bool> told(index(model.domains()), false);
+    for (int bin = 0; bin < model.bins(); ++bin) {
+      if (group.per_bin > 0 && group_count(g, bin) > group.per_bin) {
+        found.push_back({Kind::kGroupBin, bin, g});
+      }
+      const int domain = model.domain(bin);
+      if (group.per_domain > 0 && !told[index(domain)] && group_count(g, bin) > 0 &&
+          group_domain_[cell(g, domain, model.domains())] > group.per_domain) {
+        told[index(domain)] = true;
+        found.push_back({Kind::kGroupDomain, bin, g});
+      }
+    }
+  }
+  for (int bin = 0; bin < model.bins(); ++bin) {
+    if (model.state(bin) == BinState::kFrozen || model.state(bin) == BinState::kLeaving) continue;
+    for (int r = 0; r < model.resources(); ++r) {
+      if (model.resource(r).hard && used(bin, r) > model.capacity(bin, r)) {
+        found.push_back({Kind::kCapacity, bin, r});
+      }
+    }
+  }
+  return found;
+}
+
+double State::overload(int bin, int r, Amount load) const {
+  const BinState state = model_->state(bin);
+  if (state != BinState::kOpen && state != BinState::kClosed) return 0;
+  const Supply& supply = model_->supply(bin, r);
+  return load > supply.safety ? supply.overload_cost * static_cast<double>(load - supply.safety) : 0;
+}
+
+double State::deviation(int bin, int r, Amount load) const {
+  const double size = static_cast<double>(model_->supply(bin, r).size);
+  if (model_->state(bin) != BinState::kOpen || size <= 0) return 0;
+  const double off = static_cast<double>(load) / size - centre_[index(r)];
+  return size * off * off;
+}
+
+void State::sum_up() {
+  moves_since_sum_ = 0;
+  overload_ = 0;
+  for (int r = 0; r < model_->resources(); ++r) {
+    deviation_[index(r)] = 0;
+    sum_[index(r)] = 0;
+    for (int bin = 0; bin < model_->bins(); ++bin) {
+      overload_ += overload(bin, r, load(bin, r));
+      deviation_[index(r)] += deviation(bin, r, load(bin, r));
+      if (model_->state(bin) == BinState::kOpen && model_->supply(bin, r).size > 0) {
+        sum_[index(r)] += load(bin, r);
+      }
+    }
+  }
+}
+
+double State::combine(int r, double deviation, Amount sum) const {
+  const Resource& resource = model_->resource(r);
+  const double size = total_size_[index(r)];
+  if (resource.balance_weight == 0 || size <= 0) return 0;
+  const double mean = static_cast<double>(sum) / size;
+  const double off = mean - centre_[index(r)];
+  const double variance = std::max(0.0, deviation / size - off * off);
+  return resource.balance_weight * std::sqrt(variance) / std::max(mean, resource.mean_floor);
+}
+
+double State::score_of_imbalance() const {
+  double score = 0;
+  for (int r = 0; r < model_->resources(); ++r) score += combine(r, deviation_[index(r)], sum_[index(r)]);
+  return score;
+}
+
+double State::score() const { return score_of_imbalance() + std::max(0.0, overload_); }
+
+double State::score_with(int from, int to, const Amount* amounts) const {
+  double score = 0;
+  double over = overload_;
+  for (int r = 0; r < model_->resources(); ++r) {
+    const Amount amount = amounts[r];
+    double dev = deviation_[index(r)];
+    Amount sum = sum_[index(r)];
+    for (const int bin : {from, to}) {
+      if (amount == 0 || bin == kNowhere) continue;
+      const Amount present = load(bin, r);
+      const Amount then = bin == from ? present - amount : present + amount;
+      over += overload(bin, r, then) - overload(bin, r, present);
+      dev += deviation(bin, r, then) - deviation(bin, r, present);
+      if (model_->state(bin) == BinState::kOpen && model_->supply(bin, r).size > 0) sum += then - present;
+    }
+    score += combine(r, dev, sum);
+  }
+  return score + std::max(0.0, over);
+}
+
+double State::score_with_shift(int item, int bin) const {
+  if (where(item) == bin) return score();
+  Amount amounts[kMostResources];
+  for (int r = 0; r < model_->resources(); ++r) amounts[r] = model_->demand(item, r).usual;
+  return score_with(where(item), bin, amounts);
+}
+
+double State::score_with_swap(int one, int other) const {
+  Amount amounts[kMostResources];
+  for (int r = 0; r < model_->resources(); ++r) {
+    amounts[r] = model_->demand(one, r).usual - model_->demand(other, r).usual;
+  }
+  return score_with(where(one), where(other), amounts);
+}
+
+int State::bins_without_spare() const {
+  const int r = model_->spare_resource();
+  if (r == kNowhere) return 0;
+  std::vector<Amount> free;
+  std::vector<Amount> sizes;
+  int without = 0;
+  for (int failed = 0; failed < model_->bins(); ++failed) {
+    const BinState state = model_->state(failed);
+    if (state != BinState::kOpen && state != BinState::kClosed) continue;
+    sizes.clear();
+    Amount largest = 0;
+    Amount all = 0;
+    for (const int item : items_on(failed)) {
+      if (in_flight(item)) continue;
+      const Amount peak = model_->demand(item, r).peak;
+      if (peak <= 0) continue;
+      sizes.push_back(peak);
+      largest = std::max(largest, peak);
+      all += peak;
+    }
+    if (all == 0) continue;
+    // As long as a bin has the room of the largest it takes any of them, so it takes at least its room less that:
+    // mostly that settles it.
+    free.clear();
+    Amount certain = 0;
+    for (int bin = 0; bin < model_->bins(); ++bin) {
+      if (bin == failed || model_->state(bin) != BinState::kOpen) continue;
+      const Amount room = model_->capacity(bin, r) - used(bin, r);
+      if (room <= 0) continue;
+      free.push_back(room);
+      certain += std::max<Amount>(0, room - largest);
+    }
+    if (certain >= all) continue;
+    std::sort(sizes.begin(), sizes.end(), std::greater<>());
+    const bool fits = std::all_of(sizes.begin(), sizes.end(), [&](Amount size) {
+      const auto room = std::find_if(free.begin(), free.end(), [size](Amount f) { return f >= size; });
+      if (room == free.end()) return false;
+      *room -= size;
+      return true;
+    });
+    if (!fits) ++without;
+  }
+  return without;
+}
+
+}  // namespace rackline::plan

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "plan/model.h"
+
+namespace rackline::plan {
+
+// Why an item cannot go to a bin.
+struct Obstacle {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kItemFrozen,
+    kBinFrozen,
+    kBinClosed,
+    kClass,        // pinned elsewhere, excluded, incompatible
+    kCapacity,     // `which` is the resource, `missing` how much more would be needed
+    kGroupBin,     // `which` is the group of which no more may be on the bin
+    kGroupDomain,  // ... in the bin's failure domain
+    kSpare,        // a failed bin would no longer fit on the others
+  };
+  Kind kind = Kind::kNone;
+  int which = 0;
+  Amount missing = 0;
+
+  explicit operator bool() const { return kind != Kind::kNone; }
+};
+
+// What is wrong with a placement.
+struct Violation {
+  enum class Kind : std::uint8_t {
+    kLeaving,      // `which` is an item on a bin that everything has to leave
+    kClass,        // `which` is an item where its class forbids it
+    kCapacity,     // `which` is a resource of which the bin has promised more than its capacity
+    kGroupBin,     // `which` is a group with too many of its items on the bin
+    kGroupDomain,  // ... in the bin's failure domain; told once for a domain, with its first bin
+  };
+  Kind kind;
+  int bin = kNowhere;
+  int which = 0;
+};
+
+// A placement, with everything that is asked of it kept up to date move by move.
+//
+// An item in flight (between depart and arrive) counts on both bins: its transient resources, its groups and its
+// failure domains. So whatever admit() allows holds at every instant, however long each move takes.
+//
+// The score is 0 for a perfect placement:
+//
+//     sum over resources of   balance_weight * deviation / max(mean, mean_floor)
+//   + sum over bins and resources of   overload_cost * max(0, load - safety)
+//
+// where the load share of a bin is load/size, mean is the load of all open bins over their size, and deviation the
+// standard deviation of the shares, each weighted by its bin's size. The weights make the mean independent of where
+// items are and let a large bin count for what it is; the ratio to the mean is the usual coefficient of
+// variation. Only open bins count for the imbalance, open and closed ones for the overload.
+class State {
+ public:
+  // All items where they start.
+  explicit State(const Model& model);
+
+  const Model& model() const { return *model_; }
+  int where(int item) const { return where_[index(item)]; }
+  bool in_flight(int item) const { return flight_[index(item)] != kNowhere; }
+  // In no particular order.
+  const std::vector<int>& items_on(int bin) const { return on_bin_[index(bin)]; }
+  Amount used(int bin, int r) const { return used_[at(bin, r)]; }  // promised peaks, those in flight included
+  Amount load(int bin, int r) const { return load_[at(bin, r)]; }
+  double share(int bin, int r) const;  // load / size
+  int group_count(int group, int bin) const { return group_bin_[cell(group, bin, model_->bins())]; }
+
+  // What forbids `item` to come to `bin` now. An item that is nowhere may be asked about as well.
+  Obstacle obstacle(int item, int bin) const;
+  bool admits(int item, int bin) const { return !obstacle(item, bin); }
+
+  // To `bin` (kNowhere: taken away), unasked.
+  void move(int item, int bin);
+  // The two halves of a move that takes time.
+  void depart(int item, int bin);
+  void arrive(int item);
+  void recall(int item);  // takes depart() back
+
+  std::vector<Violation> violations() const;
+
+  double score() const;
+  double score_of_imbalance() const;
+  // The score as it would be with `item` on `bin`, with two items exchanged.
+  double score_with_shift(int item, int bin) const;
+  double score_with_swap(int one, int other) const;
+
+  // Bins whose items would not fit on the open others if it failed: first fit decreasing in the spare resource, those
+  // in flight keeping the place that they have been promised. 0 when the model has no spare resource.
+  int bins_without_spare() const;
+
+ private:
+  static std::size_t index(int i) { return static_cast<std::size_t>(i); }
+  static std::size_t cell(int row, int column, int columns) {
+    return index(row) * index(columns) + index(column);
+  }
+  std::size_t at(int bin, int r) const { return cell(bin, r, model_->resources()); }
+
+  double overload(int bin, int r, Amount load) const;
+  double deviation(int bin, int r, Amount load) const;
+  double score_with(int from, int to, const Amount* amounts) const;
+  double combine(int r, double deviation, Amount sum) const;
+  void count_groups(int item, int bin, int by, bool with_domain);
+  void take(int item, int bin, int sign, bool transient, bool lasting);
+  void set_load(int bin, int r, Amount load);
+  void put_on(int item, int bin);
+  void sum_up();
+
+  const Model* model_;
+  std::vector<int> where_;
+  std::vector<int> flight_;    // target of an item in flight
+  std::vector<int> position_;  // in on_bin_[where_]
+  std::vector<std::vector<int>> on_bin_;
+  std::vector<Amount> used_;                 // [bin][resource]
+  std::vector<Amount> load_;                 // [bin][resource]
+  std::vector<std::uint16_t> group_bin_;     // [group][bin]
+  std::vector<std::uint16_t> group_domain_;  // [group][domain]
+
+  // Sums of the score, over the bins that count.
+  std::vector<double> total_size_;  // [resource]
+  std::vector<double> centre_;      // [resource]: mean share at the start, about which deviations are summed
+  std::vector<double> deviation_;   // [resource]: sum of size * (share - centre)^2
+  std::vector<Amount> sum_;         // [resource]: load
+  double overload_ = 0;
+  int moves_since_sum_ = 0;
+};
+
+}  // namespace rackline::plan

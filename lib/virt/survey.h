@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "record/kinds.h"
+#include "virt/pool.h"
+#include "virt/sample.h"
+
+namespace rackline::virt {
+
+// Samples the hosts of an inventory, round after round, all at once.
+class Survey {
+ public:
+  struct Patience {
+    Milliseconds timeout;  // for the answer of a host
+    Milliseconds window;   // between the two samples of a host that was not sampled in the round before
+  };
+
+  Survey(std::vector<record::Host> hosts, Patience patience);
+
+  struct Seen {
+    std::size_t index;        // of the host in the inventory
+    record::HostSample host;  // complete but for time and tool; state says whether there was an answer
+    std::vector<record::VmSample> vms;
+  };
+
+  // Calls `each` with every host as it answers, or when it has not in time. False when a stop was asked for
+  // (interrupt.h) before all were seen.
+  bool round(const std::function<void(Seen)>& each);
+
+  // The names of the VMs of all hosts; `missed` is told of each host that does not say.
+  std::set<std::string> vm_names(const std::function<void(const Error&)>& missed);
+
+  std::size_t size() const { return hosts_.size(); }
+
+ private:
+  Seen seen(Answer<Sample> answer);
+
+  std::vector<record::Host> hosts_;
+  Patience patience_;
+  HostPool pool_;
+  std::vector<MemoryPtr> memories_;  // by index of the host; null: no counters to compare with
+};
+
+}  // namespace rackline::virt

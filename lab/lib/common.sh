@@ -57,11 +57,11 @@ end_process() { # FILE
 
 # Waits until COMMAND succeeds, at most about SECONDS.
 wait_until() { # SECONDS COMMAND...
-  local until=$(($(date +%s%N) + $1 * 1000000000))
+  local until=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
   shift
   while ! "$@"; do
-    [ "$(date +%s%N)" -lt "$until" ] || return 1
-    sleep 0.02
+    [ "${EPOCHREALTIME/[.,]/}" -lt "$until" ] || return 1
+    sleep 0.03
   done
 }
 

@@ -138,12 +138,17 @@ guest_forget() { # NAME
 
 # The names of the guests that really run on a host, from its processes: true even when its libvirtd is not to be reached.
 running_guests() { # HOST
-  local pid
+  local pid comm word
+  local -a words
   for pid in $(cgroup_processes "$1"); do
-    if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == qemu-system* ]]; then
-      { tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n 's/^guest=\([^,]*\).*/\1/p'; } 2>/dev/null || true
-    fi
+    { read -r comm <"/proc/$pid/comm"; } 2>/dev/null || continue
+    [[ $comm == qemu-system* ]] || continue
+    mapfile -d "" -t words 2>/dev/null <"/proc/$pid/cmdline" || continue
+    for word in "${words[@]}"; do
+      [[ $word =~ ^guest=([^,]+) ]] && echo "${BASH_REMATCH[1]}"
+    done
   done
+  return 0
 }
 
 ask_host() { # HOST: its domains as NAME<TAB>STATE; nothing when it does not answer

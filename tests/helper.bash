@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Loaded first by every .bats file (load ../helper): the programs under test in PATH, and nothing of the
+# developer's own settings. RACKLINE_BUILD names another build directory than build/.
+
+bats_require_minimum_version 1.8.0
+bats_load_library bats-support
+bats_load_library bats-assert
+bats_load_library bats-file
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$(cd "$REPO" && cd "${RACKLINE_BUILD:-build}" && pwd) || exit 1
+for variable in "${!RACKLINE_@}" "${!XDG_@}" NO_COLOR MANPATH; do
+  unset "$variable"
+done
+export RACKLINE_BUILD=$BUILD # bats loads this file again for every test
+export REPO LC_ALL=C TZ=UTC TERM=dumb PATH=$BUILD/bin:$PATH
+export HOME=${BATS_TEST_TMPDIR:-${BATS_FILE_TMPDIR:-$BATS_RUN_TMPDIR}}/home
+mkdir -p "$HOME"
+
+# The programs that are installed. bin/ may also hold helpers of the tests, which have no manual page.
+programs() {
+  local program
+  for program in "$BUILD"/completions/bash/*; do
+    basename "$program"
+  done
+}

@@ -12,12 +12,14 @@ readonly CONTROLLERS="cpu cpuacct cpuset memory devices freezer blkio pids syste
 
 cgroup_v2() { [ -e "$CGROUPS/cgroup.controllers" ]; }
 
-cgroup_trees() {
+# Sets TREES. Not printed, because a subshell for every question would be most of what bringing up a lab costs.
+find_trees() {
   local c
+  TREES=()
   if cgroup_v2; then
-    printf '%s\n' "$CGROUPS"
+    TREES=("$CGROUPS")
   else
-    for c in $CONTROLLERS; do [ -d "$CGROUPS/$c" ] && printf '%s\n' "$CGROUPS/$c"; done
+    for c in $CONTROLLERS; do [ -d "$CGROUPS/$c" ] && TREES+=("$CGROUPS/$c"); done
   fi
   return 0
 }
@@ -28,16 +30,18 @@ cgroup_main() { if cgroup_v2; then printf '%s' "$CGROUPS"; else printf '%s' "$CG
 cgroup_name() { printf 'rackline-%s' "$(<"$STATE/token")"; }
 
 cgroup_create() { # NAME (h1, infra)
-  local tree group key name
+  local tree group key value name
   name=$(cgroup_name)
-  for tree in $(cgroup_trees); do
+  find_trees
+  mkdir -p "${TREES[@]/%//$name/$1}"
+  for tree in "${TREES[@]}"; do
     group=$tree/$name
-    mkdir -p "$group/$1"
     if [ "${tree##*/}" = cpuset ]; then
       # a new cpuset is empty, and nothing can be put into an empty one
       for key in cpus mems; do
-        cat "$tree/cpuset.$key" >"$group/cpuset.$key"
-        cat "$tree/cpuset.$key" >"$group/$1/cpuset.$key"
+        read -r value <"$tree/cpuset.$key"
+        echo "$value" >"$group/cpuset.$key"
+        echo "$value" >"$group/$1/cpuset.$key"
       done
     elif cgroup_v2; then
       echo "+cpu +cpuset +io +memory +pids" >"$group/cgroup.subtree_control" 2>/dev/null || true
@@ -48,8 +52,9 @@ cgroup_create() { # NAME (h1, infra)
 # Moves the calling (sub)shell, and with it whatever it then starts.
 cgroup_enter() { # NAME
   local tree name
+  find_trees
   name=$(cgroup_name)
-  for tree in $(cgroup_trees); do
+  for tree in "${TREES[@]}"; do
     # v2: a host's own processes stand in a leaf, because a group with children may hold no process
     if cgroup_v2 && [ -d "$tree/$name/$1/init" ]; then
       echo "$BASHPID" >"$tree/$name/$1/init/cgroup.procs"
@@ -101,7 +106,7 @@ cgroup_kill() { # [NAME]
     # shellcheck disable=SC2086
     kill -KILL $pids 2>/dev/null || true
     group=$(cgroup_main)/$(cgroup_name)
-    for group in "$group/${1:-}" "$group"/*/; do
+    for group in "$group/"${1:-*}; do
       if cgroup_v2; then
         echo 0 >"$group/cgroup.freeze" 2>/dev/null || true
       else
@@ -125,8 +130,9 @@ cgroup_remove_tree() { # DIRECTORY: its groups, deepest first; a group just empt
 }
 
 cgroup_remove() { # [NAME]
+  find_trees
   local tree left=0
-  for tree in $(cgroup_trees); do
+  for tree in "${TREES[@]}"; do
     cgroup_remove_tree "$tree/$(cgroup_name)${1:+/$1}" || left=1
   done
   return $left
@@ -135,8 +141,9 @@ cgroup_remove() { # [NAME]
 # Groups of labs that ended with their container: no process in them, and a living lab always has its switch there.
 # The age spares a lab that is just being made.
 cgroup_sweep() {
+  find_trees
   local tree old
-  for tree in $(cgroup_trees); do
+  for tree in "${TREES[@]}"; do
     find "$tree" -maxdepth 1 -type d -name 'rackline-*' -mmin +5 2>/dev/null | while read -r old; do
       find "$old" -name cgroup.procs -exec cat {} + 2>/dev/null | grep -q . || cgroup_remove_tree "$old" || true
     done

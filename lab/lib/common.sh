@@ -27,7 +27,8 @@ need_lab() {
 # A process is known by its id and its start time: an id alone may since belong to someone else.
 start_time() {
   local stat
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  # read, because bash 5.2 ends the shell when $(<FILE) finds no file, even where a failure is allowed
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   stat=${stat##*) }
   # field 22 of stat(5), which is the 20th after the name; a zombie counts as gone
   # shellcheck disable=SC2086
@@ -45,7 +46,7 @@ record_process() { # FILE PID
 living() { # FILE
   local started
   PID=
-  [ -s "$1" ] && read -r PID started <"$1" && [ "$(start_time "$PID")" = "$started" ] && return 0
+  { read -r PID started <"$1"; } 2>/dev/null && [ -n "$started" ] && [ "$(start_time "$PID")" = "$started" ] && return 0
   PID=
   return 1
 }

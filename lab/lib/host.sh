@@ -11,7 +11,7 @@ host_address() { printf '%s.%d' "$MANAGEMENT_NET" $((10 + ${1#h})); }
 
 # Files that the host sees in place of the machine's own.
 host_files() { # HOST CPUS MIB
-  local h=$1 n=${1#h} d=$STATE/hosts/$1 i cpu last=$(($2 - 1))
+  local h=$1 n=${1#h} d=$STATE/hosts/$1 i cpu file mask last=$(($2 - 1))
   mkdir -p "$d"/{etc/qemu,run,lib/libvirt/{qemu,images,boot},log/libvirt/qemu,cache/libvirt/qemu,figures,cpu,node/node0/hugepages}
   printf '%s\n%s\n' "$2" "$3" >"$d/size"
   cat >"$d/etc/libvirtd.conf" <<END
@@ -48,22 +48,24 @@ END
   # the user that libvirt looks up before it reads that it shall not use it; made by a package that brings a system service along
   { grep -v "^libvirt-qemu:" /etc/passwd; echo "libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin"; } >"$d/passwd"
   { grep -v "^libvirt-qemu:" /etc/group; echo "libvirt-qemu:x:64055:"; } >"$d/group"
-  { echo "127.0.0.1 localhost"; for i in $(seq $MAX_HOSTS); do echo "$(host_address "h$i") h$i"; done; } >"$d/hosts"
+  { echo "127.0.0.1 localhost"; for ((i = 1; i <= MAX_HOSTS; i++)); do echo "$MANAGEMENT_NET.$((10 + i)) h$i"; done; } >"$d/hosts"
   # the CPUs and the one NUMA node of a machine of that size, as far as libvirt reads them
+  local -a directories=()
+  for ((i = 0; i <= last; i++)); do directories+=("$d/cpu/cpu$i/topology" "$d/node/node0/cpu$i"); done
+  mkdir -p "${directories[@]}"
   for ((i = 0; i <= last; i++)); do
     cpu=$d/cpu/cpu$i
-    mkdir -p "$cpu/topology"
-    echo 0 | tee "$cpu/topology/physical_package_id" >"$cpu/topology/die_id"
-    echo "$i" | tee "$cpu/topology/core_id" "$cpu/topology/thread_siblings_list" >"$cpu/topology/core_cpus_list"
-    printf '%x\n' $((1 << i)) | tee "$cpu/topology/thread_siblings" >"$cpu/topology/core_cpus"
+    printf -v mask %x $((1 << i))
     echo 1 >"$cpu/online"
-    mkdir -p "$d/node/node0/cpu$i"
+    for file in physical_package_id die_id; do echo 0 >"$cpu/topology/$file"; done
+    for file in core_id thread_siblings_list core_cpus_list; do echo "$i" >"$cpu/topology/$file"; done
+    for file in thread_siblings core_cpus; do echo "$mask" >"$cpu/topology/$file"; done
   done
-  echo "0-$last" | tee "$d/cpu/online" "$d/cpu/present" "$d/cpu/possible" >"$d/node/node0/cpulist"
+  for file in cpu/online cpu/present cpu/possible node/node0/cpulist; do echo "0-$last" >"$d/$file"; done
+  for file in online possible has_cpu has_normal_memory has_memory; do echo 0 >"$d/node/$file"; done
   echo 255 >"$d/cpu/kernel_max"
-  printf '%x\n' $(((1 << $2) - 1)) >"$d/node/node0/cpumap"
+  printf "%x\n" $(((1 << $2) - 1)) >"$d/node/node0/cpumap"
   echo 10 >"$d/node/node0/distance"
-  echo 0 | tee "$d/node/online" "$d/node/possible" "$d/node/has_cpu" "$d/node/has_normal_memory" >"$d/node/has_memory"
   : >"$d/node/node0/meminfo"
 }
 
@@ -117,14 +119,14 @@ host_boot() { # HOST: until its libvirtd answers
 
 # Power failure. The link goes first: a dying process closes its connections, which a machine without power does not.
 host_power_off() { # HOST
-  local h=$1 d=$STATE/hosts/$1 lock
+  local h=$1 d=$STATE/hosts/$1 lock port
+  # a boot that the BMC has begun ends with the power
+  end_process "$d/booting.pid"
   exec {lock}>"$d/lock"
   flock "$lock"
-  if living "$d/init.pid"; then
-    set_link down "$h.lan" "$h.guest" "$h.store"
-    kill -KILL "$PID" 2>/dev/null || true
-    cgroup_kill "$h" || fail "$h: processes that cannot be killed"
-  fi
+  set_link down "$h.lan" "$h.guest" "$h.store"
+  if living "$d/init.pid"; then kill -KILL "$PID" 2>/dev/null || true; fi
+  cgroup_kill "$h" || fail "$h: processes that cannot be killed"
   end_process "$d/unshare.pid"
   rm -f "$d/init.pid"
   # the ports went with the host's network namespace, but not at once; booting needs their names

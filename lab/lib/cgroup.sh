@@ -91,7 +91,7 @@ cgroup_frozen() { # NAME
   local group
   group=$(cgroup_main)/$(cgroup_name)/$1
   if cgroup_v2; then
-    [ "$(cat "$group/cgroup.freeze" 2>/dev/null)" = 1 ]
+    [ "$(cat "${group}cgroup.freeze" 2>/dev/null)" = 1 ]
   else
     [[ $(cat "$group/freezer.state" 2>/dev/null) =~ FROZEN|FREEZING ]]
   fi
@@ -106,11 +106,11 @@ cgroup_kill() { # [NAME]
     # shellcheck disable=SC2086
     kill -KILL $pids 2>/dev/null || true
     group=$(cgroup_main)/$(cgroup_name)
-    for group in "$group/"${1:-*}; do
+    for group in "$group/"${1:-*}/; do
       if cgroup_v2; then
         echo 0 >"$group/cgroup.freeze" 2>/dev/null || true
       else
-        echo THAWED >"$group/freezer.state" 2>/dev/null || true
+        echo THAWED >"${group}freezer.state" 2>/dev/null || true
       fi
     done
     sleep 0.02

@@ -25,6 +25,9 @@ struct Question {
   std::size_t host;  // index into the pool's targets
   std::function<T(Connection&)> work;
   Milliseconds timeout;
+  // May be empty. Asked on the caller's thread when `timeout` is over: how much of it the work has spent
+  // waiting for something else than the host. So much longer it may take, once.
+  std::function<Milliseconds()> paused = {};
 };
 
 // One of the two is set: kUnreachable and kTimeout are the usual errors.
@@ -126,6 +129,13 @@ bool HostPool::ask(std::vector<Question<T>> questions, Each each) {
       if (asked[i].deadline > now) {
         next = std::min(next, asked[i].deadline);
         continue;
+      }
+      if (questions[i].paused) {
+        asked[i].deadline += std::exchange(questions[i].paused, nullptr)();
+        if (asked[i].deadline > now) {
+          next = std::min(next, asked[i].deadline);
+          continue;
+        }
       }
       asked[i].ticket->drop();
       const std::size_t host = questions[i].host;

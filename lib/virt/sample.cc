@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 #include <utility>
+
+#include "base/time.h"
 
 namespace rackline::virt {
 namespace {
@@ -182,15 +183,13 @@ Sample assemble(const HostStats& now, const HostStats* before, const HostModel& 
   return sample;
 }
 
-Sample sample(const Connection& connection, const MemoryPtr& before, Milliseconds window) {
+Sample sample(const Connection& connection, const MemoryPtr& before, const std::function<void()>& pause) {
   auto memory = std::make_shared<Memory>();
   memory->model = before != nullptr ? before->model : read_model(connection);
   std::optional<HostStats> past;
-  Milliseconds paused{0};
-  if (before == nullptr && window > Milliseconds{0}) {
+  if (before == nullptr && pause) {
     past = read_stats(connection).stats;
-    std::this_thread::sleep_until(past->taken + window);
-    paused = window;
+    pause();
   }
   const HostStats* since = before != nullptr ? &before->stats : past ? &*past : nullptr;
 
@@ -199,7 +198,6 @@ Sample sample(const Connection& connection, const MemoryPtr& before, Millisecond
   Sample sample = assemble(reading.stats, since, memory->model, memory->details);
   memory->stats = std::move(reading.stats);
   sample.memory = std::move(memory);
-  sample.paused = paused;
   return sample;
 }
 

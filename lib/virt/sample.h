@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "base/time.h"
 #include "record/kinds.h"
 #include "virt/stats.h"
 
@@ -35,15 +35,14 @@ struct Sample {
   record::HostSample host;  // state "up"; its name, the inventory's fields and elapsed_ms are the caller's
   std::vector<record::VmSample> vms;
   MemoryPtr memory;
-  Milliseconds paused{0};  // spent waiting for the second of two samples, not for the host
 };
 
-// Samples the host. Rates are taken against `before`; without it the host is sampled twice, `window` apart (a
-// window of zero: once, without rates). Throws VirtError(kUnreachable).
+// Samples the host. Rates are taken against `before`; without it the host is sampled twice, with a call of
+// `pause` between (empty: once, and without rates). Throws VirtError(kUnreachable).
 //
 // Wishes and persistence are kept from `before` for a VM of the same incarnation for up to a minute: each
 // costs a call, and they change by hand, seldom.
-Sample sample(const Connection& connection, const MemoryPtr& before, Milliseconds window);
+Sample sample(const Connection& connection, const MemoryPtr& before, const std::function<void()>& pause);
 
 // The records of the counters in `now`, with rates since `before` where it is given: pure. `details` as in
 // Memory; a VM without an entry vanished and is left out. VMs come sorted by name. A rate is null where a

@@ -2,6 +2,7 @@
 #include "virt/survey.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace rackline::virt {
@@ -20,46 +21,60 @@ std::vector<Target> targets_of(const std::vector<record::Host>& hosts) {
 }  // namespace
 
 Survey::Survey(std::vector<record::Host> hosts, Patience patience)
-    : hosts_(std::move(hosts)),
-      patience_(patience),
-      pool_(targets_of(hosts_), kConnect),
-      memories_(hosts_.size()) {}
+    : patience_(patience), pool_(targets_of(hosts), kConnect) {
+  hosts_.reserve(hosts.size());
+  for (auto& host : hosts) hosts_.push_back({std::move(host), nullptr, false, nullptr});
+}
 
 bool Survey::round(const std::function<void(Seen)>& each) {
   std::vector<Question<Sample>> questions;
-  for (std::size_t i = 0; i < hosts_.size(); ++i) {
-    const auto work = [memory = memories_[i], window = patience_.window](const Connection& connection) {
-      return sample(connection, memory, window);
-    };
-    const auto paused = memories_[i] != nullptr ? Milliseconds{0} : patience_.window;
-    questions.push_back({i, work, patience_.timeout + paused});
-  }
+  questions.reserve(hosts_.size());
+  for (std::size_t i = 0; i < hosts_.size(); ++i) questions.push_back(question(i));
   return pool_.ask<Sample>(std::move(questions),
                            [&](Answer<Sample> answer) { each(seen(std::move(answer))); });
 }
 
+Question<Sample> Survey::question(std::size_t index) {
+  Known& known = hosts_[index];
+  known.paused = std::make_shared<std::atomic<Milliseconds::rep>>(0);
+  std::function<void()> pause;
+  if (patience_.window > Milliseconds{0}) {
+    pause = [paused = known.paused, window = patience_.window] {
+      *paused = window.count();
+      std::this_thread::sleep_for(window);
+    };
+  }
+  return {index,
+          [memory = known.memory, pause = std::move(pause)](const Connection& connection) {
+            return sample(connection, memory, pause);
+          },
+          known.suspect ? patience_.suspect_timeout : patience_.timeout,
+          [paused = known.paused] { return Milliseconds{*paused}; }};
+}
+
 Survey::Seen Survey::seen(Answer<Sample> answer) {
-  const record::Host& known = hosts_[answer.host];
+  Known& state = hosts_[answer.host];
+  const record::Host& known = state.host;
   Seen seen{answer.host, {}, {}};
-  Milliseconds elapsed = answer.elapsed;
   if (answer.value) {
     seen.host = std::move(answer.value->host);
     seen.vms = std::move(answer.value->vms);
     for (auto& vm : seen.vms) vm.host = known.host;
-    elapsed -= std::min(elapsed, answer.value->paused);
-    memories_[answer.host] = std::move(answer.value->memory);
+    state.memory = std::move(answer.value->memory);
+    state.suspect = false;
   } else {
-    seen.host.state = answer.error->status() == Status::kTimeout ? "timeout" : "unreachable";
+    state.suspect = answer.error->status() == Status::kTimeout;
+    seen.host.state = state.suspect ? "timeout" : "unreachable";
     seen.host.error = answer.error->what();
     // Counters from before an outage are no base for rates: the host may have been started anew.
-    memories_[answer.host] = nullptr;
+    state.memory = nullptr;
   }
   seen.host.host = known.host;
   seen.host.failure_domain = known.failure_domain;
   seen.host.drained = known.drained;
   seen.host.cpu_overcommit = known.cpu_overcommit;
   seen.host.memory_reserve_bytes = known.memory_reserve_bytes;
-  seen.host.elapsed_ms = elapsed.count();
+  seen.host.elapsed_ms = std::max<Milliseconds::rep>(0, answer.elapsed.count() - *state.paused);
   return seen;
 }
 

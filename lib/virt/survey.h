@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,8 +19,11 @@ namespace rackline::virt {
 class Survey {
  public:
   struct Patience {
-    Milliseconds timeout;  // for the answer of a host
-    Milliseconds window;   // between the two samples of a host that was not sampled in the round before
+    Milliseconds timeout;  // for the answer of a host, the window not counted
+    // As `timeout`, for a host that gave no answer in the round before: short enough, one that stays frozen
+    // does not hold up round after round.
+    Milliseconds suspect_timeout;
+    Milliseconds window;  // between the two samples of a host that was not sampled in the round before
   };
 
   Survey(std::vector<record::Host> hosts, Patience patience);
@@ -39,12 +44,20 @@ class Survey {
   std::size_t size() const { return hosts_.size(); }
 
  private:
+  struct Known {
+    record::Host host;
+    MemoryPtr memory;  // null: no counters to compare with
+    bool suspect = false;
+    // Time that the work of the present round spends between two samples; shared with it.
+    std::shared_ptr<std::atomic<Milliseconds::rep>> paused;
+  };
+
+  Question<Sample> question(std::size_t index);
   Seen seen(Answer<Sample> answer);
 
-  std::vector<record::Host> hosts_;
+  std::vector<Known> hosts_;
   Patience patience_;
   HostPool pool_;
-  std::vector<MemoryPtr> memories_;  // by index of the host; null: no counters to compare with
 };
 
 }  // namespace rackline::virt

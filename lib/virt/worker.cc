@@ -148,6 +148,9 @@ Ticket HostWorker::submit(Work work, Done done) {
   const std::shared_ptr<Lane> lane = lane_for_job();
   {
     const std::lock_guard lock(lane->mutex);
+    // Behind a thread that hangs for days the jobs of those who gave up would pile up, with all that they
+    // hold.
+    std::erase_if(lane->queue, [](const auto& waiting) { return waiting->state == Job::State::kDropped; });
     lane->queue.push_back(job);
     lane->changed.notify_all();
   }

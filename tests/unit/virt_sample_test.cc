@@ -147,6 +147,20 @@ TEST(Sample, WhatOneVmDoesNotTellMakesTheSumUnknown) {
   EXPECT_EQ(sample.host.vcpus_allocated, 4);
 }
 
+TEST(Sample, OfALiveConnectionTakesRatesAgainstTheOneBefore) {
+  const Connection connection = Connection::open("test:///default");
+  int pauses = 0;
+  const auto pause = [&] { ++pauses; };
+  const Sample first = sample(connection, nullptr, pause);
+  EXPECT_EQ(pauses, 1) << "the first sample is two";
+  const Sample second = sample(connection, first.memory, pause);
+  EXPECT_EQ(pauses, 1);
+  EXPECT_TRUE(second.vms.at(0).cpu_cores);
+  EXPECT_TRUE(second.host.window_ms);
+  const Sample single = sample(connection, nullptr, {});
+  EXPECT_FALSE(single.vms.at(0).cpu_cores);
+}
+
 TEST(Wishes, AreReadWhateverTheirPrefix) {
   const VmWishes wishes =
       parse_wishes(R"(<r:vm xmlns:r="urn:rackline:vm:1" anti_affinity="db" priority="-3"/>)");

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <latch>
+#include <map>
 #include <thread>
 
 #include "base/fd.h"
@@ -165,6 +166,28 @@ TEST(Pool, TheSlowestHostDelaysNoOther) {
   EXPECT_EQ(answers.at(3).value, 1U);
   EXPECT_GE(answers.at(0).elapsed, 1500ms);
   for (const std::size_t i : {1U, 2U, 3U}) EXPECT_LT(answers.at(i).elapsed, 1400ms) << i;
+}
+
+// Time that the work spends waiting on purpose does not count against the host.
+TEST(Pool, APauseProlongsTheTimeout) {
+  HostPool pool({good(), good()}, {});
+  auto release = std::make_shared<std::latch>(1);
+  const auto waits = [release](Connection& connection) {
+    release->wait();
+    return count_vms(connection);
+  };
+  std::vector<Question<std::size_t>> questions;
+  questions.push_back({0, waits, 50ms, [release] {
+                         release->count_down();
+                         return Milliseconds{10'000};
+                       }});
+  questions.push_back({1, waits, 20ms, [] { return Milliseconds{0}; }});
+  std::map<std::size_t, bool> answered;
+  pool.ask<std::size_t>(std::move(questions), [&](const Answer<std::size_t>& answer) {
+    answered[answer.host] = answer.value.has_value();
+  });
+  EXPECT_TRUE(answered.at(0));
+  EXPECT_FALSE(answered.at(1));
 }
 
 TEST(Stats, OfTheTestDriver) {

@@ -37,7 +37,7 @@ Status list(cli::Program& program, const Options& options) {
   if (options.list == "hosts") {
     for (const auto& host : hosts) std::cout << host.host << '\n';
   } else {
-    virt::Survey survey(std::move(hosts), {program.timeout(), options.window});
+    virt::Survey survey(std::move(hosts), {program.timeout(), program.timeout(), options.window});
     for (const auto& name : survey.vm_names([&](const Error& error) { program.note(error.what()); })) {
       std::cout << name << '\n';
     }
@@ -78,8 +78,11 @@ bool round(cli::Program& program, virt::Survey& survey, record::RoundEnd& end) {
 // One round without --interval, else rounds until --count, a signal, or until nobody reads any more.
 Status watch(cli::Program& program, const Options& options) {
   const bool once = options.interval <= Milliseconds{0};
-  const auto window = once ? options.window : std::min(options.window, options.interval);
-  virt::Survey survey(chosen_hosts(program, options.hosts), {program.timeout(), window});
+  const auto timeout = program.timeout();
+  virt::Survey survey(chosen_hosts(program, options.hosts),
+                      {.timeout = timeout,
+                       .suspect_timeout = once ? timeout : std::min(timeout, options.interval * 4 / 5),
+                       .window = once ? options.window : std::min(options.window, options.interval)});
   auto next = program.clock().monotonic();
   bool answered = false;
   record::RoundEnd end;

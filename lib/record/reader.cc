@@ -162,7 +162,7 @@ struct Reader::Input {
 
   // False when nothing more came: end of input, or a stop was asked for.
   bool fill(const std::string& source) {
-    if (at_end) return false;
+    if (at_end || interrupt::requested()) return false;
     if (begin > 0) {
       std::memmove(buffer.data(), buffer.data() + begin, end - begin);
       end -= begin;

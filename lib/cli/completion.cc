@@ -2,7 +2,11 @@
 #include "cli/completion.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 namespace rackline::cli {
 namespace {
@@ -15,7 +19,16 @@ std::vector<std::string> flags_of(const CLI::Option& option) {
 }
 
 bool takes_value(const CLI::Option& option) {
-  return option.get_expected_min() > 0 && option.get_items_expected() > 0;
+  return option.get_items_expected_max() > 0;
+}
+
+bool needs_value(const CLI::Option& option) {
+  return option.get_items_expected_min() > 0;
+}
+
+// CLI11 hides what belongs to no group.
+bool hidden(const CLI::Option& option) {
+  return option.get_group().empty();
 }
 
 const CLI::Option* find_option(const std::vector<const CLI::App*>& apps, std::string_view flag) {
@@ -27,6 +40,31 @@ const CLI::Option* find_option(const std::vector<const CLI::App*>& apps, std::st
     }
   }
   return nullptr;
+}
+
+// A word that begins with '-': the option whose value is given by it, and that value; or which waits for the
+// next word.
+struct Flag {
+  const CLI::Option* option = nullptr;
+  std::optional<std::string> value;
+};
+
+Flag read_flag(const std::vector<const CLI::App*>& apps, const std::string& word) {
+  if (word.starts_with("--")) {
+    const auto equals = word.find('=');
+    const auto* option = find_option(apps, std::string_view(word).substr(0, equals));
+    if (option == nullptr || !takes_value(*option)) return {};
+    if (equals == std::string::npos) return {option, std::nullopt};
+    return {option, word.substr(equals + 1)};
+  }
+  for (std::size_t i = 1; i < word.size(); ++i) {  // "-qo json", "-qojson"
+    const auto* option = find_option(apps, std::string("-") + word[i]);
+    if (option == nullptr) return {};
+    if (!takes_value(*option)) continue;
+    if (i + 1 == word.size()) return {option, std::nullopt};
+    return {option, word.substr(i + 1)};
+  }
+  return {};
 }
 
 std::vector<const CLI::App*> subcommands(const CLI::App& app) {
@@ -47,36 +85,39 @@ std::string first_line(const std::string& text) {
 }
 
 // Where the words before the current one have led: which subcommand, how many operands, which option waits
-// for a value.
+// for a value, which values were given.
 struct Position {
   std::vector<const CLI::App*> apps;  // the innermost subcommand first
   const CLI::Option* pending = nullptr;
   std::size_t operands = 0;
   bool only_operands = false;  // after "--"
+  std::map<const CLI::Option*, std::string> given;
 };
 
 Position locate(const CLI::App& app, const std::vector<std::string>& words) {
-  Position at{{&app}, nullptr, 0, false};
+  Position at;
+  at.apps = {&app};
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
     const std::string& word = words[i];
-    if (at.pending != nullptr) {
-      at.pending = nullptr;
-    } else if (at.only_operands) {
-      ++at.operands;
-    } else if (word == "--") {
-      at.only_operands = true;
-    } else if (word.size() > 1 && word.front() == '-') {
-      const auto equals = word.find('=');
-      const auto* option = find_option(at.apps, word.substr(0, equals));
-      if (option != nullptr && equals == std::string::npos && takes_value(*option)) at.pending = option;
-    } else {
-      const auto* sub = find_subcommand(*at.apps.front(), word);
-      if (sub != nullptr) {
-        at.apps.insert(at.apps.begin(), sub);
-        at.operands = 0;
-      } else {
-        ++at.operands;
+    const bool flag = word.size() > 1 && word.front() == '-' && !at.only_operands;
+    if (const auto* option = std::exchange(at.pending, nullptr); option != nullptr) {
+      if (needs_value(*option) || !flag) {
+        at.given[option] = word;
+        continue;
       }
+    }
+    if (flag && word == "--") {
+      at.only_operands = true;
+    } else if (flag) {
+      const Flag read = read_flag(at.apps, word);
+      if (read.value) at.given[read.option] = *read.value;
+      if (!read.value) at.pending = read.option;
+    } else if (const auto* sub = at.only_operands ? nullptr : find_subcommand(*at.apps.front(), word);
+               sub != nullptr) {
+      at.apps.insert(at.apps.begin(), sub);
+      at.operands = 0;
+    } else {
+      ++at.operands;
     }
   }
   return at;
@@ -102,11 +143,13 @@ std::vector<std::string> complete(const CLI::App& app, const std::vector<std::st
   const Position at = locate(app, words);
   std::vector<std::string> found;
   const auto offer = [&](const std::string& candidate) {
-    if (candidate == "@files" || candidate.starts_with(current)) found.push_back(candidate);
+    if (candidate != "@files" && !candidate.starts_with(current)) return;
+    // A subcommand repeats --help.
+    if (std::find(found.begin(), found.end(), candidate) == found.end()) found.push_back(candidate);
   };
   if (at.pending != nullptr) {
     for (const auto& value : values(*at.pending)) offer(value);
-    return found;
+    if (needs_value(*at.pending)) return found;
   }
   const auto equals = current.find('=');
   if (current.starts_with("--") && equals != std::string::npos) {
@@ -120,6 +163,7 @@ std::vector<std::string> complete(const CLI::App& app, const std::vector<std::st
   if (!at.only_operands && current.starts_with("-")) {
     for (const auto* level : at.apps) {
       for (const auto* option : level->get_options()) {
+        if (hidden(*option)) continue;
         for (const auto& flag : flags_of(*option)) offer(flag + "\t" + first_line(option->get_description()));
       }
     }
@@ -136,10 +180,17 @@ std::vector<std::string> complete(const CLI::App& app, const std::vector<std::st
   return found;
 }
 
+std::string value_given(const CLI::App& app, const std::vector<std::string>& words, const std::string& flag) {
+  const Position at = locate(app, words);
+  const auto found = at.given.find(find_option(at.apps, flag));
+  return found == at.given.end() ? "" : found->second;
+}
+
 std::vector<std::string> option_table(const CLI::App& app) {
   std::vector<std::string> lines;
   const auto add = [&](const CLI::App& level, const std::string& name) {
     for (const auto* option : level.get_options()) {
+      if (hidden(*option)) continue;
       std::string flags;
       for (const auto& flag : flags_of(*option)) flags += (flags.empty() ? "" : ",") + flag;
       if (flags.empty()) flags = option->get_name(true);

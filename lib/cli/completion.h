@@ -24,8 +24,13 @@ using ValuesOf = std::function<std::vector<std::string>(const CLI::Option&)>;
 std::vector<std::string> complete(const CLI::App& app, const std::vector<std::string>& words,
                                   const ValuesOf& values);
 
+// What `words` give as the value of `flag` ("--inventory"), the last one if several; empty when they do not.
+// The word that is being typed does not count.
+std::string value_given(const CLI::App& app, const std::vector<std::string>& words, const std::string& flag);
+
 // All options of the program and of its subcommands, a line each: "SUBCOMMAND\tFLAGS\tVALUE\tTEXT" (FLAGS
-// joined by commas; SUBCOMMAND empty for the program's own): what the manual pages are checked against.
+// joined by commas; SUBCOMMAND empty for the program's own): what the manual pages and the shells'
+// completions are checked against. Hidden options are left out.
 std::vector<std::string> option_table(const CLI::App& app);
 
 }  // namespace rackline::cli

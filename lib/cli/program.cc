@@ -29,7 +29,9 @@
 namespace rackline::cli {
 namespace {
 
-constexpr Milliseconds kCompletionPatience{2000};
+// A person waits for the shell: a host that hangs costs this much, and the names on the others are offered.
+constexpr const char* kCompletionTimeout = "1500ms";
+constexpr Milliseconds kCompletionPatience{2500};
 
 std::string footer_of(const About& about) {
   std::string text;
@@ -87,6 +89,8 @@ struct Program::State {
   std::vector<Fd> files;
   std::unique_ptr<ProgressView> progress;
 
+  std::string inventory() const { return inventory_path.empty() ? default_inventory() : inventory_path; }
+  int answer_completion(const std::vector<std::string>& typed);
   std::vector<std::string> candidates(const CLI::Option& option);
   std::vector<std::string> host_names();
   std::vector<std::string> vm_names() const;
@@ -212,10 +216,14 @@ void Program::completes(CLI::Option* option, Values values) {
   state_->values[option] = values;
 }
 
+void Program::completes(CLI::Option* option, std::vector<std::string> words) {
+  state_->words[option] = std::move(words);
+}
+
 std::vector<std::string> Program::State::host_names() {
   std::vector<std::string> names;
   try {
-    for (const auto& host : load_inventory(inventory_path.empty() ? default_inventory() : inventory_path)) {
+    for (const auto& host : load_inventory(inventory())) {
       names.push_back(host.host + "\t" + host.uri);
     }
   } catch (const Error&) {
@@ -229,7 +237,9 @@ std::vector<std::string> Program::State::vm_names() const {
   std::vector<std::string> names;
   try {
     const auto self = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "capwatch";
-    const auto finished = proc::run({self.string(), "--list", "vms", "-q"}, "", kCompletionPatience);
+    const auto finished = proc::run(
+        {self.string(), "--list", "vms", "-q", "--timeout", kCompletionTimeout, "--inventory", inventory()},
+        "", kCompletionPatience);
     std::string line;
     for (const char c : finished.out) {
       if (c != '\n') {
@@ -257,6 +267,26 @@ std::vector<std::string> Program::State::candidates(const CLI::Option& option) {
     }
   }
   return {};
+}
+
+int Program::State::answer_completion(const std::vector<std::string>& typed) {
+  try {
+    apply_config(app, about.name);
+  } catch (const Error&) {
+    // The program itself will say what is wrong with the configuration.
+  }
+  if (const char* path = std::getenv("RACKLINE_INVENTORY"); path != nullptr && *path != '\0')
+    inventory_path = path;
+  if (auto path = value_given(app, typed, "--inventory"); !path.empty()) {
+    const char* home = std::getenv("HOME");  // the shell has not expanded the line that is being typed
+    if (path.starts_with("~/") && home != nullptr) path.replace(0, 1, home);
+    inventory_path = path == "-" ? "/dev/null" : path;  // stdin is the person's keyboard
+  }
+  for (const auto& line :
+       complete(app, typed, [this](const CLI::Option& option) { return candidates(option); })) {
+    std::cout << line << '\n';
+  }
+  return std::cout.flush() ? 0 : static_cast<int>(Status::kUnreachable);
 }
 
 void Program::State::prepare_streams() {
@@ -289,10 +319,7 @@ void Program::State::write_end(Status status, const std::string& reason, Millise
 int Program::run(int argc, char** argv, const std::function<Status()>& body) {
   State& s = *state_;
   if (argc >= 2 && std::string_view(argv[1]) == "__complete") {
-    if (const char* path = std::getenv("RACKLINE_INVENTORY"); path != nullptr) s.inventory_path = path;
-    const auto values = [&s](const CLI::Option& option) { return s.candidates(option); };
-    for (const auto& line : complete(s.app, {argv + 2, argv + argc}, values)) std::cout << line << '\n';
-    return std::cout.flush() ? 0 : static_cast<int>(Status::kUnreachable);
+    return s.answer_completion({argv + 2, argv + argc});
   }
   if (argc == 2 && std::string_view(argv[1]) == "__options") {
     for (const auto& line : option_table(s.app)) std::cout << line << '\n';
@@ -364,8 +391,7 @@ const std::string& Program::store_url() const {
 }
 
 std::vector<record::Host> Program::inventory() {
-  State& s = *state_;
-  return load_inventory(s.inventory_path.empty() ? default_inventory() : s.inventory_path);
+  return load_inventory(state_->inventory());
 }
 
 std::unique_ptr<record::Reader> Program::stdin_reader(record::Policy policy) {

@@ -77,6 +77,7 @@ class Program {
   // What the shell offers for an option's or an operand's values.
   enum class Values { kFiles, kHosts, kVms };
   void completes(CLI::Option* option, Values values);
+  void completes(CLI::Option* option, std::vector<std::string> words);
 
   int run(int argc, char** argv, const std::function<Status()>& body);
 

@@ -53,6 +53,9 @@ int main(int argc, char** argv) {
   auto* schema = app.add_option("--schema", kind, "print the JSON Schema of KIND, or of all kinds")
                      ->type_name("KIND")
                      ->expected(0, 1);
+  std::vector<std::string> kinds;
+  for (const auto* each : record::kinds()) kinds.emplace_back(each->name);
+  program.completes(schema, std::move(kinds));
   auto* manual = app.add_flag("--manual", prints_manual, "print rackline-records(5) in mdoc");
   checking->excludes(schema, manual);
   schema->excludes(manual);

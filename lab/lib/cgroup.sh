@@ -108,7 +108,7 @@ cgroup_kill() { # [NAME]
     group=$(cgroup_main)/$(cgroup_name)
     for group in "$group/"${1:-*}/; do
       if cgroup_v2; then
-        echo 0 >"$group/cgroup.freeze" 2>/dev/null || true
+        echo 0 >"${group}cgroup.freeze" 2>/dev/null || true
       else
         echo THAWED >"${group}freezer.state" 2>/dev/null || true
       fi

@@ -31,7 +31,7 @@ cluster_up() {
   local began
   began=$(date +%s%N)
   mkdir -p "$STATE/hosts" "$STATE/shared" "$STATE/vms"
-  trap 'trap - INT TERM EXIT; QUIET=1; say interrupted; cluster_remove; exit 130' INT
+  trap 'trap - INT TERM EXIT; say interrupted; cluster_remove; exit 130' INT
   trap 'trap - INT TERM EXIT; cluster_remove; exit 143' TERM
   trap 'trap - INT TERM EXIT; cluster_remove' EXIT
   record_process "$STATE/starting.pid" $$
@@ -99,12 +99,12 @@ cluster_status() {
         [ -e "$d/libvirtd-frozen" ] && [ $power = on ] && power=on,libvirtd-frozen
         link=$(link_state "$h.lan")
         storage=up
-        [ -e "$d/storage-cut" ] && storage=cut
+        [ -e "$d/storage-cut" ] && storage="cut"
       elif living "$d/booting.pid"; then
         power=booting
       fi
       bmc=$(<"$d/bmc/mode")
-      [ "$(link_state "$h.bmc")" = up ] || bmc=cut
+      [ "$(link_state "$h.bmc")" = up ] || bmc="cut"
       living "$d/bmc/pid" || bmc=dead
       echo "$h $(host_address "$h") $power $link $storage $bmc $cpus $mib $(running_guests "$h" | sort | paste -sd, | sed 's/^$/-/')"
     done

@@ -15,10 +15,11 @@ switch_pid() { living "$STATE/switch.pid" && printf '%s' "$PID"; }
 nbd_listens() { in_switch bash -c "exec 3<>/dev/tcp/$STORAGE_NET.1/$((NBD_FIRST_PORT + $1))" 2>/dev/null; }
 
 nbd_down() { # NAME
-  local child
+  local -a children=()
   if living "$STATE/vms/$1/nbd.pid"; then
     kill -STOP "$PID" # or it would start the next one between the two signals
-    for child in $(cat "/proc/$PID/task/$PID/children" 2>/dev/null); do kill -KILL "$child" 2>/dev/null || true; done
+    read -r -a children <"/proc/$PID/task/$PID/children" || true
+    [ ${#children[@]} = 0 ] || kill -KILL "${children[@]}" 2>/dev/null || true
     end_process "$STATE/vms/$1/nbd.pid"
   fi
 }

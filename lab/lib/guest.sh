@@ -118,7 +118,7 @@ guest_create() {
   if [ "$index" -gt 250 ]; then rmdir "$d"; fail "there are 240 VMs already"; fi
   echo "$index" >"$d/index"
   flock -u "$lock"
-  truncate -s ${DISK_MIB}M "$STATE/shared/$name.img"
+  truncate -s "${DISK_MIB}M" "$STATE/shared/$name.img"
   printf '%s %s %s\n' "$memory" "$vcpus" "$disk" >"$d/shape"
   guest_domain "$name" "$index" "$memory" "$vcpus" "$disk" "$group" "$priority" "cpu=$cpu dirty_mb=$dirty dirty_rate=$rate" >"$d/domain.xml"
   if [ "$disk" = nbd ]; then

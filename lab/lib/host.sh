@@ -140,10 +140,10 @@ need_on() { living "$STATE/hosts/$1/init.pid" || fail "$1 is off"; }
 
 # Runs COMMAND in the host, as one of its processes.
 in_host() { # HOST COMMAND...
-  local h=$1
+  local h=$1 pid
   shift
   need_on "$h"
-  local pid=$PID
+  pid=$PID
   (
     cgroup_enter "$h"
     exec nsenter -t "$pid" -m -u -i -n -p -C -- "$@"
@@ -153,7 +153,8 @@ in_host() { # HOST COMMAND...
 storage_server() { # HOST: sets PID
   local pid
   for pid in $(cgroup_processes "$1"); do
-    [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$(helper lab-storage)")" ] && PID=$pid && return 0
+    # not the whole path: the program may have been built anew since
+    [[ $(readlink "/proc/$pid/exe" 2>/dev/null) == */lab-storage* ]] && PID=$pid && return 0
   done
   return 1
 }

@@ -4,24 +4,34 @@
 
 # The helpers come from the project's build; where there is none yet, the lab builds them alone.
 find_helpers() {
-  local d
+  local d program source
   for d in "$BUILD/lab" "$BUILD/lab-only"; do
-    if [ -x "$d/lab-ask" ] && [ -x "$d/lab-storage" ] && [ -x "$d/lab-figures" ] && [ -x "$d/guest-init" ] \
-      && [ -z "$(find "$LAB_HOME/src" -newer "$d/lab-ask" -name '*.c*' -print -quit)" ]; then
-      HELPERS=$d
-      return 0
-    fi
+    for source in guest-init.c lab-ask.cc lab-storage.cc lab-figures.cc; do
+      program=$d/${source%.*}
+      if [ ! -x "$program" ] || [ "$LAB_HOME/src/$source" -nt "$program" ]; then continue 2; fi
+    done
+    HELPERS=$d
+    return 0
   done
   return 1
 }
 
 build_helpers() {
+  local lock
   find_helpers && return 0
-  say "building the lab's helpers"
   mkdir -p "$BUILD/lab-only"
-  { cmake -S "$LAB_HOME" -B "$BUILD/lab-only" -DCMAKE_BUILD_TYPE=Release && cmake --build "$BUILD/lab-only" --clean-first -j2; } \
+  exec {lock}>"$BUILD/lab-only/lock"
+  flock "$lock"
+  # or another has built them meanwhile
+  if find_helpers; then
+    exec {lock}>&-
+    return 0
+  fi
+  say "building the lab's helpers"
+  { cmake -S "$LAB_HOME" -B "$BUILD/lab-only" -DCMAKE_BUILD_TYPE=Release && cmake --build "$BUILD/lab-only" -j2; } \
     >"$BUILD/lab-only/build.log" 2>&1 || { tail -20 "$BUILD/lab-only/build.log" >&2; fail "the lab's helpers do not build"; }
   find_helpers || fail "the lab's helpers were built, but are not where they should be: $BUILD/lab-only"
+  exec {lock}>&-
 }
 
 # An unpacked kernel image with its PVH entry starts twice as fast under emulation as the compressed one, which would

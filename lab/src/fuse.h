@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the lab's two FUSE programs share: the version of the interface, and libfuse's header kept quiet.
 #pragma once
-#define FUSE_USE_VERSION 31
+#define FUSE_USE_VERSION 312
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 #include <fuse3/fuse.h>

@@ -40,6 +40,7 @@ traces() {
   run --separate-stderr lab up
   assert_success
   assert_output ''
+  # shellcheck disable=SC2154 # run sets it
   [[ $stderr == *"already up"* ]]
 }
 

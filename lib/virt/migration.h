@@ -10,11 +10,11 @@
 
 namespace rackline::virt {
 
-// The words that the parts of migration share. The parts are: what is known of a VM (here), whether a move may begin
-// (migration_check.h), when it may (migration_schedule.h), what to do when it does not converge
-// (migration_ladder.h), what an interrupted one has left behind (migration_recovery.h), one move from its first check
-// to its proof (migration_mover.h), and all of a plan (migration_engine.h). The first five are pure; the world is behind
-// Hypervisor (migration_hypervisor.h).
+// The words that the parts of migration share. The parts are: what is known of a VM (here), whether a move
+// may begin (migration_check.h), when it may (migration_schedule.h), what to do when it does not converge
+// (migration_ladder.h), what an interrupted one has left behind (migration_recovery.h), one move from its
+// first check to its proof (migration_mover.h), and all of a plan (migration_engine.h). The first five are
+// pure; the world is behind Hypervisor (migration_hypervisor.h).
 
 // A decision: the VM `vm` goes from host `from` to host `to`.
 struct Move {
@@ -42,13 +42,13 @@ struct MigrationPolicy {
   int max_inbound = 2;   // to one host
   int max_total = 4;     // everywhere
   Milliseconds max_downtime{300};
-  Milliseconds max_downtime_limit{1000};  // up to where the ladder may raise it
+  Milliseconds max_downtime_limit{1000};        // up to where the ladder may raise it
   std::int64_t bandwidth_bytes_per_second = 0;  // of one move; 0: no limit
   bool allow_postcopy = false;
   std::optional<Milliseconds> deadline;  // of one move; none: scaled with its memory
   Milliseconds answer_timeout{10'000};   // for any single question to a host
-  // How long after its end, or after it was told to end, a migration may take to leave both hosts in order. Longer than
-  // the 30 s in which one libvirtd notices by its default keepalive that the other is gone.
+  // How long after its end, or after it was told to end, a migration may take to leave both hosts in order.
+  // Longer than the 30 s in which one libvirtd notices by its default keepalive that the other is gone.
   Milliseconds settle{45'000};
   Milliseconds poll{200};
   bool dry_run = false;
@@ -75,8 +75,8 @@ struct VmFacts {
   std::string name, uuid;
   std::optional<std::int64_t> domain_id;  // none: not running
   bool persistent = false;
-  bool job = false;                       // some job runs on it: a migration, a dump, a snapshot
-  bool migrating_out = false;             // that job is its migration away from here
+  bool job = false;            // some job runs on it: a migration, a dump, a snapshot
+  bool migrating_out = false;  // that job is its migration away from here
   std::int64_t memory_bytes = 0;
   // The name belongs to a VM with another UUID.
   bool name_clash = false;
@@ -94,14 +94,14 @@ struct VmDisk {
 // What of a VM's definition decides where it can run.
 struct VmDescription {
   std::string arch, machine, virt_type, emulator;
-  std::string cpu_xml;   // the <cpu> element; empty: the hypervisor's default
-  bool host_cpu = false;  // the CPU is "the host's", whatever that is
-  std::string host_cpu_xml;  // the source's own CPU, given where host_cpu is set
+  std::string cpu_xml;        // the <cpu> element; empty: the hypervisor's default
+  bool host_cpu = false;      // the CPU is "the host's", whatever that is
+  std::string host_cpu_xml;   // the source's own CPU, given where host_cpu is set
   std::vector<VmDisk> disks;  // with their backing files; without drives that are empty
   std::optional<VmDisk> nvram;
   // Why it cannot leave its host whatever the target: a host device, local state, …
   std::vector<std::string> ties;
-  bool saved_state = false;  // a managed save image lies on the host
+  std::vector<std::string> ties_when_stopped;  // the same for a move of the definition alone
   bool autostart = false;
 };
 

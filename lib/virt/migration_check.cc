@@ -11,7 +11,9 @@ namespace {
 
 using Answer = CheckResult::Answer;
 
-CheckResult refuse(std::string reason) { return {Answer::kRefuse, std::move(reason)}; }
+CheckResult refuse(std::string reason) {
+  return {Answer::kRefuse, std::move(reason)};
+}
 
 // The target's view, when the source has the VM idle: it must be unknown there.
 CheckResult check_target(const Move& move, const VmFacts& target) {
@@ -33,7 +35,8 @@ bool same_directory_declared(std::string_view path, const MigrationHost& from, c
 }  // namespace
 
 CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& target) {
-  if (source.name_clash) return refuse("the VM of that name on " + move.from + " is another one, uuid " + source.uuid);
+  if (source.name_clash)
+    return refuse("the VM of that name on " + move.from + " is another one, uuid " + source.uuid);
   if (!source.present()) {
     const bool there = target.active() || (target.state == VmState::kShutoff && target.persistent);
     if (there && !target.name_clash) return {Answer::kAlready, move.to + " has it"};
@@ -41,8 +44,10 @@ CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& 
   }
   if (source.name != move.vm) return refuse("its name on " + move.from + " is " + source.name);
   if (move.uuid) {
-    if (move.domain_id && !source.domain_id) return refuse("it was running when the plan was made and is not now");
-    if (!move.domain_id && source.domain_id) return refuse("it was not running when the plan was made and is now");
+    if (move.domain_id && !source.domain_id)
+      return refuse("it was running when the plan was made and is not now");
+    if (!move.domain_id && source.domain_id)
+      return refuse("it was not running when the plan was made and is now");
     if (move.domain_id != source.domain_id) return refuse("it was restarted after the plan was made");
   }
   if (source.job) return refuse("a job is running on it");
@@ -62,14 +67,15 @@ CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& 
   return check_target(move, target);
 }
 
-CheckResult check_description(const MigrationHost& from, const MigrationHost& to, const VmDescription& vm, bool live) {
+CheckResult check_description(const MigrationHost& from, const MigrationHost& to, const VmDescription& vm,
+                              bool live) {
   if (!vm.ties.empty()) return refuse(vm.ties.front());
-  if (!live && vm.saved_state) return refuse("its saved state lies on " + from.host);
+  if (!live && !vm.ties_when_stopped.empty()) return refuse(vm.ties_when_stopped.front());
   for (const VmDisk& disk : vm.disks) {
     if (is_shared(disk, from, to)) continue;
     const std::string what = disk.source.empty() ? "of type " + disk.type : disk.source;
-    return refuse("disk " + disk.target + " (" + what + ") is not on storage that " + from.host + " and " + to.host +
-                  " share");
+    return refuse("disk " + disk.target + " (" + what + ") is not on storage that " + from.host + " and " +
+                  to.host + " share");
   }
   // A live migration carries the firmware's variables along, a definition does not.
   if (!live && vm.nvram && !is_shared(*vm.nvram, from, to)) {
@@ -78,7 +84,8 @@ CheckResult check_description(const MigrationHost& from, const MigrationHost& to
   return {};
 }
 
-CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free, std::int64_t promised) {
+CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free,
+                         std::int64_t promised) {
   if (needed <= free - promised) return {};
   const std::string reason = target + " has " + format_bytes(std::max<std::int64_t>(free, 0)) + " free";
   if (needed <= free) {

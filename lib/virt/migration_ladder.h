@@ -11,20 +11,23 @@ namespace rackline::virt {
 
 // Decides what to do about a pre-copy migration that does not converge.
 //
-// QEMU sends the whole memory once and then, pass after pass, what the guest has dirtied meanwhile; it switches over
-// when the rest fits into the permitted downtime. A pass stalls when the least that remained in it is not at least a
-// tenth below the least of all passes before. (The dirty rate would tell the same earlier, but sampling it
-// disturbs a running migration, and the figure in the job's statistics is that of the last pass.) At each stall the
-// ladder goes one rung up:
+// QEMU sends the whole memory once and then, pass after pass, what the guest has dirtied meanwhile; it
+// switches over when the rest fits into the permitted downtime. A pass stalls when the least that remained in
+// it is not at least a tenth below the least of all passes before. (The dirty rate would tell the same
+// earlier, but sampling it disturbs a running migration, and the figure in the job's statistics is that of
+// the last pass.) At each stall the ladder goes one rung up:
 //
-//   1. the permitted downtime times 1.5, up to its limit (oVirt's migration policies do the same in steps of 50 ms);
-//   2. auto-converge: libvirt takes it only as a flag when a migration begins, so this one is given up and begun anew
-//      with the guest's CPUs throttled more and more. Not when less than twice the time of the first pass is left;
+//   1. the permitted downtime times 1.5, up to its limit (oVirt's migration policies do the same in steps of
+//   50 ms);
+//   2. auto-converge: libvirt takes it only as a flag when a migration begins, so this one is given up and
+//   begun anew
+//      with the guest's CPUs throttled more and more. Not when less than twice the time of the first pass is
+//      left;
 //   3. post-copy, where it was allowed;
 //   4. nothing more: the deadline decides.
 //
-// With the CPUs throttled a guest gets slower only pass by pass (20 %, then 10 % more each time), so after a restart
-// eight stalls are waited for.
+// With the CPUs throttled a guest gets slower only pass by pass (20 %, then 10 % more each time), so after a
+// restart eight stalls are waited for.
 class MigrationLadder {
  public:
   enum class Step { kNone, kRaiseDowntime, kAutoConverge, kPostcopy };
@@ -35,7 +38,7 @@ class MigrationLadder {
   // Takes the job's present statistics and says what to do now. `left`: time to the deadline.
   Step observe(const JobStats& job, Milliseconds left);
 
-  Milliseconds downtime() const { return downtime_; }     // the permitted one, as it is to be set
+  Milliseconds downtime() const { return downtime_; }    // the permitted one, as it is to be set
   bool auto_converge() const { return auto_converge_; }  // the next attempt begins with it
   int stalls() const { return stalls_; }
 

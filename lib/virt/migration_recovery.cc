@@ -28,6 +28,10 @@ const char* words_of(VmState state) {
   return "has it in an unknown state";
 }
 
+bool is_moving(const VmFacts& vm) {
+  return vm.job || vm.state == VmState::kInMigration || vm.state == VmState::kPostcopy;
+}
+
 Recovery judge_live(const VmFacts& source, const VmFacts& target, const std::string& seen) {
   if (source.migrating_out && source.domain_id) return {Verdict::kAdopt, "its migration is still running"};
   if (target.active()) {
@@ -35,14 +39,16 @@ Recovery judge_live(const VmFacts& source, const VmFacts& target, const std::str
     if (source.state == VmState::kShutoff) return {Verdict::kFinish, seen};
     return {Verdict::kInconsistent, seen};
   }
-  if (source.active() && !source.job) {
-    if (!target.present()) return {Verdict::kSource, seen};
-    if (target.state == VmState::kInMigration) return {Verdict::kLeftover, seen};
-  }
-  return {Verdict::kInconsistent, seen};
+  // A guest may have shut itself down, or its host may have been restarted: it is still there exactly once.
+  if ((source.active() || source.state == VmState::kShutoff) && !target.present())
+    return {Verdict::kSource, seen};
+  if (source.active() && !source.job && target.state == VmState::kInMigration)
+    return {Verdict::kLeftover, seen};
+  return {Verdict::kInconsistent, seen, is_moving(source) || is_moving(target)};
 }
 
-// A definition is written on the target first and taken from the source last, so at no instant has neither of them one.
+// A definition is written on the target first and taken from the source last, so at no instant has neither of
+// them one.
 Recovery judge_stopped(const VmFacts& source, const VmFacts& target, const std::string& seen) {
   const bool there = target.active() || target.state == VmState::kShutoff;
   if (there && !source.present()) return {Verdict::kDone, {}};

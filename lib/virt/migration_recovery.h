@@ -21,13 +21,15 @@ struct Recovery {
   };
   Verdict verdict = Verdict::kUnknown;
   std::string reason;
+  bool passing = false;  // with kInconsistent: a migration's states are seen, and may be gone in a moment
 };
 
 // `source`, `target`: nothing when that host could not be asked. `live`: it was running when it was begun.
 //
-// kLeftover is given only where it is proven that removing the copy cannot lose anything: the source runs the VM, no job
-// is under way there, and the copy is still paused for its own migration, so its CPUs have never run.
-// kFinish is given only where the source's definition has no process.
-Recovery judge(const Move& move, bool live, const std::optional<VmFacts>& source, const std::optional<VmFacts>& target);
+// kLeftover is given only where it is proven that removing the copy cannot lose anything: the source runs the
+// VM, no job is under way there, and the copy is still paused for its own migration, so its CPUs have never
+// run. kFinish is given only where the source's definition has no process.
+Recovery judge(const Move& move, bool live, const std::optional<VmFacts>& source,
+               const std::optional<VmFacts>& target);
 
 }  // namespace rackline::virt

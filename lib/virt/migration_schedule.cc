@@ -7,7 +7,8 @@
 
 namespace rackline::virt {
 
-MigrationSchedule::MigrationSchedule(std::vector<Move> moves, const std::map<std::string, MigrationHost>& hosts,
+MigrationSchedule::MigrationSchedule(std::vector<Move> moves,
+                                     const std::map<std::string, MigrationHost>& hosts,
                                      const MigrationPolicy& policy)
     : moves_(std::move(moves)), policy_(policy), states_(moves_.size(), State::kWaiting) {
   for (const auto& [name, host] : hosts) {
@@ -75,7 +76,9 @@ void MigrationSchedule::fail_dependants(std::size_t failed) {
   }
 }
 
-std::vector<MigrationSchedule::Refused> MigrationSchedule::refused() { return std::exchange(refused_, {}); }
+std::vector<MigrationSchedule::Refused> MigrationSchedule::refused() {
+  return std::exchange(refused_, {});
+}
 
 std::vector<std::size_t> MigrationSchedule::give_up() {
   std::vector<std::size_t> left;

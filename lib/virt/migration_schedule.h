@@ -12,12 +12,14 @@
 
 namespace rackline::virt {
 
-// Says which moves of a plan may begin now: those of the lowest stage that is not over, in the plan's order, as many as
-// the limits per source, per target and in all allow. A full host does not hold up moves between other hosts.
+// Says which moves of a plan may begin now: those of the lowest stage that is not over, in the plan's order,
+// as many as the limits per source, per target and in all allow. A full host does not hold up moves between
+// other hosts.
 //
 // When a move is not carried out, a later one may rest on it. It does, and is refused, when
 //   - it moves the same VM;
-//   - its target is the host that the failed one should have left: room or anti-affinity there may depend on it;
+//   - its target is the host that the failed one should have left: room or anti-affinity there may depend on
+//   it;
 //   - its target is in the failure domain that the failed one should have left, for the same reason.
 // Refused moves are treated as failed in turn. All others go on: each is checked again before it begins.
 class MigrationSchedule {

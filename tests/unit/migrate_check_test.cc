@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "virt/migration_check.h"
+#include "virt/migration_description.h"
+
+namespace rackline::virt {
+namespace {
+
+using Answer = CheckResult::Answer;
+
+Move plan() {
+  Move move;
+  move.id = "1";
+  move.vm = "db1";
+  move.from = "h1";
+  move.to = "h2";
+  move.uuid = "u";
+  move.domain_id = 5;
+  return move;
+}
+
+VmFacts running() {
+  VmFacts vm;
+  vm.state = VmState::kRunning;
+  vm.name = "db1";
+  vm.uuid = "u";
+  vm.domain_id = 5;
+  vm.persistent = true;
+  return vm;
+}
+
+TEST(CheckPlace, GoesWhenTheVmIsWhereThePlanSawItAndNotOnTheTarget) {
+  EXPECT_EQ(check_place(plan(), running(), {}).answer, Answer::kGo);
+}
+
+TEST(CheckPlace, RefusesAnotherIncarnation) {
+  VmFacts vm = running();
+  vm.domain_id = 6;
+  EXPECT_NE(check_place(plan(), vm, {}).reason.find("restarted"), std::string::npos);
+  vm.domain_id.reset();
+  vm.state = VmState::kShutoff;
+  EXPECT_EQ(check_place(plan(), vm, {}).answer, Answer::kRefuse);
+  Move stopped = plan();
+  stopped.domain_id.reset();
+  EXPECT_EQ(check_place(stopped, vm, {}).answer, Answer::kGo);
+  EXPECT_EQ(check_place(stopped, running(), {}).answer, Answer::kRefuse);
+}
+
+TEST(CheckPlace, TakesAPlanByHandWithoutUuid) {
+  Move move = plan();
+  move.uuid.reset();
+  move.domain_id.reset();
+  EXPECT_EQ(check_place(move, running(), {}).answer, Answer::kGo);
+}
+
+TEST(CheckPlace, KnowsThatItIsDone) {
+  EXPECT_EQ(check_place(plan(), {}, running()).answer, Answer::kAlready);
+  EXPECT_EQ(check_place(plan(), {}, {}).answer, Answer::kRefuse) << "it is nowhere";
+  VmFacts arriving = running();
+  arriving.state = VmState::kInMigration;
+  EXPECT_EQ(check_place(plan(), {}, arriving).answer, Answer::kRefuse) << "it does not run there yet";
+}
+
+TEST(CheckPlace, RefusesWhenTheTargetHasAnythingOfThatNameOrUuid) {
+  VmFacts other;
+  other.name_clash = true;
+  other.uuid = "v";
+  EXPECT_NE(check_place(plan(), running(), other).reason.find("another VM of that name"), std::string::npos);
+  for (const VmState state :
+       {VmState::kShutoff, VmState::kRunning, VmState::kPaused, VmState::kInMigration}) {
+    VmFacts there = running();
+    there.state = state;
+    EXPECT_EQ(check_place(plan(), running(), there).answer, Answer::kRefuse);
+  }
+}
+
+TEST(CheckPlace, RefusesAnyStateButRunningPausedOrStopped) {
+  for (const VmState state :
+       {VmState::kInMigration, VmState::kPostcopy, VmState::kPostcopyFailed, VmState::kOther}) {
+    VmFacts vm = running();
+    vm.state = state;
+    EXPECT_EQ(check_place(plan(), vm, {}).answer, Answer::kRefuse);
+  }
+  VmFacts busy = running();
+  busy.job = true;
+  EXPECT_NE(check_place(plan(), busy, {}).reason.find("job"), std::string::npos);
+  VmFacts renamed = running();
+  renamed.name = "db2";
+  EXPECT_EQ(check_place(plan(), renamed, {}).answer, Answer::kRefuse);
+}
+
+TEST(LiesBelow, ComparesWholeComponents) {
+  EXPECT_TRUE(lies_below("/srv/vm/a.qcow2", {"/srv/vm"}));
+  EXPECT_TRUE(lies_below("/srv/vm/a.qcow2", {"/srv/vm/"}));
+  EXPECT_TRUE(lies_below("/srv/vm/a.qcow2", {"/x", "/srv"}));
+  EXPECT_TRUE(lies_below("/a", {"/"}));
+  EXPECT_FALSE(lies_below("/srv/vmx/a.qcow2", {"/srv/vm"}));
+  EXPECT_FALSE(lies_below("/srv/vm/../local/a.qcow2", {"/srv/vm"}));
+  EXPECT_FALSE(lies_below("/srv/vm", {"/srv/vm"}));
+  EXPECT_FALSE(lies_below("a.qcow2", {"/"}));
+  EXPECT_FALSE(lies_below("", {"/"}));
+  EXPECT_FALSE(lies_below("/srv/a", {}));
+  EXPECT_FALSE(lies_below("/srv/a", {""}));
+}
+
+constexpr const char* kDomain = R"(<domain type='kvm' id='5'><name>db1</name>
+  <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type>%OS%</os>
+  <cpu mode='custom' match='exact'><model>Haswell</model></cpu>
+  <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>%DEVICES%</devices></domain>)";
+
+VmDescription described(const std::string& devices, const std::string& os = "") {
+  std::string xml = kDomain;
+  xml.replace(xml.find("%OS%"), 4, os);
+  xml.replace(xml.find("%DEVICES%"), 9, devices);
+  return parse_description(xml);
+}
+
+std::string refusal(const VmDescription& vm, bool live = true) {
+  MigrationHost from;
+  MigrationHost to;
+  from.host = "h1";
+  to.host = "h2";
+  from.shared_storage = {"/srv/vm", "/only-h1"};
+  to.shared_storage = {"/srv/vm"};
+  return check_description(from, to, vm, live).reason;
+}
+
+TEST(CheckDescription, ReadsWhatDecides) {
+  const VmDescription vm = described("");
+  EXPECT_EQ(vm.arch, "x86_64");
+  EXPECT_EQ(vm.machine, "pc-q35-7.2");
+  EXPECT_EQ(vm.virt_type, "kvm");
+  EXPECT_EQ(vm.emulator, "/usr/bin/qemu-system-x86_64");
+  EXPECT_NE(vm.cpu_xml.find("Haswell"), std::string::npos);
+  EXPECT_THROW(parse_description("<pool/>"), Error);
+  EXPECT_THROW(parse_description(""), Error);
+}
+
+TEST(CheckDescription, TakesSharedStorageOnly) {
+  const auto disk = [](const std::string& type, const std::string& source, const std::string& more = "") {
+    return described("<disk type='" + type + "' device='disk'>" + source + "<target dev='vda'/>" + more +
+                     "</disk>");
+  };
+  EXPECT_EQ(refusal(disk("file", "<source file='/srv/vm/a.qcow2'/>")), "");
+  EXPECT_NE(refusal(disk("file", "<source file='/var/local/a.qcow2'/>")).find("/var/local/a.qcow2"),
+            std::string::npos);
+  EXPECT_NE(refusal(disk("file", "<source file='/only-h1/a.qcow2'/>")), "");
+  EXPECT_NE(refusal(disk("block", "<source dev='/dev/sdb'/>")), "");
+  EXPECT_NE(refusal(disk("volume", "<source pool='p' volume='/srv/vm/a'/>")), "");
+  EXPECT_NE(refusal(disk("nvme", "<source type='pci'/>")), "");
+  EXPECT_EQ(refusal(disk("network", "<source protocol='rbd' name='p/a'><host name='mon'/></source>")), "");
+  EXPECT_NE(
+      refusal(disk("network", "<source protocol='nbd'><host transport='unix' socket='/run/n'/></source>")),
+      "");
+  EXPECT_NE(refusal(disk(
+                "file", "<source file='/srv/vm/a.qcow2'/>",
+                "<backingStore type='file'><source file='/var/base.qcow2'/><backingStore/></backingStore>")),
+            "");
+  EXPECT_NE(refusal(disk("file", "<source file='/srv/vm/a.qcow2'/>", "<mirror type='file'/>")), "");
+}
+
+TEST(CheckDescription, AnEmptyDriveIsNoDisk) {
+  EXPECT_EQ(refusal(described("<disk type='file' device='cdrom'><target dev='sda'/></disk>")), "");
+}
+
+TEST(CheckDescription, RefusesWhatIsTiedToItsHost) {
+  EXPECT_NE(refusal(described("<hostdev mode='subsystem' type='pci'/>")), "");
+  EXPECT_NE(refusal(described("<interface type='hostdev'/>")), "");
+  EXPECT_NE(refusal(described("<filesystem type='mount'/>")), "");
+  EXPECT_NE(refusal(described("<tpm><backend type='passthrough'/></tpm>")), "");
+  EXPECT_EQ(refusal(described("<tpm><backend type='emulator'/></tpm>")), "");
+  EXPECT_NE(refusal(described("<tpm><backend type='emulator'/></tpm>"), false), "");
+}
+
+TEST(CheckDescription, AStoppedVmLeavesItsFirmwareVariablesOnlyOnSharedStorage) {
+  const VmDescription local = described("", "<nvram>/var/lib/libvirt/qemu/nvram/a.fd</nvram>");
+  EXPECT_EQ(refusal(local, true), "");
+  EXPECT_NE(refusal(local, false), "");
+  EXPECT_EQ(refusal(described("", "<nvram>/srv/vm/a.fd</nvram>"), false), "");
+}
+
+TEST(CheckMemory, CountsWhatIsOnItsWay) {
+  EXPECT_EQ(check_memory("h2", 100, 100, 0).answer, Answer::kGo);
+  EXPECT_EQ(check_memory("h2", 100, 150, 60).answer, Answer::kWait);
+  EXPECT_EQ(check_memory("h2", 100, 99, 0).answer, Answer::kRefuse);
+  EXPECT_EQ(check_memory("h2", 100, -5, 0).answer, Answer::kRefuse);
+}
+
+}  // namespace
+}  // namespace rackline::virt

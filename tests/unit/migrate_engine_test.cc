@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/interrupt.h"
+#include "migrate_fake.h"
+#include "store/store.h"
+#include "virt/migration_engine.h"
+#include "virt/migration_journal.h"
+
+namespace rackline::virt {
+namespace {
+
+constexpr std::int64_t kGibibyte = 1LL << 30;
+
+class MigrateTest : public testing::Test {
+ protected:
+  MigrateTest() : path_(std::filesystem::temp_directory_path() / ("rackline-migrate-" + random_id())) {
+    std::filesystem::create_directory(path_);
+    store_ = store::Store::open("sqlite:" + (path_ / "state.db").string());
+    journal_ = std::make_unique<store::Journal>(*store_, "migrate", system_clock());
+    for (const char* name : {"h1", "h2", "h3"}) {
+      MigrationHost host;
+      host.host = name;
+      host.uri = host.peer_uri = std::string("fake://") + name;
+      host.shared_storage = {"/srv"};
+      hosts_[name] = host;
+    }
+    policy_.poll = Milliseconds{5};
+    policy_.settle = Milliseconds{400};
+    policy_.answer_timeout = Milliseconds{5000};
+  }
+  ~MigrateTest() override {
+    world_->thaw();
+    std::filesystem::remove_all(path_);
+  }
+
+  static Move move(const std::string& vm, const std::string& from, const std::string& to,
+                   std::int64_t stage = 1) {
+    Move move;
+    move.id = vm + "-" + from + "-" + to;
+    move.vm = vm;
+    move.from = from;
+    move.to = to;
+    move.stage = stage;
+    return move;
+  }
+
+  MigrationEngine engine() {
+    return {
+        policy_,
+        hosts_,
+        [this](const MigrationHost& host) { return world_->host(host.host); },
+        *journal_,
+        system_clock(),
+        {.finished = [this](const Move& move, const MoveReport& report) { reports_[move.id] = report; },
+         .progress = [this](const Move&, const MoveProgress& progress) { states_.push_back(progress.state); },
+         .warn = [this](const std::string& text) { warnings_.push_back(text); }}};
+  }
+  MigrationEngine::Summary run(const std::vector<Move>& moves) { return engine().run(moves); }
+  MoveReport& report(const Move& move) { return reports_.at(move.id); }
+
+  // As a killed migrate would leave it: the intent is there, and nothing after it.
+  void leave_intent(Move move, bool live = true) {
+    move.uuid = "uuid-" + move.vm;
+    if (live) move.domain_id = 7;
+    move.memory_bytes = kGibibyte;
+    journal_->intent(move.id, to_document(MoveIntent{move, live, false}));
+  }
+
+  std::filesystem::path path_;
+  std::shared_ptr<FakeWorld> world_ = std::make_shared<FakeWorld>();
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::Journal> journal_;
+  std::map<std::string, MigrationHost> hosts_;
+  MigrationPolicy policy_;
+  std::map<std::string, MoveReport> reports_;
+  std::vector<std::string> states_, warnings_;
+};
+
+TEST_F(MigrateTest, MovesARunningVmAndReportsTheTargetsFigures) {
+  world_->add("h1", "db1");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) { vm.autostart = true; });
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h2");
+  EXPECT_EQ(report(db1).outcome, MoveOutcome::kDone);
+  EXPECT_EQ(report(db1).downtime, Milliseconds{42});
+  EXPECT_EQ(report(db1).attempts, 1);
+  EXPECT_EQ(report(db1).live, true);
+  world_->with("h2", "db1", [](FakeWorld::Vm& vm) { EXPECT_TRUE(vm.autostart); });
+  EXPECT_TRUE(journal_->open().empty());
+}
+
+TEST_F(MigrateTest, ARepeatedPlanIsRecognised) {
+  world_->add("h1", "db1");
+  const Move db1 = move("db1", "h1", "h2");
+  run({db1});
+  EXPECT_EQ(run({db1}).already, 1);
+  EXPECT_EQ(world_->begun, 1);
+}
+
+TEST_F(MigrateTest, ADecisionThatWasCarriedOutIsNotCarriedOutAgainOnceTheVmCameBack) {
+  world_->add("h1", "db1");
+  const Move db1 = move("db1", "h1", "h2");
+  run({db1});
+  run({move("db1", "h2", "h1")});
+  EXPECT_EQ(run({db1}).refused, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+}
+
+TEST_F(MigrateTest, ADryRunChecksAndTouchesNothing) {
+  world_->add("h1", "db1");
+  world_->add("h1", "db2");
+  world_->with("h1", "db2", [](FakeWorld::Vm& vm) { vm.description.disks[0].source = "/var/local/db2"; });
+  policy_.dry_run = true;
+  const auto summary = run({move("db1", "h1", "h2"), move("db2", "h1", "h2")});
+  EXPECT_EQ(summary.done, 1);
+  EXPECT_EQ(summary.refused, 1);
+  EXPECT_EQ(world_->begun + world_->changes, 0);
+  EXPECT_TRUE(report(move("db1", "h1", "h2")).planned);
+  EXPECT_TRUE(journal_->open().empty());
+}
+
+TEST_F(MigrateTest, RefusesWhatThePlanCannotMean) {
+  world_->add("h1", "db1");
+  EXPECT_EQ(run({move("db1", "h1", "h9")}).refused, 1);
+  EXPECT_EQ(run({move("db1", "h1", "h1")}).refused, 1);
+  EXPECT_EQ(run({move("db1", "h1", "h2"), move("db1", "h1", "h3")}).refused, 1);
+  EXPECT_THROW(run({move("db1", "h1", "h2"), move("db1", "h1", "h2", 2)}), Error);
+}
+
+TEST_F(MigrateTest, RefusesAnIncompatibleOrFullTarget) {
+  world_->add("h1", "db1");
+  world_->add("h1", "db2");
+  world_->incompatible["h2"] = "h2 lacks AVX";
+  world_->free_memory["h3"] = kGibibyte - 1;
+  EXPECT_EQ(run({move("db1", "h1", "h2"), move("db2", "h1", "h3")}).refused, 2);
+  EXPECT_EQ(world_->begun, 0);
+}
+
+TEST_F(MigrateTest, TwoMovesCannotBothTakeTheLastGigabyte) {
+  world_->add("h1", "db1");
+  world_->add("h3", "db2");
+  world_->free_memory["h2"] = kGibibyte + kGibibyte / 2;
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  std::thread hand([&] {
+    world_->wait_for_migrations(1);
+    // Only when the first is over may the second begin; what it then finds is the true figure.
+    world_->end_migration("db1");
+    world_->end_migration("db2");
+  });
+  const auto summary = run({move("db1", "h1", "h2"), move("db2", "h3", "h2")});
+  hand.join();
+  EXPECT_EQ(summary.done, 2);
+  EXPECT_EQ(world_->most_inbound, 1);
+}
+
+// Rule 8.
+TEST_F(MigrateTest, KeepsItsLimits) {
+  std::vector<Move> moves;
+  for (int i = 0; i < 8; ++i) {
+    const std::string vm = "vm" + std::to_string(i);
+    world_->add(i % 2 == 0 ? "h1" : "h2", vm);
+    moves.push_back(move(vm, i % 2 == 0 ? "h1" : "h2", "h3"));
+  }
+  policy_.max_outbound = 2;
+  policy_.max_inbound = 3;
+  policy_.max_total = 9;
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  std::thread hand([&] {
+    for (int i = 0; i < 8; ++i) {
+      world_->wait_for_migrations(std::min(8, i + 3));
+      world_->end_migration(world_->order[static_cast<std::size_t>(i)]);
+    }
+  });
+  EXPECT_EQ(run(moves).done, 8);
+  hand.join();
+  EXPECT_LE(world_->most_outbound, 2);
+  EXPECT_EQ(world_->most_inbound, 3);
+}
+
+TEST_F(MigrateTest, AFailedMoveLeavesTheSourceRunningAndTheOthersGoOn) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kFailure;
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).failed, 1);
+  EXPECT_NE(report(db1).reason.find("it broke"), std::string::npos);
+  EXPECT_NE(report(db1).reason.find("h1 runs it"), std::string::npos);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+  EXPECT_TRUE(journal_->open().empty());
+  world_->ending = FakeWorld::Ending::kAtOnce;
+  EXPECT_EQ(run({db1}).done, 1) << "a failed move may be repeated";
+}
+
+// Rule 10: after the deadline the source runs it, and the target has nothing.
+TEST_F(MigrateTest, AtTheDeadlineTheMigrationIsAborted) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  policy_.deadline = Milliseconds{30};
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).cancelled, 1);
+  EXPECT_NE(report(db1).reason.find("deadline"), std::string::npos);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+  EXPECT_TRUE(journal_->open().empty());
+}
+
+// Rule 10: a copy that libvirt forgot on the target goes, since it never ran.
+TEST_F(MigrateTest, RemovesALeftoverThatNeverRan) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kFailure;
+  world_->forgets_the_copy = true;
+  EXPECT_EQ(run({move("db1", "h1", "h2")}).failed, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+  EXPECT_EQ(world_->discarded, 1);
+}
+
+TEST_F(MigrateTest, WhatCannotBeAbortedIsUnknownAndStaysInTheJournal) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  world_->abort_works = false;
+  policy_.deadline = Milliseconds{20};
+  policy_.settle = Milliseconds{80};
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).unknown, 1);
+  EXPECT_NE(report(db1).reason.find("outcome unknown"), std::string::npos);
+  ASSERT_EQ(journal_->open().size(), 1U);
+  // Later the migration has ended after all; the repeated command learns it from the hosts.
+  world_->end_migration("db1");
+  ASSERT_TRUE(world_->wait_until([&] { return world_->total == 0; }));
+  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(world_->begun, 1);
+  EXPECT_TRUE(journal_->open().empty());
+}
+
+TEST_F(MigrateTest, ASuccessIsBelievedOnlyWhenTheTargetRunsIt) {
+  world_->add("h1", "db1");
+  world_->confirm_is_lost = true;
+  EXPECT_EQ(run({move("db1", "h1", "h2")}).done, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h2") << "the definition that stayed behind is gone, too";
+}
+
+// Rule 9: nothing in post-copy without consent; and with it, said before it happens and in the record.
+JobStats never_converging(int poll) {
+  JobStats job;
+  job.iteration = poll;
+  job.total_bytes = 1000;
+  job.remaining_bytes = 500;
+  job.transferred_bytes = 1000 * poll;
+  job.elapsed = Milliseconds{poll};
+  return job;
+}
+
+TEST_F(MigrateTest, WithoutConsentNothingEverGoesToPostcopy) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  world_->statistics = never_converging;
+  policy_.deadline = Milliseconds{600};
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).cancelled, 1);
+  EXPECT_EQ(world_->postcopied, 0);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+  ASSERT_GE(world_->requests.size(), 2U);
+  EXPECT_FALSE(world_->requests[0].allow_postcopy);
+  EXPECT_FALSE(world_->requests[0].auto_converge);
+  EXPECT_TRUE(world_->requests[1].auto_converge);
+  EXPECT_EQ(report(db1).attempts, 2);
+}
+
+TEST_F(MigrateTest, WithConsentPostcopyIsAnnouncedAndRecorded) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  world_->statistics = never_converging;
+  policy_.allow_postcopy = true;
+  policy_.deadline = Milliseconds{10'000};
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(world_->postcopied, 1);
+  EXPECT_TRUE(report(db1).postcopy);
+  EXPECT_NE(std::find(states_.begin(), states_.end(), "post-copy, guest at risk"), states_.end());
+  ASSERT_FALSE(warnings_.empty());
+  EXPECT_NE(warnings_.back().find("loses the guest"), std::string::npos);
+  EXPECT_EQ(world_->downtimes.front(), policy_.max_downtime);
+  EXPECT_NE(std::find(world_->downtimes.begin(), world_->downtimes.end(), policy_.max_downtime_limit),
+            world_->downtimes.end());
+}
+
+TEST_F(MigrateTest, ARefusedPostcopyIsPrecopyStillAndEndsAtTheDeadline) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  world_->statistics = never_converging;
+  world_->postcopy_works = false;
+  policy_.allow_postcopy = true;
+  policy_.deadline = Milliseconds{800};
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).cancelled, 1);
+  EXPECT_FALSE(report(db1).postcopy);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+}
+
+// A host that hangs delays only its own moves.
+TEST_F(MigrateTest, AFrozenHostIsATimeoutAndDelaysNobodyElse) {
+  world_->add("h1", "db1");
+  world_->add("h1", "db2");
+  world_->freeze("h3");
+  policy_.answer_timeout = Milliseconds{300};
+  const Move stuck = move("db1", "h1", "h3");
+  const Move free = move("db2", "h1", "h2");
+  const auto summary = run({stuck, free});
+  EXPECT_EQ(summary.done, 1);
+  EXPECT_EQ(summary.failed, 1);
+  EXPECT_NE(report(stuck).reason.find("h3: no answer within 300ms"), std::string::npos);
+  EXPECT_LT(report(free).elapsed, Milliseconds{300});
+  EXPECT_TRUE(journal_->open().empty()) << "nothing was begun";
+}
+
+TEST_F(MigrateTest, ATargetThatFreezesInTheMiddleIsUnknownUntilItAnswers) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  policy_.answer_timeout = Milliseconds{100};
+  policy_.settle = Milliseconds{200};
+  std::thread hand([&] {
+    world_->wait_for_migrations(1);
+    world_->freeze("h2");
+    world_->end_migration("db1");
+  });
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).unknown, 1);
+  hand.join();
+  EXPECT_EQ(journal_->open().size(), 1U);
+  world_->thaw();
+  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(world_->begun, 1);
+}
+
+// Rule 12: an intent without a result is unknown, and the hosts are asked before anything is done again.
+TEST_F(MigrateTest, AnInterruptedMoveThatIsDoneIsNotDoneAgain) {
+  world_->add("h2", "db1");
+  const Move db1 = move("db1", "h1", "h2");
+  leave_intent(db1);
+  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(world_->begun, 0);
+  EXPECT_TRUE(journal_->open().empty());
+}
+
+TEST_F(MigrateTest, AnInterruptedMoveThatNeverHappenedIsDoneNow) {
+  world_->add("h1", "db1");
+  leave_intent(move("db1", "h1", "h2"));
+  EXPECT_EQ(run(engine().open_moves()).done, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h2");
+}
+
+TEST_F(MigrateTest, AMigrationThatGoesOnIsAdoptedAndNotBegunTwice) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  std::thread former([&] { world_->host("h1")->migrate({"uuid-db1", "fake://h2", 0, false, false}); });
+  ASSERT_TRUE(world_->wait_for_migrations(1));
+  leave_intent(move("db1", "h1", "h2"));
+  std::thread hand([&] {
+    world_->wait_until([&] { return world_->asked >= 2; });
+    world_->end_migration("db1");
+  });
+  EXPECT_EQ(run(engine().open_moves()).done, 1);
+  former.join();
+  hand.join();
+  EXPECT_EQ(world_->begun, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h2");
+}
+
+TEST_F(MigrateTest, AnAdoptedMigrationHasADeadlineToo) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  std::thread former([&] {
+    EXPECT_THROW(world_->host("h1")->migrate({"uuid-db1", "fake://h2", 0, false, false}), VirtError);
+  });
+  ASSERT_TRUE(world_->wait_for_migrations(1));
+  leave_intent(move("db1", "h1", "h2"));
+  policy_.deadline = Milliseconds{30};
+  EXPECT_EQ(run(engine().open_moves()).cancelled, 1);
+  former.join();
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+}
+
+TEST_F(MigrateTest, TwoRunningCopiesAreReportedAndNotTouched) {
+  world_->add("h1", "db1");
+  world_->add("h2", "db1");
+  const Move db1 = move("db1", "h1", "h2");
+  leave_intent(db1);
+  const auto summary = run({db1});
+  EXPECT_TRUE(summary.inconsistent);
+  EXPECT_EQ(summary.unknown, 1);
+  EXPECT_EQ(world_->begun + world_->changes + world_->aborted, 0);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1 h2");
+  EXPECT_EQ(journal_->open().size(), 1U);
+}
+
+TEST_F(MigrateTest, AVmWithAnUnsettledMoveIsNotMovedByAnotherPlan) {
+  world_->add("h1", "db1");
+  leave_intent(move("db1", "h1", "h3"));
+  EXPECT_EQ(run({move("db1", "h1", "h2")}).refused, 1);
+  EXPECT_EQ(world_->begun, 0);
+}
+
+// Rules 14 and 17: a definition is on the target before it leaves the source, at whatever point it stopped
+// before.
+TEST_F(MigrateTest, AStoppedVmMovesAsADefinition) {
+  world_->add("h1", "db1", false);
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) { vm.autostart = true; });
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h2(off)");
+  EXPECT_EQ(report(db1).live, false);
+  world_->with("h2", "db1", [](FakeWorld::Vm& vm) { EXPECT_TRUE(vm.autostart); });
+}
+
+TEST_F(MigrateTest, ADefinitionThatTheTargetDoesNotTakeStays) {
+  world_->add("h1", "db1", false);
+  world_->define_error = "unsupported";
+  const Move db1 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({db1}).failed, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1(off)");
+  EXPECT_TRUE(journal_->open().empty());
+}
+
+TEST_F(MigrateTest, ADefinitionThatIsOnBothHostsLeavesTheSource) {
+  world_->add("h1", "db1", false);
+  world_->add("h2", "db1", false);
+  leave_intent(move("db1", "h1", "h2"), false);
+  EXPECT_EQ(run(engine().open_moves()).done, 1);
+  EXPECT_EQ(world_->whereabouts("db1"), "h2(off)");
+}
+
+TEST_F(MigrateTest, ADefinitionThatDiffersOnTheTargetIsNotTakenForOurs) {
+  world_->add("h1", "db1", false);
+  world_->add("h2", "db1", false);
+  world_->with("h2", "db1", [](FakeWorld::Vm& vm) { vm.description.disks[0].source = "/srv/other"; });
+  leave_intent(move("db1", "h1", "h2"), false);
+  EXPECT_TRUE(run(engine().open_moves()).inconsistent);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1(off) h2(off)");
+}
+
+TEST_F(MigrateTest, AStoppedVmNeedsNoMemory) {
+  world_->add("h1", "db1", false);
+  world_->free_memory["h2"] = 0;
+  EXPECT_EQ(run({move("db1", "h1", "h2")}).done, 1);
+}
+
+TEST_F(MigrateTest, StagesWaitForOneAnotherAndDependantsOfAFailureAreRefused) {
+  world_->add("h1", "db1");
+  world_->add("h3", "db2");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) { vm.facts.job = true; });
+  const auto summary = run({move("db1", "h1", "h2", 1), move("db2", "h3", "h1", 2)});
+  EXPECT_EQ(summary.refused, 2);
+  EXPECT_EQ(world_->begun, 0);
+}
+
+TEST_F(MigrateTest, WithoutAWritableJournalNothingIsBegun) {
+  world_->add("h1", "db1");
+  store_->commit({{}, {{"journal/migrate/db1-h1-h2", "{}"}}, {}});
+  EXPECT_ANY_THROW(run({move("db1", "h1", "h2")}));
+  EXPECT_EQ(world_->begun, 0);
+}
+
+// In a process of its own, since a stop that was asked for stays asked for.
+TEST_F(MigrateTest, AStopRollsBackWhatRunsAndBeginsNothing) {
+  world_->add("h1", "db1");
+  world_->add("h1", "db2");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  policy_.max_total = 1;
+  const auto stopped_run = [&] {
+    interrupt::install();
+    std::thread hand([&] {
+      world_->wait_for_migrations(1);
+      interrupt::request(SIGINT);
+    });
+    const auto summary = run({move("db1", "h1", "h2"), move("db2", "h1", "h2")});
+    hand.join();
+    EXPECT_EQ(summary.cancelled, 2);
+    EXPECT_EQ(world_->begun, 1);
+    EXPECT_EQ(world_->whereabouts("db1"), "h1");
+    EXPECT_EQ(report(move("db2", "h1", "h2")).reason, "not begun");
+    EXPECT_TRUE(journal_->open().empty());
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(stopped_run(), testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace rackline::virt

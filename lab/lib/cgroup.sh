@@ -113,7 +113,7 @@ cgroup_kill() { # [NAME]
         echo THAWED >"${group}freezer.state" 2>/dev/null || true
       fi
     done
-    sleep 0.02
+    pause 0.02
   done
   return 1
 }
@@ -124,7 +124,7 @@ cgroup_remove_tree() { # DIRECTORY: its groups, deepest first; a group just empt
     [ -d "$1" ] || return 0
     find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
     [ -d "$1" ] || return 0
-    sleep 0.02
+    pause 0.02
   done
   return 1
 }
@@ -145,7 +145,7 @@ cgroup_sweep() {
   local tree old
   for tree in "${TREES[@]}"; do
     find "$tree" -maxdepth 1 -type d -name 'rackline-*' -mmin +5 2>/dev/null | while read -r old; do
-      find "$old" -name cgroup.procs -exec cat {} + 2>/dev/null | grep -q . || cgroup_remove_tree "$old" || true
+      [ -n "$(find "$old" -name cgroup.procs -exec cat {} + 2>/dev/null)" ] || cgroup_remove_tree "$old" || true
     done
   done
 }

@@ -56,13 +56,17 @@ end_process() { # FILE
   rm -f "$1"
 }
 
+# A pause without a process: it waits for a line that never comes. There are hundreds of these in bringing up a lab.
+exec {NOTHING}<> <(:)
+pause() { read -r -t "$1" -u "$NOTHING" || true; }
+
 # Waits until COMMAND succeeds, at most about SECONDS.
 wait_until() { # SECONDS COMMAND...
   local until=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
   shift
   while ! "$@"; do
     [ "${EPOCHREALTIME/[.,]/}" -lt "$until" ] || return 1
-    sleep 0.03
+    pause 0.03
   done
 }
 

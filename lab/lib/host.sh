@@ -69,8 +69,11 @@ END
   : >"$d/node/node0/meminfo"
 }
 
+# The first process of the namespaces that process PID has made. It may have had other children before it made them.
 first_child() { # PID: sets CHILD
-  CHILD=$(cat "/proc/$1/task/$1/children" 2>/dev/null) && CHILD=${CHILD%% *} && [ -n "$CHILD" ]
+  CHILD=
+  { read -r CHILD _ <"/proc/$1/task/$1/children"; } 2>/dev/null || [ -n "$CHILD" ] || return 1
+  [ "$(readlink "/proc/$CHILD/ns/pid")" != "$(readlink /proc/self/ns/pid)" ]
 }
 
 host_power_on() { # HOST
@@ -88,15 +91,15 @@ host_power_on() { # HOST
     spawn "$h" "$d/unshare.pid" "$d/init.log" unshare --net --mount --uts --ipc --pid --cgroup --fork --kill-child=SIGKILL -- \
       "$LAB_HOME/lib/host-init" "$h" "$d" "$STATE/shared" "$(<"$STATE/guest-image")" "$HELPERS" "$cpus" "$mib" "$(cgroup_v2 && echo v2 || echo v1)"
     living "$d/unshare.pid" && parent=$PID
-    wait_until 5 first_child "$parent" || fail "$h did not start: $d/init.log"
-    record_process "$d/init.pid" "$CHILD" || fail "$h ended at once: $d/init.log"
+    wait_until 5 first_child "$parent" || host_failed "$h" "did not start"
+    record_process "$d/init.pid" "$CHILD" || host_failed "$h" "ended at once"
     # v2: the group of a host may hold no process itself, or libvirt cannot hand controllers to the groups below it
     if cgroup_v2; then echo "$parent" >"$(cgroup_main)/$(cgroup_name)/infra/cgroup.procs"; fi
     {
       port_commands "$h.lan" lan "$CHILD" eth0 "52:54:00:77:00:$nn"
       port_commands "$h.guest" guest "$CHILD" eth1 "52:54:00:78:ff:$nn"
       port_commands "$h.store" store "$CHILD" eth2 "52:54:00:76:00:$nn"
-    } | in_switch ip -batch - || fail "$h: no network"
+    } | in_switch ip -batch - || host_failed "$h" "no network"
   fi
   flock -u "$lock"
   exec {lock}>&-

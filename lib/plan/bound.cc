@@ -17,7 +17,8 @@ struct Basin {
   double cost;
 };
 
-// The least sum of load^2/size when `pool` is poured over the floors: water rises to one level, share by share.
+// The least sum of load^2/size when `pool` is poured over the floors: water rises to one level, share by
+// share.
 double least_squares(std::vector<Basin> basins, double pool) {
   std::sort(basins.begin(), basins.end(),
             [](const Basin& a, const Basin& b) { return a.floor / a.size < b.floor / b.size; });
@@ -33,7 +34,8 @@ double least_squares(std::vector<Basin> basins, double pool) {
     level = wet / size;
   }
   double sum = level * level * size;
-  for (; count < basins.size(); ++count) sum += basins[count].floor * basins[count].floor / basins[count].size;
+  for (; count < basins.size(); ++count)
+    sum += basins[count].floor * basins[count].floor / basins[count].size;
   return sum;
 }
 

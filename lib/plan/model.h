@@ -9,11 +9,12 @@ namespace rackline::plan {
 
 // What has to be where: items (virtual servers, LUNs) in bins (hosts, arrays), each with several resources.
 //
-// Bins, items, groups and classes are numbers from 0, and everything about them lies in flat arrays: the search looks
-// at millions of placements, and a thousand bins with fifty thousand items have to fit the caches. Objects that point
-// to one another were discarded for that. Amounts are integers (bytes, thousandths of a CPU), so that what is added
-// and taken away a million times comes out exact. The terms follow the machine reassignment problem of ROADEF/EURO
-// 2012 (https://www.roadef.org/challenge/2012/en/), whose hard constraints it can express but for dependencies.
+// Bins, items, groups and classes are numbers from 0, and everything about them lies in flat arrays: the
+// search looks at millions of placements, and a thousand bins with fifty thousand items have to fit the
+// caches. Objects that point to one another were discarded for that. Amounts are integers (bytes, thousandths
+// of a CPU), so that what is added and taken away a million times comes out exact. The terms follow the
+// machine reassignment problem of ROADEF/EURO 2012 (https://www.roadef.org/challenge/2012/en/), whose hard
+// constraints it can express but for dependencies.
 
 using Amount = std::int64_t;
 
@@ -24,9 +25,10 @@ struct Resource {
   std::string name;
   bool hard = true;        // the capacity may not be exceeded
   bool transient = false;  // an item on its way needs it on both bins; otherwise it takes it along at once
-  bool spare = false;      // counts when asking whether the items of a failed bin fit on the others; for at most one
+  bool spare =
+      false;  // counts when asking whether the items of a failed bin fit on the others; for at most one
   double balance_weight = 0;  // of its imbalance in the score
-  double mean_floor = 0.25;   // mean load below which imbalance is divided by this: idle noise is no imbalance
+  double mean_floor = 0.25;  // mean load below which imbalance is divided by this: idle noise is no imbalance
 };
 
 enum class BinState : std::uint8_t {
@@ -38,12 +40,12 @@ enum class BinState : std::uint8_t {
 
 // What a bin has of one resource.
 struct Supply {
-  Amount size = 0;            // all of it; loads are shares of this
-  double overcommit = 1;      // promised peaks may add up to size * overcommit - reserve
-  Amount reserve = 0;         // kept for the bin itself
-  Amount base = 0;            // usual load that is there whatever items are; may be negative (measuring error)
-  Amount safety = 0;          // usual load above this costs
-  double overload_cost = 0;   // ... so much per unit
+  Amount size = 0;           // all of it; loads are shares of this
+  double overcommit = 1;     // promised peaks may add up to size * overcommit - reserve
+  Amount reserve = 0;        // kept for the bin itself
+  Amount base = 0;           // usual load that is there whatever items are; may be negative (measuring error)
+  Amount safety = 0;         // usual load above this costs
+  double overload_cost = 0;  // ... so much per unit
 };
 
 // What an item needs of one resource.
@@ -121,8 +123,8 @@ class Model {
   std::vector<BinState> states_;
   std::vector<int> domains_;
   int domain_count_ = 0;
-  std::vector<Supply> supplies_;     // [bin][resource]
-  std::vector<Amount> capacities_;   // [bin][resource]
+  std::vector<Supply> supplies_;    // [bin][resource]
+  std::vector<Amount> capacities_;  // [bin][resource]
   std::vector<Group> groups_;
   std::vector<std::uint8_t> allowed_;  // [class - 1][bin]
   int class_count_ = 1;

@@ -6,7 +6,9 @@
 namespace rackline::plan {
 namespace {
 
-std::size_t index(int i) { return static_cast<std::size_t>(i); }
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
 
 // The stage that is being filled, on the state in which it starts.
 class Stages {
@@ -71,7 +73,20 @@ class Stages {
   int without_spare_ = 0;
 };
 
-// Sends one of the waiting items to a third bin, such that another one can take its place: the smallest that does.
+// Whether the bin would be loaded above its safety although one of the waiting is to leave it: better that
+// one first.
+bool overloads(const State& state, int item, int bin, const std::vector<int>& waiting) {
+  const Model& model = state.model();
+  bool above = false;
+  for (int r = 0; r < model.resources(); ++r) {
+    above = above || state.load(bin, r) + model.demand(item, r).usual > model.supply(bin, r).safety;
+  }
+  return above &&
+         std::any_of(waiting.begin(), waiting.end(), [&](int other) { return state.where(other) == bin; });
+}
+
+// Sends one of the waiting items to a third bin, such that another one can take its place: the smallest that
+// does.
 bool send_aside(Stages& stages, const Model& model, const std::vector<int>& waiting,
                 const std::vector<int>& target, std::vector<bool>& was_aside) {
   std::vector<int> items = waiting;
@@ -95,8 +110,8 @@ bool send_aside(Stages& stages, const Model& model, const std::vector<int>& wait
     for (int bin = 0; bin < model.bins(); ++bin) {
       if (bin == from || bin == target[index(item)]) continue;
       // A place that somebody waits for is no place to stand aside.
-      const bool wanted = std::any_of(waiting.begin(), waiting.end(),
-                                      [&](int other) { return target[index(other)] == bin; });
+      const bool wanted =
+          std::any_of(waiting.begin(), waiting.end(), [&](int other) { return target[index(other)] == bin; });
       if (wanted || !stages.go(item, bin, true)) continue;
       was_aside[index(item)] = true;
       return true;
@@ -127,7 +142,15 @@ Schedule order(const Model& model, const std::vector<int>& target, Caps caps, bo
   std::vector<bool> was_aside(index(model.items()), false);
   Schedule schedule;
   while (!waiting.empty()) {
-    std::erase_if(waiting, [&](int item) { return stages.go(item, target[index(item)], false); });
+    const std::vector<int> all = waiting;
+    const auto leave = [&](bool also_into_overload) {
+      std::erase_if(waiting, [&](int item) {
+        if (!also_into_overload && overloads(stages.state(), item, target[index(item)], all)) return false;
+        return stages.go(item, target[index(item)], false);
+      });
+    };
+    leave(false);
+    if (stages.idle()) leave(true);
     if (stages.idle() && !send_aside(stages, model, waiting, target, was_aside)) {
       for (const int item : waiting) {
         Obstacle why = stages.state().obstacle(item, target[index(item)]);

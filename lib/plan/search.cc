@@ -10,10 +10,13 @@ namespace rackline::plan {
 namespace {
 
 constexpr double kLeastGain = 1e-6;  // what is less is rounding
-// Swaps are looked for from this many of the most loaded bins: exchanges between bins near the mean gain nothing.
+// Swaps are looked for from this many of the most loaded bins: exchanges between bins near the mean gain
+// nothing.
 constexpr int kSwapSources = 8;
 
-std::size_t index(int i) { return static_cast<std::size_t>(i); }
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
 
 // 0, 1, 2, ... for seed 0, otherwise shuffled by it. Not std::shuffle: its result differs between libraries.
 std::vector<int> ranks(int count, std::uint64_t seed) {
@@ -42,7 +45,7 @@ class Search {
     }
   }
 
-  Repaired repair();
+  Repaired repair(const std::function<bool(const Violation&)>& wanted);
   std::vector<Step> improve(const std::vector<int>& only);
 
  private:
@@ -121,7 +124,8 @@ double Search::bulk(int item) const {
 }
 
 bool Search::spare_is_kept(int item, int bin) {
-  if (!limits_.keep_spare || model_.spare_resource() == kNowhere || state_.where(item) == kNowhere) return true;
+  if (!limits_.keep_spare || model_.spare_resource() == kNowhere || state_.where(item) == kNowhere)
+    return true;
   const int from = state_.where(item);
   state_.depart(item, bin);
   if (state_.bins_without_spare() > allowed_without_spare_) {
@@ -172,9 +176,8 @@ std::vector<int> Search::suspects(const Violation& violation) const {
         violation.kind == Kind::kGroupDomain && model_.domain(bin) == model_.domain(violation.bin);
     if (bin != violation.bin && !near) continue;
     for (const int item : state_.items_on(bin)) {
-      const bool suspect = violation.kind == Kind::kCapacity
-                               ? model_.demand(item, violation.which).peak > 0
-                               : in_group(item);
+      const bool suspect =
+          violation.kind == Kind::kCapacity ? model_.demand(item, violation.which).peak > 0 : in_group(item);
       if (suspect && !model_.frozen(item)) found.push_back(item);
     }
   }
@@ -246,10 +249,15 @@ bool Search::make_room(int item) {
   return false;
 }
 
-Repaired Search::repair() {
+Repaired Search::repair(const std::function<bool(const Violation&)>& wanted) {
+  const auto found = [&] {
+    std::vector<Violation> violations = state_.violations();
+    if (wanted) std::erase_if(violations, [&](const Violation& v) { return !wanted(v); });
+    return violations;
+  };
   for (bool progress = true; progress;) {
     progress = false;
-    std::vector<Violation> violations = state_.violations();
+    std::vector<Violation> violations = found();
     const auto weight = [this](const Violation& v) {
       const bool single = v.kind == Violation::Kind::kLeaving || v.kind == Violation::Kind::kClass;
       return single ? bulk(v.which) : 0.0;
@@ -259,10 +267,11 @@ Repaired Search::repair() {
       return weight(a) > weight(b);
     });
     for (const Violation& violation : violations) {
-      if (mend(violation)) progress = true;
+      // One step may mend several.
+      if (state_.still(violation) && mend(violation)) progress = true;
     }
   }
-  return {std::move(steps_), state_.violations()};
+  return {std::move(steps_), found()};
 }
 
 // --- improving ---
@@ -319,8 +328,8 @@ bool Search::fits_exchanged(int one, int other) {
   return comes;
 }
 
-// Directly if one of the two bins has room for both, otherwise the smaller goes round through a third bin, if the gain
-// pays for that as well.
+// Directly if one of the two bins has room for both, otherwise the smaller goes round through a third bin, if
+// the gain pays for that as well.
 bool Search::exchange(int one, int other, double gain) {
   const int here = state_.where(one);
   const int there = state_.where(other);
@@ -347,8 +356,8 @@ bool Search::swap_from(int bin, std::int64_t& budget) {
   };
   std::vector<Pair> pairs;
   const double score = state_.score();
-  // In the items' own order, not the one in which they came: what the budget covers then depends on the placement
-  // alone, and so does whether anything is found.
+  // In the items' own order, not the one in which they came: what the budget covers then depends on the
+  // placement alone, and so does whether anything is found.
   std::vector<int> here = state_.items_on(bin);
   std::sort(here.begin(), here.end());
   for (const int one : here) {
@@ -402,7 +411,10 @@ std::vector<Step> Search::improve(const std::vector<int>& only) {
 
 }  // namespace
 
-Repaired repair(State& state, const SearchLimits& limits) { return Search(state, limits).repair(); }
+Repaired repair(State& state, const SearchLimits& limits,
+                const std::function<bool(const Violation&)>& wanted) {
+  return Search(state, limits).repair(wanted);
+}
 
 std::vector<Step> improve(State& state, const SearchLimits& limits, const std::vector<int>& only) {
   return Search(state, limits).improve(only);

@@ -220,6 +220,23 @@ std::vector<Violation> State::violations() const {
   return found;
 }
 
+bool State::still(const Violation& violation) const {
+  using Kind = Violation::Kind;
+  switch (violation.kind) {
+    case Kind::kLeaving:
+    case Kind::kClass:
+      return where(violation.which) == violation.bin;
+    case Kind::kCapacity:
+      return used(violation.bin, violation.which) > model_->capacity(violation.bin, violation.which);
+    case Kind::kGroupBin:
+      return group_count(violation.which, violation.bin) > model_->group(violation.which).per_bin;
+    case Kind::kGroupDomain:
+      return group_domain_[cell(violation.which, model_->domain(violation.bin), model_->domains())] >
+             model_->group(violation.which).per_domain;
+  }
+  return false;
+}
+
 double State::overload(int bin, int r, Amount load) const {
   const BinState state = model_->state(bin);
   if (state != BinState::kOpen && state != BinState::kClosed) return 0;
@@ -266,7 +283,9 @@ double State::score_of_imbalance() const {
   return score;
 }
 
-double State::score() const { return score_of_imbalance() + std::max(0.0, overload_); }
+double State::score() const {
+  return score_of_imbalance() + std::max(0.0, overload_);
+}
 
 double State::score_with(int from, int to, const Amount* amounts) const {
   double score = 0;
@@ -324,8 +343,8 @@ int State::bins_without_spare() const {
       all += peak;
     }
     if (all == 0) continue;
-    // As long as a bin has the room of the largest it takes any of them, so it takes at least its room less that:
-    // mostly that settles it.
+    // As long as a bin has the room of the largest it takes any of them, so it takes at least its room less
+    // that: mostly that settles it.
     free.clear();
     Amount certain = 0;
     for (int bin = 0; bin < model_->bins(); ++bin) {

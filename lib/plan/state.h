@@ -44,18 +44,18 @@ struct Violation {
 
 // A placement, with everything that is asked of it kept up to date move by move.
 //
-// An item in flight (between depart and arrive) counts on both bins: its transient resources, its groups and its
-// failure domains. So whatever admit() allows holds at every instant, however long each move takes.
+// An item in flight (between depart and arrive) counts on both bins: its transient resources, its groups and
+// its failure domains. So whatever admit() allows holds at every instant, however long each move takes.
 //
 // The score is 0 for a perfect placement:
 //
 //     sum over resources of   balance_weight * deviation / max(mean, mean_floor)
 //   + sum over bins and resources of   overload_cost * max(0, load - safety)
 //
-// where the load share of a bin is load/size, mean is the load of all open bins over their size, and deviation the
-// standard deviation of the shares, each weighted by its bin's size. The weights make the mean independent of where
-// items are and let a large bin count for what it is; the ratio to the mean is the usual coefficient of
-// variation. Only open bins count for the imbalance, open and closed ones for the overload.
+// where the load share of a bin is load/size, mean is the load of all open bins over their size, and
+// deviation the standard deviation of the shares, each weighted by its bin's size. The weights make the mean
+// independent of where items are and let a large bin count for what it is; the ratio to the mean is the usual
+// coefficient of variation. Only open bins count for the imbalance, open and closed ones for the overload.
 class State {
  public:
   // All items where they start.
@@ -83,6 +83,7 @@ class State {
   void recall(int item);  // takes depart() back
 
   std::vector<Violation> violations() const;
+  bool still(const Violation& violation) const;
 
   double score() const;
   double score_of_imbalance() const;
@@ -90,8 +91,9 @@ class State {
   double score_with_shift(int item, int bin) const;
   double score_with_swap(int one, int other) const;
 
-  // Bins whose items would not fit on the open others if it failed: first fit decreasing in the spare resource, those
-  // in flight keeping the place that they have been promised. 0 when the model has no spare resource.
+  // Bins whose items would not fit on the open others if it failed: first fit decreasing in the spare
+  // resource, those in flight keeping the place that they have been promised. 0 when the model has no spare
+  // resource.
   int bins_without_spare() const;
 
  private:

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/cluster.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/units.h"
+
+namespace rackline::plan {
+namespace {
+
+// Weights of the score, documented in capplan(1).
+constexpr double kBalanceWeight = 0.5;
+constexpr double kOverloadCost = 2;
+
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+Amount thousandths(double cpus) {
+  return static_cast<Amount>(std::llround(cpus * 1000));
+}
+
+// The samples of one host and what runs there.
+struct HostFacts {
+  const record::HostSample* sample = nullptr;
+  int samples = 0;
+  std::int64_t seen_running = 0;
+  Amount cpu_of_vms = 0;
+  Amount memory_of_vms = 0;  // that they really occupy, as far as it is known
+  std::string unclear;       // why it cannot be told what its virtual servers take
+};
+
+class Builder {
+ public:
+  Builder(const Round& round, const Rules& rules, const Policy& policy, const Question& question)
+      : round_(round),
+        rules_(rules),
+        policy_(policy),
+        question_(question),
+        cluster_{
+            Model({{.name = "memory", .transient = true, .spare = true, .balance_weight = kBalanceWeight},
+                   {.name = "cpu", .balance_weight = kBalanceWeight}}),
+            {},
+            {},
+            0} {}
+
+  Cluster build() {
+    collect();
+    add_hosts();
+    add_groups();
+    for (const auto* vm : vms_) add_vm(*vm);
+    for (const auto& request : question_.requests) add_request(request);
+    return std::move(cluster_);
+  }
+
+ private:
+  void collect();
+  void add_hosts();
+  void add_groups();
+  void add_vm(const record::VmSample& vm);
+  void add_request(const record::VmRequest& request);
+
+  std::string why_frozen(const std::string& name, const HostFacts& facts) const;
+  std::string why_frozen(const record::VmSample& vm) const;
+  std::vector<Supply> supplies(const HostFacts& facts) const;
+  bool leaving(const std::string& host) const {
+    return std::find(question_.leaving.begin(), question_.leaving.end(), host) != question_.leaving.end();
+  }
+  // The rules about a virtual server and the hosts that it could move between as one class.
+  int class_of(const std::string& vm, const record::HostSample* from);
+  std::vector<int> groups_of(const std::string& vm, const std::optional<std::string>& group) const;
+
+  const Round& round_;
+  const Rules& rules_;
+  const Policy& policy_;
+  const Question& question_;
+  Cluster cluster_;
+  std::map<std::string, HostFacts> hosts_;
+  std::vector<const record::VmSample*> vms_;  // those that become items
+  std::map<std::string_view, int> running_on_;
+  std::map<std::string, int> group_numbers_;             // of the samples' anti-affinity groups
+  std::map<std::string, std::vector<int>> rule_groups_;  // by virtual server
+  std::map<std::string, std::vector<const record::PlacementRule*>> host_rules_;
+  std::map<std::vector<bool>, int> classes_;
+};
+
+void Builder::collect() {
+  for (const auto& host : round_.hosts()) {
+    HostFacts& facts = hosts_[host.host];
+    facts.sample = &host;
+    ++facts.samples;
+  }
+  for (const auto& vm : round_.vms()) {
+    HostFacts& facts = hosts_[vm.host];
+    if (active(vm)) {
+      ++running_on_[vm.vm];
+      ++cluster_.running;
+      ++facts.seen_running;
+      facts.cpu_of_vms += thousandths(vm.cpu_cores.value_or(0));
+      facts.memory_of_vms += vm.memory_used_bytes.value_or(vm.memory_bytes.value_or(0));
+      if (!vm.memory_bytes) facts.unclear = "the memory of " + vm.vm + " there is unknown";
+    } else if (!question_.stopped_too) {
+      continue;
+    }
+    vms_.push_back(&vm);
+  }
+  std::sort(vms_.begin(), vms_.end(),
+            [](const auto* a, const auto* b) { return std::tie(a->vm, a->host) < std::tie(b->vm, b->host); });
+}
+
+std::string Builder::why_frozen(const std::string& name, const HostFacts& facts) const {
+  if (facts.sample == nullptr) return "there is no sample of it";
+  const record::HostSample& host = *facts.sample;
+  if (facts.samples > 1) return "there are two samples of it";
+  if (host.state != "up") return "it is not up but " + host.state;
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(round_.time - host.time);
+  if (age > policy_.stale) return "its sample is stale: " + format_duration(age) + " old";
+  if (leaving(name)) return {};
+  if (!host.cpus || *host.cpus <= 0) return "the number of its CPUs is unknown";
+  if (!host.memory_bytes || *host.memory_bytes <= 0) return "its memory is unknown";
+  if (!host.cpu_percent) return "its CPU load is unknown";
+  if (host.vms_running ? *host.vms_running != facts.seen_running : round_.lines_skipped) {
+    return "not all of its virtual servers are known";
+  }
+  if (!facts.unclear.empty()) return facts.unclear;
+  return question_.held_host ? question_.held_host(host) : std::string();
+}
+
+std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
+  std::vector<Supply> result(2);
+  if (facts.sample == nullptr) return result;
+  const record::HostSample& host = *facts.sample;
+  Supply& memory = result[kMemory];
+  memory.size = host.memory_bytes.value_or(0);
+  // What the host itself is seen to take, if that is more than is set aside for it.
+  const Amount own = host.memory_used_bytes.value_or(0) - facts.memory_of_vms;
+  memory.reserve =
+      std::max({host.memory_reserve_bytes.value_or(policy_.memory_reserve_bytes), own, Amount{0}});
+  memory.base = memory.reserve;
+  Supply& cpu = result[kCpu];
+  cpu.size = thousandths(static_cast<double>(host.cpus.value_or(0)));
+  cpu.overcommit = host.cpu_overcommit.value_or(policy_.cpu_overcommit);
+  cpu.base = thousandths(host.cpu_percent.value_or(0) / 100 * static_cast<double>(host.cpus.value_or(0))) -
+             facts.cpu_of_vms;
+  const auto limit = [](Supply& supply, double percent) {
+    supply.safety = static_cast<Amount>(static_cast<double>(supply.size) * percent / 100);
+    if (supply.size > 0) supply.overload_cost = kOverloadCost / static_cast<double>(supply.size);
+  };
+  limit(memory, policy_.memory_threshold_percent);
+  limit(cpu, policy_.threshold_percent);
+  return result;
+}
+
+void Builder::add_hosts() {
+  std::map<std::string, int> domains;
+  int own_domains = 0;
+  for (const auto& [name, facts] : hosts_) {
+    if (facts.sample != nullptr && facts.sample->failure_domain)
+      domains.emplace(*facts.sample->failure_domain, 0);
+  }
+  for (auto& [name, number] : domains) number = own_domains++;
+  for (const auto& [name, facts] : hosts_) {
+    const bool named = facts.sample != nullptr && facts.sample->failure_domain;
+    // A host of which nothing is said fails by itself.
+    const int domain = named ? domains[*facts.sample->failure_domain] : own_domains++;
+    std::string frozen = why_frozen(name, facts);
+    BinState state = BinState::kOpen;
+    if (!frozen.empty()) {
+      state = BinState::kFrozen;
+    } else if (leaving(name)) {
+      state = BinState::kLeaving;
+    } else if (facts.sample->drained.value_or(false)) {
+      state = BinState::kClosed;
+    }
+    cluster_.model.add_bin(supplies(facts), state, domain);
+    cluster_.hosts.push_back({name, facts.sample, std::move(frozen)});
+  }
+}
+
+void Builder::add_groups() {
+  for (const auto& vm : round_.vms()) {
+    if (vm.anti_affinity) group_numbers_.emplace(*vm.anti_affinity, 0);
+  }
+  for (const auto& request : question_.requests) {
+    if (request.anti_affinity) group_numbers_.emplace(*request.anti_affinity, 0);
+  }
+  for (auto& [name, number] : group_numbers_) {
+    number = cluster_.model.add_group({.name = "anti-affinity group " + name, .per_bin = 1});
+  }
+  for (const auto& rule : rules_.all()) {
+    if (rule.rule == "pin" || rule.rule == "exclude") {
+      for (const auto& vm : rule.vms) host_rules_[vm].push_back(&rule);
+      continue;
+    }
+    std::string names;
+    for (const auto& vm : rule.vms) names += (names.empty() ? "" : ", ") + vm;
+    const bool spread = rule.rule == "spread";
+    const int group = cluster_.model.add_group({.name = (spread ? "spread of " : "anti-affinity of ") + names,
+                                                .per_bin = spread ? 0 : 1,
+                                                .per_domain = spread ? 1 : 0});
+    for (const auto& vm : std::set<std::string>(rule.vms.begin(), rule.vms.end())) {
+      rule_groups_[vm].push_back(group);
+    }
+  }
+}
+
+std::vector<int> Builder::groups_of(const std::string& vm, const std::optional<std::string>& group) const {
+  std::vector<int> groups;
+  if (group) groups.push_back(group_numbers_.at(*group));
+  if (const auto found = rule_groups_.find(vm); found != rule_groups_.end()) {
+    groups.insert(groups.end(), found->second.begin(), found->second.end());
+  }
+  return groups;
+}
+
+int Builder::class_of(const std::string& vm, const record::HostSample* from) {
+  const auto rules = host_rules_.find(vm);
+  std::vector<bool> allowed(cluster_.hosts.size(), true);
+  bool all = true;
+  for (std::size_t i = 0; i < allowed.size(); ++i) {
+    const auto& host = cluster_.hosts[i];
+    // A guest cannot move live to another machine architecture.
+    if (from != nullptr && host.sample != nullptr && host.sample->arch != from->arch) allowed[i] = false;
+    if (rules != host_rules_.end()) {
+      for (const auto* rule : rules->second) {
+        const bool named =
+            std::find(rule->hosts->begin(), rule->hosts->end(), host.name) != rule->hosts->end();
+        if (named != (rule->rule == "pin")) allowed[i] = false;
+      }
+    }
+    all = all && allowed[i];
+  }
+  if (all) return 0;
+  const auto [found, fresh] = classes_.emplace(allowed, 0);
+  if (fresh) found->second = cluster_.model.add_class(allowed);
+  return found->second;
+}
+
+std::string Builder::why_frozen(const record::VmSample& vm) const {
+  const auto seen = running_on_.find(vm.vm);
+  const int running = seen != running_on_.end() ? seen->second : 0;
+  if (running > 1) return "it is seen on two hosts: on its way, or running twice";
+  if (!active(vm)) return running > 0 ? "it runs elsewhere: this is a definition left over" : "";
+  if (vm.state == "unknown" || vm.state == "crashed" || vm.state == "suspended") return "it is " + vm.state;
+  if (!vm.memory_bytes) return "its memory is unknown";
+  if (!question_.unmeasured_too && !vm.cpu_cores) return "its CPU load is unknown";
+  if (!question_.unmeasured_too && vm.state == "paused") return "it is paused";
+  return question_.held_vm ? question_.held_vm(vm) : std::string();
+}
+
+void Builder::add_vm(const record::VmSample& vm) {
+  const int host = cluster_.find_host(vm.host);
+  const bool runs = active(vm);
+  Item item;
+  item.start = host;
+  item.demands.resize(2);
+  if (runs) {
+    const Amount promised = thousandths(static_cast<double>(vm.vcpus.value_or(1)));
+    item.demands[kMemory] = {vm.memory_bytes.value_or(0), vm.memory_bytes.value_or(0)};
+    // Of unknown load: what it could take at most.
+    item.demands[kCpu] = {promised, vm.cpu_cores               ? thousandths(*vm.cpu_cores)
+                                    : question_.unmeasured_too ? promised
+                                                               : 0};
+  }
+  item.item_class = class_of(vm.vm, cluster_.hosts[index(host)].sample);
+  item.groups = groups_of(vm.vm, vm.anti_affinity);
+  std::string frozen = why_frozen(vm);
+  item.frozen = !frozen.empty();
+  item.move_cost = policy_.margin / static_cast<double>(std::max<std::size_t>(1, cluster_.hosts.size()));
+  cluster_.model.add_item(item);
+  cluster_.vms.push_back({vm.vm, &vm, std::move(frozen)});
+}
+
+void Builder::add_request(const record::VmRequest& request) {
+  const double vcpus = static_cast<double>(request.vcpus.value_or(1));
+  Item item;
+  item.demands = {{request.memory_bytes, request.memory_bytes},
+                  {thousandths(vcpus), thousandths(request.cpu_cores.value_or(vcpus))}};
+  item.item_class = class_of(request.vm, nullptr);
+  item.groups = groups_of(request.vm, request.anti_affinity);
+  cluster_.model.add_item(item);
+  cluster_.vms.push_back({request.vm, nullptr, {}});
+}
+
+}  // namespace
+
+int Cluster::find_host(const std::string& name) const {
+  const auto found =
+      std::lower_bound(hosts.begin(), hosts.end(), name,
+                       [](const HostState& host, const std::string& n) { return host.name < n; });
+  return found != hosts.end() && found->name == name ? static_cast<int>(found - hosts.begin()) : kNowhere;
+}
+
+Cluster make_cluster(const Round& round, const Rules& rules, const Policy& policy, const Question& question) {
+  return Builder(round, rules, policy, question).build();
+}
+
+}  // namespace rackline::plan

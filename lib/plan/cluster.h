@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/facts.h"
+#include "plan/model.h"
+#include "plan/order.h"
+#include "plan/state.h"
+
+namespace rackline::plan {
+
+// What a person may set. Shares are percent.
+struct Policy {
+  double threshold_percent = 75;         // CPU load above which a host is relieved
+  double memory_threshold_percent = 90;  // the same for memory given away
+  double imbalance =
+      std::numeric_limits<double>::infinity();  // evens out above this score of imbalance as well
+  double margin = 0.06;  // a move has to lower the score by this, divided by the number of hosts
+  int hold = 1;          // rounds above the threshold before anything is done
+  double max_change_percent = 30;
+  bool force = false;
+  int max_moves = std::numeric_limits<int>::max();
+  double cpu_overcommit = 8;                                    // where the host does not say
+  std::int64_t memory_reserve_bytes = std::int64_t{256} << 20;  // likewise
+  bool keep_spare = true;
+  std::uint64_t seed = 0;
+  Caps caps;
+  std::chrono::milliseconds cooldown = std::chrono::minutes(30);
+  std::chrono::milliseconds stale = std::chrono::minutes(2);
+};
+
+inline constexpr int kMemory = 0;  // bytes
+inline constexpr int kCpu = 1;     // thousandths of a CPU: virtual ones are promised, real ones kept busy
+
+// What the translation depends on beside the round.
+struct Question {
+  std::vector<std::string> leaving;         // hosts to be emptied
+  std::vector<record::VmRequest> requests;  // virtual servers that are still nowhere
+  bool stopped_too = false;                 // stopped virtual servers are items as well
+  bool unmeasured_too = false;              // virtual servers of unknown CPU load may move
+  std::function<std::string(const record::VmSample&)> held_vm;      // why it may not move; empty: it may
+  std::function<std::string(const record::HostSample&)> held_host;  // why it is left out; empty: it is not
+};
+
+// A round as a model, and the way back to names. Hosts and virtual servers are in the order of their names,
+// so that the order of the records does not matter.
+//
+// What is not known makes a host or a virtual server frozen: a host that is not up, was sampled too long ago,
+// says nothing of its CPUs, memory or CPU load, or runs other virtual servers than were seen; a virtual
+// server without memory or CPU figures, in an unclear state, or seen running on two hosts (it is on its way).
+struct Cluster {
+  struct Vm {
+    std::string name;
+    const record::VmSample* sample = nullptr;  // nullptr: a request
+    std::string frozen;                        // why, empty when it is not
+  };
+  struct HostState {
+    std::string name;
+    const record::HostSample* sample = nullptr;  // nullptr: named by virtual servers only
+    std::string frozen;
+  };
+
+  Model model;
+  std::vector<HostState> hosts;
+  std::vector<Vm> vms;
+  std::int64_t running = 0;  // active virtual servers, the "fleet" of the change guard
+
+  const std::string& host(int bin) const { return hosts[static_cast<std::size_t>(bin)].name; }
+  const Vm& vm(int item) const { return vms[static_cast<std::size_t>(item)]; }
+  int find_host(const std::string& name) const;  // kNowhere when there is none
+};
+
+// The result points into `round`.
+Cluster make_cluster(const Round& round, const Rules& rules, const Policy& policy, const Question& question);
+
+}  // namespace rackline::plan

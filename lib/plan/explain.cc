@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/explain.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/units.h"
+
+namespace rackline::plan {
+namespace {
+
+constexpr int kHostsInText = 8;
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::string amount(int resource, Amount value) {
+  if (resource == kMemory) return format_bytes(value) + " of memory";
+  char text[48];
+  std::snprintf(text, sizeof text, "%g virtual CPUs", static_cast<double>(value) / 1000);
+  return text;
+}
+
+const char* resource_word(int resource) {
+  return resource == kMemory ? "memory" : "cpu";
+}
+
+}  // namespace
+
+std::string percent_text(double percent) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g%%", percent);
+  return text;
+}
+
+std::string Explain::overload(const State& state, int bin) const {
+  std::string text;
+  for (const int r : {kCpu, kMemory}) {
+    const double limit = r == kCpu ? policy_.threshold_percent : policy_.memory_threshold_percent;
+    const double share = 100 * state.share(bin, r);
+    if (share <= limit) continue;
+    text += (text.empty() ? cluster_.host(bin) : ",") + " " + resource_word(r) + " " + percent_text(share) +
+            " > " + percent_text(limit);
+  }
+  return text;
+}
+
+std::string Explain::load(const State& state, int bin) const {
+  std::string text = cluster_.host(bin);
+  for (const int r : {kCpu, kMemory}) {
+    text += std::string(" ") + resource_word(r) + " " + percent_text(100 * state.share(bin, r));
+  }
+  return text;
+}
+
+bool Explain::in_group(int item, int group) const {
+  const auto& list = cluster_.model.group_list();
+  const auto begin = list.begin() + cluster_.model.group_begin(item);
+  const auto end = list.begin() + cluster_.model.group_begin(item + 1);
+  return std::find(begin, end, group) != end;
+}
+
+std::string Explain::members(const State& state, int group, int bin, bool in_domain, int except) const {
+  std::vector<std::string> names;
+  for (int item = 0; item < cluster_.model.items(); ++item) {
+    const int where = state.where(item);
+    if (item == except || where == kNowhere || !in_group(item, group)) continue;
+    const bool near = in_domain && cluster_.model.domain(where) == cluster_.model.domain(bin);
+    if (where == bin || near) names.push_back(cluster_.vm(item).name);
+  }
+  return joined(names);
+}
+
+std::string Explain::forbidden(int item, int bin) const {
+  const Cluster::Vm& vm = cluster_.vm(item);
+  const auto& host = cluster_.hosts[static_cast<std::size_t>(bin)];
+  for (const auto& rule : rules_.all()) {
+    if (std::find(rule.vms.begin(), rule.vms.end(), vm.name) == rule.vms.end() || !rule.hosts) continue;
+    const bool named = std::find(rule.hosts->begin(), rule.hosts->end(), host.name) != rule.hosts->end();
+    if (rule.rule == "pin" && !named) return "pinned to " + joined(*rule.hosts);
+    if (rule.rule == "exclude" && named) return "excluded by a rule";
+  }
+  return "another machine architecture";
+}
+
+std::string Explain::violation(const State& state, const Violation& violation) const {
+  const std::string& host = cluster_.host(violation.bin);
+  switch (violation.kind) {
+    case Violation::Kind::kLeaving:
+      return cluster_.vm(violation.which).name + " on " + host + ": the host is to be emptied";
+    case Violation::Kind::kClass:
+      return cluster_.vm(violation.which).name + " on " + host + ": " +
+             forbidden(violation.which, violation.bin);
+    case Violation::Kind::kCapacity:
+      return host + " has promised " +
+             amount(violation.which, state.used(violation.bin, violation.which) -
+                                         cluster_.model.capacity(violation.bin, violation.which)) +
+             " too much";
+    case Violation::Kind::kGroupBin:
+      return members(state, violation.which, violation.bin, false, kNowhere) + " on " + host + ": " +
+             cluster_.model.group(violation.which).name;
+    case Violation::Kind::kGroupDomain:
+      return members(state, violation.which, violation.bin, true, kNowhere) + " in the failure domain of " +
+             host + ": " + cluster_.model.group(violation.which).name;
+  }
+  return {};
+}
+
+bool Explain::concerns(const State& state, const Violation& violation, int item) const {
+  switch (violation.kind) {
+    case Violation::Kind::kLeaving:
+    case Violation::Kind::kClass:
+      return violation.which == item;
+    case Violation::Kind::kCapacity:
+      return state.where(item) == violation.bin;
+    case Violation::Kind::kGroupBin:
+      return state.where(item) == violation.bin && in_group(item, violation.which);
+    case Violation::Kind::kGroupDomain:
+      return in_group(item, violation.which) &&
+             cluster_.model.domain(state.where(item)) == cluster_.model.domain(violation.bin);
+  }
+  return false;
+}
+
+std::string Explain::obstacle(const State& state, int item, int bin, const Obstacle& obstacle) const {
+  using Kind = Obstacle::Kind;
+  switch (obstacle.kind) {
+    case Kind::kNone:
+      return "nothing";
+    case Kind::kItemFrozen:
+      return cluster_.vm(item).frozen;
+    case Kind::kBinFrozen:
+      return cluster_.hosts[static_cast<std::size_t>(obstacle.which)].frozen;
+    case Kind::kBinClosed:
+      return cluster_.model.state(bin) == BinState::kLeaving ? "is to be emptied" : "drained";
+    case Kind::kClass:
+      return forbidden(item, bin);
+    case Kind::kCapacity:
+      return amount(obstacle.which, obstacle.missing) + " missing";
+    case Kind::kGroupBin:
+    case Kind::kGroupDomain: {
+      const bool in_domain = obstacle.kind == Kind::kGroupDomain;
+      const std::string others = members(state, obstacle.which, bin, in_domain, item);
+      return cluster_.model.group(obstacle.which).name +
+             (others.empty() ? ""
+                             : " (" + others + (in_domain ? " is in its failure domain)" : " is there)"));
+    }
+    case Kind::kSpare:
+      return "if a host failed, its virtual servers would no longer fit on the others";
+  }
+  return {};
+}
+
+std::string Explain::no_place(const State& state, int item) const {
+  if (cluster_.model.frozen(item)) return cluster_.vm(item).frozen;
+  const int from = state.where(item);
+  if (from != kNowhere && cluster_.model.state(from) == BinState::kFrozen) {
+    return cluster_.host(from) + ": " + cluster_.hosts[static_cast<std::size_t>(from)].frozen;
+  }
+  std::string text;
+  int told = 0;
+  int left = 0;
+  bool some_admits = false;
+  for (int bin = 0; bin < cluster_.model.bins(); ++bin) {
+    if (bin == from) continue;
+    const Obstacle obstacle = state.obstacle(item, bin);
+    if (!obstacle) {
+      some_admits = true;
+      continue;
+    }
+    if (told == kHostsInText) {
+      ++left;
+      continue;
+    }
+    ++told;
+    text +=
+        (text.empty() ? "" : "; ") + cluster_.host(bin) + ": " + this->obstacle(state, item, bin, obstacle);
+  }
+  if (some_admits) return {};
+  if (left > 0) text += "; and " + std::to_string(left) + " more hosts";
+  return text.empty() ? "there is no other host" : text;
+}
+
+}  // namespace rackline::plan

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plan/cluster.h"
+#include "plan/state.h"
+
+namespace rackline::plan {
+
+// Why something is as it is, in words for the person who reads the plan.
+class Explain {
+ public:
+  Explain(const Cluster& cluster, const Rules& rules, const Policy& policy)
+      : cluster_(cluster), rules_(rules), policy_(policy) {}
+
+  // "h1 cpu 91% > 75%", for each limit that the host is above; empty when it is above none.
+  std::string overload(const State& state, int bin) const;
+  // "h1 cpu 60% memory 41%"
+  std::string load(const State& state, int bin) const;
+  // "db1, db2 on h1: anti-affinity group db"
+  std::string violation(const State& state, const Violation& violation) const;
+  // What forbids the item each host: "h1: 1.2GiB of memory missing; h2: drained"
+  std::string no_place(const State& state, int item) const;
+  // One of those, without the host.
+  std::string obstacle(const State& state, int item, int bin, const Obstacle& obstacle) const;
+
+  bool concerns(const State& state, const Violation& violation, int item) const;
+
+ private:
+  bool in_group(int item, int group) const;
+  // The members of the group on the bin, or in its failure domain.
+  std::string members(const State& state, int group, int bin, bool in_domain, int except) const;
+  std::string forbidden(int item, int bin) const;
+
+  const Cluster& cluster_;
+  const Rules& rules_;
+  const Policy& policy_;
+};
+
+std::string percent_text(double percent);
+
+}  // namespace rackline::plan

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/cluster.h"
+#include "plan/facts.h"
+#include "plan/search.h"
+
+namespace rackline::plan {
+
+class Explain;
+
+// An answer, as records without time and tool.
+struct Plan {
+  std::vector<record::VmMove> moves;  // by stage
+  std::vector<record::VmPlace> places;
+  std::vector<record::VmUnplaced> unplaced;
+  std::optional<record::NoBeneficialMove> none;  // why there are no moves
+  double score_before = 0;
+  double score_after = 0;
+  double lower_bound = 0;
+  std::vector<std::string> left_out;  // hosts of which too little is known, with the reason
+};
+
+// The capacity planner: reads rounds of samples, answers on the last round that is closed.
+//
+//     planner.round().host_slot() ... keep_host();   // and vm_slot() ... keep_vm()
+//     planner.close(time);
+//     Plan plan = planner.balance();
+//
+// A pure function of what it was given: it has no clock and no chance but Policy::seed.
+class Planner {
+ public:
+  explicit Planner(Policy policy) : policy_(std::move(policy)) {}
+
+  Rules& rules() { return rules_; }
+  History& history() { return history_; }
+  void add(const record::VmRequest& request) { requests_.push_back(request); }
+
+  Round& round() { return open_; }               // the one that is being read
+  const Round& last() const { return closed_; }  // the one that answers are about
+  // Ends the round, as of `time`.
+  void close(record::Time time);
+
+  // Evens out the load if a host has been above a threshold for long enough, and mends broken rules.
+  // Where a plan was made earlier in this stream, there is no other until its moves are seen done or the
+  // cooldown has passed. Throws Error(kRefused) when too much of the fleet would move.
+  Plan balance();
+  // Empties the hosts. Throws Error(kUsage) for one that was not sampled, Error(kUnreachable) for one that is
+  // not up, Error(kRefused) as balance() for what moves beyond the virtual servers of a single host.
+  Plan evacuate(const std::vector<std::string>& hosts);
+  // A host for each request.
+  Plan place();
+  // Whether balance() would look for moves; it does not look for them.
+  record::BalanceCheck check() const;
+
+ private:
+  struct Trigger {
+    std::vector<int> overloaded;  // for long enough
+    std::vector<Violation> violations;
+    bool imbalanced = false;
+    std::vector<std::string> reasons;
+  };
+
+  Cluster cluster_for(const Question& question) const;
+  Question balance_question() const;
+  bool spike(const record::HostSample& host) const;
+  Trigger trigger(const State& state, const Explain& explain) const;
+  std::string idle_reason(const Cluster& cluster) const;
+  SearchLimits limits() const;
+  std::string waiting_for() const;
+  void guard(std::int64_t touched, std::int64_t running) const;
+  void write_moves(const Cluster& cluster, const Schedule& schedule, const std::string& verb,
+                   const std::vector<std::string>& reasons, Plan& plan) const;
+  record::NoBeneficialMove none(const State& state, std::string reason) const;
+
+  Policy policy_;
+  Rules rules_;
+  History history_;
+  Hold hold_;
+  std::vector<record::VmRequest> requests_;
+  Round open_;
+  Round closed_;
+  // The moves that were decided last in this stream, until they are seen done.
+  std::vector<std::pair<std::string, std::string>> pending_;  // virtual server, target
+  record::Time pending_since_{};
+};
+
+}  // namespace rackline::plan

@@ -86,7 +86,8 @@ cluster_status() {
   [ $# = 0 ] || usage_error "status takes no argument: $1"
   need_lab
   build_helpers
-  local h d power link bmc cpus mib
+  local h d power link storage bmc cpus mib
+  read_links
   {
     echo "HOST ADDRESS POWER LINK STORAGE BMC CPUS MEMORY_MIB VMS"
     for h in $(host_names); do

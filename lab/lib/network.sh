@@ -63,8 +63,15 @@ set_link() { # up|down PORT...
   for port in "$@"; do echo "link set $port $direction"; done | in_switch ip -force -batch - 2>/dev/null || true
 }
 
+# What "link_state" is to answer from: one question for all ports, not one each.
+read_links() { LINKS=$(in_switch ip -o link show); }
+
 link_state() { # PORT
-  local line
-  line=$(in_switch ip -o link show dev "$1" 2>/dev/null) || { echo none; return; }
-  if [[ $line =~ [\<,]UP[,\>] ]]; then echo up; else echo cut; fi
+  if [[ ! $LINKS =~ " $1@"[^\<]*\<([^\>]*)\> ]]; then
+    echo none
+  elif [[ ,${BASH_REMATCH[1]}, == *,UP,* ]]; then
+    echo up
+  else
+    echo cut
+  fi
 }

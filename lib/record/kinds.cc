@@ -105,6 +105,10 @@ constexpr Field kVmSampleFields[] = {
     FIELD(VmSample, anti_affinity, "group of which no two may share a host", "GROUP"),
     FIELD(VmSample, priority, "restart priority, higher first", {}, kOmitted),
     FIELD(VmSample, persistent, "its definition survives a stop"),
+    FIELD(
+        VmSample, migrating,
+        "true: paused here by a live migration that is under way, and running on the other host or about to",
+        {}, kOmitted),
 };
 
 constexpr Field kVmMoveFields[] = {

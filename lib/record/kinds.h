@@ -76,7 +76,7 @@ struct VmSample : Head {
       net_tx_bytes_per_second;
   Text anti_affinity;
   Integer priority;
-  Flag persistent;
+  Flag persistent, migrating;
   static const Kind kKind;
 };
 

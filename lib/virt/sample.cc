@@ -47,6 +47,7 @@ record::VmSample vm_record(const VmStats& now, const VmStats* before, double sec
   vm.anti_affinity = details.wishes.anti_affinity;
   vm.priority = details.wishes.priority;
   vm.persistent = details.persistent;
+  if (now.migrating) vm.migrating = true;
   if (before == nullptr || !now.active() || before->domain_id != now.domain_id) return vm;
   vm.cpu_cores = cores(before->cpu_time_ns, now.cpu_time_ns, seconds);
   if (vm.cpu_cores && vm.vcpus.value_or(0) > 0) {
@@ -183,13 +184,19 @@ Sample assemble(const HostStats& now, const HostStats* before, const HostModel& 
   return sample;
 }
 
-Sample sample(const Connection& connection, const MemoryPtr& before, const std::function<void()>& pause) {
+Sample sample(const Connection& connection, const MemoryPtr& before, const Pause& pause) {
   auto memory = std::make_shared<Memory>();
-  memory->model = before != nullptr ? before->model : read_model(connection);
+  // The capabilities of a host are slow when it is asked for them for the first time: libvirtd then tries
+  // every emulator.
+  const auto learn_model = [&] { memory->model = read_model(connection); };
   std::optional<HostStats> past;
-  if (before == nullptr && pause) {
-    past = read_stats(connection).stats;
-    pause();
+  if (before != nullptr) {
+    memory->model = before->model;
+  } else if (pause) {
+    past = read_counters(connection);
+    pause(learn_model);
+  } else {
+    learn_model();
   }
   const HostStats* since = before != nullptr ? &before->stats : past ? &*past : nullptr;
 

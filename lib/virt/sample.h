@@ -37,12 +37,15 @@ struct Sample {
   MemoryPtr memory;
 };
 
+// Lets time pass between two samples; `meanwhile` is work that fits in there.
+using Pause = std::function<void(const std::function<void()>& meanwhile)>;
+
 // Samples the host. Rates are taken against `before`; without it the host is sampled twice, with a call of
 // `pause` between (empty: once, and without rates). Throws VirtError(kUnreachable).
 //
 // Wishes and persistence are kept from `before` for a VM of the same incarnation for up to a minute: each
 // costs a call, and they change by hand, seldom.
-Sample sample(const Connection& connection, const MemoryPtr& before, const std::function<void()>& pause);
+Sample sample(const Connection& connection, const MemoryPtr& before, const Pause& pause);
 
 // The records of the counters in `now`, with rates since `before` where it is given: pure. `details` as in
 // Memory; a VM without an entry vanished and is left out. VMs come sorted by name. A rate is null where a

@@ -91,10 +91,19 @@ void fill_from_info(virDomainPtr domain, VmStats& vm) {
   if (!vm.cpu_time_ns && vm.active()) vm.cpu_time_ns = static_cast<std::int64_t>(info.cpuTime);
 }
 
+// Of a virDomainPausedReason. A target that is being prepared is "starting up": a VM that starts is that for
+// an instant too, and no harm is done if a planner leaves it alone for this round.
+bool is_migration(std::int64_t reason) {
+  return reason == VIR_DOMAIN_PAUSED_MIGRATION || reason == VIR_DOMAIN_PAUSED_STARTING_UP ||
+         reason == VIR_DOMAIN_PAUSED_POSTCOPY;
+}
+
 VmStats read_vm(const virDomainStatsRecord& record) {
   const Parameters parameters(record);
   VmStats vm = identify(record.dom);
   vm.state = static_cast<int>(parameters.integer("state.state").value_or(VIR_DOMAIN_NOSTATE));
+  vm.migrating =
+      vm.state == VIR_DOMAIN_PAUSED && is_migration(parameters.integer("state.reason").value_or(0));
   vm.vcpus = parameters.integer("vcpu.current");
   vm.memory_bytes = times(parameters.integer("balloon.current"), kKiB);
   if (vm.active()) {
@@ -142,18 +151,24 @@ void read_vms(const Connection& connection, Reading& reading) {
   }
 }
 
-// virNodeGetCPUStats and virNodeGetMemoryStats have one shape: asked with no array they tell its size.
+// virNodeGetCPUStats and virNodeGetMemoryStats have one shape: the array must have just the size that they
+// tell when asked with none. Linux hosts have four of each, so that is tried first and saves a round trip.
 template <class Entry, class Call>
 std::vector<Entry> read_node_array(Call call) {
-  int count = 0;
-  if (call(nullptr, &count) < 0 || count <= 0) {
-    virResetLastError();
-    return {};
-  }
-  std::vector<Entry> entries(static_cast<std::size_t>(count));
+  int count = 4;
+  std::vector<Entry> entries(4);
   if (call(entries.data(), &count) < 0) {
     virResetLastError();
-    return {};
+    count = 0;
+    if (call(nullptr, &count) < 0 || count <= 0) {
+      virResetLastError();
+      return {};
+    }
+    entries.resize(static_cast<std::size_t>(count));
+    if (call(entries.data(), &count) < 0) {
+      virResetLastError();
+      return {};
+    }
   }
   entries.resize(static_cast<std::size_t>(count));
   return entries;
@@ -177,6 +192,12 @@ void read_cpu_time(const Connection& connection, HostStats& host) {
   if (!kernel || !user || !idle) return;
   host.cpu_busy = *kernel + *user + entry(entries, VIR_NODE_CPU_STATS_INTR).value_or(0);
   host.cpu_total = *host.cpu_busy + *idle + entry(entries, VIR_NODE_CPU_STATS_IOWAIT).value_or(0);
+}
+
+void take_counters(const Connection& connection, Reading& reading) {
+  read_vms(connection, reading);
+  reading.stats.taken = std::chrono::steady_clock::now();
+  read_cpu_time(connection, reading.stats);
 }
 
 void read_memory(const Connection& connection, HostStats& host) {
@@ -207,10 +228,14 @@ Reading read_stats(const Connection& connection) {
   if (info.mhz > 0) host.cpu_mhz = info.mhz;
   host.memory_bytes = static_cast<std::int64_t>(info.memory) * kKiB;
   read_memory(connection, host);
-  read_vms(connection, reading);
-  host.taken = std::chrono::steady_clock::now();
-  read_cpu_time(connection, host);
+  take_counters(connection, reading);
   return reading;
+}
+
+HostStats read_counters(const Connection& connection) {
+  Reading reading;
+  take_counters(connection, reading);
+  return std::move(reading.stats);
 }
 
 HostModel read_model(const Connection& connection) {

@@ -20,6 +20,7 @@ struct VmStats {
   std::string uuid;
   std::optional<std::int64_t> domain_id;  // empty: not running
   int state = VIR_DOMAIN_NOSTATE;         // virDomainState
+  bool migrating = false;                 // paused as the source or the target of a live migration
   std::optional<std::int64_t> vcpus, memory_bytes, memory_used_bytes;
   std::optional<std::int64_t> disk_capacity_bytes, disk_allocation_bytes;
   // Counters since the VM's start, summed over its disks and its interfaces.
@@ -48,6 +49,9 @@ struct Reading {
 // monitor is busy with another job is not waited for: what only its monitor knows is then empty. Throws
 // VirtError(kUnreachable).
 Reading read_stats(const Connection& connection);
+
+// Only what is needed to take rates against it later, with fewer calls.
+HostStats read_counters(const Connection& connection);
 
 // What does not change while a host is up.
 struct HostModel {

@@ -37,11 +37,13 @@ bool Survey::round(const std::function<void(Seen)>& each) {
 Question<Sample> Survey::question(std::size_t index) {
   Known& known = hosts_[index];
   known.paused = std::make_shared<std::atomic<Milliseconds::rep>>(0);
-  std::function<void()> pause;
+  Pause pause;
   if (patience_.window > Milliseconds{0}) {
-    pause = [paused = known.paused, window = patience_.window] {
+    pause = [paused = known.paused, window = patience_.window](const std::function<void()>& meanwhile) {
+      const auto end = std::chrono::steady_clock::now() + window;
       *paused = window.count();
-      std::this_thread::sleep_for(window);
+      meanwhile();
+      std::this_thread::sleep_until(end);
     };
   }
   return {index,

@@ -139,6 +139,16 @@ TEST(Sample, AVmThatVanishedWhileItWasLookedAtIsLeftOut) {
   EXPECT_EQ(sample.host.vms_running, 2);
 }
 
+TEST(Sample, ATargetOfALiveMigrationSaysSo) {
+  HostStats now = host_with({running("a", 1), running("b", 2)});
+  now.vms[1].state = VIR_DOMAIN_PAUSED;
+  now.vms[1].migrating = true;
+  const Sample sample = assembled(now, nullptr);
+  EXPECT_FALSE(sample.vms[0].migrating);
+  EXPECT_EQ(sample.vms[1].migrating, true);
+  EXPECT_EQ(sample.host.memory_allocated_bytes, 2 << 20) << "in flight it takes memory on both hosts";
+}
+
 TEST(Sample, WhatOneVmDoesNotTellMakesTheSumUnknown) {
   HostStats now = host_with({running("a", 1), running("b", 2)});
   now.vms[1].memory_bytes.reset();
@@ -150,11 +160,16 @@ TEST(Sample, WhatOneVmDoesNotTellMakesTheSumUnknown) {
 TEST(Sample, OfALiveConnectionTakesRatesAgainstTheOneBefore) {
   const Connection connection = Connection::open("test:///default");
   int pauses = 0;
-  const auto pause = [&] { ++pauses; };
+  const auto pause = [&](const std::function<void()>& meanwhile) {
+    ++pauses;
+    meanwhile();
+  };
   const Sample first = sample(connection, nullptr, pause);
   EXPECT_EQ(pauses, 1) << "the first sample is two";
   const Sample second = sample(connection, first.memory, pause);
   EXPECT_EQ(pauses, 1);
+  EXPECT_EQ(second.host.arch, first.host.arch);
+  EXPECT_TRUE(second.host.arch);
   EXPECT_TRUE(second.vms.at(0).cpu_cores);
   EXPECT_TRUE(second.host.window_ms);
   const Sample single = sample(connection, nullptr, {});

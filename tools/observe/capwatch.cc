@@ -124,12 +124,14 @@ int main(int argc, char** argv) {
   app.add_option("-c,--count", options.count, "end after N rounds")
       ->type_name("N")
       ->needs(interval)
-      ->check(CLI::PositiveNumber);
+      ->check([count = &options.count](const std::string& given) -> std::string {
+        return CLI::detail::lexical_cast(given, *count) && *count > 0 ? "" : "expected a number from 1";
+      });
   program.duration(app, "--window", options.window,
                    "rates of a host not seen before: time between two samples");
   program.choice(app, "--list", options.list, {"hosts", "vms"},
                  "print their names, one a line, and nothing else");
-  program.completes(app.add_option("HOST", options.hosts, "only these hosts of the inventory"),
+  program.completes(app.add_option("HOST", options.hosts, "only these hosts of the inventory")->type_name(""),
                     cli::Program::Values::kHosts);
 
   return program.run(argc, argv, [&] {

@@ -2,6 +2,7 @@
 #include "plan/planner.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -50,6 +51,14 @@ Schedule schedule_of(const State& result, const std::vector<Step>& steps, const 
   return walked.blocked.size() < net.blocked.size() ? walked : net;
 }
 
+int moved(const State& state) {
+  int count = 0;
+  for (int item = 0; item < state.model().items(); ++item) {
+    count += state.where(item) != state.model().start(item) ? 1 : 0;
+  }
+  return count;
+}
+
 bool may_be_mended(const Violation& violation) {
   // An overcommit of CPUs beyond the ratio slows down, no more: nothing goes there, but nobody is sent away
   // for it.
@@ -71,7 +80,12 @@ void Planner::close(record::Time time) {
 }
 
 SearchLimits Planner::limits() const {
-  return {.max_moves = policy_.max_moves, .keep_spare = policy_.keep_spare, .seed = policy_.seed};
+  SearchLimits limits;
+  limits.max_moves = policy_.max_moves;
+  limits.keep_spare = policy_.keep_spare;
+  limits.seed = policy_.seed;
+  limits.swap_only_overloaded = true;
+  return limits;
 }
 
 Cluster Planner::cluster_for(const Question& question) const {
@@ -153,10 +167,31 @@ std::string Planner::waiting_for() const {
   return {};
 }
 
+std::vector<Step> Planner::mend_and_balance(State& state, const Explain& explain,
+                                            const SearchLimits& limits) const {
+  // A repair may overload a host, and a better balance make room for a repair: until neither has anything to
+  // do, so that the next plan has nothing to do either.
+  std::vector<Step> steps;
+  for (bool progress = true; progress;) {
+    const std::size_t done = steps.size();
+    const auto append = [&steps](const std::vector<Step>& more) {
+      steps.insert(steps.end(), more.begin(), more.end());
+    };
+    append(repair(state, limits, may_be_mended).steps);
+    const Trigger now = trigger(state, explain);
+    if (!now.overloaded.empty() || now.imbalanced) append(improve(state, limits));
+    progress = steps.size() > done;
+  }
+  return steps;
+}
+
+int Planner::most_without_force(std::int64_t running) const {
+  if (policy_.force) return std::numeric_limits<int>::max();
+  return std::max(1, static_cast<int>(static_cast<double>(running) * policy_.max_change_percent / 100));
+}
+
 void Planner::guard(std::int64_t touched, std::int64_t running) const {
-  const double share =
-      100.0 * static_cast<double>(touched) / static_cast<double>(std::max<std::int64_t>(1, running));
-  if (policy_.force || touched <= 1 || share <= policy_.max_change_percent) return;
+  if (touched <= most_without_force(running)) return;
   throw Error(Status::kRefused, "plan",
               std::to_string(touched) + " of " + std::to_string(running) + " virtual servers would move",
               "that is more than " + percent_text(policy_.max_change_percent) + " of the fleet",
@@ -167,14 +202,17 @@ void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, cons
                           const std::vector<std::string>& reasons, Plan& plan) const {
   const std::string time = format_time(closed_.time);
   State state(cluster.model);
-  std::vector<bool> moved(index(cluster.model.items()), false);
+  std::vector<bool> on_its_way(index(cluster.model.items()), false);
   for (const Move& move : schedule.moves) {
     const record::VmSample& vm = *cluster.vm(move.item).sample;
     record::VmMove record;
     record.vm = vm.vm;
-    record.uuid = vm.uuid;
-    // The incarnation that it will have after a stop on the way is not known yet.
-    if (!moved[index(move.item)]) record.domain_id = vm.domain_id;
+    // What incarnation it will be after a stop on its way is not known yet, so none is claimed: without one
+    // the actor does not compare, and refuses anyhow if the first leg was not done.
+    if (!on_its_way[index(move.item)]) {
+      record.uuid = vm.uuid;
+      record.domain_id = vm.domain_id;
+    }
     record.from = cluster.host(move.from);
     record.to = cluster.host(move.to);
     record.stage = move.stage;
@@ -187,7 +225,7 @@ void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, cons
     const std::string incarnation = vm.domain_id ? std::to_string(*vm.domain_id) : "";
     record.id =
         derived_id({"vm_move", time, vm.vm, vm.uuid.value_or(""), incarnation, record.from, record.to});
-    moved[index(move.item)] = true;
+    on_its_way[index(move.item)] = true;
     plan.moves.push_back(std::move(record));
   }
   std::vector<std::string_view> facts{"capplan", verb, time};
@@ -218,28 +256,24 @@ Plan Planner::balance() {
     return plan;
   }
 
-  // A repair may overload a host, and a better balance make room for a repair: until neither has anything to do, so
-  // that the next plan has nothing to do either.
-  std::vector<Step> steps;
-  for (bool progress = true; progress;) {
-    const std::size_t done = steps.size();
-    const auto append = [&steps](const std::vector<Step>& more) {
-      steps.insert(steps.end(), more.begin(), more.end());
-    };
-    append(repair(state, limits(), may_be_mended).steps);
-    const Trigger now = trigger(state, explain);
-    if (!now.overloaded.empty() || now.imbalanced) append(improve(state, limits()));
-    progress = steps.size() > done;
-  }
-  std::int64_t touched = 0;
-  for (int item = 0; item < cluster.model.items(); ++item)
-    touched += state.where(item) != cluster.model.start(item);
+  std::vector<Step> steps = mend_and_balance(state, explain, limits());
+  int touched = moved(state);
   if (touched == 0) {
-    plan.none =
-        none(before, joined(why.reasons, "; ") + ": no move is allowed and lowers the score by " +
-                         percent_text(100 * policy_.margin / static_cast<double>(cluster.hosts.size())) +
-                         " of 1 or more");
+    plan.none = none(before, joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough");
     return plan;
+  }
+  // Evening out beyond what is needed does not justify a mass movement: then only what is needed.
+  const int most = most_without_force(cluster.running);
+  if (touched > most) {
+    State less = before;
+    SearchLimits few = limits();
+    few.max_moves = std::min(few.max_moves, most);
+    std::vector<Step> fewer_steps = mend_and_balance(less, explain, few);
+    if (trigger(less, explain).reasons.empty()) {
+      state = less;
+      steps = std::move(fewer_steps);
+      touched = moved(state);
+    }
   }
   guard(touched, cluster.running);
 

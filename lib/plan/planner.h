@@ -73,6 +73,8 @@ class Planner {
   std::string idle_reason(const Cluster& cluster) const;
   SearchLimits limits() const;
   std::string waiting_for() const;
+  std::vector<Step> mend_and_balance(State& state, const Explain& explain, const SearchLimits& limits) const;
+  int most_without_force(std::int64_t running) const;
   void guard(std::int64_t touched, std::int64_t running) const;
   void write_moves(const Cluster& cluster, const Schedule& schedule, const std::string& verb,
                    const std::vector<std::string>& reasons, Plan& plan) const;

@@ -93,6 +93,7 @@ class Search {
   bool mend(const Violation& violation);
   bool make_room(int item);
 
+  bool overloaded(int bin) const;
   bool shift_from(int bin);
   bool swap();
   bool swap_from(int bin, std::int64_t& budget);
@@ -384,12 +385,21 @@ bool Search::swap_from(int bin, std::int64_t& budget) {
   });
 }
 
+bool Search::overloaded(int bin) const {
+  for (int r = 0; r < model_.resources(); ++r) {
+    const Supply& supply = model_.supply(bin, r);
+    if (supply.overload_cost > 0 && state_.load(bin, r) > supply.safety) return true;
+  }
+  return false;
+}
+
 bool Search::swap() {
   std::int64_t budget = limits_.swap_budget;
   std::vector<int> bins = most_loaded_first();
   if (bins.size() > kSwapSources) bins.resize(kSwapSources);
   return std::any_of(bins.begin(), bins.end(), [&](int bin) {
-    return model_.state(bin) == BinState::kOpen && budget >= 0 && swap_from(bin, budget);
+    if (model_.state(bin) != BinState::kOpen || budget < 0) return false;
+    return (overloaded(bin) || !limits_.swap_only_overloaded) && swap_from(bin, budget);
   });
 }
 

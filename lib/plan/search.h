@@ -31,6 +31,8 @@ struct SearchLimits {
   // Pairs that are tried for an exchange before giving up. A number and not a time, so that the same input
   // gives the same plan on any machine.
   std::int64_t swap_budget = 5'000'000;
+  // Exchanges only for bins above their safety: evening out what is below seldom is worth two moves.
+  bool swap_only_overloaded = false;
 };
 
 // Both searches go step by step, each step allowed by State::obstacle when it is taken: so the steps can be

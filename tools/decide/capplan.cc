@@ -145,7 +145,7 @@ class Session {
 void declare(cli::Program& program, Options& options) {
   auto& app = program.app();
   plan::Policy& policy = options.policy;
-  program.percent(app, "--threshold", policy.threshold_percent,
+  program.percent(app, "--cpu-threshold,--threshold", policy.threshold_percent,
                   "relieve hosts whose CPUs are busier than this");
   program.percent(app, "--memory-threshold", policy.memory_threshold_percent,
                   "relieve hosts that have given away more of their memory than this");
@@ -181,11 +181,11 @@ void declare(cli::Program& program, Options& options) {
       .choice(app, "--spare", options.spare, {"keep", "ignore"},
               "keep: no move may leave a host without place for its virtual servers if it fails")
       ->capture_default_str();
-  app.add_option("--per-host-in", policy.caps.in, "moves into a host in one stage")
+  app.add_option("--max-inbound", policy.caps.in, "moves into a host in one stage")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--per-host-out", policy.caps.out, "moves out of a host in one stage")
+  app.add_option("--max-outbound", policy.caps.out, "moves out of a host in one stage")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# migrate on real hypervisors: what it did is read from libvirt and from the guests.
+
+load ../helper
+load ../migrate
+
+setup_file() { up vm1 vm2; }
+
+teardown_file() { lab down >&2; }
+
+# Every test begins with both on h1.
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  background='' small_disk=''
+  local vm at
+  for vm in vm1 vm2; do
+    at=$(whereabouts "$vm")
+    [ "$at" = h1 ] || plan "$at" h1 "$vm" | on_cluster migrate >&2
+  done
+}
+
+teardown() {
+  [ -z "$background" ] || kill -KILL "$background" 2>/dev/null || true
+  [ -z "$small_disk" ] || umount -l "$small_disk"
+}
+
+# Runs migrate on the plan of the first argument, in the background, with its own process id in $background.
+in_background() {
+  on_cluster bash -c 'echo $$ >pid; exec migrate "$@"' migrate "${@:2}" <"$1" >out 2>err &
+  local deadline=$((SECONDS + 30))
+  until [ -s pid ]; do ((SECONDS < deadline)) || fail "migrate did not start"; done
+  background=$(<pid)
+  runner=$!
+}
+
+@test "two servers move at once and never stop counting; the figures are the hypervisor's" {
+  plan h1 h2 vm1 vm2 >plan
+  run -0 --separate-stderr on_cluster migrate <plan
+  assert_equal "$stderr" ""
+  assert_equal "$(field .outcome | sort -u)" done
+  assert_equal "$(field .live | sort -u)" true
+  assert_equal "$(whereabouts vm1) $(whereabouts vm2)" "h2 h2"
+  assert [ "$(field 'select(.vm=="vm1").transferred_bytes')" -gt 1000000 ]
+  assert [ "$(field 'select(.vm=="vm1").downtime_ms')" -gt 0 ]
+  rackline-records --check <<<"$output"
+  lab vm verify
+  run -0 --separate-stderr on_cluster migrate <plan
+  assert_equal "$(field .outcome | sort -u)" already
+}
+
+@test "a dry run looks and touches nothing" {
+  run -0 --separate-stderr on_cluster migrate -n < <(plan h1 h2 vm1)
+  assert_equal "$(field '|[.outcome,.planned]|@tsv')" $'done\ttrue'
+  assert_equal "$(whereabouts vm1)" h1
+}
+
+@test "a stopped server moves as a definition, autostart included" {
+  lab vm create cold --host h1 --no-start >&2
+  on_cluster virsh -c "$(uri h1)" autostart cold >&2
+  run -0 --separate-stderr on_cluster migrate < <(plan h1 h2 cold)
+  assert_equal "$(field .live)" false
+  assert_equal "$(whereabouts cold)" "h2(off)"
+  run on_cluster virsh -c "$(uri h2)" dominfo cold
+  assert_output --regexp 'Autostart: +enable'
+}
+
+@test "what is not shared, does not fit, or is another run of the server is refused" {
+  jq -c 'if .host == "h2" then .shared_storage = ["/srv/other"] elif .host == "h3" then .memory_reserve_bytes = 1e15 else . end' \
+    <"$RACKLINE_INVENTORY" >inventory
+  run -4 --separate-stderr on_cluster migrate --inventory "$PWD/inventory" < <(plan h1 h2 vm1)
+  assert_output --partial "not on storage that h1 and h2 share"
+  run -4 --separate-stderr on_cluster migrate --inventory "$PWD/inventory" < <(plan h1 h3 vm1)
+  assert_output --partial "h3 has 0B free"
+  local uuid
+  uuid=$(on_cluster virsh -c "$(uri h1)" domuuid vm1 | head -1)
+  run -4 --separate-stderr on_cluster migrate < <(plan h1 h2 vm1 | jq -c --arg uuid "$uuid" \
+    'if .kind=="vm_move" then .uuid = $uuid | .domain_id = 9999 else . end')
+  assert_output --partial "restarted after the plan was made"
+  assert_equal "$(whereabouts vm1)" h1
+}
+
+@test "at its deadline a migration is aborted: the source runs, the target has nothing" {
+  run -1 --separate-stderr on_cluster migrate --bandwidth 1MiB --deadline 4s < <(plan h1 h2 vm1)
+  assert_equal "$(field .outcome)" cancelled
+  assert_output --partial deadline
+  assert_equal "$(whereabouts vm1)" h1
+  lab vm verify
+}
+
+@test "SIGINT rolls back what runs and begins nothing more" {
+  plan h1 h2 vm1 vm2 >plan
+  in_background plan --bandwidth 1MiB --max-total 1
+  wait_for_job vm1 h1
+  kill -INT "$background"
+  wait "$runner" || assert_equal $? 130
+  output=$(<out)
+  assert_equal "$(field '|[.vm,.outcome]|@tsv' | sort)" $'vm1\tcancelled\nvm2\tcancelled'
+  assert_equal "$(jq -r 'select(.kind=="end").outcome' <out)" interrupted
+  assert_equal "$(whereabouts vm1) $(whereabouts vm2)" "h1 h1"
+  run -0 --separate-stderr on_cluster migrate <plan
+  assert_equal "$(whereabouts vm1) $(whereabouts vm2)" "h2 h2"
+  lab vm verify
+}
+
+@test "a guest that outruns the network goes to post-copy only by consent, and says so" {
+  lab vm load vm1 --dirty-mb 32 --dirty-rate-mbps 60 >&2
+  run -1 --separate-stderr on_cluster migrate --bandwidth 8MiB --deadline 30s < <(plan h1 h2 vm1)
+  assert_equal "$(field '|[.outcome,.postcopy]|@tsv')" $'cancelled\tfalse'
+  assert_equal "$(whereabouts vm1)" h1
+  run -0 --separate-stderr on_cluster migrate --bandwidth 8MiB --deadline 200s --allow-postcopy --progress json < <(plan h1 h2 vm1)
+  lab vm load vm1 --dirty-mb 8 --dirty-rate-mbps 4 >&2
+  assert_equal "$(field '|[.outcome,.postcopy]|@tsv')" $'done\ttrue'
+  assert_regex "$stderr" "loses the guest"
+  assert_output --partial "post-copy, guest at risk"
+  assert_equal "$(whereabouts vm1)" h2
+  lab vm verify
+}
+
+@test "when nobody reads the results any more, nothing new is begun" {
+  plan h1 h2 vm1 vm2 >plan
+  on_cluster bash -c 'migrate --max-total 1 <plan | true'
+  assert_equal "$(whereabouts vm1) $(whereabouts vm2)" "h2 h1"
+}
+
+@test "with a full disk under the store nothing is begun" {
+  small_disk=$PWD/small
+  mkdir small
+  mount -t tmpfs -o size=256k tmpfs small
+  plan h1 h1 vm1 | on_cluster migrate --store "sqlite:$PWD/small/state.db" >&2 || true
+  dd if=/dev/zero of=small/fill bs=4k 2>/dev/null || true
+  run --separate-stderr on_cluster migrate --store "sqlite:$PWD/small/state.db" < <(plan h1 h2 vm1)
+  assert_failure
+  assert_regex "$output$stderr" "full"
+  assert_equal "$(whereabouts vm1)" h1
+}

@@ -145,10 +145,10 @@ cgroup_sweep() {
   local tree old name
   find_trees
   for tree in "${TREES[@]}"; do
-    for old in $(find "$tree" -maxdepth 1 -type d -name 'rackline-*' -mmin +5 2>/dev/null); do
+    while read -r old; do
       name=${old##*/}
       if [ -d "$(cgroup_main)/$name/infra" ]; then rmdir "$(cgroup_main)/$name/infra" 2>/dev/null || continue; fi
       cgroup_remove_tree "$old" || true
-    done
+    done < <(find "$tree" -maxdepth 1 -type d -name 'rackline-*' -mmin +5 2>/dev/null)
   done
 }

@@ -90,10 +90,15 @@ std::string format_bytes(std::int64_t bytes) {
 std::string format_duration(std::chrono::milliseconds duration) {
   const auto ms = duration.count();
   if (ms < 1000) return std::to_string(ms) + "ms";
+  if (ms < 60'000 && ms % 1000 == 0) return std::to_string(ms / 1000) + "s";
   if (ms < 60'000) return with_unit(static_cast<double>(ms) / 1000, 1, "s");
   std::array<char, 64> text{};
   const long long seconds = ms / 1000;
-  if (seconds < 3600) {
+  if (seconds % 3600 == 0) {  // "2h" and "30m" are also what parse_duration takes
+    std::snprintf(text.data(), text.size(), "%lldh", seconds / 3600);
+  } else if (seconds < 3600 && seconds % 60 == 0) {
+    std::snprintf(text.data(), text.size(), "%lldm", seconds / 60);
+  } else if (seconds < 3600) {
     std::snprintf(text.data(), text.size(), "%lldm%02llds", seconds / 60, seconds % 60);
   } else {
     std::snprintf(text.data(), text.size(), "%lldh%02lldm", seconds / 3600, seconds / 60 % 60);

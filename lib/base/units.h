@@ -20,7 +20,7 @@ std::chrono::milliseconds parse_duration(std::string_view text);
 // "1.5GiB", three significant digits.
 std::string format_bytes(std::int64_t bytes);
 
-// "850ms", "12.3s", "4m10s", "2h05m".
+// "850ms", "12.3s", "4m10s", "2h05m", "30m".
 std::string format_duration(std::chrono::milliseconds duration);
 
 }  // namespace rackline

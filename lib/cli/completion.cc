@@ -186,6 +186,11 @@ std::string value_given(const CLI::App& app, const std::vector<std::string>& wor
   return found == at.given.end() ? "" : found->second;
 }
 
+std::string value_name(const CLI::Option& option) {
+  const std::string name = option.get_type_name();
+  return name.substr(0, name.find(':'));  // CLI11 adds the names of its checks: "N:POSITIVE"
+}
+
 std::vector<std::string> option_table(const CLI::App& app) {
   std::vector<std::string> lines;
   const auto add = [&](const CLI::App& level, const std::string& name) {
@@ -196,7 +201,7 @@ std::vector<std::string> option_table(const CLI::App& app) {
       if (flags.empty()) flags = option->get_name(true);
       // A subcommand repeats --help: once is enough.
       if (!name.empty() && flags == "-h,--help") continue;
-      const std::string value = takes_value(*option) ? option->get_type_name() : "";
+      const std::string value = takes_value(*option) ? value_name(*option) : "";
       lines.push_back(name + "\t" + flags + "\t" + value + "\t" + first_line(option->get_description()));
     }
   };

@@ -28,6 +28,9 @@ std::vector<std::string> complete(const CLI::App& app, const std::vector<std::st
 // The word that is being typed does not count.
 std::string value_given(const CLI::App& app, const std::vector<std::string>& words, const std::string& flag);
 
+// What the help and the manual call the option's value: "DURATION", "json|table".
+std::string value_name(const CLI::Option& option);
+
 // All options of the program and of its subcommands, a line each: "SUBCOMMAND\tFLAGS\tVALUE\tTEXT" (FLAGS
 // joined by commas; SUBCOMMAND empty for the program's own): what the manual pages and the shells'
 // completions are checked against. Hidden options are left out.

@@ -63,6 +63,16 @@ bool colour_wanted() {
   return (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::string_view(term) != "dumb");
 }
 
+class HelpFormatter : public CLI::Formatter {
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text = CLI::Formatter::make_option_opts(option);
+    const std::string full = option->get_type_name();
+    if (const auto at = text.find(full); at != std::string::npos)
+      text.replace(at, full.size(), value_name(*option));
+    return text;
+  }
+};
+
 }  // namespace
 
 struct Program::State {
@@ -101,6 +111,7 @@ struct Program::State {
 Program::Program(About about) : state_(std::make_unique<State>(std::move(about))) {
   State& s = *state_;
   s.app.fallthrough();  // common options may stand behind a subcommand
+  s.app.formatter(std::make_shared<HelpFormatter>());
   s.app.footer(footer_of(s.about));
   s.app.set_version_flag("-V,--version", s.about.name + " (rackline) " + RACKLINE_VERSION,
                          "print the version and exit");

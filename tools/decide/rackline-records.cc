@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   auto* manual = app.add_flag("--manual", prints_manual, "print rackline-records(5) in mdoc");
   checking->excludes(schema, manual);
   schema->excludes(manual);
-  program.completes(app.add_option("FILE", file, "stream to check; - is stdin"),
+  program.completes(app.add_option("FILE", file, "stream to check; - is stdin")->type_name(""),
                     cli::Program::Values::kFiles);
 
   return program.run(argc, argv, [&] {

@@ -71,9 +71,11 @@ END
 
 # The first process of the namespaces that process PID has made. It may have had other children before it made them.
 first_child() { # PID: sets CHILD
+  local space
   CHILD=
   { read -r CHILD _ <"/proc/$1/task/$1/children"; } 2>/dev/null || [ -n "$CHILD" ] || return 1
-  [ "$(readlink "/proc/$CHILD/ns/pid")" != "$(readlink /proc/self/ns/pid)" ]
+  # a child that has ended meanwhile has no namespace any more
+  space=$(readlink "/proc/$CHILD/ns/pid") && [ -n "$space" ] && [ "$space" != "$(readlink /proc/self/ns/pid)" ]
 }
 
 host_power_on() { # HOST

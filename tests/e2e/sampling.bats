@@ -3,7 +3,7 @@
 load ../helper
 
 setup_file() {
-  export RACKLINE_LAB=e2e-sampling-$$
+  export LAB_NAME=sampling-$$
   lab up --sizes 2:2048,2:2048,4:3072 >&2
   lab vm create busy --host h1 --cpu 40 --group web --priority 7 >&2
   lab vm create idle --host h2 >&2
@@ -13,8 +13,8 @@ setup_file() {
 
 teardown_file() { lab down >&2; }
 
-lab() { "$REPO/lab/lab" "$@"; }
-on_cluster() { timeout 120 "$REPO/lab/lab" exec -- bash -o pipefail -c "$1"; }
+lab() { "$REPO/lab/lab" --lab "$LAB_NAME" "$@"; }
+on_cluster() { timeout 120 "$REPO/lab/lab" --lab "$LAB_NAME" exec -- bash -o pipefail -c "PATH=$BUILD/bin:\$PATH; $1"; }
 virsh_on() { on_cluster "virsh -q -c qemu+tcp://10.77.0.1${1#h}/system ${*:2}"; }
 
 # sampled FILTER: of the records of the last run, one a line.

@@ -5,6 +5,7 @@
 # Set whenever the file is loaded, since helper.bash takes everything of that name away.
 export RACKLINE_LAB=${BATS_TEST_FILENAME##*/}
 RACKLINE_LAB=$(basename "$(dirname "$BATS_TEST_FILENAME")")-${RACKLINE_LAB%.bats}-${BATS_RUN_TMPDIR##*-}
+RACKLINE_LAB=${RACKLINE_LAB,,}
 export RACKLINE_INVENTORY=$BATS_FILE_TMPDIR/inventory RACKLINE_STORE=sqlite:$BATS_FILE_TMPDIR/state.db
 
 lab() { "$REPO/lab/lab" "$@"; }

@@ -209,6 +209,19 @@ TEST(CapPlanner, PlanningAgainOnTheResultGivesAnEmptyPlan) {
   EXPECT_GT(planned, 100) << "or the test shows nothing";
 }
 
+TEST(CapPlanner, AMoveThatGainsLessThanTheMarginIsNotMade) {
+  Policy policy = forced();
+  policy.margin = 0;
+  const std::size_t all = balance(busy(), policy).moves.size();
+  policy.margin = 0.5;
+  EXPECT_LT(balance(busy(), policy).moves.size(), all) << "only those that are worth it";
+  policy.margin = 3;
+  const Plan plan = balance(busy(), policy);
+  EXPECT_TRUE(plan.moves.empty());
+  ASSERT_TRUE(plan.none);
+  EXPECT_EQ(plan.none->reason, "h1 cpu 90% > 75%: no move is allowed and lowers the score enough");
+}
+
 TEST(CapPlanner, WhatHasMovedLatelyStays) {
   Facts facts = busy();
   Planner planner(forced());
@@ -270,6 +283,7 @@ TEST(CapPlanner, ThereIsNoSecondPlanWhileTheFirstIsUnderWay) {
   facts.into(planner, kNoon + 10s);
   const Plan meanwhile = planner.balance();
   EXPECT_TRUE(meanwhile.moves.empty());
+  ASSERT_TRUE(meanwhile.none);
   EXPECT_NE(meanwhile.none->reason.find("is not seen on"), std::string::npos);
 }
 
@@ -423,7 +437,12 @@ TEST(CapPlanner, NothingGoesToAnotherArchitecture) {
 TEST(CapPlanner, MemoryIsNotOvercommitted) {
   Facts facts = busy();
   facts.hosts[1].memory_bytes = 20 * kGiB;  // 16 in use, 256 MiB are the host's: no room for another 4
-  for (const auto& move : balance(facts, forced()).moves) EXPECT_NE(move.to, "h2");
+  int more = 0;
+  for (const auto& move : balance(facts, forced()).moves) {
+    more += move.to == "h2" ? 1 : 0;
+    more -= move.from == "h2" ? 1 : 0;
+  }
+  EXPECT_LE(more, 0);
 }
 
 TEST(CapPlanner, WhatTheHostItselfIsSeenToTakeIsNotGivenAway) {

@@ -246,6 +246,7 @@ std::string Builder::why_frozen(const record::VmSample& vm) const {
   if (running > 1) return "it is seen on two hosts: on its way, or running twice";
   if (!active(vm)) return running > 0 ? "it runs elsewhere: this is a definition left over" : "";
   if (vm.state == "unknown" || vm.state == "crashed" || vm.state == "suspended") return "it is " + vm.state;
+  if (vm.migrating.value_or(false)) return "it is being migrated";
   if (!vm.memory_bytes) return "its memory is unknown";
   if (!question_.unmeasured_too && !vm.cpu_cores) return "its CPU load is unknown";
   if (!question_.unmeasured_too && vm.state == "paused") return "it is paused";

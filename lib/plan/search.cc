@@ -95,6 +95,7 @@ class Search {
 
   bool overloaded(int bin) const;
   bool shift_from(int bin);
+  bool shift_once_round();
   bool swap();
   bool swap_from(int bin, std::int64_t& budget);
   bool fits_exchanged(int one, int other);
@@ -316,6 +317,24 @@ bool Search::shift_from(int bin) {
                      [this](const Candidate& c) { return take(c.item, c.bin, Step::Why::kBalance); });
 }
 
+// Always from the most loaded bin as it is now. One that has nothing to give is not asked again in this
+// round: what others do rarely changes that, and the last round, in which nobody has, asks them all.
+bool Search::shift_once_round() {
+  std::vector<bool> asked(index(model_.bins()), false);
+  bool any = false;
+  for (bool more = true; more;) {
+    const std::vector<int> bins = most_loaded_first();
+    more = std::any_of(bins.begin(), bins.end(), [&](int bin) {
+      if (asked[index(bin)]) return false;
+      if (shift_from(bin)) return true;
+      asked[index(bin)] = true;
+      return false;
+    });
+    any = any || more;
+  }
+  return any;
+}
+
 bool Search::fits_exchanged(int one, int other) {
   const int here = state_.where(one);
   const int there = state_.where(other);
@@ -412,10 +431,9 @@ std::vector<Step> Search::improve(const std::vector<int>& only) {
       movable_[index(item)] = false;
     }
   }
-  for (bool better = true; better;) {
-    const std::vector<int> bins = most_loaded_first();
-    better = std::any_of(bins.begin(), bins.end(), [this](int bin) { return shift_from(bin); }) || swap();
-  }
+  do {
+    while (shift_once_round()) continue;
+  } while (swap());
   return std::move(steps_);
 }
 

@@ -14,8 +14,8 @@
 namespace lab {
 
 // Runs the file system in the foreground until it is unmounted or the process ends. Its exit status.
-inline int serve(const char* program, const char* mount_point, const std::string& options, const fuse_operations& operations)
-{
+inline int serve(const char* program, const char* mount_point, const std::string& options,
+                 const fuse_operations& operations) {
   std::vector<std::string> words{program, "-f", "-o", options + ",max_threads=8", mount_point};
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

@@ -2,18 +2,20 @@
  *
  * PID 1 of a practice guest: a witness that says whether it was moved, restarted or damaged.
  *
- * It counts, and keeps the count on its disk; it rewrites memory and disk with what it can check later; and it tells what it
- * found to whoever asks over the network. A guest that merely runs would not notice a page that a migration lost, a write
- * that never arrived or a second copy of itself, and those are the faults that the tests look for.
+ * It counts, and keeps the count on its disk; it rewrites memory and disk with what it can check later; and
+ * it tells what it found to whoever asks over the network. A guest that merely runs would not notice a page
+ * that a migration lost, a write that never arrived or a second copy of itself, and those are the faults that
+ * the tests look for.
  *
  * Kernel arguments: name= ip= cpu= dirty_mb= dirty_rate= (MB/s, 0 = as fast as it can) tick_ms=
  * Network, UDP and TCP port 7000, one line each way:
  *   "ask"                                   -> the answer, one JSON object
  *   "load cpu=P dirty_mb=N dirty_rate=R"    -> sets what is named, then the answer
  *
- * Disk: block 0 is the header (who booted last, how often, the count), then RING blocks in which block k holds the newest
- * write number s with s % RING == k. Every write is checksummed and tagged with the random id of the boot that made it.
- * The header is written after the block it counts, so that at boot each block must hold its expected number.
+ * Disk: block 0 is the header (who booted last, how often, the count), then RING blocks in which block k
+ * holds the newest write number s with s % RING == k. Every write is checksummed and tagged with the random
+ * id of the boot that made it. The header is written after the block it counts, so that at boot each block
+ * must hold its expected number.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -60,8 +62,9 @@ static void sleep_ms(long ms) {
   }
 }
 
-/* The console is a slow serial line: faults are told once per hundred, or the telling would change what is measured. */
-static void complain(atomic_ulong *counter, const char *format, ...) {
+/* The console is a slow serial line: faults are told once per hundred, or the telling would change what is
+ * measured. */
+static void complain(atomic_ulong* counter, const char* format, ...) {
   if (atomic_fetch_add(counter, 1) % 100 != 0) return;
   va_list args;
   va_start(args, format);
@@ -71,13 +74,13 @@ static void complain(atomic_ulong *counter, const char *format, ...) {
   putchar('\n');
 }
 
-static long number_after(const char *text, const char *key, long otherwise) {
-  const char *at = strstr(text, key);
+static long number_after(const char* text, const char* key, long otherwise) {
+  const char* at = strstr(text, key);
   return at ? atol(at + strlen(key)) : otherwise;
 }
 
-static void word_after(const char *text, const char *key, char *out, size_t size) {
-  const char *at = strstr(text, key);
+static void word_after(const char* text, const char* key, char* out, size_t size) {
+  const char* at = strstr(text, key);
   if (!at) return;
   at += strlen(key);
   size_t n = strcspn(at, " \n");
@@ -86,28 +89,29 @@ static void word_after(const char *text, const char *key, char *out, size_t size
   out[n] = 0;
 }
 
-static void set_load(const char *text) {
+static void set_load(const char* text) {
   load_cpu = number_after(text, "cpu=", load_cpu);
   load_dirty_mb = number_after(text, "dirty_mb=", load_dirty_mb);
   load_dirty_rate = number_after(text, "dirty_rate=", load_dirty_rate);
 }
 
-/* ---- memory: every page carries the version of the pass that wrote it, at a place that depends on the page ---- */
+/* ---- memory: every page carries the version of the pass that wrote it, at a place that depends on the page
+ * ---- */
 
-static void *dirty_memory(void *unused) {
+static void* dirty_memory(void* unused) {
   (void)unused;
-  volatile uint64_t *area = NULL;
+  volatile uint64_t* area = NULL;
   size_t pages = 0;
   uint64_t version = 0, started = 0, done = 0;
   long rate = -1;
   for (size_t i = 0;; i++) {
     size_t wanted = (size_t)load_dirty_mb * 256;
     if (wanted != pages) {
-      if (area) munmap((void *)area, pages * BLOCK);
+      if (area) munmap((void*)area, pages * BLOCK);
       area = NULL;
       pages = version = i = 0;
       if (wanted) {
-        void *got = mmap(NULL, wanted * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* got = mmap(NULL, wanted * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (got == MAP_FAILED) {
           load_dirty_mb = 0;
         } else {
@@ -123,7 +127,7 @@ static void *dirty_memory(void *unused) {
     }
     if (i >= pages) i = 0;
     if (i == 0) version++;
-    volatile uint64_t *word = area + i * (BLOCK / 8) + (i * 7) % (BLOCK / 8);
+    volatile uint64_t* word = area + i * (BLOCK / 8) + (i * 7) % (BLOCK / 8);
     if (*word != (version - 1) * (i + 1))
       complain(&memory_errors, "memory page=%zu have=%llu want=%llu", i, (unsigned long long)*word,
                (unsigned long long)((version - 1) * (i + 1)));
@@ -142,7 +146,7 @@ static void *dirty_memory(void *unused) {
 
 /* ---- CPU: each thread is busy for its share of every 100 ms ---- */
 
-static void *burn_cpu(void *unused) {
+static void* burn_cpu(void* unused) {
   (void)unused;
   for (;;) {
     long busy = load_cpu;
@@ -166,7 +170,7 @@ struct block {
   uint64_t boot_id, boots, sequence, sum;
 };
 
-static uint64_t checksum(const unsigned char *bytes, size_t size) {
+static uint64_t checksum(const unsigned char* bytes, size_t size) {
   uint64_t sum = 1469598103934665603u; /* FNV-1a over words: it must be fast on an emulated CPU */
   for (size_t i = 0; i + 8 <= size; i += 8) {
     uint64_t word;
@@ -177,7 +181,7 @@ static uint64_t checksum(const unsigned char *bytes, size_t size) {
 }
 
 static int disk = -1;
-static unsigned char *buffer;
+static unsigned char* buffer;
 static uint64_t expected[RING]; /* the write number that each block must hold; 0 = not written yet */
 
 static int block_io(int writing, off_t at) {
@@ -186,7 +190,8 @@ static int block_io(int writing, off_t at) {
   uint64_t took = now_ms() - start;
   if (took > disk_stall_ms) disk_stall_ms = took;
   if (n == BLOCK) return 0;
-  complain(&disk_errors, "disk %s at=%lld: %s", writing ? "write" : "read", (long long)at, n < 0 ? strerror(errno) : "short");
+  complain(&disk_errors, "disk %s at=%lld: %s", writing ? "write" : "read", (long long)at,
+           n < 0 ? strerror(errno) : "short");
   return -1;
 }
 
@@ -200,7 +205,7 @@ static int write_block(uint32_t kind, uint64_t sequence, off_t at) {
 }
 
 /* 1: a sound block of ours; 0: never written; -1: damaged */
-static int read_block(struct block *b, off_t at) {
+static int read_block(struct block* b, off_t at) {
   if (block_io(0, at)) return -1;
   memcpy(b, buffer, sizeof *b);
   if (b->magic == 0 && b->sum == 0) return 0;
@@ -215,7 +220,9 @@ static int read_block(struct block *b, off_t at) {
   return 1;
 }
 
-static off_t place(uint64_t sequence) { return (off_t)(1 + sequence % RING) * BLOCK; }
+static off_t place(uint64_t sequence) {
+  return (off_t)(1 + sequence % RING) * BLOCK;
+}
 
 static void open_disk(void) {
   for (int i = 0; i < 60 && disk < 0; i++) {
@@ -232,7 +239,8 @@ static void open_disk(void) {
   for (uint64_t k = 0; k < RING; k++) {
     struct block b;
     int state = read_block(&b, (off_t)(1 + k) * BLOCK);
-    /* the newest number up to the header's that belongs here; the death of the last boot may have left one more */
+    /* the newest number up to the header's that belongs here; the death of the last boot may have left one
+     * more */
     uint64_t want = head.sequence - (head.sequence + RING - k) % RING;
     if (head.sequence < (head.sequence + RING - k) % RING) want = 0;
     if (state == 1 && (b.sequence == want || b.sequence == head.sequence + 1)) {
@@ -244,8 +252,8 @@ static void open_disk(void) {
   }
 }
 
-/* A guest that is asked nothing should leave the machine's two CPUs to the others: the disk's four operations, which are
- * dear under emulation, come every fifth tick only. */
+/* A guest that is asked nothing should leave the machine's two CPUs to the others: the disk's four
+ * operations, which are dear under emulation, come every fifth tick only. */
 #define DISK_TICKS 5
 
 /* Is the header still ours? write the next block and the header, check one older block. */
@@ -268,39 +276,41 @@ static void use_disk(uint64_t sequence) {
 
 /* ---- network ---- */
 
-static int answer(const char *request, char *out, size_t size) {
+static int answer(const char* request, char* out, size_t size) {
   if (!strncmp(request, "load", 4)) set_load(request);
-  return snprintf(out, size,
-                  "{\"vm\":\"%s\",\"count\":%lu,\"boots\":%lu,\"boot_id\":\"%016llx\",\"uptime_ms\":%llu,\"corrupt\":%lu,"
-                  "\"memory_errors\":%lu,\"disk_errors\":%lu,\"split_brain\":%lu,\"disk_stall_ms\":%lu,\"pages_dirtied\":%lu,"
-                  "\"cpu_percent\":%ld,\"dirty_mb\":%ld,\"dirty_rate_mbps\":%ld}\n",
-                  name, count, boots, (unsigned long long)boot_id, (unsigned long long)now_ms(),
-                  memory_errors + disk_errors + split_brain, memory_errors, disk_errors, split_brain, disk_stall_ms,
-                  pages_dirtied, load_cpu, load_dirty_mb, load_dirty_rate);
+  return snprintf(
+      out, size,
+      "{\"vm\":\"%s\",\"count\":%lu,\"boots\":%lu,\"boot_id\":\"%016llx\",\"uptime_ms\":%llu,\"corrupt\":%lu,"
+      "\"memory_errors\":%lu,\"disk_errors\":%lu,\"split_brain\":%lu,\"disk_stall_ms\":%lu,\"pages_dirtied\":"
+      "%lu,"
+      "\"cpu_percent\":%ld,\"dirty_mb\":%ld,\"dirty_rate_mbps\":%ld}\n",
+      name, count, boots, (unsigned long long)boot_id, (unsigned long long)now_ms(),
+      memory_errors + disk_errors + split_brain, memory_errors, disk_errors, split_brain, disk_stall_ms,
+      pages_dirtied, load_cpu, load_dirty_mb, load_dirty_rate);
 }
 
-static void *serve_udp(void *unused) {
+static void* serve_udp(void* unused) {
   (void)unused;
   int s = socket(AF_INET, SOCK_DGRAM, 0);
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(PORT)};
-  if (bind(s, (struct sockaddr *)&at, sizeof at)) return NULL;
+  if (bind(s, (struct sockaddr*)&at, sizeof at)) return NULL;
   for (;;) {
     char in[512], out[1024];
     struct sockaddr_in from;
     socklen_t size = sizeof from;
-    ssize_t n = recvfrom(s, in, sizeof in - 1, 0, (struct sockaddr *)&from, &size);
+    ssize_t n = recvfrom(s, in, sizeof in - 1, 0, (struct sockaddr*)&from, &size);
     if (n < 0) continue;
     in[n] = 0;
     int length = answer(in, out, sizeof out);
-    sendto(s, out, (size_t)length, 0, (struct sockaddr *)&from, size);
+    sendto(s, out, (size_t)length, 0, (struct sockaddr*)&from, size);
   }
   return NULL;
 }
 
-static void *serve_connection(void *socket_value) {
+static void* serve_connection(void* socket_value) {
   int c = (int)(intptr_t)socket_value, one = 1;
   setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  FILE *in = fdopen(c, "r");
+  FILE* in = fdopen(c, "r");
   char line[512], out[1024];
   while (in && fgets(line, sizeof line, in)) {
     int length = answer(line, out, sizeof out);
@@ -313,16 +323,16 @@ static void *serve_connection(void *socket_value) {
   return NULL;
 }
 
-static void *serve_tcp(void *unused) {
+static void* serve_tcp(void* unused) {
   (void)unused;
   int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
   setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(PORT)};
-  if (bind(s, (struct sockaddr *)&at, sizeof at) || listen(s, 8)) return NULL;
+  if (bind(s, (struct sockaddr*)&at, sizeof at) || listen(s, 8)) return NULL;
   for (;;) {
     int c = accept(s, NULL, NULL);
     pthread_t t;
-    if (c >= 0 && pthread_create(&t, NULL, serve_connection, (void *)(intptr_t)c) == 0)
+    if (c >= 0 && pthread_create(&t, NULL, serve_connection, (void*)(intptr_t)c) == 0)
       pthread_detach(t);
     else if (c >= 0)
       close(c);
@@ -330,7 +340,7 @@ static void *serve_tcp(void *unused) {
   return NULL;
 }
 
-static int set_address(const char *interface, const char *ip) {
+static int set_address(const char* interface, const char* ip) {
   int s = socket(AF_INET, SOCK_DGRAM, 0), failed;
   struct ifreq r;
   memset(&r, 0, sizeof r);
@@ -349,18 +359,26 @@ static int set_address(const char *interface, const char *ip) {
   return failed;
 }
 
-static void start(void *(*work)(void *)) {
+static void start(void* (*work)(void*)) {
   pthread_t t;
   if (pthread_create(&t, NULL, work, NULL)) printf("FAULT no thread\n");
 }
 
 static void load_modules(void) {
-  static const char *modules[] = {"virtio",     "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
-                                  "virtio_pci", "virtio_blk",  "failover",              "net_failover",
-                                  "virtio_net", "virtio_balloon"};
+  static const char* modules[] = {"virtio",
+                                  "virtio_ring",
+                                  "virtio_pci_legacy_dev",
+                                  "virtio_pci_modern_dev",
+                                  "virtio_pci",
+                                  "virtio_blk",
+                                  "failover",
+                                  "net_failover",
+                                  "virtio_net",
+                                  "virtio_balloon"};
   enum { COUNT = sizeof modules / sizeof *modules, PASSES = 4 };
   int loaded[COUNT] = {0};
-  /* which needs which differs from kernel to kernel: what fails for want of another is tried again after that */
+  /* which needs which differs from kernel to kernel: what fails for want of another is tried again after that
+   */
   for (int pass = 1; pass <= PASSES; pass++)
     for (int i = 0; i < COUNT; i++) {
       char path[128];
@@ -396,8 +414,8 @@ int main(void) {
   }
 
   open_disk();
-  printf("GUEST-UP name=%s boot=%lu resumed=%lu disk=%s uptime_ms=%llu\n", name, boots, count, disk >= 0 ? "yes" : "no",
-         (unsigned long long)now_ms());
+  printf("GUEST-UP name=%s boot=%lu resumed=%lu disk=%s uptime_ms=%llu\n", name, boots, count,
+         disk >= 0 ? "yes" : "no", (unsigned long long)now_ms());
   if (address[0]) {
     int failed = -1;
     for (int i = 0; i < 60 && failed; i++, failed && (sleep_ms(50), 0)) failed = set_address("eth0", address);
@@ -412,8 +430,8 @@ int main(void) {
   for (uint64_t next = now_ms();;) {
     uint64_t sequence = ++count;
     if (disk >= 0 && sequence % DISK_TICKS == 0) use_disk(sequence);
-    printf("TICK count=%llu boot=%lu uptime_ms=%llu dirtied=%lu corrupt=%lu\n", (unsigned long long)sequence, boots,
-           (unsigned long long)now_ms(), pages_dirtied, memory_errors + disk_errors + split_brain);
+    printf("TICK count=%llu boot=%lu uptime_ms=%llu dirtied=%lu corrupt=%lu\n", (unsigned long long)sequence,
+           boots, (unsigned long long)now_ms(), pages_dirtied, memory_errors + disk_errors + split_brain);
     next += (uint64_t)tick_ms;
     uint64_t now = now_ms();
     if (next > now)

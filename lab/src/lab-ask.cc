@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// lab-ask ADDRESS [--timeout-ms N] [REQUEST]        : asks a guest once ("ask" unless said otherwise), prints its answer
-// lab-ask ADDRESS --watch SECONDS [--interval-ms N] : asks again and again, prints the longest silence
+// lab-ask ADDRESS [--timeout-ms N] [REQUEST]        : asks a guest once ("ask" unless said otherwise), prints
+// its answer lab-ask ADDRESS --watch SECONDS [--interval-ms N] : asks again and again, prints the longest
+// silence
 //
 // Exit status: 0 answered, 3 no answer.
 #include <arpa/inet.h>
@@ -28,12 +29,13 @@ using std::chrono::milliseconds;
 
 constexpr uint16_t kPort = 7000;
 
-int64_t ms_since(Clock::time_point start) { return std::chrono::duration_cast<milliseconds>(Clock::now() - start).count(); }
+int64_t ms_since(Clock::time_point start) {
+  return std::chrono::duration_cast<milliseconds>(Clock::now() - start).count();
+}
 
 class Guest {
  public:
-  explicit Guest(const char* address) : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))
-  {
+  explicit Guest(const char* address) : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     to_.sin_family = AF_INET;
     to_.sin_port = htons(kPort);
     if (socket_ < 0 || inet_pton(AF_INET, address, &to_.sin_addr) != 1) {
@@ -45,15 +47,14 @@ class Guest {
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
 
-  // Not connected: an unreachable moment would come back as an error of the socket, and it is silence that we measure.
-  void send(std::string_view text)
-  {
+  // Not connected: an unreachable moment would come back as an error of the socket, and it is silence that we
+  // measure.
+  void send(std::string_view text) {
     sendto(socket_, text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to_), sizeof to_);
   }
 
   // The next answer, or nothing if there is none within the time.
-  std::string receive(int64_t wait_ms)
-  {
+  std::string receive(int64_t wait_ms) {
     pollfd p{socket_, POLLIN, 0};
     if (poll(&p, 1, static_cast<int>(std::max<int64_t>(wait_ms, 0))) <= 0) return {};
     std::array<char, 2048> text{};
@@ -66,14 +67,12 @@ class Guest {
   sockaddr_in to_{};
 };
 
-int64_t field(const std::string& answer, std::string_view key)
-{
+int64_t field(const std::string& answer, std::string_view key) {
   const size_t at = answer.find("\"" + std::string(key) + "\":");
   return at == std::string::npos ? -1 : std::strtoll(answer.c_str() + at + key.size() + 3, nullptr, 10);
 }
 
-int ask(Guest& guest, const std::string& request, int64_t timeout_ms)
-{
+int ask(Guest& guest, const std::string& request, int64_t timeout_ms) {
   // Asked again meanwhile: the first datagram to a new address may be lost to ARP.
   const auto start = Clock::now();
   do {
@@ -87,8 +86,7 @@ int ask(Guest& guest, const std::string& request, int64_t timeout_ms)
   return 3;
 }
 
-int watch(Guest& guest, int64_t seconds, int64_t interval_ms)
-{
+int watch(Guest& guest, int64_t seconds, int64_t interval_ms) {
   const auto start = Clock::now();
   auto last = start;
   int64_t polls = 0, answers = 0, gap = 0, boots = -1, restarts = 0, backwards = 0, count = -1, corrupt = 0;
@@ -111,18 +109,20 @@ int watch(Guest& guest, int64_t seconds, int64_t interval_ms)
     }
   }
   gap = std::max(gap, ms_since(last));
-  std::printf("{\"polls\":%lld,\"answers\":%lld,\"longest_gap_ms\":%lld,\"restarts\":%lld,\"counter_went_back\":%lld,\"corrupt\":%lld}\n",
-              static_cast<long long>(polls), static_cast<long long>(answers), static_cast<long long>(gap), static_cast<long long>(restarts),
-              static_cast<long long>(backwards), static_cast<long long>(corrupt));
+  std::printf(
+      "{\"polls\":%lld,\"answers\":%lld,\"longest_gap_ms\":%lld,\"restarts\":%lld,\"counter_went_back\":%lld,"
+      "\"corrupt\":%lld}\n",
+      static_cast<long long>(polls), static_cast<long long>(answers), static_cast<long long>(gap),
+      static_cast<long long>(restarts), static_cast<long long>(backwards), static_cast<long long>(corrupt));
   return answers > 0 ? 0 : 3;
 }
 
 }  // namespace
 
-int main(int argc, char** argv)
-{
+int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("usage: lab-ask ADDRESS [--timeout-ms N] [--watch SECONDS] [--interval-ms N] [REQUEST]\n", stderr);
+    std::fputs("usage: lab-ask ADDRESS [--timeout-ms N] [--watch SECONDS] [--interval-ms N] [REQUEST]\n",
+               stderr);
     return 2;
   }
   std::string request = "ask";

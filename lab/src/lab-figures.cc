@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // lab-figures CPUS MEMORY_KIB MOUNT_POINT: what a practice host's libvirtd reads about its machine.
 //
-// Shows three files, stat, meminfo and node_meminfo, to be bound over /proc/stat, /proc/meminfo and the NUMA node's meminfo. They tell
-// of a machine of the given size, loaded by the guests that really run in this host's namespaces. The contents are made when a
-// file is opened, so they are exact and whole; files that someone rewrites twice a second are neither (a bind mount is of an
-// inode, so they could not even be replaced by rename).
+// Shows three files, stat, meminfo and node_meminfo, to be bound over /proc/stat, /proc/meminfo and the NUMA
+// node's meminfo. They tell of a machine of the given size, loaded by the guests that really run in this
+// host's namespaces. The contents are made when a file is opened, so they are exact and whole; files that
+// someone rewrites twice a second are neither (a bind mount is of an inode, so they could not even be
+// replaced by rename).
 //
-// CPU: the host's busy time is what its control group used, plus what its QEMUs spent waiting for a real CPU. With more hosts
-// than the machine has CPUs, a guest that wants one whole CPU gets perhaps a third of one; on the machine that the files tell
-// of it would get all of it, and a busy guest must show as one busy CPU.
+// CPU: the host's busy time is what its control group used, plus what its QEMUs spent waiting for a real CPU.
+// With more hosts than the machine has CPUs, a guest that wants one whole CPU gets perhaps a third of one; on
+// the machine that the files tell of it would get all of it, and a busy guest must show as one busy CPU.
 // Memory: a fixed share for the host itself and the configured RAM of each running QEMU.
-#include "fuse.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -34,6 +33,8 @@
 #include <string>
 #include <string_view>
 
+#include "fuse.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -43,15 +44,13 @@ constexpr uint64_t kHostItselfKib = 512 * 1024;
 int cpus = 1;
 uint64_t memory_kib = 0;
 
-std::string contents(const std::string& path)
-{
+std::string contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 template <class Each>
-void each_number_in(const std::string& directory, Each each)
-{
+void each_number_in(const std::string& directory, Each each) {
   DIR* d = opendir(directory.c_str());
   if (!d) return;
   while (const dirent* entry = readdir(d))
@@ -60,16 +59,14 @@ void each_number_in(const std::string& directory, Each each)
 }
 
 template <class Each>
-void each_qemu(Each each)
-{
+void each_qemu(Each each) {
   each_number_in("/proc", [&](const std::string& pid) {
     if (contents("/proc/" + pid + "/comm").starts_with("qemu-system")) each(pid);
   });
 }
 
 // The argument after -m, which the emulator wrapper has written as KiB with a k.
-uint64_t configured_kib(const std::string& pid)
-{
+uint64_t configured_kib(const std::string& pid) {
   const std::string command = contents("/proc/" + pid + "/cmdline");
   const std::string_view key("\0-m\0", 4);
   const size_t at = command.find(key);
@@ -80,8 +77,7 @@ uint64_t configured_kib(const std::string& pid)
   return *end == 'k' ? number : number * 1024;
 }
 
-uint64_t used_ns()
-{
+uint64_t used_ns() {
   const std::string v1 = contents("/sys/fs/cgroup/cpuacct/cpuacct.usage");
   if (!v1.empty()) return std::strtoull(v1.c_str(), nullptr, 10);
   const std::string v2 = contents("/sys/fs/cgroup/cpu.stat");  // its first line: usage_usec N
@@ -89,15 +85,15 @@ uint64_t used_ns()
   return at == std::string::npos ? 0 : 1000 * std::strtoull(v2.c_str() + at + 11, nullptr, 10);
 }
 
-// Busy and idle time so far. Both only ever grow, whatever the sources do: threads come and go between two readings.
+// Busy and idle time so far. Both only ever grow, whatever the sources do: threads come and go between two
+// readings.
 class CpuTime {
  public:
   struct Sum {
     double busy_s, idle_s;
   };
 
-  Sum read()
-  {
+  Sum read() {
     const std::lock_guard guard(mutex_);
     const Clock::time_point now = Clock::now();
     const uint64_t used = used_ns();
@@ -113,8 +109,7 @@ class CpuTime {
 
  private:
   // Since the last call: the time that threads of QEMU stood ready to run and were not let.
-  double waited_ns()
-  {
+  double waited_ns() {
     double delta = 0;
     std::map<std::string, uint64_t> now;
     each_qemu([&](const std::string& pid) {
@@ -122,7 +117,8 @@ class CpuTime {
         uint64_t ran = 0, waited = 0;
         std::istringstream(contents("/proc/" + pid + "/task/" + tid + "/schedstat")) >> ran >> waited;
         const auto before = waited_.find(tid);
-        if (before != waited_.end() && waited > before->second) delta += static_cast<double>(waited - before->second);
+        if (before != waited_.end() && waited > before->second)
+          delta += static_cast<double>(waited - before->second);
         now[tid] = waited;
       });
     });
@@ -140,8 +136,7 @@ class CpuTime {
 CpuTime cpu_time;
 const std::time_t booted = std::time(nullptr);
 
-std::string stat_file()
-{
+std::string stat_file() {
   const CpuTime::Sum sum = cpu_time.read();
   const auto line = [&](const std::string& name, double share) {
     std::ostringstream out;
@@ -151,11 +146,11 @@ std::string stat_file()
   };
   std::string out = line("cpu ", 1);
   for (int i = 0; i < cpus; i++) out += line("cpu" + std::to_string(i), 1.0 / cpus);
-  return out + "intr 0\nctxt 0\nbtime " + std::to_string(booted) + "\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n";
+  return out + "intr 0\nctxt 0\nbtime " + std::to_string(booted) +
+         "\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n";
 }
 
-std::string memory_file(const std::string& prefix)
-{
+std::string memory_file(const std::string& prefix) {
   uint64_t used = kHostItselfKib;
   each_qemu([&](const std::string& pid) { used += configured_kib(pid); });
   const uint64_t left = memory_kib - std::min(used, memory_kib);
@@ -177,7 +172,9 @@ std::string memory_file(const std::string& prefix)
   } else {
     line("MemUsed:", memory_kib - left);
   }
-  for (const char* name : {"Active:", "Inactive:", "Shmem:", "Slab:", "SReclaimable:", "HugePages_Total:", "HugePages_Free:"}) line(name, 0);
+  for (const char* name :
+       {"Active:", "Inactive:", "Shmem:", "Slab:", "SReclaimable:", "HugePages_Total:", "HugePages_Free:"})
+    line(name, 0);
   return out;
 }
 
@@ -187,8 +184,7 @@ const std::map<std::string, std::string (*)(), std::less<>> files{
     {"/node_meminfo", [] { return memory_file("Node 0 "); }},
 };
 
-fuse_operations operations()
-{
+fuse_operations operations() {
   fuse_operations op{};
   op.init = [](fuse_conn_info*, fuse_config* config) -> void* {
     config->nullpath_ok = 1;
@@ -232,8 +228,7 @@ fuse_operations operations()
 
 }  // namespace
 
-int main(int argc, char** argv)
-{
+int main(int argc, char** argv) {
   if (argc != 4) {
     std::fputs("usage: lab-figures CPUS MEMORY_KIB MOUNT_POINT\n", stderr);
     return 2;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // lab-storage DIRECTORY MOUNT_POINT: one host's view of the shared storage.
 //
-// A bind mount of the shared directory would do for everything but one fault: it cannot be cut for one host. With a file system
-// server of its own per host it can: stop the server (SIGSTOP) and whatever that host does on the storage hangs, like on a
-// hard-mounted NFS whose network is down; let it go on and the host goes on.
+// A bind mount of the shared directory would do for everything but one fault: it cannot be cut for one host.
+// With a file system server of its own per host it can: stop the server (SIGSTOP) and whatever that host does
+// on the storage hangs, like on a hard-mounted NFS whose network is down; let it go on and the host goes on.
 //
-// Locks are passed on to the directory below, as locks of the open file (OFD), because that is what QEMU takes: so they hold
-// between hosts, and vanish with the host. This is why it is written to libfuse's low-level interface: the other one keeps a list
-// of its own of the locks, which does not see that an open file's end is the end of its locks.
+// Locks are passed on to the directory below, as locks of the open file (OFD), because that is what QEMU
+// takes: so they hold between hosts, and vanish with the host. This is why it is written to libfuse's
+// low-level interface: the other one keeps a list of its own of the locks, which does not see that an open
+// file's end is the end of its locks.
 //
-// Nothing is cached on this side, or two hosts would see two truths. fsync does nothing: hosts die in the lab, the storage does
-// not, and its memory is as good as the battery-backed one of a disk array.
+// Nothing is cached on this side, or two hosts would see two truths. fsync does nothing: hosts die in the
+// lab, the storage does not, and its memory is as good as the battery-backed one of a disk array.
 #define FUSE_USE_VERSION 312
 #include <dirent.h>
 #include <fcntl.h>
@@ -52,16 +53,25 @@ std::mutex nodes_mutex;
 std::map<std::pair<dev_t, ino_t>, Node> nodes;
 Node root{-1, {}, 1};
 
-Node& node(fuse_ino_t ino) { return ino == FUSE_ROOT_ID ? root : *reinterpret_cast<Node*>(ino); }
-int fd_of(fuse_ino_t ino) { return node(ino).fd; }
-File& file(const fuse_file_info* info) { return *reinterpret_cast<File*>(info->fh); }
-std::string path_of(fuse_ino_t ino) { return "/proc/self/fd/" + std::to_string(fd_of(ino)); }
+Node& node(fuse_ino_t ino) {
+  return ino == FUSE_ROOT_ID ? root : *reinterpret_cast<Node*>(ino);
+}
+int fd_of(fuse_ino_t ino) {
+  return node(ino).fd;
+}
+File& file(const fuse_file_info* info) {
+  return *reinterpret_cast<File*>(info->fh);
+}
+std::string path_of(fuse_ino_t ino) {
+  return "/proc/self/fd/" + std::to_string(fd_of(ino));
+}
 
-void reply(fuse_req_t request, int returned) { fuse_reply_err(request, returned < 0 ? errno : 0); }
+void reply(fuse_req_t request, int returned) {
+  fuse_reply_err(request, returned < 0 ? errno : 0);
+}
 
 // Finds name below parent and makes the kernel's entry of it. 0 or an errno.
-int look_up(fuse_ino_t parent, const char* name, fuse_entry_param& entry)
-{
+int look_up(fuse_ino_t parent, const char* name, fuse_entry_param& entry) {
   entry = {};
   const int fd = openat(fd_of(parent), name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return errno;
@@ -81,8 +91,7 @@ int look_up(fuse_ino_t parent, const char* name, fuse_entry_param& entry)
   return 0;
 }
 
-void reply_entry(fuse_req_t request, int status, fuse_ino_t parent, const char* name)
-{
+void reply_entry(fuse_req_t request, int status, fuse_ino_t parent, const char* name) {
   fuse_entry_param entry;
   const int why = status < 0 ? errno : look_up(parent, name, entry);
   if (why != 0)
@@ -91,8 +100,7 @@ void reply_entry(fuse_req_t request, int status, fuse_ino_t parent, const char* 
     fuse_reply_entry(request, &entry);
 }
 
-void forget(fuse_ino_t ino, uint64_t count)
-{
+void forget(fuse_ino_t ino, uint64_t count) {
   if (ino == FUSE_ROOT_ID) return;
   const std::lock_guard guard(nodes_mutex);
   Node& n = node(ino);
@@ -102,8 +110,7 @@ void forget(fuse_ino_t ino, uint64_t count)
   nodes.erase(std::pair(n.key));  // a copy: the key dies with the node
 }
 
-void reply_attributes(fuse_req_t request, fuse_ino_t ino)
-{
+void reply_attributes(fuse_req_t request, fuse_ino_t ino) {
   struct stat attributes {};
   if (fstatat(fd_of(ino), "", &attributes, AT_EMPTY_PATH) < 0)
     fuse_reply_err(request, errno);
@@ -111,14 +118,14 @@ void reply_attributes(fuse_req_t request, fuse_ino_t ino)
     fuse_reply_attr(request, &attributes, 0);
 }
 
-void set_attributes(fuse_req_t request, fuse_ino_t ino, struct stat* to, int what, fuse_file_info*)
-{
+void set_attributes(fuse_req_t request, fuse_ino_t ino, struct stat* to, int what, fuse_file_info*) {
   const std::string path = path_of(ino);
   int status = 0;
   if (what & FUSE_SET_ATTR_MODE) status = chmod(path.c_str(), to->st_mode);
   if (status == 0 && (what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)))
     status = fchownat(fd_of(ino), "", what & FUSE_SET_ATTR_UID ? to->st_uid : static_cast<uid_t>(-1),
-                      what & FUSE_SET_ATTR_GID ? to->st_gid : static_cast<gid_t>(-1), AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
+                      what & FUSE_SET_ATTR_GID ? to->st_gid : static_cast<gid_t>(-1),
+                      AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
   if (status == 0 && (what & FUSE_SET_ATTR_SIZE)) status = truncate(path.c_str(), to->st_size);
   if (status == 0 && (what & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME))) {
     const auto time = [&](int set, int now, const timespec& given) {
@@ -134,18 +141,18 @@ void set_attributes(fuse_req_t request, fuse_ino_t ino, struct stat* to, int wha
     reply_attributes(request, ino);
 }
 
-// O_DIRECT wants aligned memory, which the requests that reach us are not in; the caller bypasses its own cache all the same.
-// O_APPEND is the kernel's business: it has computed the offset by the time we are asked.
-int flags_below(int flags) { return (flags & ~(O_DIRECT | O_SYNC | O_DSYNC | O_APPEND | O_NOFOLLOW)) | O_CLOEXEC; }
+// O_DIRECT wants aligned memory, which the requests that reach us are not in; the caller bypasses its own
+// cache all the same. O_APPEND is the kernel's business: it has computed the offset by the time we are asked.
+int flags_below(int flags) {
+  return (flags & ~(O_DIRECT | O_SYNC | O_DSYNC | O_APPEND | O_NOFOLLOW)) | O_CLOEXEC;
+}
 
-void keep(fuse_file_info* info, int fd)
-{
+void keep(fuse_file_info* info, int fd) {
   info->fh = reinterpret_cast<uint64_t>(new File{fd});
   info->direct_io = 1;
 }
 
-void open_file(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info)
-{
+void open_file(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   const int fd = open(path_of(ino).c_str(), flags_below(info->flags));
   if (fd < 0) {
     fuse_reply_err(request, errno);
@@ -155,8 +162,7 @@ void open_file(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info)
   fuse_reply_open(request, info);
 }
 
-void create_file(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info)
-{
+void create_file(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
   const int fd = openat(fd_of(parent), name, flags_below(info->flags) | O_CREAT, mode);
   fuse_entry_param entry;
   const int why = fd < 0 ? errno : look_up(parent, name, entry);
@@ -169,8 +175,7 @@ void create_file(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t
   fuse_reply_create(request, &entry, info);
 }
 
-void read_file(fuse_req_t request, fuse_ino_t, size_t size, off_t at, fuse_file_info* info)
-{
+void read_file(fuse_req_t request, fuse_ino_t, size_t size, off_t at, fuse_file_info* info) {
   std::vector<char> buffer(size);
   const ssize_t got = pread(file(info).fd, buffer.data(), size, at);
   if (got < 0)
@@ -179,8 +184,8 @@ void read_file(fuse_req_t request, fuse_ino_t, size_t size, off_t at, fuse_file_
     fuse_reply_buf(request, buffer.data(), static_cast<size_t>(got));
 }
 
-void write_file(fuse_req_t request, fuse_ino_t, const char* from, size_t size, off_t at, fuse_file_info* info)
-{
+void write_file(fuse_req_t request, fuse_ino_t, const char* from, size_t size, off_t at,
+                fuse_file_info* info) {
   const ssize_t put = pwrite(file(info).fd, from, size, at);
   if (put < 0)
     fuse_reply_err(request, errno);
@@ -188,8 +193,7 @@ void write_file(fuse_req_t request, fuse_ino_t, const char* from, size_t size, o
     fuse_reply_write(request, static_cast<size_t>(put));
 }
 
-void get_lock(fuse_req_t request, fuse_ino_t, fuse_file_info* info, struct flock* range)
-{
+void get_lock(fuse_req_t request, fuse_ino_t, fuse_file_info* info, struct flock* range) {
   range->l_pid = 0;
   if (fcntl(file(info).fd, F_OFD_GETLK, range) < 0) {
     fuse_reply_err(request, errno);
@@ -199,17 +203,15 @@ void get_lock(fuse_req_t request, fuse_ino_t, fuse_file_info* info, struct flock
   fuse_reply_lock(request, range);
 }
 
-void set_lock(fuse_req_t request, fuse_ino_t, fuse_file_info* info, struct flock* range, int wait)
-{
+void set_lock(fuse_req_t request, fuse_ino_t, fuse_file_info* info, struct flock* range, int wait) {
   range->l_pid = 0;
   if (range->l_type != F_UNLCK) file(info).lock_owner = info->lock_owner;
   reply(request, fcntl(file(info).fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, range));
 }
 
-// A descriptor was closed. A process's locks on the file end with that; those of the open file do not. The owner tells them
-// apart: it is the process for the ones, and the open file for the others.
-void flush_file(fuse_req_t request, fuse_ino_t, fuse_file_info* info)
-{
+// A descriptor was closed. A process's locks on the file end with that; those of the open file do not. The
+// owner tells them apart: it is the process for the ones, and the open file for the others.
+void flush_file(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   if (file(info).lock_owner == info->lock_owner && info->lock_owner != 0) {
     struct flock all {};
     all.l_type = F_UNLCK;
@@ -218,15 +220,14 @@ void flush_file(fuse_req_t request, fuse_ino_t, fuse_file_info* info)
   fuse_reply_err(request, 0);
 }
 
-void release_file(fuse_req_t request, fuse_ino_t, fuse_file_info* info)
-{
+void release_file(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   const std::unique_ptr<File> owned(&file(info));
   reply(request, close(owned->fd));
 }
 
-// The whole directory is read when it is opened, so that a reader's place in it stays valid whatever others do meanwhile.
-void open_directory(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info)
-{
+// The whole directory is read when it is opened, so that a reader's place in it stays valid whatever others
+// do meanwhile.
+void open_directory(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   const int fd = openat(fd_of(ino), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* directory = fd < 0 ? nullptr : fdopendir(fd);
   if (!directory) {
@@ -245,22 +246,21 @@ void open_directory(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info)
   fuse_reply_open(request, info);
 }
 
-void read_directory(fuse_req_t request, fuse_ino_t, size_t size, off_t at, fuse_file_info* info)
-{
+void read_directory(fuse_req_t request, fuse_ino_t, size_t size, off_t at, fuse_file_info* info) {
   const Listing& listing = *reinterpret_cast<Listing*>(info->fh);
   std::vector<char> buffer(size);
   size_t used = 0;
   for (auto i = static_cast<size_t>(at); i < listing.size(); i++) {
-    const size_t needs = fuse_add_direntry(request, buffer.data() + used, size - used, listing[i].first.c_str(), &listing[i].second,
-                                           static_cast<off_t>(i + 1));
+    const size_t needs =
+        fuse_add_direntry(request, buffer.data() + used, size - used, listing[i].first.c_str(),
+                          &listing[i].second, static_cast<off_t>(i + 1));
     if (needs > size - used) break;
     used += needs;
   }
   fuse_reply_buf(request, buffer.data(), used);
 }
 
-fuse_lowlevel_ops operations()
-{
+fuse_lowlevel_ops operations() {
   using Request = fuse_req_t;
   using Ino = fuse_ino_t;
   fuse_lowlevel_ops op{};
@@ -294,9 +294,15 @@ fuse_lowlevel_ops operations()
     delete reinterpret_cast<Listing*>(info->fh);
     fuse_reply_err(r, 0);
   };
-  op.mkdir = [](Request r, Ino p, const char* name, mode_t m) { reply_entry(r, mkdirat(fd_of(p), name, m), p, name); };
-  op.mknod = [](Request r, Ino p, const char* name, mode_t m, dev_t d) { reply_entry(r, mknodat(fd_of(p), name, m, d), p, name); };
-  op.symlink = [](Request r, const char* to, Ino p, const char* name) { reply_entry(r, symlinkat(to, fd_of(p), name), p, name); };
+  op.mkdir = [](Request r, Ino p, const char* name, mode_t m) {
+    reply_entry(r, mkdirat(fd_of(p), name, m), p, name);
+  };
+  op.mknod = [](Request r, Ino p, const char* name, mode_t m, dev_t d) {
+    reply_entry(r, mknodat(fd_of(p), name, m, d), p, name);
+  };
+  op.symlink = [](Request r, const char* to, Ino p, const char* name) {
+    reply_entry(r, symlinkat(to, fd_of(p), name), p, name);
+  };
   op.link = [](Request r, Ino ino, Ino p, const char* name) {
     reply_entry(r, linkat(AT_FDCWD, path_of(ino).c_str(), fd_of(p), name, AT_SYMLINK_FOLLOW), p, name);
   };
@@ -324,8 +330,7 @@ fuse_lowlevel_ops operations()
 
 }  // namespace
 
-int main(int argc, char** argv)
-{
+int main(int argc, char** argv) {
   if (argc != 3) {
     std::fputs("usage: lab-storage DIRECTORY MOUNT_POINT\n", stderr);
     return 2;
@@ -336,8 +341,8 @@ int main(int argc, char** argv)
     return 1;
   }
   umask(0);
-  // The subtype makes the type "fuse.glusterfs", one of the few that libvirt 9 knows to be shared between hosts. This one is,
-  // and without it every live migration would have to be told that it is safe.
+  // The subtype makes the type "fuse.glusterfs", one of the few that libvirt 9 knows to be shared between
+  // hosts. This one is, and without it every live migration would have to be told that it is safe.
   std::string options = "fsname=lab-storage,subtype=glusterfs,allow_other", dash_o = "-o";
   std::array<char*, 4> words{argv[0], dash_o.data(), options.data(), nullptr};
   fuse_args arguments{3, words.data(), 0};

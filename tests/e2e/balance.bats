@@ -5,7 +5,7 @@
 load ../helper
 
 setup_file() {
-  export RACKLINE_LAB=e2e-balance-$$
+  export LAB_NAME=e2e-balance-$$
   lab up --sizes 2:2048,2:2048,4:3072 >&2
   local vm
   for vm in web1 web2 web3; do lab vm create "$vm" --host h1 --cpu 55 >&2; done
@@ -16,10 +16,10 @@ setup_file() {
 
 teardown_file() { lab down >&2; }
 
-lab() { "$BATS_TEST_DIRNAME/../../lab/lab" "$@"; }
+lab() { "$BATS_TEST_DIRNAME/../../lab/lab" --lab "$LAB_NAME" "$@"; }
 
 # A pipeline as typed on the cluster's management machine.
-on_cluster() { timeout 120 "$BATS_TEST_DIRNAME/../../lab/lab" exec -- bash -o pipefail -c "$1"; }
+on_cluster() { timeout 120 "$BATS_TEST_DIRNAME/../../lab/lab" --lab "$LAB_NAME" exec -- bash -o pipefail -c "$1"; }
 
 # Names of the running servers of a host, as its libvirtd tells.
 running_on() { on_cluster "virsh -c qemu+tcp://10.77.0.1${1#h}/system list --name" | grep . | sort | tr '\n' ' '; }

@@ -117,7 +117,8 @@ int main(int argc, char** argv) {
   Options options;
   auto& app = program.app();
   program.takes_inventory();
-  // The first answer of a libvirtd that has just started takes seconds: it asks every emulator what it can do.
+  // The first answer of a libvirtd that has just started takes seconds: it asks every emulator what it can
+  // do.
   program.takes_timeout(Milliseconds{10'000});
   auto* interval =
       program.duration(app, "-i,--interval", options.interval, "sample again and again, this far apart");

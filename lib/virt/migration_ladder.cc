@@ -30,7 +30,7 @@ MigrationLadder::Step MigrationLadder::observe(const JobStats& job, Milliseconds
 
 MigrationLadder::Step MigrationLadder::climb(const JobStats& job, Milliseconds left) {
   if (downtime_ < limit_) {
-    downtime_ = std::min(limit_, std::max(downtime_ * 3 / 2, downtime_ + Milliseconds{1}));
+    downtime_ = std::min(limit_, downtime_ * 2);
     return Step::kRaiseDowntime;
   }
   const Milliseconds pass = first_pass_.value_or(job.elapsed);

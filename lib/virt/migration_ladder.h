@@ -17,12 +17,10 @@ namespace rackline::virt {
 // earlier, but sampling it disturbs a running migration, and the figure in the job's statistics is that of
 // the last pass.) At each stall the ladder goes one rung up:
 //
-//   1. the permitted downtime times 1.5, up to its limit (oVirt's migration policies do the same in steps of
-//   50 ms);
-//   2. auto-converge: libvirt takes it only as a flag when a migration begins, so this one is given up and
-//   begun anew
-//      with the guest's CPUs throttled more and more. Not when less than twice the time of the first pass is
-//      left;
+//   1. the permitted downtime is doubled, up to its limit (oVirt's policies go up in steps of 50 and 100 ms);
+//   2. auto-converge, with the guest's CPUs throttled more and more. libvirt takes it only as a flag when a
+//      migration begins, so this one is given up and begun anew; not when less than twice the time of the
+//      first pass is left;
 //   3. post-copy, where it was allowed;
 //   4. nothing more: the deadline decides.
 //

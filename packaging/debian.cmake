@@ -16,7 +16,7 @@ function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-file(MAKE_DIRECTORY ${root}/etc/rackline ${root}/etc/default ${root}/usr/share/lintian/overrides ${root}/usr/share/zsh ${root}/lib)
+file(MAKE_DIRECTORY ${root}/etc/rackline ${root}/etc/default ${root}/usr/share/lintian/overrides ${root}/lib)
 file(COPY ${CPACK_RACKLINE_DEBIAN}/config.toml DESTINATION ${root}/etc/rackline)
 foreach(unit balance capwatch)
   configure_file(${CPACK_RACKLINE_DEBIAN}/default-${unit} ${root}/etc/default/rackline-${unit} COPYONLY)

@@ -79,21 +79,22 @@ std::string format_bytes(std::int64_t bytes) {
   static constexpr std::array<const char*, 6> kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(bytes);
   std::size_t unit = 0;
-  while (std::abs(value) >= 1024 && unit + 1 < kUnits.size()) {
+  // What would be rounded to 1024 of a unit is 1 of the next.
+  while (std::abs(value) >= (unit == 0 ? 1024 : 1023.5) && unit + 1 < kUnits.size()) {
     value /= 1024;
     ++unit;
   }
-  const bool whole = unit == 0 || std::abs(value) >= 100 || value == std::floor(value);
-  return with_unit(value, whole ? 0 : std::abs(value) >= 10 ? 1 : 2, kUnits[unit]);
+  const bool whole = unit == 0 || std::abs(value) >= 99.95 || std::abs(value - std::round(value)) < 0.005;
+  return with_unit(value, whole ? 0 : std::abs(value) >= 9.995 ? 1 : 2, kUnits[unit]);
 }
 
 std::string format_duration(std::chrono::milliseconds duration) {
   const auto ms = duration.count();
   if (ms < 1000) return std::to_string(ms) + "ms";
-  if (ms < 60'000 && ms % 1000 == 0) return std::to_string(ms / 1000) + "s";
-  if (ms < 60'000) return with_unit(static_cast<double>(ms) / 1000, 1, "s");
+  if (ms < 59'950 && ms % 1000 != 0) return with_unit(static_cast<double>(ms) / 1000, 1, "s");
+  const long long seconds = (ms + 500) / 1000;
+  if (seconds < 60) return std::to_string(seconds) + "s";
   std::array<char, 64> text{};
-  const long long seconds = ms / 1000;
   if (seconds % 3600 == 0) {  // "2h" and "30m" are also what parse_duration takes
     std::snprintf(text.data(), text.size(), "%lldh", seconds / 3600);
   } else if (seconds < 3600 && seconds % 60 == 0) {

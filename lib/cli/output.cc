@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/output.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -108,6 +109,9 @@ void Output::put(std::string text) {
     } else if (errno == EPIPE && closed_ == Closed::kStop) {
       gone_ = true;
       interrupt::request(SIGPIPE);
+    } else if (errno == EAGAIN) {  // somebody else has made the pipe or terminal non-blocking
+      pollfd writable{fd_, POLLOUT, 0};
+      poll(&writable, 1, -1);
     } else if (errno != EINTR) {
       const Error error = system_error(Status::kUnreachable, "write records", "stdout");
       gone_ = true;  // the `end` record would fail in the same way

@@ -173,7 +173,7 @@ CLI::Option* Program::duration(CLI::App& app, const std::string& flags, Millisec
         }
       },
       text);
-  return option->type_name("DURATION")->default_str(format_duration(value));
+  return option->type_name("DURATION")->default_str(format_duration(value))->run_callback_for_default();
 }
 
 CLI::Option* Program::bytes(CLI::App& app, const std::string& flags, std::int64_t& value,
@@ -188,7 +188,7 @@ CLI::Option* Program::bytes(CLI::App& app, const std::string& flags, std::int64_
         }
       },
       text);
-  return option->type_name("SIZE")->default_str(format_bytes(value));
+  return option->type_name("SIZE")->default_str(format_bytes(value))->run_callback_for_default();
 }
 
 CLI::Option* Program::percent(CLI::App& app, const std::string& flags, double& value,
@@ -206,7 +206,7 @@ CLI::Option* Program::percent(CLI::App& app, const std::string& flags, double& v
       text);
   char preset[32];
   std::snprintf(preset, sizeof preset, "%g%%", value);
-  return option->type_name("PERCENT")->default_str(preset);
+  return option->type_name("PERCENT")->default_str(preset)->run_callback_for_default();
 }
 
 CLI::Option* Program::choice(CLI::App& app, const std::string& flags, std::string& value,

@@ -29,8 +29,32 @@ namespace {
 namespace asio = boost::asio;
 namespace bp = boost::process;
 
-// A grandchild may hold the pipes open for ever: what the child itself said is in them by then.
-constexpr Milliseconds kDrain{200};
+// A child that does not read its input must not end us: while one of these lives, a write to a closed pipe
+// only fails. Per thread, because what SIGPIPE does to the whole process is the program's business.
+class NoSigpipe {
+ public:
+  NoSigpipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoSigpipe() {
+    constexpr timespec kNow{};
+    if (sigismember(&before_, SIGPIPE) == 0) {
+      while (sigtimedwait(&pipe_, nullptr, &kNow) == SIGPIPE) {
+      }
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+
+  const sigset_t& before() const { return before_; }
+
+ private:
+  sigset_t pipe_{};
+  sigset_t before_{};
+};
 
 std::string resolve(const std::string& program) {
   if (program.find('/') != std::string::npos) return program;
@@ -48,12 +72,16 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   bp::async_pipe out(io);
   bp::async_pipe err(io);
   std::error_code problem;
-  // The child must not hold our locks and sockets. (Boost's own limit_handles also closes the pipes given
-  // here.)
-  const auto close_others =
-      bp::extend::on_exec_setup([](auto&) { close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); });
+  const NoSigpipe no_sigpipe;
+  // The child must not hold our locks and sockets (Boost's own limit_handles also closes the pipes given
+  // here), nor inherit that we ignore SIGPIPE.
+  const auto clean = bp::extend::on_exec_setup([&](auto&) {
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    std::signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &no_sigpipe.before(), nullptr);
+  });
   bp::child child(bp::exe = program, bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()),
-                  bp::std_in<in, bp::std_out> out, bp::std_err > err, close_others, problem);
+                  bp::std_in<in, bp::std_out> out, bp::std_err > err, clean, problem);
   if (problem) throw Error(Status::kUnreachable, "start", program, problem.message());
 
   // Boost.Process waits for children through SIGCHLD, which a library must not take from its program; a pidfd
@@ -75,7 +103,7 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
     finished.timed_out = true;
     ::kill(child.id(), SIGKILL);
   }
-  io.run_for(kDrain);
+  io.poll();  // what the child has said is in the pipes; a grandchild may hold them open for ever
   child.wait(problem);
   const int status = child.native_exit_code();
   finished.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

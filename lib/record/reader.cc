@@ -223,6 +223,7 @@ bool Reader::next_line() {
     if (size > kLongestLine) {
       // Let go of what there is, up to the line's end, without keeping it.
       ++line_;
+      complete_ = false;
       problem("longer than 16 MiB");
       for (;;) {
         in.begin = in.end;
@@ -252,7 +253,7 @@ void Reader::find_kind() {
     const std::size_t close = text_.find('"', kStart.size());
     if (close != std::string_view::npos) {
       kind_ = text_.substr(kStart.size(), close - kStart.size());
-      if (kind_.find('\\') == std::string_view::npos) return;
+      if (!kind_.empty() && kind_.find('\\') == std::string_view::npos) return;
     }
   }
   kind_ = {};
@@ -266,6 +267,7 @@ void Reader::find_kind() {
   if (problem_code == simdjson::SUCCESS) {
     kind_storage_ = kind;
     kind_ = kind_storage_;
+    if (kind_.empty()) problem("field \"kind\" is empty");
   } else if (problem_code == simdjson::NO_SUCH_FIELD) {
     problem("no field \"kind\"");
   } else {
@@ -277,6 +279,7 @@ bool Reader::next() {
   while (!interrupt::requested() && next_line()) {
     if (!text_.empty() && text_.back() == '\r') text_.remove_suffix(1);
     if (text_.find_first_not_of(" \t") == std::string_view::npos) continue;
+    complete_ = false;  // whatever stands behind an `end`, even if it cannot be read, is a stream without one
     find_kind();
     if (kind_.empty()) continue;
     if (is<End>()) {
@@ -287,7 +290,6 @@ bool Reader::next() {
       }
       continue;
     }
-    complete_ = false;
     ++records_;
     return true;
   }
@@ -306,6 +308,7 @@ bool Reader::decode(const Kind& kind, void* out) {
     return problem(std::string("broken record: ") + simdjson::error_message(code));
 
   std::uint64_t seen = 0;
+  bool has_kind = false;
   std::size_t expected = 0;  // fields mostly come in the order of the description: try the next one first
   for (auto entry : object) {
     json::field pair;
@@ -318,7 +321,11 @@ bool Reader::decode(const Kind& kind, void* out) {
     if (index == fields.size()) {
       index = 0;
       while (index < expected && !key.unsafe_is_equal(fields[index].name)) ++index;
-      if (index == expected) continue;  // unknown to us, or "kind"
+      if (index == expected) {  // unknown to us, or "kind"
+        if (key.unsafe_is_equal("kind") && std::exchange(has_kind, true))
+          return problem("field \"kind\" is given twice");
+        continue;
+      }
     }
     const Field& field = fields[index];
     if ((seen >> index & 1) != 0) return problem("field " + quoted(field.name) + " is given twice");

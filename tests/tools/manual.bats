@@ -90,8 +90,7 @@ program_options() {
 
 @test "every kind and every field of a record is in rackline-records(5)" {
   local kind field
-  run -0 mandoc -T ascii "$BUILD/man/man5/rackline-records.5"
-  col -b <<<"$output" >"$BATS_TEST_TMPDIR/page"
+  mandoc -T ascii "$BUILD/man/man5/rackline-records.5" | sed 's/.\x08//g' >"$BATS_TEST_TMPDIR/page"
   for kind in $(rackline-records | awk '{ print $1 }'); do
     assert grep -qw "$kind" "$BATS_TEST_TMPDIR/page"
     for field in $(rackline-records --schema "$kind" | jq -r '.properties | keys_unsorted[]'); do

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "base/interrupt.h"
 #include "cli/program.h"
 #include "record/reference.h"
 
@@ -15,17 +16,18 @@ namespace {
 // Every line against its kind: what cannot be read is reported as a message, line by line.
 Status check(cli::Program& program, const std::string& file) {
   const auto reader = program.file_reader(file, record::Policy::kSkip);
-  std::int64_t unknown = 0;
+  const record::Kind unknown{
+      .name = {}, .role = record::Role::kFact, .text = {}, .written_by = {}, .read_by = {}, .fields = {}};
   while (reader->next()) {
     if (const auto* kind = record::find_kind(reader->kind()); kind != nullptr) {
       reader->decode(*kind, nullptr);
-    } else {
-      ++unknown;
+    } else if (reader->decode(unknown, nullptr)) {
       program.note("read records: " + file + ": line " + std::to_string(reader->line()) +
                    ": unknown kind \"" + std::string(reader->kind()) + "\"");
     }
   }
   program.end().records = reader->records();
+  if (interrupt::requested()) return Status::kNo;
   if (!reader->complete())
     program.warn("check the stream: no end record: its producer died, or it was cut off");
   return reader->skipped() == 0 && reader->complete() ? Status::kDone : Status::kNo;

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the fuzzers into build-fuzz/ and runs each for a fixed number of inputs, so that a run is the same everywhere
+# however fast the machine is. The seeds are made here. A crashing input is left in build-fuzz/ under its name.
+#
+#     tests/fuzz/run.sh [RUNS]      (20000; ten times as many of the small ones)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+runs=${1:-20000}
+build="build-fuzz"
+
+[ -f $build/build.ninja ] || cmake -S tests/fuzz -B $build -G Ninja -DCMAKE_CXX_COMPILER=clang++ >/dev/null
+ninja -C $build --quiet
+
+# Seeds: of every kind a record with every field and one with the required fields only; what the reader allows or refuses
+# about lines.
+seeds=$build/seeds
+rm -rf "$seeds" && mkdir -p "$seeds/records" "$seeds/units"
+for programs in "${RACKLINE_BUILD:-build-sanitize}" build; do
+  [ -x "$programs/bin/rackline-records" ] && break
+done
+schema=$("$programs/bin/rackline-records" --schema)
+# shellcheck disable=SC2016 # jq's variables
+value='def value: (.type | if type == "array" then .[0] else . end) as $type
+  | if .const then .const
+    elif .pattern then "2026-11-22T12:00:00Z"
+    elif $type == "string" then "h1"
+    elif $type == "integer" then 8589934592
+    elif $type == "number" then 12.5
+    elif $type == "boolean" then true
+    else ["a", "b"] end;'
+jq -c "$value"' .oneOf[] | [.properties | to_entries[] | {key, value: (.value | value)}] | from_entries' <<<"$schema" >"$seeds/records/all"
+jq -c "$value"' .oneOf[] | .required as $r | [.properties | to_entries[] | select(.key as $k | $r | index($k)) | {key, value: (.value | value)}] | from_entries' \
+  <<<"$schema" >"$seeds/records/required"
+for stream in all required; do
+  split -l 1 "$seeds/records/$stream" "$seeds/records/$stream."
+  rm "$seeds/records/$stream"
+done
+printf '{"kind":"x"}\r\n\n  \n{"a":1,"kind":"e\\u006ed","time":null}{}\n[1]\n"\n{"kind":"end"' >"$seeds/records/odd"
+printf '%s' '1.5GiB' >"$seeds/units/size"
+printf '%s' '250ms' >"$seeds/units/duration"
+printf '%s' '2026-11-22T12:00:00Z' >"$seeds/units/time"
+jq -r '.oneOf[].properties | keys[] | "\"\\\"" + . + "\\\"\""' <<<"$schema" | sort -u >"$build/records.dict"
+printf '"%s"\n' KiB MiB GiB TiB KB ms h d 1e 0x nan inf - . >"$build/units.dict"
+
+export ASAN_OPTIONS=quarantine_size_mb=16
+fuzz() { # FUZZER SEEDS LONGEST RUNS
+  local log=$build/$1.log
+  if ! "$build/$1" -runs="$4" -seed=1 -max_len="$3" -dict="$build/$2.dict" -artifact_prefix="$build/$1-" -print_final_stats=1 \
+    -print_funcs=0 -rss_limit_mb=1024 -timeout=20 "$seeds/$2" >"$log" 2>&1; then
+    tail -n 60 "$log" >&2
+    return 1
+  fi
+  echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, nothing found"
+}
+fuzz units_fuzz units 64 "$((runs * 10))"
+fuzz record_reader_fuzz records 1024 "$runs"

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "base/time.h"
+
+namespace rackline {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::sys_seconds;
+
+TEST(Time, IsWrittenInUtcWithWholeSeconds) {
+  EXPECT_EQ(format_time(sys_seconds{seconds{0}}), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(format_time(sys_seconds{seconds{1'795'348'800}}), "2026-11-22T12:00:00Z");
+  EXPECT_EQ(format_time(sys_seconds{seconds{-1}}), "1969-12-31T23:59:59Z");
+}
+
+TEST(Time, IsReadAsItIsWritten) {
+  for (const char* text :
+       {"1970-01-01T00:00:00Z", "2024-02-29T23:59:59Z", "2000-02-29T00:00:00Z", "9999-12-31T23:59:59Z"}) {
+    const auto time = parse_time(text);
+    ASSERT_TRUE(time.has_value()) << text;
+    EXPECT_EQ(format_time(*time), text);
+  }
+}
+
+TEST(Time, WhatIsNoTimeIsNotRead) {
+  for (const char* text :
+       {"", "2026-11-22", "2026-11-22T12:00:00", "2026-11-22T12:00:00z", "2026-11-22 12:00:00Z",
+        "2026-11-22T12:00:00.5Z", "2026-11-22T12:00:00+01:00", "2026-02-29T12:00:00Z", "2026-13-01T12:00:00Z",
+        "2026-00-01T12:00:00Z", "2026-11-31T12:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T12:60:00Z",
+        "2026-11-22T12:00:60Z", "20a6-11-22T12:00:00Z", "-026-11-22T12:00:00Z", "2026-11-22T12:00:00ZZ"}) {
+    EXPECT_FALSE(parse_time(text).has_value()) << text;
+  }
+}
+
+TEST(Time, TheFakeClockStandsStillUntilToldToGoOn) {
+  FakeClock clock;
+  const auto wall = clock.wall();
+  clock.advance(Milliseconds{1500});
+  EXPECT_EQ(clock.monotonic(), Milliseconds{1500});
+  EXPECT_EQ(clock.wall() - wall, seconds{1});
+}
+
+TEST(Time, TheMachinesClocksGoForward) {
+  const auto before = system_clock().monotonic();
+  EXPECT_GE(system_clock().monotonic(), before);
+  EXPECT_GT(system_clock().wall(), sys_seconds{seconds{1'600'000'000}});
+}
+
+}  // namespace
+}  // namespace rackline

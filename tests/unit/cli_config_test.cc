@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <fstream>
+
+#include "base/error.h"
+#include "cli/config.h"
+#include "cli/inventory.h"
+#include "cli/program.h"
+
+namespace rackline::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Config : public testing::Test {
+ protected:
+  Config() {
+    std::string name = (fs::path(testing::TempDir()) / "rackline-config-XXXXXX").string();
+    home = mkdtemp(name.data());
+    setenv("XDG_CONFIG_HOME", home.c_str(), 1);
+    fs::create_directories(home / "rackline");
+  }
+  ~Config() override {
+    unsetenv("XDG_CONFIG_HOME");
+    fs::remove_all(home);
+  }
+  Config(const Config&) = delete;
+  Config& operator=(const Config&) = delete;
+
+  std::string write(const char* name, const std::string& text) const {
+    const auto path = home / "rackline" / name;
+    std::ofstream(path) << text;
+    return path.string();
+  }
+
+  // What applying the configuration says; empty: nothing is wrong.
+  std::string apply() {
+    try {
+      apply_config(program.app(), "tool");
+      program.app().parse("");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUsage);
+      return error.what();
+    }
+    return {};
+  }
+
+  fs::path home;
+  Program program{{.name = "tool", .summary = "test"}};
+};
+
+TEST_F(Config, SetsOptionsOfEveryType) {
+  Milliseconds wait{1};
+  std::int64_t size = 1;
+  double share = 1;
+  std::string mode;
+  int number = 1;
+  bool flag = false;
+  auto& app = program.app();
+  program.duration(app, "--wait", wait, "");
+  program.bytes(app, "--size", size, "");
+  program.percent(app, "--share", share, "");
+  program.choice(app, "--mode", mode, {"a", "b"}, "");
+  app.add_option("-n,--number", number, "");
+  app.add_flag("--flag", flag, "");
+  write("config.toml",
+        "wait = \"5s\"\n[tool]\nsize = \"2KiB\"\nshare = \"75%\"\nmode = \"b\"\nnumber = 7\nflag = "
+        "true\n[other]\nnumber = 9\nnone = 1\n");
+  EXPECT_EQ(apply(), "");
+  EXPECT_EQ(wait, Milliseconds{5000});
+  EXPECT_EQ(size, 2048);
+  EXPECT_EQ(share, 75);
+  EXPECT_EQ(mode, "b");
+  EXPECT_EQ(number, 7);
+  EXPECT_TRUE(flag);
+}
+
+TEST_F(Config, TheCommandLineWins) {
+  Milliseconds wait{1};
+  program.duration(program.app(), "--wait", wait, "");
+  write("config.toml", "wait = \"5s\"\n");
+  apply_config(program.app(), "tool");
+  program.app().parse("--wait 7s");
+  EXPECT_EQ(wait, Milliseconds{7000});
+}
+
+TEST_F(Config, TheEnvironmentWins) {
+  int number = 1;
+  program.app().add_option("--number", number, "")->envname("RACKLINE_TEST_NUMBER");
+  write("config.toml", "number = 7\n");
+  setenv("RACKLINE_TEST_NUMBER", "8", 1);
+  EXPECT_EQ(apply(), "");
+  unsetenv("RACKLINE_TEST_NUMBER");
+  EXPECT_EQ(number, 8);
+}
+
+TEST_F(Config, WhatOtherProgramsUnderstandIsNoMistake) {
+  write("config.toml", "# all programs\ninventory = \"/x\"\n\n#[tool]\n");
+  EXPECT_EQ(apply(), "");
+}
+
+TEST_F(Config, AMistakeIsToldWithFileAndKey) {
+  write("config.toml", "[tool]\nno-such = 1\n");
+  EXPECT_NE(apply().find("config.toml: tool.no-such: tool has no option --no-such"), std::string::npos);
+}
+
+TEST_F(Config, ABadValueIsToldWithFileAndKey) {
+  Milliseconds wait{1};
+  program.duration(program.app(), "--wait", wait, "");
+  write("config.toml", "wait = \"5 parsecs\"\n");
+  const std::string said = apply();
+  EXPECT_NE(said.find("config.toml"), std::string::npos) << said;
+  EXPECT_NE(said.find("wait"), std::string::npos) << said;
+  EXPECT_NE(said.find("expected a duration"), std::string::npos) << said;
+}
+
+TEST_F(Config, TheUsersDirectoryIsLookedAtFirst) {
+  EXPECT_EQ(config_directories(), (std::vector<fs::path>{home / "rackline", "/etc/rackline"}));
+  unsetenv("XDG_CONFIG_HOME");
+  setenv("HOME", "/home/somebody", 1);
+  EXPECT_EQ(config_directories().front(), "/home/somebody/.config/rackline");
+}
+
+TEST_F(Config, TheUsersInventoryIsTheDefault) {
+  const auto path = write("inventory.jsonl", "");
+  EXPECT_EQ(default_inventory(), path);
+}
+
+std::string refused(const std::string& path) {
+  try {
+    load_inventory(path);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kUsage);
+    return error.what();
+  }
+  return "nothing";
+}
+
+TEST_F(Config, AnInventoryIsReadInItsOrderAndOtherRecordsAreLeftAlone) {
+  const auto path = write("i",
+                          "{\"kind\":\"host\",\"host\":\"b\",\"uri\":\"u\"}\n\n{\"kind\":\"rack\",\"x\":1}\n{"
+                          "\"kind\":\"host\",\"host\":\"a\",\"uri\":\"u\",\"drained\":true}");
+  const auto hosts = load_inventory(path);
+  ASSERT_EQ(hosts.size(), 2U);
+  EXPECT_EQ(hosts[0].host, "b");
+  EXPECT_EQ(hosts[1].drained, true);
+}
+
+TEST_F(Config, AnInventoryThatIsWrongIsRefusedWithLineAndReason) {
+  const std::string a = "{\"kind\":\"host\",\"host\":\"a\",\"uri\":\"u\"}\n";
+  EXPECT_NE(refused(write("i", a + "\n" + a)).find("line 3: host a stands in line 1 already"),
+            std::string::npos);
+  EXPECT_NE(refused(write("i", "{\"kind\":\"host\",\"host\":\"a\",\"uri\":\"\"}"))
+                .find("line 1: host a has no uri"),
+            std::string::npos);
+  EXPECT_NE(refused(write("i", "{\"kind\":\"host\",\"host\":\"\",\"uri\":\"u\"}")).find("has no name"),
+            std::string::npos);
+  EXPECT_NE(refused(write("i", a + "{\"kind\":\"host\"")).find("line 2"), std::string::npos);
+  EXPECT_NE(refused(write("i", "{\"kind\":\"host\",\"hots\":\"a\",\"uri\":\"u\"}")).find("no field \"host\""),
+            std::string::npos);
+  EXPECT_NE(refused(write("i", "")).find("it has no host"), std::string::npos);
+  EXPECT_NE(refused("").find("there is none"), std::string::npos);
+  EXPECT_NE(refused("/no/such/file").find("/no/such/file: No such file"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace rackline::cli

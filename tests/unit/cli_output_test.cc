@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "cli/output.h"
+
+namespace rackline::cli {
+namespace {
+
+record::VmPlace place(const std::string& vm) {
+  record::VmPlace record;
+  record.time = record::Time{std::chrono::seconds{1'795'348'800}};
+  record.id = "1";
+  record.vm = vm;
+  record.host = "h1";
+  record.reason = "free";
+  return record;
+}
+
+// Each packet that comes out is one write.
+struct Packets {
+  Packets() {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    in = Fd(ends[0]);
+    out = Fd(ends[1]);
+  }
+  std::string next() const {
+    std::string text(1 << 17, '\0');
+    const auto size = recv(out.get(), text.data(), text.size(), MSG_DONTWAIT);
+    text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return text;
+  }
+  Fd in, out;
+};
+
+TEST(Output, WritesEachRecordAtOnceAndWhole) {
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  output.write(place("a"));
+  EXPECT_EQ(packets.next(),
+            "{\"kind\":\"vm_place\",\"time\":\"2026-11-22T12:00:00Z\",\"tool\":\"tool\",\"id\":\"1\",\"vm\":"
+            "\"a\",\"host\":\"h1\",\"memory_bytes\":null,\"reason\":\"free\"}\n");
+  output.pass("as it came");
+  EXPECT_EQ(packets.next(), "as it came\n");
+  EXPECT_EQ(packets.next(), "");
+}
+
+TEST(Output, StampsWithTheTimeOfTheInput) {
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  output.stamp(record::Time{std::chrono::seconds{0}} + std::chrono::hours{24});
+  record::NoBeneficialMove record;
+  record.reason = "none";
+  output.write(record);
+  EXPECT_NE(packets.next().find("\"time\":\"1970-01-02T00:00:00Z\""), std::string::npos);
+}
+
+TEST(Output, ATableIsShownWhenARoundEnds) {
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  output.set_format(Format::kTable, false, false);
+  output.write(place("a"));
+  output.write(place("longer-\xc3\xa4"));
+  EXPECT_EQ(packets.next(), "");
+  record::End end;
+  end.outcome = "ok";
+  output.write(end);
+  EXPECT_EQ(packets.next(),
+            "VM        HOST  MEMORY  REASON\n"
+            "a         h1         -  free\n"
+            "longer-\xc3\xa4  h1         -  free\n");
+  EXPECT_EQ(packets.next(), "end  OUTCOME ok\n");
+}
+
+TEST(Output, AFullDiskIsToldOnceAndTheRestDropped) {
+  const Fd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
+  Output output(full.get(), "tool", Output::Closed::kDie);
+  try {
+    output.write(place("a"));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kUnreachable);
+    EXPECT_STREQ(error.what(), "write records: stdout: No space left on device");
+  }
+  EXPECT_NO_THROW(output.write(place("b")));
+}
+
+TEST(Output, APipeThatSomebodyMadeNonBlockingIsWaitedFor) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  const Fd from(ends[0]);
+  Fd to(ends[1]);
+  const std::string large(std::size_t{300} << 10, 'x');
+  std::string got;
+  ASSERT_EQ(fcntl(from.get(), F_SETFL, 0), 0);
+  std::thread reader([&] {
+    std::string part(1 << 16, '\0');
+    for (ssize_t size = 0; (size = read(from.get(), part.data(), part.size())) > 0;)
+      got.append(part, 0, static_cast<std::size_t>(size));
+  });
+  Output output(to.get(), "tool", Output::Closed::kDie);
+  EXPECT_NO_THROW(output.pass(large));
+  to.reset();
+  reader.join();
+  EXPECT_EQ(got, large + "\n");
+}
+
+}  // namespace
+}  // namespace rackline::cli

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "proc/child.h"
+
+namespace rackline::proc {
+namespace {
+
+constexpr Milliseconds kPatience{20'000};
+
+TEST(Child, GetsItsInputAndItsOutputIsKept) {
+  const auto finished = run({"cat"}, "hello\n", kPatience);
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_EQ(finished.out, "hello\n");
+  EXPECT_EQ(finished.err, "");
+  EXPECT_FALSE(finished.timed_out);
+}
+
+TEST(Child, ItsStatusAndItsErrorsAreTold) {
+  const auto finished = run({"sh", "-c", "echo no >&2; exit 7"}, "", kPatience);
+  EXPECT_EQ(finished.status, 7);
+  EXPECT_EQ(finished.err, "no\n");
+  EXPECT_EQ(run({"sh", "-c", "kill -9 $$"}, "", kPatience).status, 128 + SIGKILL);
+}
+
+// More than the pipes hold, in both directions at once.
+TEST(Child, LargeInputAndOutputDoNotBlockEachOther) {
+  const std::string large(4 << 20, 'x');
+  EXPECT_EQ(run({"cat"}, large, kPatience).out, large);
+}
+
+TEST(Child, ThatReadsNothingDoesNotKillUs) {
+  const std::string large(1 << 20, 'x');
+  EXPECT_EQ(run({"true"}, large, kPatience).status, 0);
+}
+
+TEST(Child, ArgumentsAreNotReadByAShell) {
+  EXPECT_EQ(run({"printf", "%s", "a b;$HOME *'\""}, "", kPatience).out, "a b;$HOME *'\"");
+}
+
+TEST(Child, IsKilledAtItsDeadline) {
+  const auto finished = run({"sh", "-c", "echo begun; exec sleep 1000"}, "", Milliseconds{300});
+  EXPECT_TRUE(finished.timed_out);
+  EXPECT_EQ(finished.status, 128 + SIGKILL);
+  EXPECT_EQ(finished.out, "begun\n");
+  // And nothing is left of it to be waited for.
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
+}
+
+// A daemon that it starts keeps its pipes; the answer is there all the same.
+TEST(Child, ThatLeavesSomebodyBehindIsNotWaitedForLonger) {
+  const auto finished = run({"sh", "-c", "sleep 30 & echo $!"}, "", kPatience);
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_FALSE(finished.timed_out);
+  const int left = std::stoi(finished.out);
+  EXPECT_EQ(kill(left, SIGKILL), 0);
+}
+
+TEST(Child, HasNoneOfOurDescriptors) {
+  const Fd ours(open("/dev/null", O_RDONLY));  // without O_CLOEXEC
+  const auto finished = run({"sh", "-c", "ls /proc/self/fd | wc -l"}, "", kPatience);
+  EXPECT_EQ(finished.out, "4\n");  // ls's own 0, 1, 2 and the directory that it reads
+}
+
+TEST(Child, ThatDoesNotExistIsAnError) {
+  for (const char* program : {"no-such-program-anywhere", "/no/such/program"}) {
+    try {
+      run({program}, "", kPatience);
+      ADD_FAILURE() << program;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUnreachable);
+      EXPECT_NE(std::string(error.what()).find(program), std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rackline::proc

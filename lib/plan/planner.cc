@@ -44,6 +44,7 @@ std::vector<int> placement(const State& state) {
 Schedule schedule_of(const State& result, const std::vector<Step>& steps, const Policy& policy,
                      bool keep_spare) {
   std::vector<int> first;
+  first.reserve(steps.size());
   for (const Step& step : steps) first.push_back(step.item);
   Schedule net = order(result.model(), placement(result), policy.caps, keep_spare, first);
   if (net.blocked.empty()) return net;
@@ -161,7 +162,9 @@ std::string Planner::waiting_for() const {
   for (const auto& [vm, target] : pending_) {
     const auto found = running.find(vm);
     if (found == running.end() || found->second != target) {
-      return vm + " is not seen on " + target + " yet, where it was sent " + format_time(pending_since_);
+      std::string text = vm;
+      text += " is not seen on " + target + " yet, where it was sent " + format_time(pending_since_);
+      return text;
     }
   }
   return {};

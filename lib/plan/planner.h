@@ -35,7 +35,7 @@ struct Plan {
 // A pure function of what it was given: it has no clock and no chance but Policy::seed.
 class Planner {
  public:
-  explicit Planner(Policy policy) : policy_(std::move(policy)) {}
+  explicit Planner(const Policy& policy) : policy_(policy) {}
 
   Rules& rules() { return rules_; }
   History& history() { return history_; }

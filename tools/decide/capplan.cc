@@ -52,7 +52,7 @@ class Session {
     const bool stopped = reader->end() && reader->end()->outcome == "interrupted" && closed_;
     if (interrupt::requested()) return Status::kDone;
     if (!reader->complete() || !stopped) cli::Program::require_complete(*reader, "plan");
-    if (!planner_.round().empty() && !stopped) close({}, {});
+    if (!planner_.round().empty() && !stopped) close({}, nullptr);
     program_.end().rounds = rounds_;
     return finish();
   }
@@ -65,7 +65,7 @@ class Session {
       if (reader.read(planner_.round().host_slot())) planner_.round().keep_host();
     } else if (reader.is<record::RoundEnd>()) {
       record::RoundEnd end;
-      if (reader.read(end)) close(end.time, reader.text());
+      if (reader.read(end)) close(end.time, &end);
     } else if (reader.is<record::PlacementRule>()) {
       take_rule(reader, planner_);
     } else if (reader.is<record::VmRequest>()) {
@@ -82,7 +82,7 @@ class Session {
   }
 
   // Only balance answers each round; the others are questions about the state as it is at the end.
-  void close(record::Time time, std::string_view line) {
+  void close(record::Time time, const record::RoundEnd* end) {
     planner_.close(time);
     closed_ = true;
     ++rounds_;
@@ -93,7 +93,7 @@ class Session {
     const bool moves = !plan.moves.empty();
     write(plan);
     // The plan of this round is whole: whoever carries it out need not wait for the end.
-    if (moves && !line.empty()) program_.out().pass(line);
+    if (moves && end != nullptr) program_.out().write(*end);
     answer_ = std::move(plan.none);
   }
 
@@ -212,11 +212,11 @@ int main(int argc, char** argv) {
        .summary = "plan where virtual servers should run",
        .description = "Reads the samples of capwatch and writes moves, which migrate carries out. Without a "
                       "command: balance.",
-       .examples = {
-           {"capwatch | capplan", "what would even out the load"},
-           {"capwatch | capplan evacuate h3 | migrate", "empty a host for maintenance"},
-           {"capwatch --interval 10s | capplan --hold 3 --history moved.jsonl | migrate", "balance for good"},
-           {"capwatch | capplan check || capwatch | capplan | migrate", "only when needed"}}});
+       .examples = {{"capwatch | capplan", "what would even out the load"},
+                    {"capwatch | capplan evacuate h3 | migrate", "empty a host for maintenance"},
+                    {"capwatch --interval 20s --count 3 | capplan --hold 3 --history moved.jsonl | migrate",
+                     "not for a spike, and nothing that has moved lately"},
+                    {"capwatch | capplan check || capwatch | capplan | migrate", "only when needed"}}});
   Options options;
   auto& app = program.app();
   declare(program, options);

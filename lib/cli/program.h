@@ -33,8 +33,8 @@ struct About {
   std::string name;
   Nature nature = Nature::kFilter;
   std::string summary;  // one line, no full stop
-  std::string description;
-  std::vector<Example> examples;
+  std::string description = {};
+  std::vector<Example> examples = {};
 };
 
 // The one frame of all programs: common options, streams, signals, exit status, shell completion.

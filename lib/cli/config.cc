@@ -39,8 +39,12 @@ void apply_config(CLI::App& app, const std::string& program) {
                       program + " has no option --" + item.name);
         }
         if (item.inputs.empty()) continue;
-        option->default_val(item.inputs.size() == 1 ? item.inputs.front()
-                                                    : CLI::detail::join(item.inputs, ","));
+        try {
+          option->default_val(item.inputs.size() == 1 ? item.inputs.front()
+                                                      : CLI::detail::join(item.inputs, ","));
+        } catch (const CLI::Error& error) {
+          throw Error(Status::kUsage, "read the configuration", file + ": " + item.fullname(), error.what());
+        }
       }
     } catch (const CLI::Error& error) {
       throw Error(Status::kUsage, "read the configuration", file, error.what());

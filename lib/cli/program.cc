@@ -63,6 +63,24 @@ bool colour_wanted() {
   return (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::string_view(term) != "dumb");
 }
 
+// An option whose text `read` takes; the reason of an Error that it throws becomes the message.
+CLI::Option* parsed_option(CLI::App& app, const std::string& flags, const char* type,
+                           const std::string& preset, const std::string& text,
+                           std::function<void(const std::string&)> read) {
+  const std::string name = flags.substr(flags.rfind(',') + 1);
+  auto* option = app.add_option_function<std::string>(
+      flags,
+      [name, read = std::move(read)](const std::string& given) {
+        try {
+          read(given);
+        } catch (const Error& error) {
+          throw CLI::ValidationError(name, error.why());
+        }
+      },
+      text);
+  return option->type_name(type)->default_str(preset)->run_callback_for_default();
+}
+
 class HelpFormatter : public CLI::Formatter {
   std::string make_option_opts(const CLI::Option* option) const override {
     std::string text = CLI::Formatter::make_option_opts(option);
@@ -163,50 +181,28 @@ void Program::takes_progress() {
 
 CLI::Option* Program::duration(CLI::App& app, const std::string& flags, Milliseconds& value,
                                const std::string& text) {
-  auto* option = app.add_option_function<std::string>(
-      flags,
-      [&value](const std::string& given) {
-        try {
-          value = parse_duration(given);
-        } catch (const Error& error) {
-          throw CLI::ValidationError(error.why());
-        }
-      },
-      text);
-  return option->type_name("DURATION")->default_str(format_duration(value))->run_callback_for_default();
+  return parsed_option(app, flags, "DURATION", format_duration(value), text,
+                       [&value](const std::string& given) { value = parse_duration(given); });
 }
 
 CLI::Option* Program::bytes(CLI::App& app, const std::string& flags, std::int64_t& value,
                             const std::string& text) {
-  auto* option = app.add_option_function<std::string>(
-      flags,
-      [&value](const std::string& given) {
-        try {
-          value = parse_bytes(given);
-        } catch (const Error& error) {
-          throw CLI::ValidationError(error.why());
-        }
-      },
-      text);
-  return option->type_name("SIZE")->default_str(format_bytes(value))->run_callback_for_default();
+  return parsed_option(app, flags, "SIZE", format_bytes(value), text,
+                       [&value](const std::string& given) { value = parse_bytes(given); });
 }
 
 CLI::Option* Program::percent(CLI::App& app, const std::string& flags, double& value,
                               const std::string& text) {
-  auto* option = app.add_option_function<std::string>(
-      flags,
-      [&value](std::string given) {
-        if (!given.empty() && given.back() == '%') given.pop_back();
-        double number = 0;
-        if (!CLI::detail::lexical_cast(given, number) || !(number >= 0 && number <= 1000)) {
-          throw CLI::ValidationError("expected a share such as 75 or 75%");
-        }
-        value = number;
-      },
-      text);
   char preset[32];
   std::snprintf(preset, sizeof preset, "%g%%", value);
-  return option->type_name("PERCENT")->default_str(preset)->run_callback_for_default();
+  return parsed_option(app, flags, "PERCENT", preset, text, [&value](std::string given) {
+    if (!given.empty() && given.back() == '%') given.pop_back();
+    double number = 0;
+    if (!CLI::detail::lexical_cast(given, number) || !(number >= 0 && number <= 1000)) {
+      throw Error(Status::kUsage, "read share", given, "expected a share such as 75 or 75%");
+    }
+    value = number;
+  });
 }
 
 CLI::Option* Program::choice(CLI::App& app, const std::string& flags, std::string& value,

@@ -104,6 +104,10 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
     ::kill(child.id(), SIGKILL);
   }
   io.poll();  // what the child has said is in the pipes; a grandchild may hold them open for ever
+  in.cancel();
+  out.cancel();
+  err.cancel();
+  io.poll();  // an unfinished read leaves the space that it had made for itself in the text
   child.wait(problem);
   const int status = child.native_exit_code();
   finished.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

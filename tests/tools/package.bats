@@ -10,6 +10,8 @@ setup_file() {
   export DEB=$BATS_FILE_TMPDIR/rackline.deb ROOT=$BATS_FILE_TMPDIR/debian
 }
 
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+
 make_package() {
   (cd "$BUILD" && cpack -G DEB -B "$1/cpack") >"$1/cpack.log" 2>&1 || { cat "$1/cpack.log" && return 1; }
   mv "$1"/cpack/*.deb "$1/rackline.deb" && rm -r "$1/cpack"

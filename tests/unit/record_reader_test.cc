@@ -81,7 +81,7 @@ TEST(Reader, IntegersThatOthersWriteAsFractionsAreReadIfTheyAreExact) {
   EXPECT_EQ(memory_of("9007199254740993"), "9007199254740993");  // above 2^53, and written as an integer
   EXPECT_EQ(memory_of("-9223372036854775808"), "-9223372036854775808");
   for (const char* number :
-       {"5.5", "1e17", "9223372036854775808", "1e400", "true", "[1]", "NaN", "0x10", "01", "1 2"}) {
+       {"5.5", "1e17", "9223372036854775808", "1e400", "true", "[1]", "NaN", "0x10", "01"}) {
     EXPECT_NE(memory_of(number).find("expected an integer"), std::string::npos)
         << number << ": " << memory_of(number);
   }

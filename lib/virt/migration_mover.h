@@ -106,6 +106,7 @@ class Mover {
   void stop(Stop why);
   Milliseconds allowed() const;
   Recovery conclude();
+  void tidy(const Recovery& recovery);
   bool conclude_step(const Recovery& recovery, Milliseconds since);
   MoveReport report_live(const Recovery& recovery);
   MoveReport move_definition();

@@ -215,19 +215,31 @@ Recovery Mover::conclude() {
   }
 }
 
+// What puts the hosts in order, where that is proven to be safe. When it fails, looking again tells what
+// there is now.
+void Mover::tidy(const Recovery& recovery) {
+  try {
+    if (recovery.verdict == Verdict::kFinish) {
+      ask(from_, [host = source_, uuid = uuid()] { host->undefine(uuid); });
+    } else {
+      ask(to_, [host = target_, uuid = uuid()] { host->discard_incoming(uuid); });
+    }
+  } catch (const Error& error) {
+    warn_(error.what());
+  }
+}
+
 // True: look again in a moment.
 bool Mover::conclude_step(const Recovery& recovery, Milliseconds since) {
   const bool time_left = since < shared_->policy.settle;
   switch (recovery.verdict) {
     case Verdict::kFinish:
-      ask(from_, [host = source_, uuid = uuid()] { host->undefine(uuid); });
+      tidy(recovery);
       return time_left;
     case Verdict::kLeftover:
       // libvirt removes it by itself as soon as it learns of the end; only what it forgot is removed by us.
       say("waiting for " + to_.host + " to drop its copy");
-      if (since >= shared_->policy.settle / 2) {
-        ask(to_, [host = target_, uuid = uuid()] { host->discard_incoming(uuid); });
-      }
+      if (since >= shared_->policy.settle / 2) tidy(recovery);
       return time_left;
     case Verdict::kInconsistent:
       return recovery.passing && time_left;

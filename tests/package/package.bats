@@ -34,10 +34,8 @@ everything() { # what stands in the file system, but for the package system's ow
 }
 
 @test "lintian has nothing to say against it" {
-  run lintian --allow-root --tag-display-limit 0 "$DEB"
-  echo "$output"
-  assert_success
-  refute_line --regexp '^[EW]:'
+  run -0 lintian --allow-root --tag-display-limit 0 "$DEB"
+  assert_output ''
 }
 
 @test "its dependencies are those of the programs, and computed" {

@@ -330,7 +330,11 @@ bool Reader::decode(const Kind& kind, void* out) {
     const Field& field = fields[index];
     if ((seen >> index & 1) != 0) return problem("field " + quoted(field.name) + " is given twice");
     json::value value = pair.value();
-    if (value.is_null()) {
+    bool null = false;
+    code = value.is_null().get(null);  // "nulg" is an error and neither
+    if (code != simdjson::SUCCESS)
+      return problem("field " + quoted(field.name) + ": " + simdjson::error_message(code));
+    if (null) {
       if (!may_be_absent(kind, field)) {
         return problem("field " + quoted(field.name) + ": expected " + std::string(name_of(field.type)) +
                        ", found null");

@@ -87,6 +87,15 @@ TEST(Reader, IntegersThatOthersWriteAsFractionsAreReadIfTheyAreExact) {
   }
 }
 
+TEST(Reader, WhatBeginsAsNullAndIsNotIsBroken) {
+  for (const char* value : {"nulg", "nul", "nullx", "n"}) {
+    Stream stream(with("\"memory_bytes\":" + std::string(value)) + with("\"memory_bytes\":1"));
+    VmRequest request;
+    EXPECT_TRUE(stream.reader.next() && !stream.reader.read(request)) << value;
+    EXPECT_TRUE(stream.reader.next() && stream.reader.read(request)) << value;
+  }
+}
+
 TEST(Reader, AFieldThatIsGivenTwiceIsAmbiguous) {
   Stream stream(with(R"("memory_bytes":1,"memory_bytes":2)") +
                 R"({"kind":"vm_request","kind":"vm_move","vm":"a","memory_bytes":1})" + "\n");

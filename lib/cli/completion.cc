@@ -202,7 +202,10 @@ std::vector<std::string> option_table(const CLI::App& app) {
       // A subcommand repeats --help: once is enough.
       if (!name.empty() && flags == "-h,--help") continue;
       const std::string value = takes_value(*option) ? value_name(*option) : "";
-      lines.push_back(name + "\t" + flags + "\t" + value + "\t" + first_line(option->get_description()));
+      std::string line = name;
+      for (const auto& column : {flags, value, first_line(option->get_description())})
+        (line += '\t') += column;
+      lines.push_back(std::move(line));
     }
   };
   add(app, "");

@@ -84,7 +84,7 @@ void Output::flush_locked() {
     append_row(text, names, widths, right);
     if (colour_) text += "\x1b[0m";
     for (const auto& row : table.rows) append_row(text, row, widths, right);
-    put(std::move(text));
+    put(text);
   }
   tables_.clear();
 }
@@ -100,8 +100,7 @@ void Output::pass(std::string_view line) {
   put(std::string(line) + "\n");
 }
 
-void Output::put(std::string text) {
-  std::string_view left = text;
+void Output::put(std::string_view left) {
   while (!gone_ && !left.empty()) {
     const ssize_t written = ::write(fd_, left.data(), left.size());
     if (written >= 0) {

@@ -56,7 +56,7 @@ class Output {
   void complete_head(record::Head& head) const;
   void emit(const record::Kind& kind, const void* record);
   void flush_locked();
-  void put(std::string line);
+  void put(std::string_view left);
 
   int fd_;
   std::string tool_;

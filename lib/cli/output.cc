@@ -94,10 +94,11 @@ void Output::flush() {
   flush_locked();
 }
 
-void Output::pass(std::string_view line) {
+void Output::pass(const record::Reader& reader) {
   const std::lock_guard lock(mutex_);
   flush_locked();
-  put(std::string(line) + "\n");
+  if (format_ == Format::kTable && reader.is<record::RoundEnd>()) return;
+  put(std::string(reader.text()) + "\n");
 }
 
 void Output::put(std::string_view left) {

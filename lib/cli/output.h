@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "record/kinds.h"
+#include "record/reader.h"
 
 namespace rackline::cli {
 
@@ -41,8 +42,9 @@ class Output {
     emit(K::kKind, &record);
   }
 
-  // A line that is handed on as it came, without its end.
-  void pass(std::string_view line);
+  // Hands the reader's present record on as it came. Among tables the ends of rounds are left out: they tell a
+  // person nothing.
+  void pass(const record::Reader& reader);
 
   // Shows what a table holds back.
   void flush();

@@ -33,7 +33,7 @@ enum class Policy {
 //     HostSample sample;                                    // reused: strings keep their memory
 //     while (reader.next()) {
 //       if (reader.is<HostSample>()) { if (reader.read(sample)) use(sample); }
-//       else output.pass(reader.text());                    // unknown kinds pass through
+//       else output.pass(reader);                           // unknown kinds pass through
 //     }
 //     if (!reader.complete()) ...                           // the producer died
 //

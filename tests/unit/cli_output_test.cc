@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "cli/output.h"
+#include "record_support.h"
 
 namespace rackline::cli {
 namespace {
@@ -48,9 +49,21 @@ TEST(Output, WritesEachRecordAtOnceAndWhole) {
   EXPECT_EQ(packets.next(),
             "{\"kind\":\"vm_place\",\"time\":\"2026-11-22T12:00:00Z\",\"tool\":\"tool\",\"id\":\"1\",\"vm\":"
             "\"a\",\"host\":\"h1\",\"memory_bytes\":null,\"reason\":\"free\"}\n");
-  output.pass("as it came");
-  EXPECT_EQ(packets.next(), "as it came\n");
   EXPECT_EQ(packets.next(), "");
+}
+
+TEST(Output, HandsOnWhatItReadsAndKeepsRoundEndsOutOfTables) {
+  const std::string note = "{ \"kind\":\"note\" ,\"text\":1}";
+  const std::string round_end = R"({"kind":"round_end","time":"2026-11-22T12:00:00Z","tool":"t"})";
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  for (const Format format : {Format::kJson, Format::kTable}) {
+    record::Stream stream(note + "\n" + round_end + "\n");
+    output.set_format(format, false, false);
+    while (stream.reader.next()) output.pass(stream.reader);
+    EXPECT_EQ(packets.next(), note + "\n");
+    EXPECT_EQ(packets.next(), format == Format::kJson ? round_end + "\n" : "");
+  }
 }
 
 TEST(Output, StampsWithTheTimeOfTheInput) {
@@ -98,7 +111,9 @@ TEST(Output, APipeThatSomebodyMadeNonBlockingIsWaitedFor) {
   ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
   const Fd from(ends[0]);
   Fd to(ends[1]);
-  const std::string large(std::size_t{300} << 10, 'x');
+  const std::string large = R"({"kind":"note","text":")" + std::string(std::size_t{300} << 10, 'x') + "\"}";
+  record::Stream stream(large);
+  ASSERT_TRUE(stream.reader.next());
   std::string got;
   ASSERT_EQ(fcntl(from.get(), F_SETFL, 0), 0);
   std::thread reader([&] {
@@ -107,7 +122,7 @@ TEST(Output, APipeThatSomebodyMadeNonBlockingIsWaitedFor) {
       got.append(part, 0, static_cast<std::size_t>(size));
   });
   Output output(to.get(), "tool", Output::Closed::kDie);
-  EXPECT_NO_THROW(output.pass(large));
+  EXPECT_NO_THROW(output.pass(stream.reader));
   to.reset();
   reader.join();
   EXPECT_EQ(got, large + "\n");

@@ -20,7 +20,7 @@ std::vector<virt::Move> read_plan(cli::Program& program) {
   record::VmMove decision;
   while (reader->next()) {
     if (!reader->is<record::VmMove>()) {
-      program.out().pass(reader->text());
+      program.out().pass(*reader);
     } else if (reader->read(decision)) {
       moves.push_back(virt::move_of(decision));
     }

@@ -75,7 +75,7 @@ class Session {
       if (record::VmMoved moved; reader.is<record::VmMoved>() && reader.read(moved)) {
         planner_.history().add(moved);
       }
-      program_.out().pass(reader.text());
+      program_.out().pass(reader);
     }
     if (reader.skipped() > skipped_) planner_.round().lines_skipped = true;
     skipped_ = reader.skipped();

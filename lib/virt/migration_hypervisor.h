@@ -52,7 +52,8 @@ class Hypervisor {
   virtual void undefine(const std::string& uuid) = 0;
   virtual void set_autostart(const std::string& uuid) = 0;
 
-  // Removes an incoming copy that never ran; throws Error(kRefused) when it is anything else by now.
+  // Removes an incoming copy that never ran, or what is left of it when its start failed: a definition. Throws
+  // Error(kRefused) when it is anything else by now.
   virtual void discard_incoming(const std::string& uuid) = 0;
 };
 

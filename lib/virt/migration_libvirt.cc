@@ -220,10 +220,7 @@ class LibvirtHypervisor final : public Hypervisor {
     if (virDomainIsActive(domain.get()) != 0) {
       throw Error(Status::kRefused, "undefine " + uuid, host_.host, "it is running there");
     }
-    if (virDomainUndefineFlags(domain.get(), VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) == 0) return;
-    if (!is_unsupported(last_error_code())) throw failed("undefine " + uuid, host_.host);
-    virResetLastError();  // a driver that knows no NVRAM
-    if (virDomainUndefineFlags(domain.get(), 0) != 0) throw failed("undefine " + uuid, host_.host);
+    remove_definition(domain.get(), uuid);
   }
 
   void set_autostart(const std::string& uuid) override {
@@ -235,7 +232,9 @@ class LibvirtHypervisor final : public Hypervisor {
   void discard_incoming(const std::string& uuid) override {
     const auto connection = control();
     const Domain domain = existing(*connection, uuid);
-    if (facts(domain.get()).state != VmState::kInMigration) {
+    const VmFacts vm = facts(domain.get());
+    if (vm.start_failed) return remove_definition(domain.get(), uuid);
+    if (vm.state != VmState::kInMigration) {
       throw Error(Status::kRefused, "remove the incoming copy of " + uuid, host_.host,
                   "it is not incoming any more");
     }
@@ -245,6 +244,13 @@ class LibvirtHypervisor final : public Hypervisor {
 
  private:
   using Shared = std::shared_ptr<Connection>;
+
+  void remove_definition(virDomainPtr domain, const std::string& uuid) const {
+    if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) == 0) return;
+    if (!is_unsupported(last_error_code())) throw failed("undefine " + uuid, host_.host);
+    virResetLastError();  // a driver that knows no NVRAM
+    if (virDomainUndefineFlags(domain, 0) != 0) throw failed("undefine " + uuid, host_.host);
+  }
 
   VirtError failed(const std::string& attempted, const std::string& object) const {
     return virt_error(Status::kNo, attempted, object);
@@ -297,6 +303,7 @@ class LibvirtHypervisor final : public Hypervisor {
         state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED && id != static_cast<unsigned>(-1);
     if (running) vm.domain_id = id;
     vm.state = state_of(state, reason);
+    vm.start_failed = state == VIR_DOMAIN_SHUTOFF && reason == VIR_DOMAIN_SHUTOFF_FAILED;
     virResetLastError();
     const int persistent = virDomainIsPersistent(domain);
     if (persistent < 0) throw failed("read the state of", vm.name);

@@ -47,6 +47,21 @@ TEST(Recovery, TellsWhatALiveMigrationLeft) {
   EXPECT_EQ(live(VmState::kRunning, VmState::kInMigration), Verdict::kLeftover);
 }
 
+TEST(Recovery, ADefinitionOfWhichTheStartFailedMayGoWhereTheSourceRunsAndHasItsOwn) {
+  VmFacts source = vm(VmState::kRunning);
+  VmFacts target = vm(VmState::kShutoff);
+  const auto verdict = [&] { return judge(move(), true, source, target).verdict; };
+  source.persistent = true;
+  EXPECT_EQ(verdict(), Verdict::kInconsistent);  // it may have run, and stopped
+  target.start_failed = true;
+  EXPECT_EQ(verdict(), Verdict::kLeftover);
+  source.job = true;
+  EXPECT_EQ(verdict(), Verdict::kInconsistent);
+  source.job = false;
+  source.persistent = false;
+  EXPECT_EQ(verdict(), Verdict::kInconsistent);
+}
+
 TEST(Recovery, CallsAPersonForTwoRunningCopiesAndForNone) {
   EXPECT_EQ(live(VmState::kRunning, VmState::kRunning), Verdict::kInconsistent);
   EXPECT_EQ(live(VmState::kAbsent, VmState::kAbsent), Verdict::kInconsistent);

@@ -4,15 +4,11 @@
 #include <algorithm>
 #include <array>
 
+#include "record/describe.h"
+#include "record/kinds_availability.h"
+
 namespace rackline::record {
 namespace {
-
-// A member's name is its field's name: the macro keeps the two from drifting apart.
-#define FIELD(K, member, ...) field<K, &K::member>(#member, __VA_ARGS__)
-#define HEAD(K) \
-  FIELD(K, time, "when it was observed, decided or done"), FIELD(K, tool, "the program that wrote the record")
-
-constexpr auto kOmitted = Presence::kOmitted;
 
 constexpr Field kHostFields[] = {
     HEAD(Host),
@@ -230,16 +226,13 @@ constexpr Field kEndFields[] = {
     FIELD(End, elapsed_ms, "duration of the whole run", "TIME", kOmitted),
 };
 
-#undef HEAD
-#undef FIELD
-
 }  // namespace
 
 const Kind Host::kKind{"host",
                        Role::kConfiguration,
                        "A hypervisor host: one line of the inventory.",
                        "people, lab inventory",
-                       "capwatch, migrate",
+                       "every program that takes an inventory",
                        kHostFields};
 const Kind PlacementRule::kKind{
     "placement_rule", Role::kConfiguration, "A rule that every placement must obey.", "people",
@@ -281,20 +274,39 @@ const Kind End::kKind{"end",
                       kEndFields};
 
 std::span<const Kind* const> kinds() {
-  static constexpr std::array<const Kind*, 14> kAll{&Host::kKind,
-                                                    &PlacementRule::kKind,
-                                                    &VmRequest::kKind,
-                                                    &HostSample::kKind,
-                                                    &VmSample::kKind,
-                                                    &VmMove::kKind,
-                                                    &VmPlace::kKind,
-                                                    &VmUnplaced::kKind,
-                                                    &NoBeneficialMove::kKind,
-                                                    &BalanceCheck::kKind,
-                                                    &VmMoved::kKind,
-                                                    &Progress::kKind,
-                                                    &RoundEnd::kKind,
-                                                    &End::kKind};
+  static constexpr auto kAll = std::to_array<const Kind*>({&Host::kKind,
+                                                           &PlacementRule::kKind,
+                                                           &FenceMethod::kKind,
+                                                           &VmRequest::kKind,
+                                                           &HostSample::kKind,
+                                                           &VmSample::kKind,
+                                                           &HostUp::kKind,
+                                                           &HostSuspect::kKind,
+                                                           &HostDown::kKind,
+                                                           &HostIsolated::kKind,
+                                                           &HostPartitioned::kKind,
+                                                           &HypervisorDown::kKind,
+                                                           &HostMaintenance::kKind,
+                                                           &WatcherSuspect::kKind,
+                                                           &HeartbeatSeen::kKind,
+                                                           &HostDied::kKind,
+                                                           &DetectorScore::kKind,
+                                                           &VmProtected::kKind,
+                                                           &VmMove::kKind,
+                                                           &VmPlace::kKind,
+                                                           &VmUnplaced::kKind,
+                                                           &NoBeneficialMove::kKind,
+                                                           &BalanceCheck::kKind,
+                                                           &VmMoved::kKind,
+                                                           &HostFenced::kKind,
+                                                           &HostNotFenced::kKind,
+                                                           &HostUnfenced::kKind,
+                                                           &VmRestarted::kKind,
+                                                           &VmNotRestarted::kKind,
+                                                           &HostCleared::kKind,
+                                                           &Progress::kKind,
+                                                           &RoundEnd::kKind,
+                                                           &End::kKind});
   return kAll;
 }
 

@@ -298,6 +298,7 @@ std::span<const Kind* const> kinds() {
                                                            &NoBeneficialMove::kKind,
                                                            &BalanceCheck::kKind,
                                                            &VmMoved::kKind,
+                                                           &HostSelfFenced::kKind,
                                                            &HostFenced::kKind,
                                                            &HostNotFenced::kKind,
                                                            &HostUnfenced::kKind,

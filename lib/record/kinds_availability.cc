@@ -94,6 +94,17 @@ constexpr Field kDetectorScoreFields[] = {
           "FALSE/H"),
 };
 
+constexpr Field kHostSelfFencedFields[] = {
+    HEAD(HostSelfFenced),
+    FIELD(HostSelfFenced, host, "host that stopped its own virtual servers", "HOST"),
+    FIELD(HostSelfFenced, complete, "true: none of them runs any more", "COMPLETE"),
+    FIELD(HostSelfFenced, stopped, "those that libvirtd stopped", "STOPPED"),
+    FIELD(HostSelfFenced, killed, "those of which the QEMU process was killed", "KILLED"),
+    FIELD(HostSelfFenced, left, "those that would not end", "LEFT"),
+    FIELD(HostSelfFenced, reason, "why", "REASON"),
+    FIELD(HostSelfFenced, elapsed_ms, "how long it took", "TIME"),
+};
+
 constexpr Field kHostFencedFields[] = {
     HEAD(HostFenced),
     FIELD(HostFenced, id, "name of this fencing: virtual servers are restarted because of it"),
@@ -253,6 +264,9 @@ const Kind HostDied::kKind{
     "people",    "heartbeat replay", kHostDiedFields};
 const Kind DetectorScore::kKind{"detector_score",   Role::kFact, "How a failure detector does on a trace.",
                                 "heartbeat replay", "people",    kDetectorScoreFields};
+const Kind HostSelfFenced::kKind{
+    "host_self_fenced", Role::kResult, "A host that was cut off from everybody stopped its virtual servers.",
+    "heartbeat beat",   "audit",       kHostSelfFencedFields};
 const Kind HostFenced::kKind{"host_fenced",
                              Role::kResult,
                              "The host is proven to be off: its virtual servers may be started elsewhere.",

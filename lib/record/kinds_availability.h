@@ -97,6 +97,16 @@ struct DetectorScore : Head {
   static const Kind kKind;
 };
 
+// --- results: written by heartbeat beat ---
+
+struct HostSelfFenced : Head {
+  std::string host, reason;
+  bool complete = false;
+  List stopped, killed, left;
+  Integer elapsed_ms;
+  static const Kind kKind;
+};
+
 // --- results: written by fence ---
 
 struct HostFenced : Head {

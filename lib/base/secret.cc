@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/secret.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/id.h"
+
+namespace rackline {
+
+std::string read_secret(const std::string& path) {
+  constexpr std::size_t kMost = 64 << 10;
+  const char* attempted = "read the secret";
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) throw system_error(Status::kUnreachable, attempted, path);
+  struct stat status = {};
+  if (fstat(file.get(), &status) != 0) throw system_error(Status::kUnreachable, attempted, path);
+  if (!S_ISREG(status.st_mode)) throw Error(Status::kRefused, attempted, path, "it is not a regular file");
+  if ((status.st_mode & 077) != 0) {
+    throw Error(Status::kRefused, attempted, path, "others than its owner have access to it",
+                "chmod 600 " + path);
+  }
+  std::string text(kMost + 1, '\0');
+  const ssize_t size = read(file.get(), text.data(), text.size());
+  if (size < 0) throw system_error(Status::kUnreachable, attempted, path);
+  if (static_cast<std::size_t>(size) > kMost)
+    throw Error(Status::kRefused, attempted, path, "it is too large");
+  text.resize(static_cast<std::size_t>(size));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (text.empty()) throw Error(Status::kRefused, attempted, path, "it is empty");
+  return text;
+}
+
+void make_secret(const std::string& path) {
+  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  std::string text;
+  constexpr int kParts = 4;  // of 64 bits
+  for (int i = 0; i < kParts; ++i) text += random_id();
+  text += '\n';
+  if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      fsync(file.get()) != 0) {
+    throw system_error(Status::kUnreachable, "make a secret", path);
+  }
+}
+
+}  // namespace rackline

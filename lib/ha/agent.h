@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "ha/message.h"
+#include "ha/self_fence.h"
+#include "net/udp.h"
+#include "record/kinds_availability.h"
+
+namespace rackline::ha {
+
+struct AgentOptions {
+  std::string host;  // empty: the machine's host name
+  std::vector<net::Endpoint> watchers;
+  std::optional<net::Endpoint> listen;  // none: any address and port
+  std::string key, cluster;
+  Milliseconds interval{1000};
+  std::string slots;  // directory on the shared storage; empty: no heartbeat there
+  Milliseconds storage_deadline{3000};
+  std::string uri = "qemu:///system";
+  Milliseconds libvirt_deadline{5000};
+  Milliseconds self_fence{30'000};  // 0: never
+  std::string qemu_run_directory = "/run/libvirt/qemu";
+  std::string watchdog;  // device; empty: none
+};
+
+// The part of heartbeat that runs on a host: tells its watchers, over the network and on the shared storage,
+// that it lives; looks at other hosts where a watcher asks; and stops its own virtual servers when it has
+// been cut off from both for so long that others must take it for dead.
+class Agent {
+ public:
+  struct Hooks {
+    std::function<void(const record::HostSelfFenced&)> self_fenced;
+    std::function<void(const std::string&)> warn;
+    std::function<void()> turn;  // of its loop, at every interval: it is well
+  };
+
+  Agent(AgentOptions options, const Clock& clock, Hooks hooks);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // Until a stop is asked for (interrupt.h); then it takes leave, so that its silence is not taken for death.
+  void run();
+
+ private:
+  struct Vitals;  // shared with the threads that may hang
+  struct Link {
+    net::Endpoint watcher;
+    std::uint64_t nonce = 0;
+    std::optional<Milliseconds> acked;
+  };
+  struct Errand {  // a look at another host, for a watcher
+    net::Endpoint asker, target;
+    std::string name;
+    std::uint64_t ask = 0, ping = 0, nonce = 0;
+    Milliseconds next{0}, until{0};
+  };
+
+  Milliseconds now() const { return clock_.monotonic(); }
+  void beat(bool leaving);
+  void beat_to(Link& link, bool leaving);
+  void send(const net::Endpoint& to, Message message);
+  void hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from);
+  void hear_ack(const Message& ack, const net::Endpoint& from);
+  void begin_errand(const Message& ask, const net::Endpoint& asker);
+  void run_errands();
+  void guard();
+  void stop_everything(const std::string& reason);
+  Milliseconds cut_off() const;
+
+  AgentOptions options_;
+  const Clock& clock_;
+  Hooks hooks_;
+  Signer signer_;
+  net::UdpSocket socket_;
+  std::vector<Link> links_;
+  std::deque<Errand> errands_;
+  std::shared_ptr<Vitals> vitals_;
+  std::shared_ptr<virt::HostWorker> libvirt_;
+  std::optional<HardwareWatchdog> watchdog_;
+  std::uint64_t incarnation_, seq_ = 0;
+  Milliseconds started_;
+  // The loop itself stood still until then: what was not heard meanwhile may be waiting in the socket.
+  Milliseconds woken_;
+  bool fenced_ = false;       // told so by a watcher
+  bool self_fenced_ = false;  // and done
+};
+
+// A number that nobody can guess.
+std::uint64_t random_number();
+
+}  // namespace rackline::ha

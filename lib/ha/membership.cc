@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/membership.h"
+
+#include <algorithm>
+
+#include "base/id.h"
+#include "base/units.h"
+
+namespace rackline::ha {
+namespace {
+
+constexpr Milliseconds kLateRemembered{10'000};
+constexpr Milliseconds kTwinRemembered{30'000};
+constexpr std::size_t kIncarnations = 4;
+
+const char* word_of(HostVerdict verdict) {
+  switch (verdict) {
+    case HostVerdict::kUp:
+      return "alive";
+    case HostVerdict::kDown:
+      return "dead";
+    case HostVerdict::kIsolated:
+      return "isolated";
+    case HostVerdict::kPartitioned:
+      return "partitioned";
+    case HostVerdict::kHypervisorDown:
+      return "hypervisor_dead";
+    case HostVerdict::kMaintenance:
+      return "maintenance";
+    default:
+      return "suspect";
+  }
+}
+
+const char* word_of(LibvirtAnswer answer) {
+  switch (answer) {
+    case LibvirtAnswer::kAnswers:
+      return "answers";
+    case LibvirtAnswer::kRefused:
+      return "refused";
+    case LibvirtAnswer::kTimeout:
+      return "timeout";
+    default:
+      return "not_asked";
+  }
+}
+
+std::string hex(std::uint64_t number) {
+  std::string text(16, '0');
+  for (std::size_t i = text.size(); i-- > 0; number >>= 4) text[i] = "0123456789abcdef"[number & 15];
+  return text;
+}
+
+// Verdicts that silence alone does not take back.
+bool firm(HostVerdict verdict) {
+  return verdict == HostVerdict::kDown || verdict == HostVerdict::kIsolated ||
+         verdict == HostVerdict::kPartitioned;
+}
+
+}  // namespace
+
+Membership::Membership(const WatchPolicy& policy, const std::vector<std::string>& hosts, std::uint64_t nonce,
+                       Milliseconds now)
+    : policy_(policy), patient_(policy.detector), nonce_(nonce), started_(now), hosts_(hosts.size()) {
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    hosts_[i].name = hosts[i];
+    index_.emplace(hosts[i], i);
+  }
+}
+
+std::optional<std::size_t> Membership::find(std::string_view name) const {
+  const auto found = index_.find(std::string(name));
+  if (found == index_.end()) return std::nullopt;
+  return found->second;
+}
+
+Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milliseconds now) {
+  if (beat.nonce != nonce_) return Heard::kUnproven;
+  Host& host = hosts_[index];
+  auto known = std::find_if(host.incarnations.begin(), host.incarnations.end(),
+                            [&](const Incarnation& seen) { return seen.id == beat.incarnation; });
+  bool twin = false;
+  if (known == host.incarnations.end()) {
+    // An agent that was started again. The one before it is remembered: should it speak again, there are two.
+    if (host.incarnations.size() == kIncarnations) host.incarnations.erase(host.incarnations.begin());
+    host.incarnations.push_back({beat.incarnation, beat.seq});
+  } else {
+    if (beat.seq <= known->seq) return Heard::kReplayed;
+    known->seq = beat.seq;
+    twin = known + 1 != host.incarnations.end();
+    std::rotate(known, known + 1, host.incarnations.end());
+  }
+  if (twin) host.twin_seen = now;
+  host.net.heard(now, policy_.detector);
+  host.beat = beat;
+  host.slot_leaving = false;
+  host.peers_told = host.peers_reached = 0;
+  host.peers_asked_at.reset();
+  return twin ? Heard::kTwin : Heard::kFresh;
+}
+
+void Membership::slot(std::size_t index, const Message& slot, Milliseconds now) {
+  Host& host = hosts_[index];
+  // What stands there when the watcher begins may be years old: only a change is a sign of life.
+  const bool changed = host.slot_incarnation != slot.incarnation || host.slot_seq != slot.seq;
+  if (!host.slot_known || changed) {
+    host.slot_changed = host.slot_known ? now : started_;
+    host.slot_known = true;
+    host.slot_incarnation = slot.incarnation;
+    host.slot_seq = slot.seq;
+    host.slot_leaving = slot.leaving;
+  }
+}
+
+void Membership::storage_works(bool works, Milliseconds now) {
+  if (works && storage_failed_) {
+    for (Host& host : hosts_) host.slot_changed += now - *storage_failed_;
+    storage_failed_.reset();
+  }
+  if (!works && storage_works_) storage_failed_ = now;
+  storage_works_ = works;
+}
+
+void Membership::libvirt(std::size_t index, LibvirtAnswer answer, Milliseconds now) {
+  Host& host = hosts_[index];
+  host.libvirt = answer;
+  host.libvirt_told = now;
+  if (answer != LibvirtAnswer::kAnswers) return;
+  host.libvirt_ever = true;
+  host.libvirt_lived = now;
+}
+
+void Membership::told(std::size_t index, bool reached, Milliseconds) {
+  Host& host = hosts_[index];
+  if (!host.peers_asked_at) return;
+  ++host.peers_told;
+  if (reached) ++host.peers_reached;
+}
+
+void Membership::set_maintenance(const std::set<std::string, std::less<>>& hosts) {
+  for (Host& host : hosts_) host.maintenance = hosts.contains(host.name);
+}
+
+void Membership::set_fenced(const std::set<std::string, std::less<>>& hosts) {
+  for (Host& host : hosts_) host.fenced = hosts.contains(host.name);
+}
+
+void Membership::was_late(Milliseconds by, Milliseconds now) {
+  for (Host& host : hosts_) {
+    host.net.forgive(by);
+    host.slot_changed += by;
+    for (auto* time : {&host.libvirt_asked, &host.libvirt_told, &host.libvirt_lived, &host.peers_asked_at}) {
+      if (*time) **time += by;
+    }
+  }
+  started_ += by;
+  if (storage_failed_) *storage_failed_ += by;
+  if (by >= late_) {
+    late_ = std::min(by, kLateRemembered);
+    late_at_ = now;
+  }
+}
+
+bool Membership::net_alive(const Host& host, Milliseconds now) const {
+  return host.net.ever() && !host.net.suspicious(now, patient_);
+}
+
+// Over the network, in the way in which it is watched.
+bool Membership::alive(const Host& host, Milliseconds now) const {
+  if (!agentless(host)) return net_alive(host, now);
+  return host.libvirt_lived && now - *host.libvirt_lived < 2 * patient_.dead;
+}
+
+Membership::Store Membership::store_of(const Host& host, Milliseconds now) const {
+  if (!policy_.storage) return Store::kNone;
+  if (!storage_works_) return Store::kUnknown;
+  if (!host.slot_known) return Store::kNever;
+  return now - host.slot_changed >= patient_.dead ? Store::kSilent : Store::kAlive;
+}
+
+Membership::Judgement Membership::judge(const Host& host, Milliseconds now) const {
+  if (host.maintenance) return {HostVerdict::kMaintenance, "a person has announced it"};
+  const bool heard = net_alive(host, now);
+  const bool leaving = host.net.ever() ? host.beat.leaving : false;
+  if (leaving || (host.slot_leaving && !heard))
+    return {HostVerdict::kMaintenance, "its agent was stopped in order"};
+  if (!heard) return agentless(host) ? judge_agentless(host, now) : judge_silent(host, now);
+  if (host.twin_seen && now - *host.twin_seen < kTwinRemembered) {
+    return {HostVerdict::kSuspect, "two agents use its name"};
+  }
+  if (!host.beat.libvirt_ok)
+    return {HostVerdict::kHypervisorDown, "its agent lives, and gets no answer of libvirtd"};
+  if (policy_.storage && host.slot_known && !host.beat.storage_ok) {
+    return {HostVerdict::kSuspect, "its agent lives, and cannot write to the storage"};
+  }
+  if (flapping(host, now)) {
+    return {HostVerdict::kSuspect,
+            "it comes and goes: " + format_duration(policy_.flap_hold) + " of calm are awaited"};
+  }
+  return {HostVerdict::kUp, {}};
+}
+
+Membership::Judgement Membership::judge_agentless(const Host& host, Milliseconds now) const {
+  if (host.libvirt == LibvirtAnswer::kRefused)
+    return {HostVerdict::kHypervisorDown, "the host refuses connections to libvirtd; it has no agent"};
+  if (!host.libvirt_lived) return {HostVerdict::kSuspect, "never heard of since the watcher began"};
+  const Milliseconds silence = now - *host.libvirt_lived;
+  if (silence < 2 * patient_.dead) {
+    if (host.libvirt != LibvirtAnswer::kTimeout) return {HostVerdict::kUp, {}};
+    return {HostVerdict::kSuspect, "libvirtd does not answer; it has no agent"};
+  }
+  if (doubting_) return {HostVerdict::kSuspect, "silent, but so are too many others"};
+  return {HostVerdict::kDown,
+          "libvirtd has not answered for " + format_duration(silence) + "; it has no agent"};
+}
+
+bool Membership::waiting_for_answers(const Host& host, Milliseconds now) const {
+  const bool libvirt =
+      !host.libvirt_asked || ((!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked) &&
+                              now - *host.libvirt_asked < policy_.answer);
+  const bool peers =
+      host.peers_asked_at && host.peers_told == 0 && now - *host.peers_asked_at < policy_.answer;
+  return libvirt || peers;
+}
+
+// Its agent was heard of once, and is not any more.
+Membership::Judgement Membership::judge_silent(const Host& host, Milliseconds now) const {
+  const Milliseconds silence = host.net.ever() ? host.net.silence(now) : now - started_;
+  const std::string since = "no heartbeat for " + format_duration(silence);
+  const bool dead = host.net.ever() ? host.net.dead(now, patient_) : silence >= policy_.start_grace;
+  if (!dead) return {HostVerdict::kSuspect, since};
+  if (host.peers_reached > 0)
+    return {HostVerdict::kPartitioned,
+            since + ", and " + std::to_string(host.peers_reached) + " other hosts reach it"};
+  const bool told = host.libvirt_told && host.libvirt_asked && *host.libvirt_told >= *host.libvirt_asked;
+  if (told && host.libvirt == LibvirtAnswer::kAnswers)
+    return {HostVerdict::kSuspect, since + ", but libvirtd answers: its agent has failed, or is blocked"};
+  const Store store = store_of(host, now);
+  if (store == Store::kAlive) {
+    // Only a beat on the storage that is clearly younger than the last one over the network tells the two
+    // apart.
+    const bool younger = !host.net.ever() || silence - (now - host.slot_changed) >= policy_.detector.suspect;
+    if (younger) return {HostVerdict::kIsolated, since + " over the network, and it writes to the storage"};
+    return {HostVerdict::kSuspect, since};
+  }
+  if (told && host.libvirt == LibvirtAnswer::kRefused)
+    return {HostVerdict::kHypervisorDown,
+            since + "; its kernel answers, and neither agent nor libvirtd runs"};
+  if (store == Store::kUnknown)
+    return {HostVerdict::kSuspect, since + "; the watcher itself cannot use the storage, so it cannot know"};
+  if (waiting_for_answers(host, now)) return {HostVerdict::kSuspect, since};
+  if (doubting_) return {HostVerdict::kSuspect, since + ", but too many others are silent as well"};
+  std::string reason = since;
+  if (store == Store::kSilent) reason += ", nor on the storage";
+  if (host.peers_told > 0) reason += "; " + std::to_string(host.peers_told) + " other hosts do not reach it";
+  return {HostVerdict::kDown, reason};
+}
+
+bool Membership::flapping(const Host& host, Milliseconds now) const {
+  return host.suspicions.size() >= static_cast<std::size_t>(policy_.flaps) &&
+         now - host.silent_at < policy_.flap_hold;
+}
+
+void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& round) {
+  // Agents are believed without questions; the silent ones and those without agent are asked again and again.
+  if (host.maintenance || net_alive(host, now)) return;
+  const Milliseconds again = agentless(host) || firm(host.verdict) ? patient_.dead : patient_.suspect;
+  if (host.libvirt_asked && (!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked) &&
+      now - *host.libvirt_asked >= policy_.answer) {
+    host.libvirt = LibvirtAnswer::kTimeout;
+    host.libvirt_told = now;
+  }
+  Wish wish{index, false, false};
+  if (!host.libvirt_asked || now - *host.libvirt_asked >= again) {
+    host.libvirt_asked = now;
+    wish.libvirt = true;
+  }
+  if (host.net.ever() && (!host.peers_asked_at || now - *host.peers_asked_at >= again)) {
+    host.peers_asked_at = now;
+    host.peers_told = host.peers_reached = 0;
+    wish.peers = true;
+  }
+  if (wish.libvirt || wish.peers) round.wishes.push_back(wish);
+}
+
+void Membership::doubt(Milliseconds now, Round& round) {
+  silent_ = watched_ = 0;
+  for (const Host& host : hosts_) {
+    if (host.maintenance || host.fenced || host.verdict == HostVerdict::kMaintenance) continue;
+    ++watched_;
+    if (!alive(host, now)) ++silent_;
+  }
+  const bool doubting = silent_ * 2 > watched_;
+  if (doubting && !doubting_ && begun_) {
+    record::WatcherSuspect doubt;
+    doubt.reason = std::to_string(silent_) + " of " + std::to_string(watched_) +
+                   " hosts are silent: that is likelier to be the watcher's own fault, and nobody is "
+                   "declared dead; look at "
+                   "its network, and at the hosts";
+    doubt.hosts_silent = silent_;
+    doubt.hosts_watched = watched_;
+    round.doubt = std::move(doubt);
+  }
+  doubting_ = doubting;
+}
+
+void Membership::change(Host& host, Judgement judgement, Milliseconds now, Round& round) {
+  const bool was_up = host.verdict == HostVerdict::kUp;
+  const bool is_well =
+      judgement.verdict == HostVerdict::kUp || judgement.verdict == HostVerdict::kMaintenance;
+  if (!is_well && host.incident.empty()) host.incident = random_id();
+  if (was_up && !is_well && !net_alive(host, now)) {
+    host.suspicions.push_back(now);
+    while (now - host.suspicions.front() > policy_.flap_window) host.suspicions.pop_front();
+  }
+  host.verdict = judgement.verdict;
+  host.reason = std::move(judgement.reason);
+  round.transitions.push_back({host.verdict, record_of(host, now)});
+  if (is_well) host.incident.clear();
+}
+
+Membership::Round Membership::tick(Milliseconds now) {
+  Round round;
+  if (now - late_at_ > kLateRemembered) late_ = Milliseconds{0};
+  patient_ = policy_.detector;
+  patient_.suspect += late_;
+  patient_.dead += late_;
+  doubt(now, round);
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    Host& host = hosts_[i];
+    wish(host, i, now, round);
+    if (!begun_) continue;
+    if (!net_alive(host, now)) host.silent_at = now;
+    Judgement judgement = judge(host, now);
+    if (judgement.verdict == host.verdict) continue;
+    if (judgement.verdict == HostVerdict::kSuspect && firm(host.verdict) && !net_alive(host, now)) continue;
+    change(host, std::move(judgement), now, round);
+  }
+  return round;
+}
+
+bool Membership::settled(Milliseconds now) const {
+  if (now - started_ >= policy_.start_grace + policy_.answer) return true;
+  return std::all_of(hosts_.begin(), hosts_.end(), [&](const Host& host) {
+    const HostVerdict verdict = judge(host, now).verdict;
+    return verdict == HostVerdict::kUp || verdict == HostVerdict::kMaintenance;
+  });
+}
+
+std::vector<Transition> Membership::snapshot(Milliseconds now) {
+  Round round = tick(now);
+  begun_ = true;
+  for (Host& host : hosts_) change(host, judge(host, now), now, round);
+  for (Transition& transition : round.transitions) transition.record.snapshot = true;
+  return std::move(round.transitions);
+}
+
+std::vector<std::size_t> Membership::peers_of(std::size_t host, std::size_t count) const {
+  std::vector<std::size_t> peers;
+  // Beginning after the host, so that not the same few are asked about every one.
+  for (std::size_t step = 1; step < hosts_.size() && peers.size() < count; ++step) {
+    const std::size_t i = (host + step) % hosts_.size();
+    if (hosts_[i].verdict == HostVerdict::kUp && hosts_[i].net.ever()) peers.push_back(i);
+  }
+  return peers;
+}
+
+record::HostState Membership::record_of(const Host& host, Milliseconds now) const {
+  record::HostState record;
+  record.id = random_id();
+  if (!host.incident.empty()) record.cause = host.incident;
+  record.host = host.name;
+  record.verdict = word_of(host.verdict);
+  if (!host.reason.empty()) record.reason = host.reason;
+  record.net = !host.net.ever() ? "never" : net_alive(host, now) ? "alive" : "silent";
+  static constexpr const char* kStores[] = {"none", "unknown", "never", "silent", "alive"};
+  record.store = kStores[static_cast<std::size_t>(store_of(host, now))];
+  const bool pending = host.libvirt_asked && (!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked);
+  record.libvirt = word_of(pending ? LibvirtAnswer::kNotAsked : host.libvirt);
+  const auto count = [&](Milliseconds since) { return std::max<std::int64_t>((now - since).count(), 0); };
+  if (host.net.ever()) record.net_silent_ms = host.net.silence(now).count();
+  if (policy_.storage && host.slot_known) record.store_silent_ms = count(host.slot_changed);
+  record.silent_ms = record.net_silent_ms;
+  if (record.store_silent_ms && (!record.silent_ms || *record.store_silent_ms < *record.silent_ms))
+    record.silent_ms = record.store_silent_ms;
+  if (host.libvirt_lived)
+    record.silent_ms =
+        std::min(record.silent_ms.value_or(count(*host.libvirt_lived)), count(*host.libvirt_lived));
+  if (host.peers_asked_at) {
+    record.peers_asked = host.peers_told;
+    record.peers_reached = host.peers_reached;
+  }
+  if (policy_.detector.kind == DetectorPolicy::Kind::kPhi && host.net.ever())
+    record.phi = host.net.phi(now, patient_);
+  if (host.net.ever()) {
+    if (host.beat.self_fence_ms > 0) record.self_fence_ms = host.beat.self_fence_ms;
+    record.watchdog = host.beat.watchdog;
+    record.incarnation = hex(host.beat.incarnation);
+  }
+  if (silent_ > 0) {
+    record.hosts_silent = silent_;
+    record.hosts_watched = watched_;
+  }
+  if (late_ > Milliseconds{0}) record.watcher_late_ms = late_.count();
+  return record;
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.h"
+#include "ha/detector.h"
+#include "ha/message.h"
+#include "record/kinds_availability.h"
+
+namespace rackline::ha {
+
+struct WatchPolicy {
+  DetectorPolicy detector;
+  bool storage = false;              // there are slots to read
+  Milliseconds start_grace{10'000};  // what was never heard is not judged before
+  Milliseconds answer{1'500};  // longest wait for libvirt and for other agents before judging without them
+  int flaps = 4;               // so many suspicions within flap_window are a flapping host, which is
+  Milliseconds flap_window{60'000};  // not called up again before
+  Milliseconds flap_hold{30'000};    // it was well for so long
+};
+
+enum class HostVerdict {
+  kUnknown,
+  kUp,
+  kSuspect,
+  kDown,
+  kIsolated,
+  kPartitioned,
+  kHypervisorDown,
+  kMaintenance
+};
+enum class LibvirtAnswer { kNotAsked, kAnswers, kRefused, kTimeout };
+
+struct Transition {
+  HostVerdict verdict;
+  record::HostState record;
+
+  // Calls `take` with the record as one of the kind that the verdict says.
+  template <class Take>
+  void as_kind(Take take) const {
+    const auto as = [&]<class K>(K kind) {
+      static_cast<record::HostState&>(kind) = record;
+      take(std::move(kind));
+    };
+    switch (verdict) {
+      case HostVerdict::kUp:
+        return as(record::HostUp{});
+      case HostVerdict::kDown:
+        return as(record::HostDown{});
+      case HostVerdict::kIsolated:
+        return as(record::HostIsolated{});
+      case HostVerdict::kPartitioned:
+        return as(record::HostPartitioned{});
+      case HostVerdict::kHypervisorDown:
+        return as(record::HypervisorDown{});
+      case HostVerdict::kMaintenance:
+        return as(record::HostMaintenance{});
+      default:
+        return as(record::HostSuspect{});
+    }
+  }
+};
+
+// What a watcher knows of its hosts, and when that becomes a verdict. Pure: told of everything that is heard,
+// with the time on the monotonic clock, it says what changed.
+//
+// The verdicts follow from three channels that fail for different reasons: heartbeats over the network,
+// heartbeats on the shared storage, and questions (to the host's libvirtd, and to the agents of other hosts).
+// A host is called down only when none of them shows life and each of them could have: storage that the
+// watcher itself cannot read is not silence, and when more than half of the hosts are silent the watcher
+// doubts itself instead.
+class Membership {
+ public:
+  // `nonce` is drawn anew by every watcher; see Message.
+  Membership(const WatchPolicy& policy, const std::vector<std::string>& hosts, std::uint64_t nonce,
+             Milliseconds now);
+
+  std::size_t size() const { return hosts_.size(); }
+  const std::string& name(std::size_t host) const { return hosts_[host].name; }
+  HostVerdict verdict(std::size_t host) const { return hosts_[host].verdict; }
+  bool fenced(std::size_t host) const { return hosts_[host].fenced; }
+  std::optional<std::size_t> find(std::string_view name) const;
+
+  enum class Heard {
+    kFresh,
+    kUnproven,  // it does not know this watcher's nonce yet: an ack tells it
+    kReplayed,  // seen before
+    kTwin,      // a second agent uses the host's name
+  };
+  Heard beat(std::size_t host, const Message& beat, Milliseconds now);
+
+  void slot(std::size_t host, const Message& slot, Milliseconds now);
+  // Whether the watcher itself can use the storage. Silence is counted only while it can.
+  void storage_works(bool works, Milliseconds now);
+  void libvirt(std::size_t host, LibvirtAnswer answer, Milliseconds now);
+  void told(std::size_t host, bool reached, Milliseconds now);
+
+  void set_maintenance(const std::set<std::string, std::less<>>& hosts);
+  // Hosts that are proven to be off: they are missing, but nobody has to doubt himself for that.
+  void set_fenced(const std::set<std::string, std::less<>>& hosts);
+
+  // The watcher was late by so much: silence in that time proves nothing, and for a while it is more patient.
+  void was_late(Milliseconds by, Milliseconds now);
+
+  struct Wish {
+    std::size_t host;
+    bool libvirt;  // ask its libvirtd
+    bool peers;    // ask agents of other hosts whether they reach it
+  };
+  struct Round {
+    std::vector<Transition> transitions;
+    std::vector<Wish> wishes;
+    std::optional<record::WatcherSuspect> doubt;  // when it begins
+  };
+  // To be called every 100 ms or so. Before the snapshot it has only wishes.
+  Round tick(Milliseconds now);
+
+  // Whether there is a verdict on every host, or no hope of one any more.
+  bool settled(Milliseconds now) const;
+  // Every host as it is; from now on tick() tells what changes.
+  std::vector<Transition> snapshot(Milliseconds now);
+
+  // Up to `count` hosts whose agents could look at `host`.
+  std::vector<std::size_t> peers_of(std::size_t host, std::size_t count) const;
+
+ private:
+  struct Incarnation {
+    std::uint64_t id = 0;
+    std::uint64_t seq = 0;
+  };
+  struct Host {
+    std::string name;
+    HostVerdict verdict = HostVerdict::kUnknown;
+    std::string reason;
+    std::string incident;
+    bool maintenance = false, fenced = false;
+
+    Detector net;
+    Message beat;                           // the last fresh one
+    std::vector<Incarnation> incarnations;  // the present one last
+    std::optional<Milliseconds> twin_seen;
+
+    bool slot_known = false, slot_leaving = false;
+    std::uint64_t slot_incarnation = 0, slot_seq = 0;
+    Milliseconds slot_changed{0};
+
+    LibvirtAnswer libvirt = LibvirtAnswer::kNotAsked;
+    bool libvirt_ever = false;
+    std::optional<Milliseconds> libvirt_asked, libvirt_told, libvirt_lived;
+
+    std::optional<Milliseconds> peers_asked_at;
+    std::int64_t peers_told = 0, peers_reached = 0;
+
+    std::deque<Milliseconds> suspicions;  // when it fell silent, within the window of flapping
+    Milliseconds silent_at{0};            // when it was last seen silent
+  };
+  struct Judgement {
+    HostVerdict verdict;
+    std::string reason;
+  };
+  enum class Store { kNone, kUnknown, kNever, kSilent, kAlive };
+
+  bool agentless(const Host& host) const { return !host.net.ever() && !host.slot_known; }
+  bool net_alive(const Host& host, Milliseconds now) const;
+  bool alive(const Host& host, Milliseconds now) const;
+  Store store_of(const Host& host, Milliseconds now) const;
+  Judgement judge(const Host& host, Milliseconds now) const;
+  Judgement judge_agentless(const Host& host, Milliseconds now) const;
+  Judgement judge_silent(const Host& host, Milliseconds now) const;
+  bool waiting_for_answers(const Host& host, Milliseconds now) const;
+  bool flapping(const Host& host, Milliseconds now) const;
+  void wish(Host& host, std::size_t index, Milliseconds now, Round& round);
+  void change(Host& host, Judgement judgement, Milliseconds now, Round& round);
+  void doubt(Milliseconds now, Round& round);
+  record::HostState record_of(const Host& host, Milliseconds now) const;
+
+  WatchPolicy policy_;      // as it was given
+  DetectorPolicy patient_;  // as it is applied: widened by the watcher's own lateness
+  std::uint64_t nonce_;
+  Milliseconds started_;
+  std::vector<Host> hosts_;
+  std::unordered_map<std::string, std::size_t> index_;
+  bool storage_works_ = false;
+  std::optional<Milliseconds> storage_failed_;
+  Milliseconds late_{0}, late_at_{0};
+  bool begun_ = false;  // the snapshot was taken
+  bool doubting_ = false;
+  std::int64_t silent_ = 0, watched_ = 0;
+};
+
+}  // namespace rackline::ha

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+
+namespace rackline::ha {
+
+// A host's heartbeat on the shared storage: the file DIRECTORY/HOST.beat of 512 bytes, one sector, that its
+// agent writes again and again in place. It holds one signed Message, so that a half-written sector, a
+// stranger's file and another cluster's are recognised. All calls block for as long as the storage does: they
+// belong on a thread of their own.
+inline constexpr std::size_t kSlotBytes = 512;
+
+class SlotWriter {
+ public:
+  SlotWriter(std::string directory, const std::string& host);
+
+  // Durable when it returns. Throws Error(kUnreachable).
+  void write(std::span<const std::uint8_t> message);
+
+ private:
+  std::string path_;
+  Fd file_;  // opened again after a failure
+};
+
+// The bytes of the message in the slot of `host`; empty when there is no slot. Throws Error(kUnreachable)
+// when the storage cannot be read.
+std::vector<std::uint8_t> read_slot(const std::string& directory, const std::string& host);
+
+}  // namespace rackline::ha

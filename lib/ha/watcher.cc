@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/watcher.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "ha/agent.h"
+#include "ha/marks.h"
+#include "ha/slot.h"
+
+namespace rackline::ha {
+namespace {
+
+constexpr int kBuffer = 32 << 20;
+constexpr Milliseconds kTick{100};
+constexpr Milliseconds kTolerated{250};  // later than this is late
+constexpr Milliseconds kReadStorage{250};
+constexpr Milliseconds kStorageFails{2'000};
+constexpr Milliseconds kComplain{60'000};
+constexpr std::size_t kPeersAsked = 3;
+
+using Names = std::set<std::string, std::less<>>;
+
+std::vector<std::string> names_of(const std::vector<record::Host>& hosts) {
+  std::vector<std::string> names;
+  for (const auto& host : hosts) names.push_back(host.host);
+  return names;
+}
+
+LibvirtAnswer answer_of(const std::exception_ptr& failure) {
+  if (!failure) return LibvirtAnswer::kAnswers;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    // libvirt has one code for all of these; its text is the kernel's.
+    const std::string why = error.what();
+    return why.find("Connection refused") != std::string::npos ? LibvirtAnswer::kRefused
+                                                               : LibvirtAnswer::kTimeout;
+  }
+}
+
+}  // namespace
+
+struct Watcher::Mailbox {
+  std::mutex mutex;
+  std::vector<std::pair<std::size_t, LibvirtAnswer>> answers;
+  std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
+  std::optional<Milliseconds> storage_read;  // when the last pass over all slots was complete
+  std::optional<std::string> storage_error, marks_error;
+  std::optional<Names> maintenance, fenced;
+};
+
+Watcher::Watcher(WatcherOptions options, std::shared_ptr<store::Store> store, const Clock& clock, Hooks hooks)
+    : options_(std::move(options)),
+      store_(std::move(store)),
+      clock_(clock),
+      hooks_(std::move(hooks)),
+      signer_(options_.key, options_.cluster),
+      socket_(options_.listen, kBuffer),
+      nonce_(random_number()),
+      membership_(options_.policy, names_of(options_.hosts), nonce_, clock.monotonic()),
+      peers_(options_.hosts.size()),
+      mailbox_(std::make_shared<Mailbox>()),
+      next_second_(clock.monotonic()) {
+  if (!options_.slots.empty()) start_storage_reader();
+  if (store_ != nullptr) start_marks_reader();
+}
+
+Watcher::~Watcher() = default;
+
+void Watcher::start_storage_reader() {
+  std::thread([mailbox = mailbox_, directory = options_.slots, names = names_of(options_.hosts),
+               &clock = clock_] {
+    for (;;) {
+      std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
+      std::optional<std::string> failure;
+      try {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+          if (auto bytes = read_slot(directory, names[i]); !bytes.empty())
+            slots.emplace_back(i, std::move(bytes));
+        }
+        // A directory that is not there has no slots either, and is no storage.
+        const Fd present(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!present) throw system_error(Status::kUnreachable, "read the heartbeats", directory);
+      } catch (const Error& error) {
+        failure = error.what();
+      }
+      {
+        const std::lock_guard lock(mailbox->mutex);
+        mailbox->slots = std::move(slots);
+        if (!failure) mailbox->storage_read = clock.monotonic();
+        mailbox->storage_error = std::move(failure);
+      }
+      std::this_thread::sleep_for(kReadStorage);
+    }
+  }).detach();
+}
+
+void Watcher::start_marks_reader() {
+  const auto read = [](store::Store& store) {
+    std::pair<Names, Names> marks;
+    for (const auto& mark : maintenance_marks(store)) marks.first.insert(mark.host);
+    for (const auto& mark : fence_marks(store)) marks.second.insert(mark.host);
+    return marks;
+  };
+  // The first time here: who is not to be declared dead has to be known before anybody is.
+  auto first = read(*store_);
+  membership_.set_maintenance(first.first);
+  membership_.set_fenced(first.second);
+  std::thread([mailbox = mailbox_, store = store_, read] {
+    for (;;) {
+      std::this_thread::sleep_for(std::chrono::seconds{1});
+      try {
+        auto marks = read(*store);
+        const std::lock_guard lock(mailbox->mutex);
+        mailbox->maintenance = std::move(marks.first);
+        mailbox->fenced = std::move(marks.second);
+        mailbox->marks_error.reset();
+      } catch (const Error& error) {
+        const std::lock_guard lock(mailbox->mutex);
+        mailbox->marks_error = error.what();
+      }
+    }
+  }).detach();
+}
+
+void Watcher::complain(const std::string& what, const net::Endpoint& from) {
+  Complaint& complaint = complaints_[what];
+  ++complaint.count;
+  complaint.from = from;
+}
+
+// At once the first time, and then once a minute: a flood is one line.
+void Watcher::tell_complaints() {
+  if (complaints_.empty() || (complained_ && now() - *complained_ < kComplain)) return;
+  for (const auto& [what, complaint] : complaints_) {
+    hooks_.warn(what + (complaint.from.length == 0 ? "" : ": lately from " + complaint.from.text()) +
+                (complaint.count > 1 ? " (" + std::to_string(complaint.count) + " times)" : ""));
+  }
+  complaints_.clear();
+  complained_ = now();
+}
+
+void Watcher::hear_beat(const Message& beat, const net::Endpoint& from) {
+  const auto host = membership_.find(beat.name);
+  if (!host) return complain("a heartbeat of a host that is not in the inventory, " + beat.name, from);
+  const auto heard = membership_.beat(*host, beat, now());
+  if (heard == Membership::Heard::kReplayed) return complain("heartbeats that were seen before", from);
+  if (heard == Membership::Heard::kTwin) complain("two agents use the name " + beat.name, from);
+  if (heard != Membership::Heard::kUnproven) {
+    peers_[*host].address = from;
+    if (hooks_.seen) {
+      record::HeartbeatSeen seen;
+      seen.host = beat.name;
+      seen.at_ms = now().count();
+      seen.seq = static_cast<std::int64_t>(beat.seq);
+      hooks_.seen(seen);
+    }
+  }
+  Message ack;
+  ack.type = Message::Type::kAck;
+  ack.nonce = nonce_;
+  ack.seq = beat.incarnation;
+  ack.echo = beat.seq;
+  ack.name = beat.name;
+  ack.fenced = membership_.fenced(*host);
+  MessageBytes bytes;
+  socket_.send(from, {bytes.data(), signer_.encode(ack, bytes)});
+}
+
+void Watcher::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from) {
+  const Reject reject = signer_.decode(bytes, message_);
+  if (reject != Reject::kNone) return complain("datagrams that are " + std::string(words_of(reject)), from);
+  if (message_.type == Message::Type::kBeat) return hear_beat(message_, from);
+  if (message_.type != Message::Type::kTold || message_.nonce != nonce_) return;
+  if (const auto host = membership_.find(message_.name)) membership_.told(*host, message_.reached, now());
+}
+
+void Watcher::read_mail() {
+  decltype(mailbox_->answers) answers;
+  decltype(mailbox_->slots) slots;
+  std::optional<Milliseconds> storage_read;
+  std::optional<Names> maintenance;
+  std::optional<Names> fenced;
+  {
+    const std::lock_guard lock(mailbox_->mutex);
+    answers.swap(mailbox_->answers);
+    slots.swap(mailbox_->slots);
+    storage_read = mailbox_->storage_read;
+    maintenance.swap(mailbox_->maintenance);
+    fenced.swap(mailbox_->fenced);
+    if (mailbox_->storage_error) complain(*mailbox_->storage_error, {});
+    if (mailbox_->marks_error) complain(*mailbox_->marks_error + "; going on with the marks read before", {});
+    mailbox_->storage_error.reset();
+    mailbox_->marks_error.reset();
+  }
+  for (const auto& [host, answer] : answers) membership_.libvirt(host, answer, now());
+  if (!options_.slots.empty())
+    membership_.storage_works(storage_read && now() - *storage_read < kStorageFails, now());
+  for (const auto& [host, bytes] : slots) {
+    const Reject reject = signer_.decode(bytes, message_);
+    const std::string& name = membership_.name(host);
+    if (reject == Reject::kForged || reject == Reject::kForeign) {
+      complain("the slot of " + name + " on the storage is " + words_of(reject), {});
+    } else if (reject == Reject::kNone && message_.type == Message::Type::kSlot && message_.name == name) {
+      membership_.slot(host, message_, now());
+    }
+  }
+  if (maintenance) membership_.set_maintenance(*maintenance);
+  if (fenced) membership_.set_fenced(*fenced);
+}
+
+void Watcher::fulfil(const Membership::Wish& wish) {
+  Peer& peer = peers_[wish.host];
+  if (wish.libvirt) {
+    const auto& host = options_.hosts[wish.host];
+    if (!peer.worker)
+      peer.worker =
+          std::make_unique<virt::HostWorker>(virt::Target{host.host, host.uri}, virt::ConnectOptions{});
+    if (peer.question) peer.question->drop();
+    peer.question = peer.worker->submit(
+        [](virt::Connection& connection) {
+          if (virConnectNumOfDomains(connection.get()) < 0)
+            throw virt::virt_error(Status::kUnreachable, "ask", "libvirtd");
+        },
+        [mailbox = mailbox_, index = wish.host](const std::exception_ptr& failure) {
+          const std::lock_guard lock(mailbox->mutex);
+          mailbox->answers.emplace_back(index, answer_of(failure));
+        });
+  }
+  if (!wish.peers) return;
+  Message ask;
+  ask.type = Message::Type::kAsk;
+  ask.name = membership_.name(wish.host);
+  ask.target = peer.address.text();
+  ask.nonce = nonce_;
+  ask.seq = ++asks_;
+  MessageBytes bytes;
+  const std::size_t length = signer_.encode(ask, bytes);
+  for (const std::size_t helper : membership_.peers_of(wish.host, kPeersAsked))
+    socket_.send(peers_[helper].address, {bytes.data(), length});
+}
+
+void Watcher::turn(Milliseconds late) {
+  if (late > kTolerated) membership_.was_late(late, now());
+  // Everything that is waiting, before anybody is judged.
+  // The bound is for a flood that comes faster than it is thrown away.
+  constexpr std::size_t kDrain = 64 << 10;
+  socket_.receive(kDrain, [this](auto bytes, const auto& from) { hear(bytes, from); });
+  read_mail();
+  auto round = membership_.tick(now());
+  for (const auto& wish : round.wishes) fulfil(wish);
+  if (!begun_ && membership_.settled(now())) {
+    begun_ = true;
+    for (const auto& transition : membership_.snapshot(now())) hooks_.transition(transition);
+  }
+  if (round.doubt) hooks_.doubt(*round.doubt);
+  for (const auto& transition : round.transitions) hooks_.transition(transition);
+  tell_complaints();
+  if (now() < next_second_) return;
+  next_second_ = now() + std::chrono::seconds{1};
+  reading_ = hooks_.turn();
+}
+
+bool Watcher::run() {
+  Milliseconds next = now();
+  while (!interrupt::requested() && reading_) {
+    if (now() >= next) {
+      const Milliseconds late = now() - next;
+      turn(late);
+      if (begun_ && options_.once) break;
+      next = std::max(next + kTick, now());
+    }
+    pollfd watched[] = {{socket_.fd(), POLLIN, 0}, {interrupt::fd(), POLLIN, 0}};
+    poll(watched, 2, static_cast<int>(std::max((next - now()).count(), Milliseconds::rep{0})));
+    // In small bites between two ticks: with many hosts there is always something.
+    socket_.receive(256, [this](auto bytes, const auto& from) { hear(bytes, from); });
+  }
+  for (std::size_t i = 0; i < membership_.size(); ++i) {
+    const HostVerdict verdict = membership_.verdict(i);
+    if (verdict != HostVerdict::kUp && verdict != HostVerdict::kMaintenance) return false;
+  }
+  return true;
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "ha/membership.h"
+#include "ha/message.h"
+#include "net/udp.h"
+#include "store/store.h"
+#include "virt/worker.h"
+
+namespace rackline::ha {
+
+struct WatcherOptions {
+  std::vector<record::Host> hosts;
+  net::Endpoint listen;
+  std::string key, cluster;
+  std::string slots;  // directory on the shared storage; empty: that channel is not used
+  WatchPolicy policy;
+  bool once = false;  // ends after the snapshot
+};
+
+// The part of heartbeat that runs beside the manager of the hosts: hears what comes over the network, reads
+// the storage, asks libvirtd and other hosts' agents about the silent ones, and lets Membership judge.
+class Watcher {
+ public:
+  struct Hooks {
+    std::function<void(const Transition&)> transition;
+    std::function<void(const record::WatcherSuspect&)> doubt;
+    std::function<void(const record::HeartbeatSeen&)> seen;  // may be empty
+    std::function<void(const std::string&)> warn;
+    std::function<bool()> turn;  // every second: it is well; false: nobody reads what it writes
+  };
+
+  // `store`, of the marks of maintenance and fencing, may be null. Throws Error(kUnreachable) where it cannot
+  // listen or cannot read the marks.
+  Watcher(WatcherOptions options, std::shared_ptr<store::Store> store, const Clock& clock, Hooks hooks);
+  ~Watcher();
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  // Until a stop is asked for (interrupt.h), or after the snapshot. True when every host was well in the end.
+  bool run();
+
+ private:
+  struct Mailbox;  // shared with the threads that may hang
+  struct Peer {
+    net::Endpoint address;  // from where its last fresh beat came
+    std::unique_ptr<virt::HostWorker> worker;
+    std::optional<virt::Ticket> question;
+  };
+
+  Milliseconds now() const { return clock_.monotonic(); }
+  void start_storage_reader();
+  void start_marks_reader();
+  void hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from);
+  void hear_beat(const Message& beat, const net::Endpoint& from);
+  void read_mail();
+  void fulfil(const Membership::Wish& wish);
+  void turn(Milliseconds late);
+  void complain(const std::string& what, const net::Endpoint& from);
+  void tell_complaints();
+
+  WatcherOptions options_;
+  std::shared_ptr<store::Store> store_;
+  const Clock& clock_;
+  Hooks hooks_;
+  Signer signer_;
+  net::UdpSocket socket_;
+  std::uint64_t nonce_, asks_ = 0;
+  Membership membership_;
+  std::vector<Peer> peers_;
+  std::shared_ptr<Mailbox> mailbox_;
+  Message message_;  // reused: its strings keep their memory
+  bool begun_ = false, reading_ = true;
+  Milliseconds next_second_;
+  struct Complaint {
+    std::int64_t count = 0;
+    net::Endpoint from;
+  };
+  std::map<std::string, Complaint> complaints_;
+  std::optional<Milliseconds> complained_;
+};
+
+}  // namespace rackline::ha

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+// heartbeat: tells and hears which hosts live, and says with what evidence a host is called down.
+#include <CLI/CLI.hpp>
+#include <vector>
+
+#include "base/interrupt.h"
+#include "base/secret.h"
+#include "base/service.h"
+#include "cli/program.h"
+#include "ha/agent.h"
+#include "ha/lead.h"
+#include "ha/marks.h"
+#include "ha/replay.h"
+#include "ha/watcher.h"
+
+namespace rackline {
+namespace {
+
+constexpr std::uint16_t kPort = 7788;
+
+struct Options {
+  std::string key_file = "/etc/rackline/heartbeat.key", cluster = "rackline", listen, detector = "fixed";
+  ha::AgentOptions agent;
+  std::vector<std::string> watchers;
+  ha::WatchPolicy policy;
+  std::string record_file, trace = "-", host, state;
+  std::vector<double> phis{1, 2, 3, 5, 8, 12};
+  std::vector<double> timeouts_ms{1200, 1500, 2000, 3000, 4000, 6000};
+  bool once = false, lead = false;
+};
+
+Status beat(cli::Program& program, const Options& options) {
+  program.leaves_threads_behind();
+  auto agent = options.agent;
+  agent.key = read_secret(options.key_file);
+  agent.cluster = options.cluster;
+  for (const auto& watcher : options.watchers) agent.watchers.push_back(net::resolve(watcher, kPort));
+  if (!options.listen.empty()) agent.listen = net::resolve(options.listen, 0);
+  if (agent.watchers.empty() && agent.slots.empty())
+    throw Error(Status::kUsage, "read the command line", "beat",
+                "neither --watcher nor --slots: nobody would hear it");
+  be_prompt();
+  ha::Agent work(agent, program.clock(),
+                 {.self_fenced =
+                      [&](const record::HostSelfFenced& record) {
+                        program.warn("stopped the virtual servers: " + record.reason);
+                        program.out().write(record);
+                      },
+                  .warn = [&](const std::string& text) { program.warn(text); },
+                  .turn = [] { notify_service("WATCHDOG=1"); }});
+  notify_service("READY=1");
+  work.run();
+  return Status::kDone;
+}
+
+Status watch(cli::Program& program, const Options& options) {
+  program.leaves_threads_behind();
+  ha::WatcherOptions watcher{
+      .hosts = program.inventory(),
+      .listen = net::resolve(options.listen.empty() ? "0.0.0.0" : options.listen, kPort),
+      .key = read_secret(options.key_file),
+      .cluster = options.cluster,
+      .slots = options.agent.slots,
+      .policy = options.policy,
+      .once = options.once};
+  watcher.policy.storage = !watcher.slots.empty();
+  auto& detector = watcher.policy.detector;
+  detector.interval = options.agent.interval;
+  if (options.detector == "phi") detector.kind = ha::DetectorPolicy::Kind::kPhi;
+  if (detector.suspect <= detector.interval || detector.dead <= detector.suspect)
+    throw Error(Status::kUsage, "read the command line", "--suspect-after and --dead-after",
+                "expected --interval < --suspect-after < --dead-after");
+  const std::shared_ptr<store::Store> store = store::Store::open(program.store_url());
+  const auto leading = options.lead ? ha::stand_by(*store, program.clock()) : std::nullopt;
+  if (options.lead && !leading) return Status::kDone;
+  be_prompt();
+  std::optional<ha::TraceFile> trace;
+  if (!options.record_file.empty()) trace.emplace(options.record_file);
+  const auto seen = [&](const record::HeartbeatSeen& record) { trace->write(record, program.clock()); };
+  ha::Watcher work(watcher, store, program.clock(),
+                   {.transition =
+                        [&](const ha::Transition& transition) {
+                          transition.as_kind([&](auto record) { program.out().write(std::move(record)); });
+                          program.out().flush();
+                        },
+                    .doubt =
+                        [&](const record::WatcherSuspect& doubt) {
+                          program.warn(doubt.reason);
+                          program.out().write(doubt);
+                          program.out().flush();
+                        },
+                    .seen = trace ? std::function<void(const record::HeartbeatSeen&)>(seen) : nullptr,
+                    .warn = [&](const std::string& text) { program.warn(text); },
+                    .turn =
+                        [&] {
+                          notify_service("WATCHDOG=1");
+                          return interrupt::wait_until(program.clock(), Milliseconds{0}, true) !=
+                                 interrupt::Woken::kReaderGone;
+                        }});
+  notify_service("READY=1\nSTATUS=watching");
+  const bool well = work.run();
+  return options.once && !well ? Status::kNo : Status::kDone;
+}
+
+Status replay(cli::Program& program, const Options& options) {
+  const auto reader = options.trace == "-" ? program.stdin_reader(record::Policy::kSkip)
+                                           : program.file_reader(options.trace, record::Policy::kSkip);
+  ha::Trace trace;
+  record::HeartbeatSeen seen;
+  record::HostDied died;
+  while (reader->next()) {
+    if (reader->is<record::HeartbeatSeen>() && reader->read(seen)) trace.add(seen);
+    if (reader->is<record::HostDied>() && reader->read(died)) trace.add(died);
+  }
+  if (trace.empty())
+    throw Error(Status::kUsage, "score detectors", options.trace, "there is no heartbeat_seen in it");
+  ha::DetectorPolicy policy;
+  policy.interval = options.agent.interval;
+  for (const double timeout : options.timeouts_ms) {
+    policy.dead = Milliseconds{static_cast<Milliseconds::rep>(timeout)};
+    program.out().write(trace.score(policy));
+  }
+  policy.kind = ha::DetectorPolicy::Kind::kPhi;
+  for (const double phi : options.phis) {
+    policy.phi = phi;
+    program.out().write(trace.score(policy));
+  }
+  return Status::kDone;
+}
+
+Status maintenance(cli::Program& program, const Options& options) {
+  const auto store = store::Store::open(program.store_url());
+  const auto hosts = program.inventory();
+  const auto is = [&](const record::Host& host) { return host.host == options.host; };
+  if (std::none_of(hosts.begin(), hosts.end(), is))
+    throw Error(Status::kUsage, "announce maintenance", options.host, "it is not in the inventory");
+  if (options.state == "on") {
+    ha::put(*store, {options.host, "announced by a person", program.clock().wall()});
+  } else {
+    ha::remove_maintenance(*store, options.host);
+  }
+  return Status::kDone;
+}
+
+void declare_beat(cli::Program& program, CLI::App& app, Options& options) {
+  auto& agent = options.agent;
+  app.add_option("--host", agent.host, "name of this host in the inventory (else its host name)")
+      ->type_name("HOST");
+  app.add_option("-w,--watcher", options.watchers, "ADDRESS[:PORT] of a watcher; may be given again")
+      ->type_name("ADDRESS");
+  app.add_option("--uri", agent.uri, "this host's libvirt")->type_name("URI")->capture_default_str();
+  program.duration(app, "--storage-deadline", agent.storage_deadline,
+                   "a heartbeat on the storage that takes longer is a fault of the storage");
+  program.duration(app, "--libvirt-deadline", agent.libvirt_deadline,
+                   "no answer of libvirtd for so long is a fault of the hypervisor");
+  program.duration(app, "--self-fence", agent.self_fence,
+                   "stop all virtual servers when no watcher and no storage was there for so long; 0: never");
+  program.completes(
+      app.add_option("--watchdog", agent.watchdog, "hardware watchdog that resets this host when it hangs")
+          ->type_name("DEVICE"),
+      cli::Program::Values::kFiles);
+  app.add_option("--qemu-run-dir", agent.qemu_run_directory, "where libvirtd keeps the pid files of QEMU")
+      ->type_name("DIRECTORY")
+      ->capture_default_str();
+}
+
+void declare_watch(cli::Program& program, CLI::App& app, Options& options) {
+  auto& policy = options.policy;
+  program
+      .choice(app, "--detector", options.detector, {"fixed", "phi"},
+              "fixed: a timeout; phi: suspicion that grows with the silence")
+      ->capture_default_str();
+  program.duration(app, "--suspect-after", policy.detector.suspect, "silence that makes a host suspect");
+  program.duration(app, "--dead-after", policy.detector.dead, "silence in every channel that makes it dead");
+  app.add_option("--phi", policy.detector.phi, "phi that counts as death; half of it as suspicion")
+      ->type_name("PHI")
+      ->check(CLI::Range(0.5, 100.0))
+      ->capture_default_str();
+  program.duration(app, "--start-grace", policy.start_grace, "what was never heard is not judged before");
+  program.duration(app, "--flap-hold", policy.flap_hold, "calm that a host which came and went has to show");
+  app.add_flag("--once", options.once,
+               "end after the first picture of all hosts; status 1 unless all are well");
+  app.add_flag("--lead", options.lead, "stand by while another watcher of this store leads");
+  program.completes(
+      app.add_option("--record", options.record_file, "append what arrives to a trace for replay")
+          ->type_name("FILE"),
+      cli::Program::Values::kFiles);
+}
+
+}  // namespace
+}  // namespace rackline
+
+int main(int argc, char** argv) {
+  using namespace rackline;
+  cli::Program program(
+      {.name = "heartbeat",
+       .nature = cli::Nature::kObserve,
+       .summary = "tell and hear which hosts live, over the network and the shared storage",
+       .description = "beat runs on every host, watch beside the programs that manage them.",
+       .examples = {{"heartbeat key /etc/rackline/heartbeat.key", "make the key that all share"},
+                    {"heartbeat beat --watcher 10.0.0.1 --slots /srv/vm/.beats", "on a host"},
+                    {"heartbeat watch --slots /srv/vm/.beats | fence | failover",
+                     "a dead host's servers run elsewhere"},
+                    {"heartbeat watch --once", "who is well now?"},
+                    {"heartbeat maintenance h3 on", "its silence is planned"},
+                    {"heartbeat replay trace.jsonl", "compare failure detectors"}}});
+  Options options;
+  auto& app = program.app();
+  program.takes_inventory();
+  program.takes_store();
+  app.require_subcommand(1);
+  auto* beat_command = app.add_subcommand("beat", "on a host: tell that it lives");
+  auto* watch_command = app.add_subcommand("watch", "hear the hosts, and tell what becomes of them");
+  auto* replay_command = app.add_subcommand("replay", "score failure detectors on a trace");
+  auto* maintenance_command = app.add_subcommand("maintenance", "announce that a host will be silent");
+  auto* key_command = app.add_subcommand("key", "make a key file");
+  const auto files = cli::Program::Values::kFiles;
+  for (auto* command : {beat_command, watch_command}) {
+    program.completes(command->add_option("--key-file", options.key_file, "the cluster's key")
+                          ->type_name("FILE")
+                          ->envname("RACKLINE_HEARTBEAT_KEY_FILE")
+                          ->capture_default_str(),
+                      files);
+    command->add_option("--cluster", options.cluster, "name of the cluster")
+        ->type_name("NAME")
+        ->capture_default_str();
+    program.completes(
+        command->add_option("--slots", options.agent.slots, "directory on the shared storage for heartbeats")
+            ->type_name("DIRECTORY"),
+        files);
+    command->add_option("--listen", options.listen, "ADDRESS[:PORT] of its own, UDP")->type_name("ADDRESS");
+  }
+  for (auto* command : {beat_command, watch_command, replay_command})
+    program.duration(*command, "--interval", options.agent.interval, "time between two heartbeats");
+  declare_beat(program, *beat_command, options);
+  declare_watch(program, *watch_command, options);
+  program.completes(
+      replay_command->add_option("TRACE", options.trace, "records of watch --record, - for stdin"), files);
+  replay_command->add_option("--timeouts", options.timeouts_ms, "fixed timeouts to try, in ms")
+      ->delimiter(',')
+      ->type_name("MS,...");
+  replay_command->add_option("--phis", options.phis, "thresholds of phi-accrual to try")
+      ->delimiter(',')
+      ->type_name("PHI,...");
+  program.completes(maintenance_command->add_option("HOST", options.host, "the host")->required(),
+                    cli::Program::Values::kHosts);
+  maintenance_command->add_option("STATE", options.state, "on or off")
+      ->required()
+      ->check(CLI::IsMember({"on", "off"}));
+  program.completes(key_command->add_option("FILE", options.key_file, "must not exist yet")->required(),
+                    files);
+
+  return program.run(argc, argv, [&] {
+    if (*beat_command) return beat(program, options);
+    if (*watch_command) return watch(program, options);
+    if (*replay_command) return replay(program, options);
+    program.describes_itself();
+    if (*maintenance_command) return maintenance(program, options);
+    make_secret(options.key_file);
+    return Status::kDone;
+  });
+}

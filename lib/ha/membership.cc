@@ -113,11 +113,7 @@ void Membership::slot(std::size_t index, const Message& slot, Milliseconds now) 
 }
 
 void Membership::storage_works(bool works, Milliseconds now) {
-  if (works && storage_failed_) {
-    for (Host& host : hosts_) host.slot_changed += now - *storage_failed_;
-    storage_failed_.reset();
-  }
-  if (!works && storage_works_) storage_failed_ = now;
+  if (works && !storage_works_) storage_readable_ = now;
   storage_works_ = works;
 }
 
@@ -154,7 +150,7 @@ void Membership::was_late(Milliseconds by, Milliseconds now) {
     }
   }
   started_ += by;
-  if (storage_failed_) *storage_failed_ += by;
+  storage_readable_ += by;
   if (by >= late_) {
     late_ = std::min(by, kLateRemembered);
     late_at_ = now;
@@ -175,7 +171,9 @@ Membership::Store Membership::store_of(const Host& host, Milliseconds now) const
   if (!policy_.storage) return Store::kNone;
   if (!storage_works_) return Store::kUnknown;
   if (!host.slot_known) return Store::kNever;
-  return now - host.slot_changed >= patient_.dead ? Store::kSilent : Store::kAlive;
+  // Silence counts from when it could have been broken.
+  const Milliseconds since = std::max(host.slot_changed, storage_readable_);
+  return now - since >= patient_.dead ? Store::kSilent : Store::kAlive;
 }
 
 Membership::Judgement Membership::judge(const Host& host, Milliseconds now) const {

@@ -189,7 +189,7 @@ class Membership {
   std::vector<Host> hosts_;
   std::unordered_map<std::string, std::size_t> index_;
   bool storage_works_ = false;
-  std::optional<Milliseconds> storage_failed_;
+  Milliseconds storage_readable_{0};  // since when it works
   Milliseconds late_{0}, late_at_{0};
   bool begun_ = false;  // the snapshot was taken
   bool doubting_ = false;

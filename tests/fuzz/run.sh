@@ -53,5 +53,9 @@ fuzz() { # FUZZER SEEDS LONGEST RUNS
   fi
   echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, nothing found"
 }
+mkdir -p "$seeds/messages"
+printf 'RLHB\1\1%080d' 0 >"$seeds/messages/head"
+printf '"RLHB"\n' >"$build/messages.dict"
+fuzz message_fuzz messages 400 "$((runs * 10))"
 fuzz units_fuzz units 64 "$((runs * 10))"
 fuzz record_reader_fuzz records 1024 "$runs"

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "ha/detector.h"
+#include "ha/replay.h"
+
+namespace rackline::ha {
+namespace {
+
+using std::chrono::seconds;
+
+DetectorPolicy phi() {
+  DetectorPolicy policy;
+  policy.kind = DetectorPolicy::Kind::kPhi;
+  return policy;
+}
+
+TEST(Detector, FixedTimeouts) {
+  const DetectorPolicy policy;
+  Detector detector;
+  EXPECT_FALSE(detector.dead(seconds{100}, policy)) << "what was never heard is not dead";
+  detector.heard(seconds{1}, policy);
+  EXPECT_FALSE(detector.suspicious(Milliseconds{2999}, policy));
+  EXPECT_TRUE(detector.suspicious(Milliseconds{3000}, policy));
+  EXPECT_FALSE(detector.dead(Milliseconds{3999}, policy));
+  EXPECT_TRUE(detector.dead(Milliseconds{4000}, policy));
+  detector.forgive(seconds{5});
+  EXPECT_FALSE(detector.suspicious(Milliseconds{4000}, policy));
+}
+
+TEST(Detector, PhiGrowsWithTheSilenceAndIsPatientWithAnIrregularHost) {
+  const DetectorPolicy policy = phi();
+  Detector regular;
+  Detector irregular;
+  Milliseconds a{0};
+  Milliseconds b{0};
+  for (int i = 0; i < 200; ++i) {
+    regular.heard(a += Milliseconds{1000 + i % 3 * 10}, policy);
+    irregular.heard(b += Milliseconds{i % 2 == 0 ? 200 : 1800}, policy);
+  }
+  double last = -1;
+  for (int ms = 0; ms < 5000; ms += 100) {
+    const double now = regular.phi(a + Milliseconds{ms}, policy);
+    EXPECT_GE(now, last);
+    last = now;
+  }
+  EXPECT_TRUE(regular.dead(a + seconds{2}, policy));
+  EXPECT_FALSE(irregular.dead(b + seconds{2}, policy));
+  EXPECT_TRUE(irregular.dead(b + seconds{8}, policy));
+}
+
+TEST(Trace, ScoresDetectionTimeAndFalseAlarms) {
+  Trace trace;
+  for (std::int64_t at = 0; at <= 60'000; at += 1000) {
+    record::HeartbeatSeen seen;
+    seen.host = "h1";
+    seen.at_ms = at;
+    if (at != 20'000 && at != 21'000) trace.add(seen);  // a pause of 3 s
+  }
+  record::HostDied died;
+  died.host = "h1";
+  died.at_ms = 60'500;
+  trace.add(died);
+  DetectorPolicy policy;
+  policy.dead = Milliseconds{2000};
+  auto score = trace.score(policy);
+  EXPECT_EQ(score.deaths, 1);
+  EXPECT_EQ(score.detected, 1);
+  EXPECT_EQ(score.detection_ms, 1500);
+  EXPECT_EQ(score.false_positives, 1);
+  policy.dead = Milliseconds{4000};
+  score = trace.score(policy);
+  EXPECT_EQ(score.detection_ms, 3500);
+  EXPECT_EQ(score.false_positives, 0);
+}
+
+}  // namespace
+}  // namespace rackline::ha

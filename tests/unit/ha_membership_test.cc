@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "ha/membership.h"
+
+namespace rackline::ha {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::uint64_t kNonce = 77;
+
+// Hosts with agents, in simulated time: a step is 100 ms, and a host that lives beats once a second in each
+// channel.
+struct Cluster {
+  explicit Cluster(int number) {
+    policy.storage = true;
+    for (int i = 1; i <= number; ++i) names.push_back("h" + std::to_string(i));
+    membership.emplace(policy, names, kNonce, now);
+    for (const auto& name : names) living[name] = {};
+    run(seconds{2});
+    for (auto& t : membership->snapshot(now)) seen.push_back(std::move(t));
+    snapshot = std::move(seen);
+    seen.clear();
+  }
+
+  struct Life {
+    bool net = true, store = true, libvirt = true, refuses = false, peers = true, agent_libvirt = true,
+         agent_storage = true, leaving = false;
+    std::uint64_t incarnation = 1, seq = 0;
+  };
+
+  void beat(std::size_t i) {
+    Life& life = living[names[i]];
+    Message message;
+    message.name = names[i];
+    message.incarnation = life.incarnation;
+    message.seq = ++life.seq;
+    message.nonce = kNonce;
+    message.libvirt_ok = life.agent_libvirt;
+    message.storage_ok = life.agent_storage;
+    message.leaving = life.leaving;
+    last = message;
+    if (life.net) membership->beat(i, message, now);
+    if (life.store) membership->slot(i, message, now);
+  }
+
+  void step() {
+    now += Milliseconds{100};
+    membership->storage_works(storage_works, now);
+    if (now % seconds{1} == Milliseconds{0}) {
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (!agentless) beat(i);
+      }
+    }
+    auto round = membership->tick(now);
+    for (const auto& wish : round.wishes) {
+      const Life& life = living[names[wish.host]];
+      if (wish.libvirt && life.refuses) membership->libvirt(wish.host, LibvirtAnswer::kRefused, now);
+      if (wish.libvirt && life.libvirt) membership->libvirt(wish.host, LibvirtAnswer::kAnswers, now);
+      if (wish.peers) membership->told(wish.host, life.peers, now);
+    }
+    if (round.doubt) ++doubts;
+    for (auto& t : round.transitions) seen.push_back(std::move(t));
+  }
+  void run(Milliseconds time) {
+    for (const auto until = now + time; now < until;) step();
+  }
+  void kill(const std::string& host) { living[host] = {false, false, false, false, false}; }
+  HostVerdict of(const std::string& host) const { return membership->verdict(*membership->find(host)); }
+  bool ever(HostVerdict verdict) const {
+    return std::any_of(seen.begin(), seen.end(), [&](const auto& t) { return t.verdict == verdict; });
+  }
+
+  WatchPolicy policy;
+  std::vector<std::string> names;
+  Milliseconds now{0};
+  std::optional<Membership> membership;
+  std::map<std::string, Life> living;
+  std::vector<Transition> snapshot, seen;
+  Message last;
+  bool storage_works = true, agentless = false;
+  int doubts = 0;
+};
+
+TEST(Membership, BeginsWithASnapshotAndIsSilentWhileAllIsWell) {
+  Cluster cluster(3);
+  ASSERT_EQ(cluster.snapshot.size(), 3U);
+  for (const auto& t : cluster.snapshot) {
+    EXPECT_EQ(t.verdict, HostVerdict::kUp);
+    EXPECT_EQ(t.record.snapshot, true);
+  }
+  cluster.run(seconds{600});
+  EXPECT_TRUE(cluster.seen.empty());
+}
+
+TEST(Membership, ADeadHostIsSuspectFirstAndDownWithinThreeAndAHalfSeconds) {
+  Cluster cluster(3);
+  cluster.kill("h2");
+  const auto died = cluster.now;
+  cluster.run(Milliseconds{3500});
+  ASSERT_EQ(cluster.seen.size(), 2U);
+  EXPECT_EQ(cluster.seen[0].verdict, HostVerdict::kSuspect);
+  EXPECT_EQ(cluster.seen[1].verdict, HostVerdict::kDown);
+  const auto& record = cluster.seen[1].record;
+  EXPECT_EQ(record.host, "h2");
+  EXPECT_EQ(record.net, "silent");
+  EXPECT_EQ(record.store, "silent");
+  EXPECT_EQ(record.peers_asked, 1);
+  EXPECT_EQ(record.peers_reached, 0);
+  EXPECT_EQ(record.cause, cluster.seen[0].record.cause);
+  EXPECT_LE(cluster.now - died, Milliseconds{3500});
+}
+
+// Rule 2: a living heartbeat on the storage means that it is not dead.
+TEST(Membership, AHostThatWritesToTheStorageIsIsolatedAndNotDown) {
+  Cluster cluster(3);
+  cluster.kill("h2");
+  cluster.living["h2"].store = true;
+  cluster.run(seconds{60});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kIsolated);
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+  cluster.living["h2"].store = false;
+  cluster.run(seconds{5});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
+TEST(Membership, AHostThatOthersReachIsPartitionedAndNotDown) {
+  Cluster cluster(3);
+  cluster.kill("h2");
+  cluster.living["h2"].peers = true;
+  cluster.run(seconds{60});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kPartitioned);
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+}
+
+TEST(Membership, AHostOfWhichLibvirtdAnswersIsNotDown) {
+  Cluster cluster(3);
+  cluster.kill("h2");
+  cluster.living["h2"].libvirt = true;
+  cluster.run(seconds{60});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  cluster.living["h2"].libvirt = false;
+  cluster.living["h2"].refuses = true;
+  cluster.run(seconds{5});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kHypervisorDown);
+}
+
+// Rule 1: unknown is not dead.
+TEST(Membership, NobodyIsDownWhileTheWatcherItselfCannotUseTheStorage) {
+  Cluster cluster(3);
+  cluster.storage_works = false;
+  cluster.run(seconds{5});
+  cluster.kill("h2");
+  cluster.run(seconds{60});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  cluster.storage_works = true;
+  cluster.run(Milliseconds{2000});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect) << "silence counts only from when it could be heard";
+  cluster.run(seconds{4});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
+TEST(Membership, AHostThatWasNeverHeardIsNotDown) {
+  WatchPolicy policy;
+  policy.storage = true;
+  Membership membership(policy, {"h1", "h2", "h3"}, kNonce, Milliseconds{0});
+  for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
+    membership.storage_works(true, now);
+    membership.tick(now);
+    if (now == seconds{12}) {
+      EXPECT_TRUE(membership.settled(now));
+      for (const auto& t : membership.snapshot(now)) EXPECT_EQ(t.verdict, HostVerdict::kSuspect);
+    }
+  }
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(membership.verdict(i), HostVerdict::kSuspect);
+}
+
+// Rule 2: when more than half are silent, the fault is probably here.
+TEST(Membership, DoubtsItselfWhenMoreThanHalfAreSilent) {
+  Cluster cluster(5);
+  for (const auto* host : {"h1", "h2", "h3"}) cluster.kill(host);
+  cluster.run(seconds{60});
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+  EXPECT_EQ(cluster.doubts, 1);
+  cluster.living["h3"] = {};
+  cluster.living["h3"].incarnation = 2;
+  cluster.run(seconds{5});
+  EXPECT_EQ(cluster.of("h1"), HostVerdict::kDown) << "two of five are no reason to doubt";
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
+TEST(Membership, AFencedHostIsMissingForAKnownReason) {
+  Cluster cluster(3);
+  cluster.kill("h1");
+  cluster.run(seconds{5});
+  ASSERT_EQ(cluster.of("h1"), HostVerdict::kDown);
+  cluster.membership->set_fenced({"h1"});
+  cluster.kill("h2");
+  cluster.run(seconds{5});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown) << "one of the two that are left";
+}
+
+TEST(Membership, AWatcherThatStoodStillDeclaresNobodyDead) {
+  Cluster cluster(3);
+  cluster.now += seconds{10};  // nothing was heard, for nobody listened
+  cluster.membership->was_late(seconds{10}, cluster.now);
+  cluster.run(seconds{20});
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+}
+
+TEST(Membership, PlannedSilenceIsMaintenance) {
+  Cluster cluster(3);
+  cluster.membership->set_maintenance({"h1"});
+  cluster.kill("h1");
+  cluster.living["h2"].leaving = true;
+  cluster.run(seconds{2});
+  cluster.kill("h2");
+  cluster.run(seconds{60});
+  EXPECT_EQ(cluster.of("h1"), HostVerdict::kMaintenance);
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kMaintenance);
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+  cluster.living["h2"] = {};
+  cluster.living["h2"].incarnation = 2;
+  cluster.run(seconds{3});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kUp);
+}
+
+TEST(Membership, TellsAHypervisorAndAStorageThatFailFromADeadHost) {
+  Cluster cluster(3);
+  cluster.living["h1"].agent_libvirt = false;
+  cluster.living["h2"].agent_storage = false;
+  cluster.living["h2"].store = false;
+  cluster.run(seconds{60});
+  EXPECT_EQ(cluster.of("h1"), HostVerdict::kHypervisorDown);
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+}
+
+TEST(Membership, ReplayedAndUnprovenBeatsAreNoLife) {
+  Cluster cluster(3);
+  cluster.run(seconds{3});
+  const Message recorded = cluster.last;  // of h3
+  cluster.kill("h3");
+  Message old = recorded;
+  old.nonce = kNonce + 1;  // heard by a watcher before this one
+  for (int i = 0; i < 100; ++i) {
+    cluster.step();
+    EXPECT_EQ(cluster.membership->beat(2, recorded, cluster.now), Membership::Heard::kReplayed);
+    EXPECT_EQ(cluster.membership->beat(2, old, cluster.now), Membership::Heard::kUnproven);
+  }
+  EXPECT_EQ(cluster.of("h3"), HostVerdict::kDown);
+}
+
+TEST(Membership, AgentsThatShareANameAreToldAndNotTrusted) {
+  Cluster cluster(3);
+  cluster.living["h1"].incarnation = 2;  // started again
+  cluster.run(seconds{2});
+  EXPECT_TRUE(cluster.seen.empty());
+  Message other = cluster.last;
+  other.name = "h1";
+  other.incarnation = 1;  // and the one before still speaks
+  other.seq = 1000;
+  EXPECT_EQ(cluster.membership->beat(0, other, cluster.now), Membership::Heard::kTwin);
+  cluster.run(seconds{1});
+  EXPECT_EQ(cluster.of("h1"), HostVerdict::kSuspect);
+}
+
+TEST(Membership, AFlappingHostHasToShowCalm) {
+  Cluster cluster(3);
+  for (int i = 0; i < 4; ++i) {
+    cluster.living["h1"].net = false;
+    cluster.run(Milliseconds{2500});
+    cluster.living["h1"].net = true;
+    cluster.run(seconds{2});
+  }
+  EXPECT_EQ(cluster.of("h1"), HostVerdict::kSuspect);
+  cluster.run(seconds{20});
+  EXPECT_EQ(cluster.of("h1"), HostVerdict::kSuspect);
+  cluster.run(seconds{15});
+  EXPECT_EQ(cluster.of("h1"), HostVerdict::kUp);
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+}
+
+TEST(Membership, AHostWithoutAgentIsJudgedByLibvirtdAlone) {
+  WatchPolicy policy;
+  Membership membership(policy, {"h1", "h2"}, kNonce, Milliseconds{0});
+  bool lives = true;
+  std::vector<HostVerdict> of_h1;
+  for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
+    if (now == seconds{1}) membership.snapshot(now);
+    if (now == seconds{20}) lives = false;
+    auto round = membership.tick(now);
+    for (const auto& wish : round.wishes) {
+      if (wish.libvirt && (lives || wish.host == 1))
+        membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
+    }
+    for (const auto& t : round.transitions) {
+      if (t.record.host == "h1") of_h1.push_back(t.verdict);
+    }
+    if (now == seconds{19}) {
+      EXPECT_TRUE(of_h1.empty());
+    }
+  }
+  EXPECT_EQ(of_h1, (std::vector{HostVerdict::kSuspect, HostVerdict::kDown}));
+  EXPECT_EQ(membership.verdict(1), HostVerdict::kUp);
+}
+
+TEST(Membership, AHostThatReturnsIsUpAndEndsItsIncident) {
+  Cluster cluster(3);
+  cluster.kill("h2");
+  cluster.run(seconds{10});
+  const auto incident = cluster.seen.back().record.cause;
+  cluster.living["h2"] = {};
+  cluster.living["h2"].incarnation = 2;
+  cluster.run(seconds{3});
+  EXPECT_EQ(cluster.seen.back().verdict, HostVerdict::kUp);
+  EXPECT_EQ(cluster.seen.back().record.cause, incident);
+  EXPECT_EQ(cluster.seen.back().record.incarnation, "0000000000000002");
+}
+
+}  // namespace
+}  // namespace rackline::ha

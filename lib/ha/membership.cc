@@ -212,13 +212,15 @@ Membership::Judgement Membership::judge_agentless(const Host& host, Milliseconds
           "libvirtd has not answered for " + format_duration(silence) + "; it has no agent"};
 }
 
+std::optional<LibvirtAnswer> Membership::libvirt_now(const Host& host, Milliseconds now) const {
+  if (!host.libvirt_told || *host.libvirt_told <= silent_since(host, now)) return std::nullopt;
+  return host.libvirt;
+}
+
 bool Membership::waiting_for_answers(const Host& host, Milliseconds now) const {
-  const bool libvirt =
-      !host.libvirt_asked || ((!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked) &&
-                              now - *host.libvirt_asked < policy_.answer);
   const bool peers =
       host.peers_asked_at && host.peers_told == 0 && now - *host.peers_asked_at < policy_.answer;
-  return libvirt || peers;
+  return peers || !libvirt_now(host, now);
 }
 
 // Its agent was heard of once, and is not any more.
@@ -230,18 +232,18 @@ Membership::Judgement Membership::judge_silent(const Host& host, Milliseconds no
   if (host.peers_reached > 0)
     return {HostVerdict::kPartitioned,
             since + ", and " + std::to_string(host.peers_reached) + " other hosts reach it"};
-  const bool told = host.libvirt_told && host.libvirt_asked && *host.libvirt_told >= *host.libvirt_asked;
-  if (told && host.libvirt == LibvirtAnswer::kAnswers)
+  const auto libvirt = libvirt_now(host, now);
+  if (libvirt == LibvirtAnswer::kAnswers)
     return {HostVerdict::kSuspect, since + ", but libvirtd answers: its agent has failed, or is blocked"};
   const Store store = store_of(host, now);
   if (store == Store::kAlive) {
     // Only a beat on the storage that is clearly younger than the last one over the network tells the two
     // apart.
-    const bool younger = !host.net.ever() || silence - (now - host.slot_changed) >= policy_.detector.suspect;
+    const bool younger = silence - (now - host.slot_changed) >= policy_.detector.suspect;
     if (younger) return {HostVerdict::kIsolated, since + " over the network, and it writes to the storage"};
     return {HostVerdict::kSuspect, since};
   }
-  if (told && host.libvirt == LibvirtAnswer::kRefused)
+  if (libvirt == LibvirtAnswer::kRefused)
     return {HostVerdict::kHypervisorDown,
             since + "; its kernel answers, and neither agent nor libvirtd runs"};
   if (store == Store::kUnknown)
@@ -262,7 +264,8 @@ bool Membership::flapping(const Host& host, Milliseconds now) const {
 void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& round) {
   // Agents are believed without questions; the silent ones and those without agent are asked again and again.
   if (host.maintenance || net_alive(host, now)) return;
-  const Milliseconds again = agentless(host) || firm(host.verdict) ? patient_.dead : patient_.suspect;
+  const Milliseconds again =
+      std::max(agentless(host) || firm(host.verdict) ? patient_.dead : patient_.suspect, policy_.answer);
   if (host.libvirt_asked && (!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked) &&
       now - *host.libvirt_asked >= policy_.answer) {
     host.libvirt = LibvirtAnswer::kTimeout;
@@ -373,8 +376,9 @@ record::HostState Membership::record_of(const Host& host, Milliseconds now) cons
   record.net = !host.net.ever() ? "never" : net_alive(host, now) ? "alive" : "silent";
   static constexpr const char* kStores[] = {"none", "unknown", "never", "silent", "alive"};
   record.store = kStores[static_cast<std::size_t>(store_of(host, now))];
-  const bool pending = host.libvirt_asked && (!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked);
-  record.libvirt = word_of(pending ? LibvirtAnswer::kNotAsked : host.libvirt);
+  record.libvirt = word_of(agentless(host) || net_alive(host, now)
+                               ? host.libvirt
+                               : libvirt_now(host, now).value_or(LibvirtAnswer::kNotAsked));
   const auto count = [&](Milliseconds since) { return std::max<std::int64_t>((now - since).count(), 0); };
   if (host.net.ever()) record.net_silent_ms = host.net.silence(now).count();
   if (policy_.storage && host.slot_known) record.store_silent_ms = count(host.slot_changed);

@@ -21,7 +21,7 @@ struct WatchPolicy {
   DetectorPolicy detector;
   bool storage = false;              // there are slots to read
   Milliseconds start_grace{10'000};  // what was never heard is not judged before
-  Milliseconds answer{1'500};  // longest wait for libvirt and for other agents before judging without them
+  Milliseconds answer{1'000};  // longest wait for libvirt and for other agents before judging without them
   int flaps = 4;               // so many suspicions within flap_window are a flapping host, which is
   Milliseconds flap_window{60'000};  // not called up again before
   Milliseconds flap_hold{30'000};    // it was well for so long
@@ -175,6 +175,12 @@ class Membership {
   Judgement judge(const Host& host, Milliseconds now) const;
   Judgement judge_agentless(const Host& host, Milliseconds now) const;
   Judgement judge_silent(const Host& host, Milliseconds now) const;
+  // Since when it has been silent.
+  Milliseconds silent_since(const Host& host, Milliseconds now) const {
+    return host.net.ever() ? now - host.net.silence(now) : started_;
+  }
+  // What libvirtd said in this silence; nothing when it was not asked yet, or is still to answer.
+  std::optional<LibvirtAnswer> libvirt_now(const Host& host, Milliseconds now) const;
   bool waiting_for_answers(const Host& host, Milliseconds now) const;
   bool flapping(const Host& host, Milliseconds now) const;
   void wish(Host& host, std::size_t index, Milliseconds now, Round& round);

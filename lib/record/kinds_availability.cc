@@ -260,8 +260,8 @@ const Kind WatcherSuspect::kKind{
 const Kind HeartbeatSeen::kKind{"heartbeat_seen",           Role::kFact,        "A heartbeat that arrived.",
                                 "heartbeat watch --record", "heartbeat replay", kHeartbeatSeenFields};
 const Kind HostDied::kKind{
-    "host_died", Role::kFact,        "The truth about a host in a trace of heartbeats.",
-    "people",    "heartbeat replay", kHostDiedFields};
+    "host_died", Role::kConfiguration, "The truth about a host in a trace of heartbeats.",
+    "people",    "heartbeat replay",   kHostDiedFields};
 const Kind DetectorScore::kKind{"detector_score",   Role::kFact, "How a failure detector does on a trace.",
                                 "heartbeat replay", "people",    kDetectorScoreFields};
 const Kind HostSelfFenced::kKind{

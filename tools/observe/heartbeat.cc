@@ -215,23 +215,22 @@ int main(int argc, char** argv) {
   auto* maintenance_command = app.add_subcommand("maintenance", "announce that a host will be silent");
   auto* key_command = app.add_subcommand("key", "make a key file");
   const auto files = cli::Program::Values::kFiles;
-  for (auto* command : {beat_command, watch_command}) {
-    program.completes(command->add_option("--key-file", options.key_file, "the cluster's key")
-                          ->type_name("FILE")
-                          ->envname("RACKLINE_HEARTBEAT_KEY_FILE")
-                          ->capture_default_str(),
-                      files);
-    command->add_option("--cluster", options.cluster, "name of the cluster")
-        ->type_name("NAME")
-        ->capture_default_str();
-    program.completes(
-        command->add_option("--slots", options.agent.slots, "directory on the shared storage for heartbeats")
-            ->type_name("DIRECTORY"),
-        files);
-    command->add_option("--listen", options.listen, "ADDRESS[:PORT] of its own, UDP")->type_name("ADDRESS");
-  }
-  for (auto* command : {beat_command, watch_command, replay_command})
-    program.duration(*command, "--interval", options.agent.interval, "time between two heartbeats");
+  // Of the program and not of its commands: two commands' options with one environment variable overwrite
+  // each other.
+  program.completes(app.add_option("--key-file", options.key_file, "the cluster's key, for beat and watch")
+                        ->type_name("FILE")
+                        ->envname("RACKLINE_HEARTBEAT_KEY_FILE")
+                        ->capture_default_str(),
+                    files);
+  app.add_option("--cluster", options.cluster, "name of the cluster")
+      ->type_name("NAME")
+      ->capture_default_str();
+  program.completes(
+      app.add_option("--slots", options.agent.slots, "directory on the shared storage for heartbeats")
+          ->type_name("DIRECTORY"),
+      files);
+  app.add_option("--listen", options.listen, "ADDRESS[:PORT] of its own, UDP")->type_name("ADDRESS");
+  program.duration(app, "--interval", options.agent.interval, "time between two heartbeats");
   declare_beat(program, *beat_command, options);
   declare_watch(program, *watch_command, options);
   program.completes(

@@ -3,10 +3,11 @@
 # The lab as a whole: up, down, status, inventory, and a place to stand in it.
 
 cluster_up() {
-  local hosts=3 sizes='' i size
+  local hosts=3 sizes='' agents=no i size
   while [ $# -gt 0 ]; do
     case $1 in
       --hosts | --sizes) [ $# -ge 2 ] || usage_error "$1 needs a value"; if [ "$1" = --hosts ]; then hosts=$2; else sizes=$2; fi; shift 2 ;;
+      --agents) agents=yes; shift ;;
       *) usage_error "up: no such option: $1" ;;
     esac
   done
@@ -39,6 +40,10 @@ cluster_up() {
   od -An -N6 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/token"
   echo "$GUEST_IMAGE" >"$STATE/guest-image"
   (umask 077 && od -An -N8 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/bmc-password")
+  if [ "$agents" = yes ]; then
+    (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/heartbeat.key")
+    mkdir "$STATE/shared/.beats"
+  fi
   switch_up
   local -a starting=()
   for ((i = 1; i <= hosts; i++)); do
@@ -116,6 +121,7 @@ cluster_environment() {
   export PATH=$REPO/build/bin:$BUILD/bin:$LAB_HOME:$PATH
   export RACKLINE_LAB=$LAB RACKLINE_LAB_DIR=$BASE
   export RACKLINE_INVENTORY=$STATE/inventory.jsonl RACKLINE_STORE=sqlite:$STATE/state.db
+  export RACKLINE_HEARTBEAT_KEY_FILE=$STATE/heartbeat.key LAB_SLOTS=$STATE/shared/.beats
   export RACKLINE_BMC_USER=admin RACKLINE_BMC_PASSWORD_FILE=$STATE/bmc-password
 }
 

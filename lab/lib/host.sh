@@ -91,7 +91,7 @@ host_power_on() { # HOST
     mkdir -p "$d/run"
     rm -f "$d/libvirtd-frozen" "$d/storage-cut"
     spawn "$h" "$d/unshare.pid" "$d/init.log" unshare --net --mount --uts --ipc --pid --cgroup --fork --kill-child=SIGKILL -- \
-      "$LAB_HOME/lib/host-init" "$h" "$d" "$STATE/shared" "$(<"$STATE/guest-image")" "$HELPERS" "$cpus" "$mib" "$(cgroup_v2 && echo v2 || echo v1)"
+      "$LAB_HOME/lib/host-init" "$h" "$d" "$STATE/shared" "$(<"$STATE/guest-image")" "$HELPERS" "$cpus" "$mib" "$(cgroup_v2 && echo v2 || echo v1)" "$(agent_program)"
     living "$d/unshare.pid" && parent=$PID
     wait_until 5 first_child "$parent" || host_failed "$h" "did not start"
     record_process "$d/init.pid" "$CHILD" || host_failed "$h" "ended at once"
@@ -144,6 +144,12 @@ host_power_off() { # HOST
 need_on() { living "$STATE/hosts/$1/init.pid" || fail "$1 is off"; }
 
 # Runs COMMAND in the host, as one of its processes.
+# The program that tells the cluster's watchers that a host lives; nothing where the lab has no agents.
+agent_program() {
+  [ -e "$STATE/heartbeat.key" ] || return 0
+  (cluster_environment && command -v heartbeat) || fail "there is no heartbeat to run on the hosts: ./run build"
+}
+
 in_host() { # HOST COMMAND...
   local h=$1 pid
   shift

@@ -18,7 +18,7 @@ endfunction()
 
 file(MAKE_DIRECTORY ${root}/etc/rackline ${root}/etc/default ${root}/usr/share/lintian/overrides ${root}/lib)
 file(COPY ${CPACK_RACKLINE_DEBIAN}/config.toml DESTINATION ${root}/etc/rackline)
-foreach(unit balance capwatch)
+foreach(unit agent balance capwatch failover)
   configure_file(${CPACK_RACKLINE_DEBIAN}/default-${unit} ${root}/etc/default/rackline-${unit} COPYONLY)
 endforeach()
 configure_file(${CPACK_RACKLINE_DEBIAN}/lintian-overrides ${root}/usr/share/lintian/overrides/rackline COPYONLY)

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "record/reader.h"
 
 namespace rackline::ha {
 namespace {
@@ -109,6 +110,17 @@ std::string FenceMethod::title() const {
   const std::string place = option("ip").empty() ? option("ipaddr") : option("ip");
   const std::string plug = option("plug").empty() ? option("port") : option("plug");
   return agent + (place.empty() ? "" : " " + place) + (plug.empty() ? "" : " " + plug);
+}
+
+std::vector<record::FenceMethod> read_fence_methods(const std::string& path) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw system_error(Status::kUsage, kReading, path);
+  record::Reader reader(file.get(), path, record::Policy::kRefuse, {});
+  std::vector<record::FenceMethod> methods;
+  while (reader.next()) {
+    if (reader.is<record::FenceMethod>()) reader.read(methods.emplace_back());
+  }
+  return methods;
 }
 
 std::map<std::string, FenceLevels> fence_methods(const std::vector<record::Host>& hosts,

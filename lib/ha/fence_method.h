@@ -32,6 +32,9 @@ struct FenceMethod {
 using FenceLevel = std::vector<FenceMethod>;
 using FenceLevels = std::vector<FenceLevel>;  // in the order in which they are tried
 
+// The fence_method records of the inventory in the file. Throws Error(kUsage) as the inventory's reader does.
+std::vector<record::FenceMethod> read_fence_methods(const std::string& path);
+
 // How management controllers are reached that the inventory names by `bmc` alone.
 struct BmcAccess {
   std::string user;

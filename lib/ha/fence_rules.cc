@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ha/fence_rules.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/units.h"
 
 namespace rackline::ha {
@@ -37,7 +40,35 @@ bool wanted(Kind kind, const FencePolicy& policy) {
   return false;
 }
 
+template <class K>
+bool read_as(record::Reader& reader, Kind kind, FenceRequest& request) {
+  K state;
+  if (!reader.read(state)) return false;
+  request.kind = kind;
+  request.state = std::move(static_cast<record::HostState&>(state));
+  return true;
+}
+
 }  // namespace
+
+bool is_request(const record::Reader& reader) {
+  return reader.is<record::HostDown>() || reader.is<record::HostIsolated>() ||
+         reader.is<record::HostPartitioned>() || reader.is<record::HypervisorDown>();
+}
+
+std::optional<FenceRequest> read_request(record::Reader& reader, Milliseconds now) {
+  FenceRequest request;
+  request.read_at = now;
+  const bool read = reader.is<record::HostDown>() ? read_as<record::HostDown>(reader, Kind::kDown, request)
+                    : reader.is<record::HostIsolated>()
+                        ? read_as<record::HostIsolated>(reader, Kind::kIsolated, request)
+                    : reader.is<record::HostPartitioned>()
+                        ? read_as<record::HostPartitioned>(reader, Kind::kPartitioned, request)
+                    : reader.is<record::HypervisorDown>()
+                        ? read_as<record::HypervisorDown>(reader, Kind::kHypervisorDown, request)
+                        : false;
+  return read ? std::optional(std::move(request)) : std::nullopt;
+}
 
 FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std::chrono::sys_seconds now) {
   const auto& state = request.state;

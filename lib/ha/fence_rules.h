@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "record/kinds_availability.h"
+#include "record/reader.h"
 
 namespace rackline::ha {
 
@@ -38,6 +39,11 @@ struct FenceRequest {
   // What the results refer to: the record's incident, else the record.
   const std::string& cause() const { return state.cause ? *state.cause : state.id; }
 };
+
+// The request that the reader's present record is; nothing for a record that is none, or that cannot be read,
+// which has then been reported. `now` is monotonic.
+bool is_request(const record::Reader& reader);
+std::optional<FenceRequest> read_request(record::Reader& reader, Milliseconds now);
 
 struct FenceRuling {
   enum class Verdict { kFence, kLeave, kRefuse };

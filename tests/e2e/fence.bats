@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # fence with Debian's own fence_ipmilan against BMCs that speak IPMI; whether a host is off is read from the lab.
+# shellcheck disable=SC2154 # run sets stderr
 
 load ../helper
 load ../fence
@@ -26,7 +27,7 @@ setup() {
   assert [ "$(result h2 .elapsed_ms)" -lt 3000 ]
   echo "# fenced in $(result h2 .elapsed_ms) ms" >&3
   assert_equal "$(power h2)" off
-  run ! kill -0 $qemu
+  run ! kill -0 "$qemu"
   assert_equal "$(mark h2)" fenced
   rackline-records --check <<<"$output"
   lab heal h2 >&2 || true

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fence when it is killed in the middle: the repeated command finishes, the host is off and marked once, and the mark is of a
 # fencing that was told. RACKLINE_ROUNDS (3) says how often it is killed.
+# shellcheck disable=SC2154 # run sets stderr
 
 export ROUNDS=${RACKLINE_ROUNDS:-${ROUNDS:-3}} # before the helper takes it away
 load ../helper

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # fence with agents that are small scripts: what is believed, what is refused, what is kept secret.
+# shellcheck disable=SC2154 # run sets stderr
 load ../helper
 
 setup() {
@@ -13,8 +14,8 @@ setup() {
   {
     agent liar '[ "$action" = status ] || exit 0'
     agent garbage 'printf "\033[2Jbla\0bla\n"; exit 2'
-    agent endless 'sleep 1000 & echo $! >said/endless.$plug; wait'
-    agent holder '[ "$action" = status ] || { sleep 1000 & echo $! >said/holder.$plug; }'
+    agent endless 'sleep 1000 & echo $! >>said/left.$plug; wait'
+    agent holder '[ "$action" = status ] || { sleep 1000 & echo $! >>said/left.$plug; }'
     agent complainer 'echo "cannot log in as admin with $password ($(printf %s "$password"))" >&2; exit 1'
     agent coward '[ "$action" = status ] || { echo off >"power/$plug"; exit 1; }'
     agent once '[ "$action" = status ] && [ -e said/once ] && exit 1; [ "$action" = status ] || { echo off >"power/$plug"; touch said/once; }'
@@ -29,7 +30,7 @@ setup() {
 teardown() {
   [ -z "$background" ] || kill -KILL "$background" 2>/dev/null || true
   local pid
-  for pid in $(cat said/endless.* said/holder.* 2>/dev/null); do kill -KILL "$pid" 2>/dev/null || true; done
+  while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done < <(cat said/left.* 2>/dev/null)
 }
 
 # agent NAME VICE: a fence agent after FenceAgentAPI, with shell code that runs before it does its work.
@@ -184,7 +185,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   run -1 --separate-stderr fence --deadline 3s < <(down h3 && finish)
   assert [ $((SECONDS - from)) -lt 8 ]
   assert_regex "$(field h3 .reason)" 'no answer within'
-  run kill -0 "$(cat said/endless.h3)"
+  run kill -0 "$(tail -1 said/left.h3)"
   assert_failure
 }
 
@@ -237,7 +238,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   run -4 --separate-stderr fence < <(down h1 '.time="2026-01-01T00:00:00Z"' && down h2 '.time="2199-01-01T00:00:00Z"' && down h9 && down h3 '.verdict="alive"' && finish)
   assert_equal "$(results)" $'h1 refused\nh2 refused\nh3 refused\nh9 refused'
   assert_equal "$(cat power/* | sort -u)" on
-  run -0 --separate-stderr fence --max-age 100000d < <(down h1 '.time="2026-01-01T00:00:00Z"' && finish)
+  run -0 --separate-stderr fence --max-age 1000d < <(down h1 '.time="2026-01-01T00:00:00Z"' && finish)
 }
 
 @test "more than half of the hosts: refused, whether at once, one by one, or as the watcher itself counts" {
@@ -338,7 +339,6 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 @test "the agents of IPMI never get the password itself, since they would show it to everybody" {
   mkdir bin && agent ok '' && cp agents/ok bin/fence_ipmilan
   echo hidden-secret >password && chmod 600 password
-  echo on >power/
   echo '{"kind":"host","host":"h1","uri":"test:///default","bmc":"ipmi://10.0.0.1:6230"}' >inventory
   PATH=$PWD/bin:$PATH run --separate-stderr fence status --bmc-user admin --bmc-password-file password
   assert grep -qFx ip=10.0.0.1 said/stdin
@@ -380,8 +380,8 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   run -5 --separate-stderr fence < <(down h3 && finish)
   assert_equal "$(results)" "h3 refused"
   assert_equal "$(cat power/h3)" on
-  { sleep 2 && exec 8>&-; } &
   exec 8>&-
+  flock state.db.fence.lock sleep 2 &
   run -0 --separate-stderr fence < <(down h3 && finish)
 }
 
@@ -418,7 +418,9 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   local deadline=$((SECONDS + 10))
   until grep -qs off said/h3.slow; do ((SECONDS < deadline)) || fail "it was not begun"; done
   kill -TERM "$background"
-  run -143 wait "$background"
+  local status=0
+  wait "$background" || status=$?
+  assert_equal $status 143
   exec 7>&-
   output=$(<out)
   assert_equal "$(results)" "h3 fenced"
@@ -427,6 +429,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 
 # interrupted HOST: a fence that was killed after its first command.
 interrupted() {
+  # shellcheck disable=SC2016 # the agent expands it
   agent ok 'if [ "$action" = off ] && [ ! -e said/killed ]; then touch said/killed; [ -e said/first ] && echo off >"power/$plug"; kill -KILL $PPID; exit; fi'
   fence < <(down "$1" && finish) >/dev/null 2>&1 || true
   assert_exists said/killed

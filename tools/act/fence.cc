@@ -26,16 +26,6 @@ struct Options {
   bool resume = false;
 };
 
-std::map<std::string, ha::FenceLevels> load_methods(cli::Program& program, const ha::BmcAccess& access) {
-  const auto hosts = program.inventory();
-  const auto reader = program.file_reader(program.inventory_file(), record::Policy::kRefuse);
-  std::vector<record::FenceMethod> methods;
-  while (reader->next()) {
-    if (reader->is<record::FenceMethod>()) reader->read(methods.emplace_back());
-  }
-  return ha::fence_methods(hosts, methods, access);
-}
-
 // Everything that a command needs, in the order in which it goes away.
 struct Session {
   Session(cli::Program& program, const Options& options)
@@ -44,7 +34,8 @@ struct Session {
               agents,
               {program.clock(), [](Milliseconds time) { std::this_thread::sleep_for(time); }},
               interrupt::requested,
-              load_methods(program, options.bmc)} {}
+              ha::fence_methods(program.inventory(), ha::read_fence_methods(program.inventory_file()),
+                                options.bmc)} {}
 
   std::unique_ptr<store::Store> store;
   ha::FenceAgents agents;
@@ -60,46 +51,31 @@ void report(cli::Program& program, const ha::FenceReport& report) {
   }
 }
 
-template <class K>
-void request(cli::Program& program, record::Reader& reader, ha::FenceEngine& engine,
-             ha::FenceRequest::Kind kind) {
-  K state;
-  if (!reader.read(state)) return;  // told and counted: the next may be about another host
-  program.out().pass(reader);
-  engine.request({kind, state, program.clock().monotonic()});
-}
-
 void follow(cli::Program& program, record::Reader& reader, ha::FenceEngine& engine) {
-  using Kind = ha::FenceRequest::Kind;
   record::HostUp up;
   while (reader.next()) {
-    if (reader.is<record::HostDown>()) {
-      request<record::HostDown>(program, reader, engine, Kind::kDown);
-    } else if (reader.is<record::HostIsolated>()) {
-      request<record::HostIsolated>(program, reader, engine, Kind::kIsolated);
-    } else if (reader.is<record::HostPartitioned>()) {
-      request<record::HostPartitioned>(program, reader, engine, Kind::kPartitioned);
-    } else if (reader.is<record::HypervisorDown>()) {
-      request<record::HypervisorDown>(program, reader, engine, Kind::kHypervisorDown);
-    } else {
+    if (!ha::is_request(reader)) {
       if (reader.is<record::HostUp>() && reader.read(up)) engine.alive(up.host);
       program.out().pass(reader);
+      continue;
     }
+    // One that cannot be read is told and counted, and the next may be about another host.
+    const auto request = ha::read_request(reader, program.clock().monotonic());
+    if (!request) continue;
+    program.out().pass(reader);
+    engine.request(*request);
   }
 }
 
-void count(cli::Program& program, std::map<Outcome, int> outcomes) {
+Status conclude(cli::Program& program, std::map<Outcome, int> outcomes, bool understood) {
   auto& end = program.end();
   end.done = outcomes[Outcome::kFenced];
   end.failed = outcomes[Outcome::kFailed];
   end.refused = outcomes[Outcome::kRefused] + outcomes[Outcome::kBusy];
-}
-
-Status status_of(std::map<Outcome, int> outcomes, bool understood) {
-  if (outcomes[Outcome::kFailed] > 0) return Status::kNo;
+  if (end.failed > 0) return Status::kNo;
   if (!understood) return Status::kUsage;
   if (outcomes[Outcome::kBusy] > 0) return Status::kBusy;
-  return outcomes[Outcome::kRefused] > 0 ? Status::kRefused : Status::kDone;
+  return end.refused > 0 ? Status::kRefused : Status::kDone;
 }
 
 Status fence(cli::Program& program, const Options& options) {
@@ -126,8 +102,7 @@ Status fence(cli::Program& program, const Options& options) {
   }
   engine.wait();
   if (!options.policy.dry_run) ha::FenceJournal(*session.store, program.clock()).prune();
-  count(program, engine.outcomes());
-  return status_of(engine.outcomes(), understood);
+  return conclude(program, engine.outcomes(), understood);
 }
 
 std::string person() {
@@ -195,17 +170,14 @@ void declare(cli::Program& program, Options& options) {
   program.takes_store();
   program.takes_timeout(Milliseconds{10'000});
   program.takes_dry_run();
-  const std::vector<std::string> kinds{"leave", "fence"};
-  program.choice(app, "--isolated", options.isolated, kinds, "what to do with host_isolated")
-      ->capture_default_str();
-  program.choice(app, "--partitioned", options.partitioned, kinds, "what to do with host_partitioned")
-      ->capture_default_str();
-  program.choice(app, "--hypervisor-down", options.hypervisor_down, kinds, "what to do with hypervisor_down")
-      ->capture_default_str();
-  program
-      .choice(app, "--living-store", options.living_store, {"veto", "fence"},
-              "whether a host that still writes to the shared storage is left alone")
-      ->capture_default_str();
+  const auto word = [&](const char* flag, std::string& value, const char* other, const char* text) {
+    program.choice(app, flag, value, {value, other}, text)->capture_default_str();
+  };
+  word("--isolated", options.isolated, "fence", "what to do with host_isolated");
+  word("--partitioned", options.partitioned, "fence", "what to do with host_partitioned");
+  word("--hypervisor-down", options.hypervisor_down, "fence", "what to do with hypervisor_down");
+  word("--living-store", options.living_store, "fence",
+       "whether a host that still writes to the shared storage is left alone");
   program.duration(app, "--deadline", policy.deadline, "give a host up after this");
   program.duration(app, "--max-age", policy.max_age, "refuse records that are older");
   program.duration(app, "--takeover", policy.takeover,

@@ -28,6 +28,11 @@ FenceReport failed(FenceReport report, std::string reason) {
   return with(std::move(report), Outcome::kFailed, std::move(reason));
 }
 
+FenceReport without_lock(FenceReport report, bool stopping) {
+  if (stopping) return with(std::move(report), Outcome::kRefused, "interrupted before it was begun");
+  return with(std::move(report), Outcome::kBusy, "another fence is at work and does not let go of the lock");
+}
+
 // Signals are the main thread's: they have to interrupt its read.
 class WithoutSignals {
  public:
@@ -67,12 +72,17 @@ FenceEngine::FenceEngine(FencePolicy policy, World world, Finished finished)
       lock_(world_.store, world_.time.clock, policy.lock_patience) {}
 
 FenceEngine::~FenceEngine() {
-  wait();
+  wait_until_idle();
+}
+
+void FenceEngine::wait_until_idle() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [&] { return working_ == 0; });
 }
 
 void FenceEngine::wait() {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [&] { return working_ == 0; });
+  wait_until_idle();
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 std::map<Outcome, int> FenceEngine::outcomes() {
@@ -118,8 +128,14 @@ void FenceEngine::work(const std::string& host) {
       const std::lock_guard guard(guard_);
       in_hand_.erase(host);
     }
-    finish(report);
+    std::exception_ptr failure;
+    try {
+      finish(report);
+    } catch (...) {
+      failure = std::current_exception();  // a full disk under stdout: wait() is where somebody can tell
+    }
     lock.lock();
+    if (failure) failure_ = failure;
     queue.pop_front();
     if (!queue.empty()) continue;
     --working_;
@@ -160,7 +176,7 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
   if (world_.stopping()) return with(report, Outcome::kRefused, "interrupted before it was begun");
 
   const auto lock = lock_.acquire();
-  if (!lock) return with(report, Outcome::kBusy, "another fence is at work and does not let go of the lock");
+  if (!lock) return without_lock(report, world_.stopping());
   if (signs_of_life(report.host) != signs) {
     return with(report, Outcome::kRefused, "it is up again since the record was written");
   }
@@ -286,7 +302,7 @@ void FenceEngine::settle() {
 
 FenceReport FenceEngine::settle_one(FenceReport report, const FenceJournal::Open& open) {
   const auto lock = lock_.acquire();
-  if (!lock) return with(report, Outcome::kBusy, "another fence is at work and does not let go of the lock");
+  if (!lock) return without_lock(report, world_.stopping());
   const auto methods = world_.methods.find(report.host);
   if (methods == world_.methods.end()) {
     journal_.end(report.id, report.host, "failed");

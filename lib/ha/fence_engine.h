@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -88,7 +89,7 @@ class FenceEngine {
   // A sign of life: requests that came before it and are not begun are refused, and nobody waits any longer
   // for the host to fence itself.
   void alive(const std::string& host);
-  // Until nothing is in hand.
+  // Until nothing is in hand. Throws what `finished` has thrown.
   void wait();
 
   // How many hosts came to each outcome so far.
@@ -98,6 +99,7 @@ class FenceEngine {
   using Task = std::function<FenceReport()>;
 
   void submit(const std::string& host, FenceReport base, Task task);
+  void wait_until_idle();
   void work(const std::string& host);
   FenceReport fence(const FenceRequest& request, FenceReport report, int signs);
   FenceReport look(FenceReport report);
@@ -122,6 +124,7 @@ class FenceEngine {
   std::map<std::string, int> signs_;
   std::map<FenceReport::Outcome, int> outcomes_;
   int working_ = 0;
+  std::exception_ptr failure_;
 
   std::mutex output_;
 };

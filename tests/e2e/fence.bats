@@ -15,16 +15,21 @@ setup() {
   as_new
 }
 
+# Milliseconds that a host may take: 3 s, and more on a machine that is busy with other things, as one status shows.
+limit() { on_cluster fence status h5 | jq -r 'select(.kind=="host_power") | 2500 + 10 * .elapsed_ms'; }
+
 @test "a host with a running guest is off, and so is the guest, before it is told" {
   lab vm create victim --host h2 --no-start >&2
   on_cluster virsh -q -c qemu+tcp://10.77.0.12/system start victim >&2
   local qemu
   qemu=$(pgrep -f 'guest=victim')
   lab cut h2
+  local limit
+  limit=$(limit)
   run -0 --separate-stderr on_cluster fence < <(down h2 && finish)
   assert_equal "$stderr" ""
   assert_equal "$(result h2 '[.method,.power_before,.power_after,.verified]|@tsv')" $'fence_ipmilan\ton\toff\ttrue'
-  assert [ "$(result h2 .elapsed_ms)" -lt 3000 ]
+  assert [ "$(result h2 .elapsed_ms)" -lt "$limit" ]
   echo "# fenced in $(result h2 .elapsed_ms) ms" >&3
   assert_equal "$(power h2)" off
   run ! kill -0 "$qemu"
@@ -55,15 +60,26 @@ setup() {
   assert_equal "$(power h2) $(mark h2)" "on none"
 }
 
-@test "a BMC that does not answer, or cannot be reached: not fenced within the deadline, and no other host waits" {
+@test "a BMC that drops everything: not fenced within the deadline, and no other host waits" {
   lab bmc h2 deaf
-  lab cut --bmc h4
-  run -1 --separate-stderr on_cluster fence --deadline 8s < <(down h2 && down h4 && down h3 && finish)
-  assert_equal "$(results)" $'h2 failed\nh3 fenced\nh4 failed'
-  assert [ "$(result h3 .elapsed_ms)" -lt 3000 ]
-  assert [ "$(result h2 .elapsed_ms)" -lt 10000 ]
-  assert [ "$(result h4 .elapsed_ms)" -lt 10000 ]
-  assert_equal "$(power h2) $(power h3) $(power h4)" "on off on"
+  local limit
+  limit=$(limit)
+  run -1 --separate-stderr on_cluster fence --deadline 20s < <(down h2 && down h3 && finish)
+  assert_equal "$(results)" $'h2 failed\nh3 fenced'
+  assert [ "$(result h3 .elapsed_ms)" -lt "$limit" ]
+  assert [ "$(result h2 .elapsed_ms)" -lt 24000 ]
+  assert_equal "$(power h2) $(power h3)" "on off"
+}
+
+@test "a BMC whose cable is out: the same" {
+  lab cut --bmc h2
+  local limit
+  limit=$(limit)
+  run -1 --separate-stderr on_cluster fence --deadline 20s < <(down h2 && down h3 && finish)
+  assert_equal "$(results)" $'h2 failed\nh3 fenced'
+  assert [ "$(result h3 .elapsed_ms)" -lt "$limit" ]
+  assert [ "$(result h2 .elapsed_ms)" -lt 24000 ]
+  assert_equal "$(power h2) $(power h3)" "on off"
 }
 
 @test "two of five are fenced at the same time, a third is refused" {
@@ -94,17 +110,20 @@ setup() {
 }
 
 @test "the password is in no process's arguments at any moment" {
-  local password seen='' line
+  local password job
   # shellcheck disable=SC2016
   password=$(on_cluster bash -c 'cat "$RACKLINE_BMC_PASSWORD_FILE"')
-  on_cluster fence < <(down h2 && finish) >out 2>err &
-  while kill -0 $! 2>/dev/null; do
-    for line in /proc/[0-9]*/cmdline; do
-      { tr '\0' ' ' <"$line" && echo; } 2>/dev/null || true
-    done >>arguments
+  {
+    for _ in 1 2 3; do on_cluster fence status; done
+    on_cluster fence < <(down h2 && finish)
+  } >out 2>err &
+  job=$!
+  while kill -0 $job 2>/dev/null; do
+    cat /proc/[0-9]*/cmdline 2>/dev/null >>arguments || true
   done
-  wait $!
-  seen=$(grep -c 'ipmitool.* chassis power' arguments)
-  assert [ "$seen" -gt 0 ]
-  run ! grep -qF -- "$password" arguments out err
+  wait $job
+  # What was looked for was to be seen.
+  assert grep -qaF 'ipmitool' arguments
+  assert grep -qaF 'bmc-password' arguments
+  run ! grep -qaF -e "$password" arguments out err
 }

@@ -41,7 +41,7 @@ program_options() {
   local program word
   for program in $(programs); do
     [ -e "$(page_of "$program")" ] || continue
-    for word in $("$program" __options | cut -f1 | sort -u) $("$program" --help | grep -o 'RACKLINE_[A-Z]*' | sort -u); do
+    for word in $("$program" __options | cut -f1 | sort -u) $("$program" --help | grep -o 'RACKLINE_[A-Z_]*' | sort -u); do
       assert grep -qw -- "$word" "$(page_of "$program")"
     done
   done

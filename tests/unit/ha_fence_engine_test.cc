@@ -154,6 +154,15 @@ TEST_F(Engine, TheLockIsFreeBetweenRequests) {
   EXPECT_TRUE(store->try_lock("fence"));
 }
 
+TEST_F(Engine, AResultThatCannotBeToldIsToldByWait) {
+  FenceEngine engine(policy, world(), [](const FenceReport&) {
+    throw Error(Status::kUnreachable, "write records", "stdout", "no space left");
+  });
+  engine.request(down("h1", clock));
+  EXPECT_THROW(engine.wait(), Error);
+  EXPECT_TRUE(mark("h1"));
+}
+
 TEST_F(Engine, ADryRunOnlyReads) {
   policy.dry_run = true;
   const auto report = run_one(down("h1", clock));

@@ -401,6 +401,10 @@ std::vector<record::Host> Program::inventory() {
   return load_inventory(state_->inventory());
 }
 
+std::string Program::inventory_file() const {
+  return state_->inventory();
+}
+
 std::unique_ptr<record::Reader> Program::stdin_reader(record::Policy policy) {
   if (isatty(STDIN_FILENO) == 1) {
     throw Error(

@@ -96,6 +96,8 @@ class Program {
   // The hosts of the inventory, in its order. Throws Error(kUsage) for a line that cannot be read, a host
   // named twice, an inventory without hosts, or an inventory that is not there.
   std::vector<record::Host> inventory();
+  // For those who need more of it than the hosts: which file it is, empty when there is none.
+  std::string inventory_file() const;
 
   // Reads stdin; problems go to stderr as messages. Refuses a terminal as input: nobody types records, and a
   // program that waits silently for them looks hung.

@@ -49,8 +49,6 @@ class NoSigpipe {
   NoSigpipe(const NoSigpipe&) = delete;
   NoSigpipe& operator=(const NoSigpipe&) = delete;
 
-  const sigset_t& before() const { return before_; }
-
  private:
   sigset_t pipe_{};
   sigset_t before_{};
@@ -58,7 +56,9 @@ class NoSigpipe {
 
 std::string resolve(const std::string& program) {
   if (program.find('/') != std::string::npos) return program;
-  const auto found = bp::search_path(program);
+  auto found = bp::search_path(program);
+  // Neither cron nor an ordinary user has the directories of system programs in PATH.
+  if (found.empty()) found = bp::search_path(program, {"/usr/sbin", "/sbin"});
   if (found.empty()) throw Error(Status::kUnreachable, "start", program, "no such program in PATH");
   return found.string();
 }
@@ -74,11 +74,14 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   std::error_code problem;
   const NoSigpipe no_sigpipe;
   // The child must not hold our locks and sockets (Boost's own limit_handles also closes the pipes given
-  // here), nor inherit that we ignore SIGPIPE.
+  // here), nor inherit that we ignore SIGPIPE and what the calling thread blocks.
   const auto clean = bp::extend::on_exec_setup([&](auto&) {
+    setpgid(0, 0);  // so that what it starts can be killed with it
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     std::signal(SIGPIPE, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &no_sigpipe.before(), nullptr);
+    sigset_t none{};
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
   });
   bp::child child(bp::exe = program, bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()),
                   bp::std_in<in, bp::std_out> out, bp::std_err > err, clean, problem);
@@ -101,7 +104,7 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   }
   if (!exited) {
     finished.timed_out = true;
-    ::kill(child.id(), SIGKILL);
+    ::kill(-child.id(), SIGKILL);
   }
   io.poll();  // what the child has said is in the pipes; a grandchild may hold them open for ever
   in.cancel();

@@ -302,6 +302,7 @@ std::span<const Kind* const> kinds() {
                                                            &HostFenced::kKind,
                                                            &HostNotFenced::kKind,
                                                            &HostUnfenced::kKind,
+                                                           &HostPower::kKind,
                                                            &VmRestarted::kKind,
                                                            &VmNotRestarted::kKind,
                                                            &HostCleared::kKind,

@@ -151,6 +151,21 @@ constexpr Field kHostUnfencedFields[] = {
     FIELD(HostUnfenced, elapsed_ms, "how long it took", "TIME"),
 };
 
+constexpr Field kHostPowerFields[] = {
+    HEAD(HostPower),
+    FIELD(HostPower, host, "name of the host", "HOST"),
+    FIELD(HostPower, power, "on or off; null: it cannot be read", "POWER"),
+    FIELD(HostPower, mark,
+          "fenced: it is off and its virtual servers may run elsewhere; returning: it was switched on again "
+          "and "
+          "is not cleared yet; null: neither",
+          "MARK"),
+    FIELD(HostPower, fence, "id of the fencing that the mark is of"),
+    FIELD(HostPower, method, "the fence agent that was asked", "METHOD"),
+    FIELD(HostPower, reason, "why the power cannot be read", "REASON"),
+    FIELD(HostPower, elapsed_ms, "how long reading it took"),
+};
+
 constexpr Field kVmRestartedFields[] = {
     HEAD(VmRestarted),
     FIELD(VmRestarted, id, "name of the restart"),
@@ -283,6 +298,8 @@ const Kind HostNotFenced::kKind{
 const Kind HostUnfenced::kKind{
     "host_unfenced", Role::kResult, "What became of switching a fenced host on again.",
     "fence unfence", "people",      kHostUnfencedFields};
+const Kind HostPower::kKind{"host_power",   Role::kFact, "Whether a host is on, as its power can be read.",
+                            "fence status", "people",    kHostPowerFields};
 const Kind VmRestarted::kKind{
     "vm_restarted", Role::kResult, "A virtual server of a fenced host runs elsewhere.",
     "failover",     "audit",       kVmRestartedFields};

@@ -142,6 +142,13 @@ struct HostUnfenced : Head {
   static const Kind kKind;
 };
 
+struct HostPower : Head {
+  std::string host;
+  Text power, mark, fence, method, reason;
+  Integer elapsed_ms;
+  static const Kind kKind;
+};
+
 // --- results: written by failover ---
 
 struct VmRestarted : Head {

@@ -39,13 +39,13 @@ class Journal {
 
   std::optional<Item> find(const std::string& id);
   std::vector<Item> open();  // intents without a result, oldest first
+  std::vector<Item> all();   // in no particular order
 
   // Forgets results older than `age`, and the oldest ones above `number`. Open intents are never forgotten.
   void prune(std::chrono::seconds age, std::size_t number);
 
  private:
   std::string key(const std::string& id) const;
-  std::vector<Item> all();
 
   Store& store_;
   std::string prefix_;

@@ -41,7 +41,7 @@ program_options() {
   local program word
   for program in $(programs); do
     [ -e "$(page_of "$program")" ] || continue
-    for word in $("$program" __options | cut -f1 | sort -u) $("$program" --help | grep -oE "RACKLINE_[A-Z_]*[A-Z]" | sort -u); do
+    for word in $("$program" __options | cut -f1 | sort -u) $("$program" --help | grep -o 'RACKLINE_[A-Z_]*' | sort -u); do
       assert grep -qw -- "$word" "$(page_of "$program")"
     done
   done
@@ -82,7 +82,7 @@ program_options() {
   while read -r name section; do
     [ -e "$BUILD/man/man$section/$name.$section" ] && continue
     case "$name($section)" in # what other packages bring
-    'cron(8)' | 'jq(1)' | 'mdoc(7)' | 'virsh(1)' | 'crontab(5)' | 'systemd.timer(5)' | 'flock(1)' | 'libvirtd(8)' | 'timeout(1)') ;;
+    'cron(8)' | 'jq(1)' | 'mdoc(7)' | 'virsh(1)' | 'crontab(5)' | 'systemd.timer(5)' | 'flock(1)' | 'libvirtd(8)' | 'timeout(1)' | 'fence_ipmilan(8)') ;;
     *) fail "$name($section): there is no such page" ;;
     esac
   done < <(sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1 \2/p' "$BUILD"/man/man*/* | sort -u)

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -54,6 +55,20 @@ TEST(Child, IsKilledAtItsDeadline) {
   // And nothing is left of it to be waited for.
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
   EXPECT_EQ(errno, ECHILD);
+}
+
+// A script that is killed must not leave its present command behind, which may be about to do something.
+TEST(Child, IsKilledWithWhatItHasStarted) {
+  const auto finished = run({"sh", "-c", "sleep 1000 & echo $!; wait"}, "", Milliseconds{300});
+  EXPECT_TRUE(finished.timed_out);
+  const int grandchild = std::stoi(finished.out);
+  const auto gone = [&] {
+    std::ifstream stat("/proc/" + std::to_string(grandchild) + "/stat");
+    std::string pid, name, state;
+    return !(stat >> pid >> name >> state) || state == "Z";
+  };
+  for (int i = 0; i < 500 && !gone(); ++i) usleep(10'000);
+  EXPECT_TRUE(gone());
 }
 
 // A daemon that it starts keeps its pipes; the answer is there all the same.

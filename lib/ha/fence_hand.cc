@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/fence_hand.h"
+
+#include <future>
+#include <utility>
+
+#include "base/error.h"
+#include "base/id.h"
+
+namespace rackline::ha {
+namespace {
+
+const FenceLevels& methods_of(const FenceEngine::World& world, const std::string& host) {
+  const auto found = world.methods.find(host);
+  if (found == world.methods.end()) {
+    throw Error(Status::kUsage, "find the host", host, "it is not in the inventory",
+                "fence status lists them");
+  }
+  return found->second;
+}
+
+store::Lock lock_of(FenceEngine::World& world, const FencePolicy& policy) {
+  const auto& clock = world.time.clock;
+  auto lock = world.store.lock("fence", clock, clock.monotonic() + policy.lock_patience);
+  if (!lock)
+    throw Error(Status::kBusy, "begin", "the store's lock", "another fence is at work", "nothing was done");
+  return std::move(*lock);
+}
+
+Error changed(const std::string& host) {
+  return {Status::kBusy, "mark", host, "somebody else has just changed its mark", "repeat the command"};
+}
+
+}  // namespace
+
+FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, const std::string& host,
+                        const std::string& person) {
+  const auto& clock = world.time.clock;
+  const auto started = clock.monotonic();
+  const auto& levels = methods_of(world, host);
+  FenceReport report;
+  report.id = random_id();
+  report.host = host;
+  report.planned = policy.dry_run;
+  const auto reading = PowerDriver(world.power, world.time).read(levels, policy.deadline / 2);
+  report.power.before = report.power.after = reading.power;
+  report.power.method = "manual";
+  report.power.proven = true;
+  report.power.evidence =
+      "confirmed by a person: " + person +
+      (reading.power == Power::kUnknown ? "; its power cannot be read"
+                                        : std::string("; its power reads ") + name_of(reading.power));
+  report.elapsed = clock.monotonic() - started;
+  if (reading.power == Power::kOn && !policy.force) {
+    report.outcome = FenceReport::Outcome::kRefused;
+    report.reason = reading.method + " says that it is on (--force)";
+    return report;
+  }
+  report.outcome = FenceReport::Outcome::kFenced;
+  if (policy.dry_run) return report;
+  const auto lock = lock_of(world, policy);
+  const auto present = fence_mark(world.store, host);
+  if (present && present->state == FenceMark::State::kFenced) {
+    report.already = true;
+    report.id = present->id;
+    report.cause = present->cause;
+    return report;
+  }
+  FenceMark mark{host, report.id, present ? present->cause : "", "manual", clock.wall()};
+  mark.version = present ? present->version : 0;
+  report.cause = mark.cause;
+  if (!put(world.store, mark)) throw changed(host);
+  return report;
+}
+
+UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, const std::string& host) {
+  const auto& clock = world.time.clock;
+  const auto started = clock.monotonic();
+  const auto& levels = methods_of(world, host);
+  UnfenceReport report;
+  report.host = host;
+  report.planned = policy.dry_run;
+  std::optional<store::Lock> lock;
+  if (!policy.dry_run) lock = lock_of(world, policy);
+  auto mark = fence_mark(world.store, host);
+  if (!mark) {
+    report.outcome = UnfenceReport::Outcome::kRefused;
+    report.reason = "it is not fenced";
+    return report;
+  }
+  report.id = mark->id;
+  report.cause = mark->cause;
+  if (policy.dry_run) {
+    const auto reading = PowerDriver(world.power, world.time).read(levels, policy.deadline);
+    report.outcome = UnfenceReport::Outcome::kDone;
+    report.power.method = reading.method;
+    report.power.after = reading.power;
+    return report;
+  }
+  // First the mark: from the first command on what the host believes about its virtual servers is stale.
+  const bool returning = mark->state == FenceMark::State::kReturning;
+  mark->state = FenceMark::State::kReturning;
+  if (!returning && !put(world.store, *mark)) throw changed(host);
+  report.power = PowerDriver(world.power, world.time).on(levels, clock.monotonic() + policy.deadline);
+  report.elapsed = clock.monotonic() - started;
+  report.outcome = !report.power.proven                  ? UnfenceReport::Outcome::kFailed
+                   : report.power.untouched && returning ? UnfenceReport::Outcome::kAlready
+                                                         : UnfenceReport::Outcome::kDone;
+  if (!report.power.proven) report.reason = report.power.why;
+  return report;
+}
+
+std::vector<HostPowerReport> host_power(FenceEngine::World& world, const std::vector<std::string>& hosts,
+                                        Milliseconds patience) {
+  std::vector<std::future<HostPowerReport>> asked;
+  for (const auto& host : hosts) {
+    const auto& levels = methods_of(world, host);
+    asked.push_back(std::async(std::launch::async, [&world, &levels, host, patience] {
+      const auto started = world.time.clock.monotonic();
+      HostPowerReport report;
+      report.host = host;
+      report.reading = PowerDriver(world.power, world.time).read(levels, patience);
+      report.mark = fence_mark(world.store, host);
+      report.elapsed = world.time.clock.monotonic() - started;
+      return report;
+    }));
+  }
+  std::vector<HostPowerReport> reports;
+  for (auto& answer : asked) reports.push_back(answer.get());
+  return reports;
+}
+
+}  // namespace rackline::ha

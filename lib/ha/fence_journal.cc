@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/fence_journal.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace rackline::ha {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text(const Json& document, const char* name) {
+  const auto found = document.find(name);
+  return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+Json parse(const std::string& document) {
+  return Json::parse(document, nullptr, false);
+}
+
+}  // namespace
+
+void FenceJournal::begin(const std::string& id, const std::string& host, const std::string& cause) {
+  journal_.intent(
+      id, Json{{"host", host}, {"cause", cause}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void FenceJournal::end(const std::string& id, const std::string& host, const std::string& outcome) {
+  journal_.result(id, Json{{"host", host}, {"outcome", outcome}}.dump());
+}
+
+std::vector<FenceJournal::Open> FenceJournal::open() {
+  std::vector<Open> items;
+  for (const auto& item : journal_.open()) {
+    const Json intent = parse(item.intent);
+    items.push_back({item.id, text(intent, "host"), text(intent, "cause"), item.begun});
+  }
+  return items;
+}
+
+int FenceJournal::fenced_within(const std::string& host, Milliseconds window) {
+  const auto items = journal_.all();
+  return static_cast<int>(std::count_if(items.begin(), items.end(), [&](const auto& item) {
+    if (!item.result || !item.ended || clock_.wall() - *item.ended > window) return false;
+    const Json result = parse(*item.result);
+    return text(result, "host") == host && text(result, "outcome") == "fenced";
+  }));
+}
+
+}  // namespace rackline::ha

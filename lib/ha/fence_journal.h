@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "store/journal.h"
+
+namespace rackline::ha {
+
+// What fence keeps of each fencing: an intent before the first command, a result after the mark.
+class FenceJournal {
+ public:
+  struct Open {
+    std::string id, host, cause;
+    std::chrono::sys_seconds begun{};
+  };
+
+  FenceJournal(store::Store& store, const Clock& clock) : journal_(store, "fence", clock), clock_(clock) {}
+
+  // Durable when it returns.
+  void begin(const std::string& id, const std::string& host, const std::string& cause);
+  // outcome: fenced, failed, superseded (a later fencing of the host took its place).
+  void end(const std::string& id, const std::string& host, const std::string& outcome);
+
+  std::vector<Open> open();  // oldest first
+  // How often the host was fenced in the time that ends now.
+  int fenced_within(const std::string& host, Milliseconds window);
+  void prune() { journal_.prune(std::chrono::days{30}, 10'000); }
+
+ private:
+  store::Journal journal_;
+  const Clock& clock_;
+};
+
+}  // namespace rackline::ha

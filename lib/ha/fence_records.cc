@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/fence_records.h"
+
+namespace rackline::ha {
+namespace {
+
+record::Text if_any(const std::string& text) {
+  return text.empty() ? record::Text() : record::Text(text);
+}
+
+record::Flag if_true(bool value) {
+  return value ? record::Flag(true) : record::Flag();
+}
+
+const char* outcome_of(FenceReport::Outcome outcome) {
+  switch (outcome) {
+    case FenceReport::Outcome::kRefused:
+    case FenceReport::Outcome::kBusy:
+      return "refused";
+    case FenceReport::Outcome::kLeft:
+      return "left";
+    default:
+      return "failed";
+  }
+}
+
+}  // namespace
+
+record::Text power_text(Power power) {
+  return power == Power::kUnknown ? record::Text() : record::Text(name_of(power));
+}
+
+record::HostFenced fenced_record(const FenceReport& report) {
+  record::HostFenced record;
+  record.id = report.id;
+  record.cause = if_any(report.cause);
+  record.host = report.host;
+  record.method = report.power.method;
+  if (report.power.level > 0) record.level = report.power.level;
+  record.power_before = power_text(report.power.before);
+  record.power_after = power_text(report.power.after);
+  record.verified = report.power.proven && !report.planned;
+  record.evidence = if_any(report.power.evidence);
+  record.already = if_true(report.already);
+  record.planned = if_true(report.planned);
+  record.attempts = report.power.attempts;
+  record.elapsed_ms = report.elapsed.count();
+  return record;
+}
+
+record::HostNotFenced not_fenced_record(const FenceReport& report) {
+  record::HostNotFenced record;
+  record.id = report.id;
+  record.cause = if_any(report.cause);
+  record.host = report.host;
+  record.outcome = outcome_of(report.outcome);
+  record.reason = report.reason;
+  record.power_after = power_text(report.power.after);
+  record.planned = if_true(report.planned);
+  record.attempts = report.power.attempts;
+  record.elapsed_ms = report.elapsed.count();
+  return record;
+}
+
+record::HostUnfenced unfenced_record(const UnfenceReport& report) {
+  using Outcome = UnfenceReport::Outcome;
+  record::HostUnfenced record;
+  record.id = report.id;
+  record.cause = if_any(report.cause);
+  record.host = report.host;
+  record.outcome = report.outcome == Outcome::kDone      ? "done"
+                   : report.outcome == Outcome::kAlready ? "already"
+                   : report.outcome == Outcome::kRefused ? "refused"
+                                                         : "failed";
+  record.method = if_any(report.power.method);
+  record.power_after = power_text(report.power.after);
+  record.reason = if_any(report.reason);
+  record.planned = if_true(report.planned);
+  record.elapsed_ms = report.elapsed.count();
+  return record;
+}
+
+record::HostPower power_record(const HostPowerReport& report) {
+  record::HostPower record;
+  record.host = report.host;
+  record.power = power_text(report.reading.power);
+  if (report.mark) {
+    record.mark = report.mark->state == FenceMark::State::kFenced ? "fenced" : "returning";
+    record.fence = report.mark->id;
+  }
+  record.method = if_any(report.reading.method);
+  record.reason = if_any(report.reading.why);
+  record.elapsed_ms = report.elapsed.count();
+  return record;
+}
+
+std::string call_for_person(const FenceReport& report) {
+  if (!report.needs_person) return {};
+  return report.host + " is NOT fenced, a person is needed: " + report.reason +
+         "\n  When you have made sure yourself that it is off: fence --confirm-manual " + report.host;
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "ha/fence_hand.h"
+#include "record/kinds_availability.h"
+
+namespace rackline::ha {
+
+// A report of Outcome::kFenced.
+record::HostFenced fenced_record(const FenceReport& report);
+// Any other.
+record::HostNotFenced not_fenced_record(const FenceReport& report);
+record::HostUnfenced unfenced_record(const UnfenceReport& report);
+record::HostPower power_record(const HostPowerReport& report);
+// What to tell a person, with the command that comes next; empty where nobody is needed.
+std::string call_for_person(const FenceReport& report);
+
+// nullopt for "unknown".
+record::Text power_text(Power power);
+
+}  // namespace rackline::ha

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/fence_rules.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/units.h"
+
+namespace rackline::ha {
+namespace {
+
+using Kind = FenceRequest::Kind;
+using Verdict = FenceRuling::Verdict;
+
+const char* verdict_of(Kind kind) {
+  switch (kind) {
+    case Kind::kDown:
+      return "dead";
+    case Kind::kIsolated:
+      return "isolated";
+    case Kind::kPartitioned:
+      return "partitioned";
+    case Kind::kHypervisorDown:
+      return "hypervisor_dead";
+  }
+  return "";
+}
+
+bool wanted(Kind kind, const FencePolicy& policy) {
+  switch (kind) {
+    case Kind::kDown:
+      return true;
+    case Kind::kIsolated:
+      return policy.fence_isolated;
+    case Kind::kPartitioned:
+      return policy.fence_partitioned;
+    case Kind::kHypervisorDown:
+      return policy.fence_hypervisor_down;
+  }
+  return false;
+}
+
+template <class K>
+bool read_as(record::Reader& reader, Kind kind, FenceRequest& request) {
+  K state;
+  if (!reader.read(state)) return false;
+  request.kind = kind;
+  request.state = std::move(static_cast<record::HostState&>(state));
+  return true;
+}
+
+}  // namespace
+
+bool is_request(const record::Reader& reader) {
+  return reader.is<record::HostDown>() || reader.is<record::HostIsolated>() ||
+         reader.is<record::HostPartitioned>() || reader.is<record::HypervisorDown>();
+}
+
+std::optional<FenceRequest> read_request(record::Reader& reader, Milliseconds now) {
+  FenceRequest request;
+  request.read_at = now;
+  const bool read = reader.is<record::HostDown>() ? read_as<record::HostDown>(reader, Kind::kDown, request)
+                    : reader.is<record::HostIsolated>()
+                        ? read_as<record::HostIsolated>(reader, Kind::kIsolated, request)
+                    : reader.is<record::HostPartitioned>()
+                        ? read_as<record::HostPartitioned>(reader, Kind::kPartitioned, request)
+                    : reader.is<record::HypervisorDown>()
+                        ? read_as<record::HypervisorDown>(reader, Kind::kHypervisorDown, request)
+                        : false;
+  return read ? std::optional(std::move(request)) : std::nullopt;
+}
+
+FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std::chrono::sys_seconds now) {
+  const auto& state = request.state;
+  const char* expected = verdict_of(request.kind);
+  if (state.verdict != expected) {
+    return {Verdict::kRefuse,
+            "the record contradicts itself: its verdict is " + state.verdict + " and not " + expected};
+  }
+  if (!wanted(request.kind, policy)) {
+    return {Verdict::kLeave, std::string("the policy leaves hosts that are ") + expected};
+  }
+  const auto age = std::chrono::duration_cast<Milliseconds>(now - state.time);
+  if (age > policy.max_age) {
+    return {Verdict::kRefuse,
+            "the record is " + format_duration(age) + " old: it may be up again (--max-age)"};
+  }
+  if (-age > policy.max_age) {
+    return {Verdict::kRefuse,
+            "the record is from the future: the clocks disagree by " + format_duration(-age)};
+  }
+  if (state.store == "alive" && !policy.fence_living_store) {
+    return {Verdict::kRefuse, "it still writes to the shared storage (--living-store)"};
+  }
+  if (state.hosts_silent && state.hosts_watched && *state.hosts_silent > 0 && *state.hosts_watched > 0 &&
+      too_many(static_cast<std::size_t>(*state.hosts_silent),
+               static_cast<std::size_t>(*state.hosts_watched)) &&
+      !policy.force) {
+    return {Verdict::kRefuse,
+            std::to_string(*state.hosts_silent) + " of " + std::to_string(*state.hosts_watched) +
+                " hosts are silent: the watcher is rather the one that is cut off (--force)"};
+  }
+  return {};
+}
+
+std::string self_fence_objection(const FenceRequest& request, const FencePolicy& policy) {
+  const auto& state = request.state;
+  if (request.kind != Kind::kDown && request.kind != Kind::kIsolated)
+    return "only a host that is cut off stops its virtual servers by itself";
+  if (!state.self_fence_ms || *state.self_fence_ms <= 0) return "its agent does not fence itself";
+  if (!state.watchdog.value_or(false) && !policy.trust_self_fence)
+    return "no hardware watchdog sees to it that its agent works (--trust-self-fence)";
+  // Its agent acts when it has lost both channels. Of a channel that we cannot see it may still have the use.
+  const bool store_lost = state.store == "silent" || (state.store == "none" && policy.trust_self_fence);
+  if (state.net == "alive" || !store_lost)
+    return "it may still have a channel (net " + state.net + ", store " + state.store +
+           ") and so not fence itself";
+  // 80 %: clocks drift, and stopping takes its time.
+  const Milliseconds self{*state.self_fence_ms};
+  if (self * 5 >= policy.takeover * 4)
+    return "it fences itself after " + format_duration(self) + ", too close to the takeover time of " +
+           format_duration(policy.takeover);
+  return {};
+}
+
+Milliseconds self_fenced_at(const FenceRequest& request, const FencePolicy& policy) {
+  const Milliseconds silent{std::max<std::int64_t>(0, request.state.silent_ms.value_or(0))};
+  return request.read_at + policy.takeover - silent;
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,517 @@
+# SPDX-License-Identifier: Apache-2.0
+# fence with agents that are small scripts: what is believed, what is refused, what is kept secret.
+# shellcheck disable=SC2154 # run sets stderr
+load ../helper
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  export RACKLINE_STORE=sqlite:$PWD/state.db RACKLINE_INVENTORY=$PWD/inventory
+  mkdir -p agents power said
+  background=''
+  # Each agent is the good one with one vice. A host's power is the file power/PLUG; said/ gets what it was given.
+  agent ok ''
+  # shellcheck disable=SC2016 # the agents expand these
+  {
+    agent liar '[ "$action" = status ] || exit 0'
+    agent garbage 'printf "\033[2Jbla\0bla\n"; exit 2'
+    agent endless 'sleep 1000 & echo $! >>said/left.$plug; wait'
+    agent holder '[ "$action" = status ] || { sleep 1000 & echo $! >>said/left.$plug; }'
+    agent complainer 'echo "cannot log in as admin with $password ($(printf %s "$password"))" >&2; exit 1'
+    agent coward '[ "$action" = status ] || { echo off >"power/$plug"; exit 1; }'
+    agent once '[ "$action" = status ] && [ -e said/once ] && exit 1; [ "$action" = status ] || { echo off >"power/$plug"; touch said/once; }'
+    agent flicker 'if [ "$action" = status ]; then n=$(cat said/flicker 2>/dev/null || echo 0); echo $((n + 1)) >said/flicker; [ $((n % 2)) = 0 ] && echo on >"power/$plug" || echo off >"power/$plug"; fi'
+    agent slow '[ "$action" = status ] || sleep 1'
+  }
+  echo '#!/bin/sh' >agents/forbidden
+  local host
+  for host in h1 h2 h3 h4 h5; do host "$host" && method "$host" ok; done >inventory
+}
+
+teardown() {
+  [ -z "$background" ] || kill -KILL "$background" 2>/dev/null || true
+  local pid
+  while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done < <(cat said/left.* 2>/dev/null)
+}
+
+# agent NAME VICE: a fence agent after FenceAgentAPI, with shell code that runs before it does its work.
+agent() {
+  cat >"agents/$1" <<END
+#!/bin/bash
+cd "$PWD" || exit
+action='' plug='' password=''
+while IFS= read -r line; do
+  declare "\${line%%=*}=\${line#*=}"
+  lines+=("\$line")
+done
+echo "\$EPOCHREALTIME \$action" >>"said/\$plug.$1"
+{ tr '\0' ' ' <"/proc/\$\$/cmdline"; tr '\0' '\n' <"/proc/\$\$/environ"; } >>said/argv
+printf '%s\n' "\${lines[@]}" >>said/stdin
+$2
+case \$action in
+off | on) echo "\$action" >"power/\$plug" ;;
+status)
+  if [ "\$(cat "power/\$plug")" = on ]; then echo "Status: ON"; else echo "Status: OFF" && exit 2; fi ;;
+esac
+END
+  chmod +x "agents/$1"
+}
+
+# host NAME: a line of the inventory; it is on.
+host() {
+  echo on >"power/$1"
+  echo '{"kind":"host","host":"'"$1"'","uri":"test:///default"}'
+}
+# method HOST AGENT [FIELDS] [PLUG]
+method() {
+  echo '{"kind":"fence_method","host":"'"$1"'","level":1,"agent":"'"$PWD/agents/$2"'","options":["plug='"${4:-$1}"'"]'"${3:+,$3}"'}'
+}
+# only LINE...: the inventory with these methods alone.
+only() {
+  local lines
+  lines=$(jq -c 'select(.kind=="host")' inventory && printf '%s\n' "$@")
+  echo "$lines" >inventory
+}
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+# down HOST [JQ]: what heartbeat says when it is dead, changed by the filter.
+down() {
+  jq -nc --arg host "$1" --arg time "$(now)" '{kind:"host_down",time:$time,tool:"heartbeat",id:("d-"+$host),cause:("c-"+$host),host:$host,
+    verdict:"dead",net:"silent",store:"silent",libvirt:"timeout",silent_ms:3000}'"${2:+|$2}"
+}
+finish() { echo '{"kind":"end","time":"'"$(now)"'","tool":"heartbeat","outcome":"ok"}'; }
+
+results() { jq -r 'select(.kind=="host_fenced" or .kind=="host_not_fenced") | [.host, .outcome // "fenced"] | join(" ")' <<<"$output" | sort; }
+# field HOST FILTER: of a host's result.
+field() { jq -r --arg host "$1" 'select((.kind=="host_fenced" or .kind=="host_not_fenced") and .host==$host) | '"$2" <<<"$output"; }
+commands() { cat said/"$1".* 2>/dev/null | awk '{print $2}' | grep -vc status || true; }
+mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .mark // "none"'; }
+
+@test "a dead host is switched off, read back, marked, and told with the evidence" {
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$stderr" ""
+  assert_equal "$(cat power/h3)" off
+  assert_equal "$(results)" "h3 fenced"
+  assert_equal "$(field h3 '[.verified,.power_before,.power_after,.cause,.attempts,.level]|@tsv')" $'true\ton\toff\tc-h3\t1\t1'
+  assert_regex "$(field h3 .evidence)" 'read on before, told off, read off twice after'
+  assert_equal "$(mark h3)" fenced
+  assert_equal "$(jq -r 'select(.kind=="end")|[.outcome,.done]|@tsv' <<<"$output")" $'ok\t1'
+  rackline-records --check <<<"$output"
+}
+
+@test "the record is handed on before its result, and others as they come" {
+  run -0 --separate-stderr fence < <(echo '{"kind":"note","text":"kept"}' && down h9 '.kind="host_suspect"' && down h3 && finish)
+  assert_equal "$(jq -r .kind <<<"$output" | paste -sd' ')" 'note host_suspect host_down host_fenced end'
+}
+
+@test "a snapshot that says dead is acted on" {
+  run -0 --separate-stderr fence < <(down h3 '.snapshot=true' && finish)
+  assert_equal "$(results)" "h3 fenced"
+}
+
+@test "a host that was off already is proven by reading alone" {
+  echo off >power/h3
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(field h3 '[.power_before,.attempts]|@tsv')" $'off\t0'
+  assert_equal "$(commands h3)" 0
+  assert_equal "$(mark h3)" fenced
+}
+
+@test "repeated for a host that is fenced: the same id, and nothing is switched" {
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  local id
+  id=$(field h3 .id)
+  run -0 --separate-stderr fence < <(down h3 && down h3 && finish)
+  assert_equal "$(field h3 '[.id,.already]|@tsv' | sort -u)" "$id"$'\ttrue'
+  assert_equal "$(commands h3)" 1
+}
+
+@test "a fenced host that is on again is fenced anew, under a new id" {
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  local id
+  id=$(field h3 .id)
+  run -0 --separate-stderr fence unfence h3
+  assert_equal "$(cat power/h3)" on
+  assert_equal "$(mark h3)" returning
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  assert_not_equal "$(field h3 .id)" "$id"
+  assert_equal "$(field h3 '.already')" null
+  assert_equal "$(cat power/h3) $(mark h3)" "off fenced"
+}
+
+@test "an agent that only says that it did it is not believed" {
+  only "$(method h3 liar '"timeout_ms":1000')"
+  run -1 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(results)" "h3 failed"
+  assert_equal "$(field h3 '[.power_after,.attempts]|@tsv')" $'on\t2'
+  assert_regex "$stderr" 'h3 is NOT fenced, a person is needed: .*read back on'
+  assert_regex "$stderr" 'fence --confirm-manual h3'
+  assert_equal "$(mark h3)" none
+}
+
+@test "an agent that did it and says that it failed is proven by reading" {
+  only "$(method h3 coward)"
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(field h3 '[.power_after,.attempts]|@tsv')" $'off\t1'
+}
+
+@test "off is believed only when it is read twice running" {
+  only "$(method h3 flicker '"timeout_ms":1500')"
+  run -1 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(results)" "h3 failed"
+  only "$(method h4 once '"timeout_ms":1500')"
+  run -1 --separate-stderr fence < <(down h4 && finish)
+  assert_equal "$(results)" "h4 failed"
+}
+
+@test "an exit status that means off, with garbage for a text, means nothing" {
+  only "$(method h3 garbage '"timeout_ms":500')"
+  run -1 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(results)" "h3 failed"
+  refute_regex "$stderr" $'\e'
+}
+
+@test "agents that are missing or may not be run are named, and the next level does it" {
+  only "$(method h3 nobody)" "$(method h3 forbidden | jq -c '.level=2')" "$(method h3 ok | jq -c '.level=3')" "$(method h4 nobody)" "$(method h5 forbidden)"
+  run -1 --separate-stderr fence < <(down h3 && down h4 && finish)
+  assert_equal "$(field h3 '[.level,.power_after]|@tsv')" $'3\toff'
+  assert_regex "$(field h4 .reason)" 'agents/nobody'
+  run -1 --separate-stderr fence < <(down h5 && finish)
+  assert_regex "$(field h5 .reason)" 'forbidden.*ermission denied'
+}
+
+@test "an agent without end is killed with all that it started, within the deadline" {
+  only "$(method h3 endless)"
+  local from=$SECONDS
+  run -1 --separate-stderr fence --deadline 3s < <(down h3 && finish)
+  assert [ $((SECONDS - from)) -lt 8 ]
+  assert_regex "$(field h3 .reason)" 'no answer within'
+  run kill -0 "$(tail -1 said/left.h3)"
+  assert_failure
+}
+
+@test "an agent that leaves somebody with its output behind is not waited for" {
+  only "$(method h3 holder)"
+  local from=$SECONDS
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  assert [ $((SECONDS - from)) -lt 8 ]
+}
+
+@test "a host whose agent hangs does not delay another" {
+  only "$(method h3 endless)" "$(method h4 ok)"
+  run -1 --separate-stderr fence --deadline 4s < <(down h3 && down h4 && finish)
+  assert [ "$(field h4 .elapsed_ms)" -lt 2000 ]
+  assert_equal "$(results)" $'h3 failed\nh4 fenced'
+}
+
+@test "both power supplies of a level have to be off" {
+  echo on >power/a && echo on >power/b
+  only "$(method h3 ok '' a)" "$(method h3 liar '"timeout_ms":800' b)" "$(method h4 ok '' a4)" "$(method h4 ok '' b4)"
+  echo on >power/a4 && echo on >power/b4
+  run -1 --separate-stderr fence < <(down h3 && down h4 && finish)
+  assert_equal "$(results)" $'h3 failed\nh4 fenced'
+  assert_equal "$(cat power/a4 power/b4 | sort -u)" off
+  assert_equal "$(mark h3)" none
+}
+
+@test "isolated, partitioned and without hypervisor: left, unless the policy says fence" {
+  run -0 --separate-stderr fence < <(down h1 '.kind="host_isolated"|.verdict="isolated"' && down h2 '.kind="host_partitioned"|.verdict="partitioned"' &&
+    down h3 '.kind="hypervisor_down"|.verdict="hypervisor_dead"' && finish)
+  assert_equal "$(results)" $'h1 left\nh2 left\nh3 left'
+  assert_equal "$(cat power/*| sort -u)" on
+  run -0 --separate-stderr fence --isolated fence --partitioned fence < <(down h1 '.kind="host_isolated"|.verdict="isolated"' &&
+    down h2 '.kind="host_partitioned"|.verdict="partitioned"' && finish)
+  assert_equal "$(results)" $'h1 fenced\nh2 fenced'
+  run -4 --separate-stderr fence --hypervisor-down fence < <(down h3 '.kind="hypervisor_down"|.verdict="hypervisor_dead"' && finish)
+  run -0 --separate-stderr fence --force --hypervisor-down fence < <(down h3 '.kind="hypervisor_down"|.verdict="hypervisor_dead"' && finish)
+  assert_equal "$(results)" 'h3 fenced'
+}
+
+@test "a living storage heartbeat is a veto" {
+  run -4 --separate-stderr fence < <(down h3 '.store="alive"' && finish)
+  assert_equal "$(results)" "h3 refused"
+  assert_equal "$(cat power/h3)" on
+  run -0 --separate-stderr fence --living-store fence < <(down h3 '.store="alive"' && finish)
+  assert_equal "$(results)" "h3 fenced"
+}
+
+@test "a record that is old, of the future, of an unknown host, or contradicts itself is refused" {
+  run -4 --separate-stderr fence < <(down h1 '.time="2026-01-01T00:00:00Z"' && down h2 '.time="2199-01-01T00:00:00Z"' && down h9 && down h3 '.verdict="alive"' && finish)
+  assert_equal "$(results)" $'h1 refused\nh2 refused\nh3 refused\nh9 refused'
+  assert_equal "$(cat power/* | sort -u)" on
+  run -0 --separate-stderr fence --max-age 1000d < <(down h1 '.time="2026-01-01T00:00:00Z"' && finish)
+}
+
+@test "more than half of the hosts: refused, whether at once, one by one, or as the watcher itself counts" {
+  run -4 --separate-stderr fence < <(down h1 && down h2 && down h3 && finish)
+  assert_equal "$(results | awk '{print $2}' | sort | uniq -c | xargs)" "2 fenced 1 refused"
+  assert_equal "$(cat power/* | grep -c off)" 2
+  assert_regex "$stderr" 'more than half'
+  run -4 --separate-stderr fence < <(down h5 && finish)
+  assert_equal "$(cat power/h5)" on
+  run -0 --separate-stderr fence --force < <(down h5 && finish)
+  assert_equal "$(cat power/h5)" off
+}
+
+@test "a watcher that hears less than half of the hosts is not believed" {
+  run -4 --separate-stderr fence < <(down h1 '.hosts_silent=3|.hosts_watched=5' && finish)
+  assert_equal "$(cat power/h1)" on
+  run -0 --separate-stderr fence < <(down h1 '.hosts_silent=2|.hosts_watched=5' && finish)
+}
+
+@test "a host that dies for the fourth time within the window is left to a person" {
+  for _ in 1 2 3; do
+    run -0 --separate-stderr fence < <(down h3 && finish)
+    run -0 --separate-stderr fence unfence h3
+  done
+  run -4 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(results)" "h3 refused"
+  assert_equal "$(cat power/h3)" on
+  assert_regex "$stderr" 'fenced 3 times'
+  sleep 1.1
+  run -0 --separate-stderr fence --loop-window 1s < <(down h3 && finish)
+}
+
+@test "a line that cannot be read switches nothing off, and the next host is fenced all the same" {
+  run -2 --separate-stderr fence < <(down h1 | sed 's/"verdict"/"host":"h2","verdict"/' && down h2 'del(.host)' && down h3 '.host=3' && down h4 | head -c 60 && echo && down h5 && finish)
+  assert_equal "$(results)" "h5 fenced"
+  assert_equal "$(cat power/* | grep -c off)" 1
+  assert_equal "$(grep -c 'stdin: line' <<<"$stderr")" 4
+  assert_equal "$(jq -r 'select(.kind=="end").skipped' <<<"$output")" 4
+}
+
+@test "a stream without end: what it said is done, and that the watcher died is said" {
+  run -2 --separate-stderr fence < <(down h3)
+  assert_equal "$(results)" "h3 fenced"
+  assert_regex "$stderr" "nobody watches"
+}
+
+@test "self: waited for until a host that fences itself must have done so" {
+  only '{"kind":"fence_method","host":"h3","level":1,"agent":"self"}'
+  local fields='.self_fence_ms=1000|.watchdog=true|.silent_ms=500'
+  run -0 --separate-stderr fence --takeover 2s < <(down h3 "$fields" && finish)
+  assert_equal "$(field h3 .method)" self
+  assert [ "$(field h3 .elapsed_ms)" -ge 1450 ]
+  assert_regex "$(field h3 .evidence)" 'not read back'
+  assert_equal "$(field h3 '[.power_before,.power_after]|@tsv')" $'\t'
+}
+
+@test "self: refused without its time, without a watchdog, too close to the takeover, or with a channel left" {
+  only '{"kind":"fence_method","host":"h3","level":1,"agent":"self"}'
+  local filter
+  for filter in '.watchdog=true' '.self_fence_ms=1000' '.self_fence_ms=1600|.watchdog=true' '.self_fence_ms=1000|.watchdog=true|.store="unknown"' \
+    '.self_fence_ms=1000|.watchdog=true|.net="alive"'; do
+    run -1 --separate-stderr fence --takeover 2s < <(down h3 "$filter" && finish)
+    assert_equal "$(results)" "h3 failed"
+  done
+  run -0 --separate-stderr fence --takeover 2s --trust-self-fence < <(down h3 '.self_fence_ms=1000' && finish)
+}
+
+@test "self: a sign of life ends the wait" {
+  only '{"kind":"fence_method","host":"h3","level":1,"agent":"self"}'
+  run -1 --separate-stderr fence --takeover 3s < <(down h3 '.self_fence_ms=1000|.watchdog=true|.silent_ms=0' && sleep 1 && down h3 '.kind="host_up"|.verdict="alive"' && finish)
+  assert_equal "$(results)" "h3 failed"
+  assert_regex "$(field h3 .reason)" 'it is up again'
+}
+
+@test "a password goes in by stdin alone, and is nowhere else" {
+  local secret='s3cr3t"of us' file
+  echo "$secret" >password && chmod 600 password
+  only "$(method h3 complainer '"timeout_ms":500,"password_file":"'"$PWD/password"'"')" "$(method h4 ok '"password_file":"'"$PWD/password"'"')"
+  run -1 --separate-stderr fence -v < <(down h3 && down h4 && finish)
+  assert grep -qFx "password=$secret" said/stdin
+  assert_regex "$(field h3 .reason)" 'cannot log in as admin with \*\*\*'
+  for file in said/argv state.db <(echo "$output") <(echo "$stderr"); do
+    run ! grep -qaF -e "$secret" -e 's3cr3t' "$file"
+  done
+}
+
+@test "a password that others could read, or that stands in the inventory, is refused and not shown" {
+  echo hidden-secret >password && chmod 640 password
+  only "$(method h3 ok '"timeout_ms":500,"password_file":"'"$PWD/password"'"')"
+  run -1 --separate-stderr fence < <(down h3 && finish)
+  assert_regex "$(field h3 .reason)" 'others than its owner'
+  assert_equal "$(cat power/h3)" on
+  only "$(method h3 ok | jq -c '.options+=["password=hidden-secret"]')"
+  run -2 --separate-stderr fence < <(down h3 && finish)
+  refute_regex "$output$stderr" hidden-secret
+}
+
+@test "the agents of IPMI never get the password itself, since they would show it to everybody" {
+  mkdir bin && agent ok '' && cp agents/ok bin/fence_ipmilan
+  echo hidden-secret >password && chmod 600 password
+  echo '{"kind":"host","host":"h1","uri":"test:///default","bmc":"ipmi://10.0.0.1:6230"}' >inventory
+  PATH=$PWD/bin:$PATH run --separate-stderr fence status --bmc-user admin --bmc-password-file password
+  assert grep -qFx ip=10.0.0.1 said/stdin
+  assert grep -qFx ipport=6230 said/stdin
+  assert grep -qFx username=admin said/stdin
+  assert grep -qFx "ipmitool_timeout=2 -f '$PWD/password'" said/stdin
+  run ! grep -q hidden-secret said/stdin
+}
+
+@test "an inventory that cannot be meant is refused" {
+  only "$(method h9 ok)"
+  run -2 --separate-stderr fence < <(finish)
+  assert_regex "$stderr" 'no host of that name'
+  echo '{"kind":"host","host":"h1","uri":"test:///default","bmc":"10.0.0.1"}' >inventory
+  run -2 --separate-stderr fence < <(finish)
+  assert_regex "$stderr" 'ipmi://'
+  { host h1 && method h1 ok && echo '{"kind":"fence_method","host":"h1","level":1,"agent":"self"}'; } >inventory
+  run -2 --separate-stderr fence < <(finish)
+  assert_regex "$stderr" 'self shares'
+}
+
+@test "a host without any method needs a person" {
+  only
+  run -1 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(results)" "h3 failed"
+  assert_regex "$stderr" 'confirm-manual h3'
+}
+
+@test "a dry run reads the power, switches nothing and marks nothing" {
+  run -0 --separate-stderr fence -n < <(down h3 && finish)
+  assert_equal "$(field h3 '[.planned,.verified,.power_after]|@tsv')" $'true\tfalse\ton'
+  assert_equal "$(cat power/h3) $(mark h3) $(commands h3)" "on none 0"
+}
+
+@test "the lock is waited for, and a busy one is told" {
+  fence status >/dev/null # makes the store
+  exec 8>state.db.fence.lock
+  flock 8
+  run -5 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(results)" "h3 refused"
+  assert_equal "$(cat power/h3)" on
+  exec 8>&-
+  flock state.db.fence.lock sleep 2 &
+  run -0 --separate-stderr fence < <(down h3 && finish)
+}
+
+@test "two that watch the same host: one switches it off, both say so" {
+  only "$(method h3 slow)"
+  fence < <(down h3 && finish) >first &
+  background=$!
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  wait "$background"
+  assert_equal "$(jq -r 'select(.kind=="host_fenced").id' first <(echo "$output") | sort -u | wc -l)" 1
+  assert_equal "$(commands h3)" 1
+}
+
+@test "an idle standby does not hold the lock" {
+  mkfifo feed
+  fence <feed >standby &
+  background=$!
+  exec 7>feed
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  { down h4 && finish; } >&7
+  exec 7>&-
+  wait "$background"
+  output=$(<standby)
+  assert_equal "$(results)" "h4 fenced"
+}
+
+@test "TERM: the host in hand is finished, and the end says interrupted" {
+  only "$(method h3 slow)"
+  mkfifo feed
+  fence <feed >out 2>err &
+  background=$!
+  exec 7>feed
+  down h3 >&7
+  local deadline=$((SECONDS + 10))
+  until grep -qs off said/h3.slow; do ((SECONDS < deadline)) || fail "it was not begun"; done
+  kill -TERM "$background"
+  local status=0
+  wait "$background" || status=$?
+  assert_equal $status 143
+  exec 7>&-
+  output=$(<out)
+  assert_equal "$(results)" "h3 fenced"
+  assert_equal "$(jq -r 'select(.kind=="end").outcome' out)" interrupted
+}
+
+# interrupted HOST: a fence that was killed after its first command.
+interrupted() {
+  # shellcheck disable=SC2016 # the agent expands it
+  agent ok 'if [ "$action" = off ] && [ ! -e said/killed ]; then touch said/killed; [ -e said/first ] && echo off >"power/$plug"; kill -KILL $PPID; exit; fi'
+  fence < <(down "$1" && finish) >/dev/null 2>&1 || true
+  assert_exists said/killed
+}
+
+@test "killed after it was switched off: the next one proves it and marks it, and switches nothing" {
+  touch said/first
+  interrupted h3
+  assert_equal "$(mark h3)" none
+  run -0 --separate-stderr fence --resume
+  assert_equal "$(results)" "h3 fenced"
+  assert_equal "$(mark h3) $(commands h3)" "fenced 1"
+  run -0 --separate-stderr fence --resume
+  assert_equal "$(results)" ""
+}
+
+@test "killed before it was off: the next one says so and does not fence by itself" {
+  interrupted h3
+  run -1 --separate-stderr fence < <(finish)
+  assert_equal "$(results)" "h3 failed"
+  assert_equal "$(cat power/h3) $(mark h3) $(commands h3)" "on none 1"
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(results)" "h3 fenced"
+}
+
+@test "a person confirms: by the exact name, unless the power reads on" {
+  echo off >power/h3
+  run -4 --separate-stderr fence --confirm-manual h3 <<<h2
+  run -4 --separate-stderr fence --confirm-manual h3 </dev/null
+  assert_equal "$(mark h3)" none
+  run -0 --separate-stderr fence --confirm-manual h3 <<<h3
+  assert_equal "$(field h3 '[.method,.verified]|@tsv')" $'manual\ttrue'
+  assert_regex "$(field h3 .evidence)" "confirmed by a person: $(id -un)"
+  assert_equal "$(mark h3)" fenced
+  run -4 --separate-stderr fence --confirm-manual h4 <<<h4
+  assert_equal "$(mark h4)" none
+  run -0 --separate-stderr fence --confirm-manual h4 --force <<<h4
+  assert_equal "$(mark h4)" fenced
+  run -2 --separate-stderr fence --confirm-manual h9 <<<h9
+}
+
+@test "unfence: on, read back, returning; a host that is not fenced is refused" {
+  run -4 --separate-stderr fence unfence h3
+  assert_equal "$(jq -r 'select(.kind=="host_unfenced").outcome' <<<"$output")" refused
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  only "$(method h3 liar '"timeout_ms":800')"
+  run -1 --separate-stderr fence unfence h3
+  assert_equal "$(jq -r 'select(.kind=="host_unfenced").outcome' <<<"$output")" failed
+  only "$(method h3 ok)"
+  run -0 --separate-stderr fence unfence -v h3
+  assert_equal "$(jq -r 'select(.kind=="host_unfenced")|[.outcome,.power_after]|@tsv' <<<"$output")" $'done\ton'
+  assert_regex "$stderr" 'failover clear h3'
+  run -0 --separate-stderr fence unfence h3
+  assert_equal "$(jq -r 'select(.kind=="host_unfenced").outcome' <<<"$output")" already
+}
+
+@test "status: what can be read, and what cannot" {
+  only "$(method h1 ok)" "$(method h2 garbage)" "$(method h3 ok)"
+  echo off >power/h3
+  run -3 --separate-stderr fence status h1 h2 h3
+  assert_equal "$(jq -r 'select(.kind=="host_power")|[.host,.power]|@tsv' <<<"$output")" $'h1\ton\nh2\t\nh3\toff'
+  run -2 --separate-stderr fence status h9
+  run -0 --separate-stderr fence -o table status h1 h3
+  assert_output --regexp 'HOST +POWER'
+}
+
+@test "a store that cannot be written: nobody is told that the host is fenced" {
+  run -3 --separate-stderr fence --store "sqlite:$PWD/no/such/state.db" < <(down h3 && finish)
+  assert_equal "$(results)" ""
+  assert_equal "$(cat power/h3)" on
+}
+
+@test "a stdout that cannot be written is told, and nothing is begun of which nobody would learn" {
+  # bats takes the output, so a shell has to give it away.
+  run -3 bash -c 'fence >/dev/full' < <(down h4 && finish)
+  assert_output --partial 'No space left'
+  assert_equal "$(cat power/h4)" on
+}
+
+@test "options that make no sense are refused" {
+  run -2 fence --isolated perhaps < <(finish)
+  run -2 fence --deadline 0 < <(finish)
+  run -2 fence --max-age 60 < <(finish)
+  run -2 fence unfence < <(finish)
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "ha/fence_rules.h"
+#include "ha_fence_fake.h"
+
+namespace rackline::ha {
+namespace {
+
+using Kind = FenceRequest::Kind;
+using Verdict = FenceRuling::Verdict;
+
+class Rules : public testing::Test {
+ protected:
+  Verdict verdict() { return rule_on(request, policy, clock.wall()).verdict; }
+  bool self_is_accepted() { return self_fence_objection(request, policy).empty(); }
+
+  SharedClock clock;
+  FencePolicy policy;
+  FenceRequest request = down("h1", clock);
+};
+
+TEST_F(Rules, ADeadHostIsFenced) {
+  EXPECT_EQ(verdict(), Verdict::kFence);
+}
+
+TEST_F(Rules, WhatIsNotDeadIsLeftUnlessThePolicySaysOtherwise) {
+  const struct {
+    Kind kind;
+    const char* verdict;
+    bool FencePolicy::*wanted;
+  } kCases[] = {{Kind::kIsolated, "isolated", &FencePolicy::fence_isolated},
+                {Kind::kPartitioned, "partitioned", &FencePolicy::fence_partitioned},
+                {Kind::kHypervisorDown, "hypervisor_dead", &FencePolicy::fence_hypervisor_down}};
+  for (const auto& one : kCases) {
+    policy = {};
+    request.kind = one.kind;
+    request.state.verdict = one.verdict;
+    EXPECT_EQ(verdict(), Verdict::kLeave) << one.verdict;
+    policy.*one.wanted = true;
+    EXPECT_EQ(verdict(), Verdict::kFence) << one.verdict;
+  }
+}
+
+TEST_F(Rules, AVerdictOfAnotherKindIsRefused) {
+  request.state.verdict = "suspect";
+  EXPECT_EQ(verdict(), Verdict::kRefuse);
+}
+
+TEST_F(Rules, ALivingStorageHeartbeatIsAVeto) {
+  request.state.store = "alive";
+  EXPECT_EQ(verdict(), Verdict::kRefuse);
+  policy.fence_living_store = true;
+  EXPECT_EQ(verdict(), Verdict::kFence);
+}
+
+TEST_F(Rules, ARecordHasToBeFresh) {
+  const auto now = request.state.time;
+  request.state.time = now - std::chrono::seconds{60};
+  EXPECT_EQ(verdict(), Verdict::kFence);
+  request.state.time = now - std::chrono::seconds{61};
+  EXPECT_EQ(verdict(), Verdict::kRefuse);
+  request.state.time = now + std::chrono::seconds{61};
+  EXPECT_EQ(verdict(), Verdict::kRefuse);
+}
+
+TEST_F(Rules, AWatcherThatHearsLessThanHalfIsNotBelieved) {
+  request.state.hosts_watched = 4;
+  request.state.hosts_silent = 2;
+  EXPECT_EQ(verdict(), Verdict::kFence);
+  request.state.hosts_silent = 3;
+  EXPECT_EQ(verdict(), Verdict::kRefuse);
+  policy.force = true;
+  EXPECT_EQ(verdict(), Verdict::kFence);
+}
+
+TEST_F(Rules, ExactlyHalfIsNotTooMany) {
+  EXPECT_FALSE(too_many(1, 2));
+  EXPECT_TRUE(too_many(2, 3));
+  EXPECT_FALSE(too_many(2, 5));
+  EXPECT_TRUE(too_many(3, 5));
+}
+
+TEST_F(Rules, SelfFencingIsAcceptedOnlyWithAllOfItsGrounds) {
+  request.state.self_fence_ms = 30'000;
+  request.state.watchdog = true;
+  EXPECT_TRUE(self_is_accepted());
+  const auto good = request;
+  request.state.self_fence_ms.reset();
+  EXPECT_FALSE(self_is_accepted());
+  request = good;
+  request.state.watchdog = false;
+  EXPECT_FALSE(self_is_accepted());
+  policy.trust_self_fence = true;
+  EXPECT_TRUE(self_is_accepted());
+  policy.trust_self_fence = false;
+  for (const char* store : {"alive", "unknown", "never", "none"}) {
+    request = good;
+    request.state.store = store;
+    EXPECT_FALSE(self_is_accepted()) << store;
+  }
+  request = good;
+  request.state.net = "alive";
+  EXPECT_FALSE(self_is_accepted());
+  request = good;
+  request.kind = Kind::kHypervisorDown;
+  EXPECT_FALSE(self_is_accepted());
+}
+
+// Rule 3: the self-fence time is shorter than the takeover time, with a margin.
+TEST_F(Rules, TheSelfFenceTimeHasToBeWellBelowTheTakeoverTime) {
+  request.state.watchdog = true;
+  policy.takeover = Milliseconds{10'000};
+  request.state.self_fence_ms = 7'999;
+  EXPECT_TRUE(self_is_accepted());
+  request.state.self_fence_ms = 8'000;
+  EXPECT_FALSE(self_is_accepted());
+}
+
+TEST_F(Rules, SilenceThatIsNotKnownCountsFromTheRequest) {
+  request.read_at = Milliseconds{1000};
+  EXPECT_EQ(self_fenced_at(request, policy), Milliseconds{1000 + 60'000 - 3000});
+  request.state.silent_ms.reset();
+  EXPECT_EQ(self_fenced_at(request, policy), Milliseconds{61'000});
+}
+
+}  // namespace
+}  // namespace rackline::ha

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// fence: switches off hosts that heartbeat has declared dead, proves it, and says so: only then may their
+// virtual servers be started elsewhere.
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <thread>
+
+#include "base/interrupt.h"
+#include "cli/program.h"
+#include "ha/fence_records.h"
+
+namespace rackline {
+namespace {
+
+using Outcome = ha::FenceReport::Outcome;
+
+struct Options {
+  ha::FencePolicy policy;
+  ha::BmcAccess bmc;
+  std::string isolated = "leave", partitioned = "leave", hypervisor_down = "leave", living_store = "veto";
+  std::string confirm;
+  std::vector<std::string> hosts;
+  bool resume = false;
+};
+
+// Everything that a command needs, in the order in which it goes away.
+struct Session {
+  Session(cli::Program& program, const Options& options)
+      : store(store::Store::open(program.store_url())),
+        world{*store,
+              agents,
+              {program.clock(), [](Milliseconds time) { std::this_thread::sleep_for(time); }},
+              interrupt::requested,
+              ha::fence_methods(program.inventory(), ha::read_fence_methods(program.inventory_file()),
+                                options.bmc)} {}
+
+  std::unique_ptr<store::Store> store;
+  ha::FenceAgents agents;
+  ha::FenceEngine::World world;
+};
+
+void report(cli::Program& program, const ha::FenceReport& report) {
+  if (const auto call = ha::call_for_person(report); !call.empty()) program.warn(call);
+  if (report.outcome == Outcome::kFenced) {
+    program.out().write(ha::fenced_record(report));
+  } else {
+    program.out().write(ha::not_fenced_record(report));
+  }
+}
+
+void follow(cli::Program& program, record::Reader& reader, ha::FenceEngine& engine) {
+  record::HostUp up;
+  while (reader.next()) {
+    if (!ha::is_request(reader)) {
+      if (reader.is<record::HostUp>() && reader.read(up)) engine.alive(up.host);
+      program.out().pass(reader);
+      continue;
+    }
+    // One that cannot be read is told and counted, and the next may be about another host.
+    const auto request = ha::read_request(reader, program.clock().monotonic());
+    if (!request) continue;
+    program.out().pass(reader);
+    engine.request(*request);
+  }
+}
+
+Status conclude(cli::Program& program, std::map<Outcome, int> outcomes, bool understood) {
+  auto& end = program.end();
+  end.done = outcomes[Outcome::kFenced];
+  end.failed = outcomes[Outcome::kFailed];
+  end.refused = outcomes[Outcome::kRefused] + outcomes[Outcome::kBusy];
+  if (end.failed > 0) return Status::kNo;
+  if (!understood) return Status::kUsage;
+  if (outcomes[Outcome::kBusy] > 0) return Status::kBusy;
+  return end.refused > 0 ? Status::kRefused : Status::kDone;
+}
+
+Status fence(cli::Program& program, const Options& options) {
+  std::unique_ptr<record::Reader> reader;
+  if (!options.resume) reader = program.stdin_reader(record::Policy::kSkip);
+  Session session(program, options);
+  ha::FenceEngine engine(options.policy, session.world,
+                         [&](const ha::FenceReport& result) { report(program, result); });
+  try {
+    engine.settle();
+  } catch (const Error& error) {
+    if (options.resume || error.status() != Status::kBusy) throw;
+    program.warn(error.what());
+  }
+  bool understood = true;
+  if (reader) {
+    follow(program, *reader, engine);
+    understood = reader->skipped() == 0;
+    if (!reader->complete() && !interrupt::requested()) {
+      understood = false;
+      program.warn(
+          "read records: stdin: no end record: the watcher died, and nobody watches the hosts any more");
+    }
+  }
+  engine.wait();
+  if (!options.policy.dry_run) ha::FenceJournal(*session.store, program.clock()).prune();
+  return conclude(program, engine.outcomes(), understood);
+}
+
+std::string person() {
+  const auto* entry = getpwuid(getuid());
+  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(getuid());
+}
+
+Status confirm(cli::Program& program, const Options& options) {
+  Session session(program, options);
+  if (!session.world.methods.contains(options.confirm))
+    throw Error(Status::kUsage, "confirm", options.confirm, "it is not in the inventory");
+  if (isatty(STDIN_FILENO) == 1) {
+    std::cerr << "If " << options.confirm
+              << " is not off, its virtual servers will run twice and lose their data.\n"
+              << "Type its name if you have made sure that it is off: " << std::flush;
+  }
+  std::string typed;
+  std::getline(std::cin, typed);
+  if (typed != options.confirm) {
+    throw Error(Status::kRefused, "confirm", options.confirm, "the name read from stdin is another one",
+                "echo " + options.confirm + " | fence --confirm-manual " + options.confirm);
+  }
+  const auto result = ha::confirm_off(session.world, options.policy, options.confirm, person());
+  report(program, result);
+  if (result.outcome != Outcome::kFenced) program.warn(result.host + ": refused: " + result.reason);
+  return result.outcome == Outcome::kFenced ? Status::kDone : Status::kRefused;
+}
+
+Status unfence(cli::Program& program, const Options& options) {
+  using Unfenced = ha::UnfenceReport::Outcome;
+  Session session(program, options);
+  Status worst = Status::kDone;
+  for (const auto& host : options.hosts) {
+    if (interrupt::requested()) break;
+    const auto result = ha::unfence(session.world, options.policy, host);
+    program.out().write(ha::unfenced_record(result));
+    if (result.outcome == Unfenced::kFailed) worst = Status::kNo;
+    if (result.outcome == Unfenced::kRefused && worst == Status::kDone) worst = Status::kRefused;
+    if (!result.reason.empty()) program.warn(host + ": " + result.reason);
+    if (result.outcome == Unfenced::kDone)
+      program.note(host + " is on and takes no virtual servers yet; when it is in order: failover clear " +
+                   host);
+  }
+  return worst;
+}
+
+Status show(cli::Program& program, const Options& options) {
+  Session session(program, options);
+  std::vector<std::string> hosts = options.hosts;
+  for (const auto& host : program.inventory()) {
+    if (options.hosts.empty()) hosts.push_back(host.host);
+  }
+  Status status = Status::kDone;
+  for (const auto& result : ha::host_power(session.world, hosts, program.timeout())) {
+    program.out().write(ha::power_record(result));
+    if (result.reading.power == ha::Power::kUnknown) status = Status::kUnreachable;
+  }
+  return status;
+}
+
+void declare(cli::Program& program, Options& options) {
+  auto& app = program.app();
+  auto& policy = options.policy;
+  program.takes_inventory();
+  program.takes_store();
+  program.takes_timeout(Milliseconds{10'000});
+  program.takes_dry_run();
+  const auto word = [&](const char* flag, std::string& value, const char* other, const char* text) {
+    program.choice(app, flag, value, {value, other}, text)->capture_default_str();
+  };
+  word("--isolated", options.isolated, "fence", "what to do with host_isolated");
+  word("--partitioned", options.partitioned, "fence", "what to do with host_partitioned");
+  word("--hypervisor-down", options.hypervisor_down, "fence", "what to do with hypervisor_down");
+  word("--living-store", options.living_store, "fence",
+       "whether a host that still writes to the shared storage is left alone");
+  program.duration(app, "--deadline", policy.deadline, "give a host up after this");
+  program.duration(app, "--max-age", policy.max_age, "refuse records that are older");
+  program.duration(app, "--takeover", policy.takeover,
+                   "silence after which a host that fences itself has done so");
+  program.duration(app, "--loop-window", policy.loop_window,
+                   "a host that was fenced three times within this is left to a person");
+  app.add_flag("--trust-self-fence", policy.trust_self_fence,
+               "method self also for hosts without a hardware watchdog");
+  app.add_option("--bmc-user", options.bmc.user,
+                 "user of the management controllers that the inventory names by bmc")
+      ->envname("RACKLINE_BMC_USER")
+      ->type_name("NAME");
+  program.completes(app.add_option("--bmc-password-file", options.bmc.password_file,
+                                   "file with their password, for its owner's eyes only")
+                        ->envname("RACKLINE_BMC_PASSWORD_FILE")
+                        ->type_name("FILE"),
+                    cli::Program::Values::kFiles);
+  app.add_option("--bmc-cipher", options.bmc.cipher, "cipher suite of IPMI")
+      ->type_name("N")
+      ->check(CLI::Range(0, 17))
+      ->capture_default_str();
+  app.add_flag("--force", policy.force,
+               "also more than half of all hosts; with --confirm-manual also a host that reads on");
+  app.add_flag("--resume", options.resume, "read nothing; settle what a killed fence left open");
+  program.completes(
+      app.add_option("--confirm-manual", options.confirm,
+                     "you have switched HOST off yourself; its name is read from stdin once more")
+          ->type_name("HOST"),
+      cli::Program::Values::kHosts);
+}
+
+}  // namespace
+}  // namespace rackline
+
+int main(int argc, char** argv) {
+  using namespace rackline;
+  cli::Program program(
+      {.name = "fence",
+       .nature = cli::Nature::kAct,
+       .summary = "switch dead hosts off, prove it, and say so",
+       .description =
+           "Reads the records of heartbeat. A host counts as fenced only when its power was read back as "
+           "off, twice.",
+       .examples = {{"heartbeat watch | fence | failover", "a host dies: its virtual servers run elsewhere"},
+                    {"fence status", "which hosts are on, and which are fenced"},
+                    {"fence -n <down.jsonl", "read the power and change nothing"},
+                    {"fence --confirm-manual h3", "nobody but you could switch it off"},
+                    {"fence unfence h3", "switch a fenced host on again"},
+                    {"fence --resume", "settle what a killed fence left open"}}});
+  Options options;
+  declare(program, options);
+  auto& app = program.app();
+  app.require_subcommand(0, 1);
+  auto* unfencing = app.add_subcommand("unfence", "switch fenced hosts on again");
+  program.completes(unfencing->add_option("HOST", options.hosts, "hosts")->required(),
+                    cli::Program::Values::kHosts);
+  auto* status = app.add_subcommand("status", "the power and the fence mark of hosts");
+  program.completes(status->add_option("HOST", options.hosts, "hosts, all if none is given"),
+                    cli::Program::Values::kHosts);
+  return program.run(argc, argv, [&] {
+    auto& policy = options.policy;
+    policy.dry_run = program.dry_run();
+    policy.fence_isolated = options.isolated == "fence";
+    policy.fence_partitioned = options.partitioned == "fence";
+    policy.fence_hypervisor_down = options.hypervisor_down == "fence";
+    policy.fence_living_store = options.living_store == "fence";
+    if (policy.deadline < Milliseconds{1000})
+      throw Error(Status::kUsage, "read the command line", "--deadline", "expected at least 1s");
+    if (*unfencing) return unfence(program, options);
+    if (*status) return show(program, options);
+    return options.confirm.empty() ? fence(program, options) : confirm(program, options);
+  });
+}

@@ -30,11 +30,11 @@ limit() { on_cluster fence status h5 | jq -r 'select(.kind=="host_power") | 2500
   assert_equal "$stderr" ""
   assert_equal "$(result h2 '[.method,.power_before,.power_after,.verified]|@tsv')" $'fence_ipmilan\ton\toff\ttrue'
   assert [ "$(result h2 .elapsed_ms)" -lt "$limit" ]
+  rackline-records --check <<<"$output"
   echo "# fenced in $(result h2 .elapsed_ms) ms" >&3
   assert_equal "$(power h2)" off
   run ! kill -0 "$qemu"
   assert_equal "$(mark h2)" fenced
-  rackline-records --check <<<"$output"
   lab heal h2 >&2 || true
   lab boot h2 >&2
   lab vm destroy victim >&2

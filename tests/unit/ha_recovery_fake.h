@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
+#include <algorithm>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,8 +18,8 @@
 
 namespace rackline::ha {
 
-// Hosts with VMs in memory. Starts are counted and a VM that runs twice is remembered for ever, so that "never
-// twice, not even for a moment" can be asserted.
+// Hosts with VMs in memory. Starts are counted and a VM that runs twice is remembered for ever, so that
+// "never twice, not even for a moment" can be asserted.
 class FakeCluster final : public RecoveryCluster {
  public:
   struct Vm {
@@ -27,10 +29,10 @@ class FakeCluster final : public RecoveryCluster {
     bool autostart = false;
   };
   struct Host {
-    bool silent = false;            // gives no answer
-    int failing_starts = 0;         // so many fail
-    bool dies_at_start = false;     // begins the start and is silent from then on
-    bool paused_starts = false;     // what is started stays paused
+    bool silent = false;         // gives no answer
+    int failing_starts = 0;      // so many fail
+    bool dies_at_start = false;  // begins the start and is silent from then on
+    bool paused_starts = false;  // what is started stays paused
     std::int64_t memory = 16 * kGiB;
     std::map<std::string, Vm> vms;  // by UUID
   };
@@ -61,9 +63,9 @@ class FakeCluster final : public RecoveryCluster {
     for (auto& [uuid, vm] : hosts_[host].vms) vm.state = virt::VmState::kShutoff;
   }
 
-  std::vector<std::string> started;   // in this order: VM@HOST
-  std::set<std::string> ran_twice;    // at any moment
-  std::vector<std::string> asked;     // hosts that were looked at
+  std::vector<std::string> started;  // in this order: VM@HOST
+  std::set<std::string> ran_twice;   // at any moment
+  std::vector<std::string> asked;    // hosts that were looked at
   int most_at_once = 0, most_on_one_host = 0;
   Milliseconds start_takes{0};
 

@@ -202,8 +202,8 @@ int main(int argc, char** argv) {
                     cli::Program::Values::kVms);
   protect->add_option("--anti-affinity", wishes.anti_affinity, "no two of this group on one host")
       ->type_name("GROUP");
-  protect->add_option("--check", wishes.check, "how they prove that they serve")
-      ->type_name("tcp:ADDRESS:PORT")
+  protect->add_option("--check", wishes.check, "how they prove that they serve: tcp:ADDRESS:PORT")
+      ->type_name("CHECK")
       ->check(
           [](const std::string& given) { return ha::parse_check(given) ? "" : "expected tcp:ADDRESS:PORT"; });
   protect->add_flag("--all", wishes.all, "every virtual server of every host");

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ha/recovery_cluster.h"
 
-#include <libvirt/libvirt.h>
-
 #include <algorithm>
 #include <mutex>
 #include <utility>
 
-#include "virt/connection.h"
 #include "virt/migration_hypervisor.h"
 #include "virt/migration_records.h"
 #include "virt/survey.h"
@@ -15,61 +12,24 @@
 namespace rackline::ha {
 namespace {
 
-// What migration already knows how to do on a host, and the few calls that it has no use for.
+// What migration already knows how to do on a host.
 class LibvirtHost final : public RecoveryHost {
  public:
-  explicit LibvirtHost(const virt::MigrationHost& host)
-      : host_(host), hypervisor_(virt::libvirt_hypervisor(host)) {}
+  explicit LibvirtHost(const virt::MigrationHost& host) : hypervisor_(virt::libvirt_hypervisor(host)) {}
 
   virt::VmFacts look(const std::string& name, const std::string& uuid) override {
-    return hypervisor_->look(name, uuid.empty() ? std::nullopt : std::optional(uuid));
+    return hypervisor_->look(name, uuid);
   }
   std::string definition(const std::string& uuid) override { return hypervisor_->definition(uuid); }
   void define(const std::string& xml) override { hypervisor_->define(xml); }
   void undefine(const std::string& uuid) override { hypervisor_->undefine(uuid); }
-
-  void start(const std::string& uuid) override {
-    with(uuid, "start", [](virDomainPtr domain) { return virDomainCreate(domain); });
-  }
-  void destroy(const std::string& uuid) override {
-    with(uuid, "stop", [](virDomainPtr domain) { return virDomainDestroyFlags(domain, 0); });
-  }
-  bool autostart(const std::string& uuid) override {
-    int on = 0;
-    with(uuid, "read autostart of",
-         [&on](virDomainPtr domain) { return virDomainGetAutostart(domain, &on); });
-    return on != 0;
-  }
-  void set_autostart(const std::string& uuid, bool on) override {
-    with(uuid, "set autostart of",
-         [on](virDomainPtr domain) { return virDomainSetAutostart(domain, on ? 1 : 0); });
-  }
+  void start(const std::string& uuid) override { hypervisor_->start(uuid); }
+  void destroy(const std::string& uuid) override { hypervisor_->destroy(uuid); }
+  bool autostart(const std::string& uuid) override { return hypervisor_->autostart(uuid); }
+  void set_autostart(const std::string& uuid, bool on) override { hypervisor_->set_autostart(uuid, on); }
 
  private:
-  template <class F>
-  void with(const std::string& uuid, const std::string& what, F call) {
-    const auto connection = connected();
-    const virt::Domain domain = connection->domain_by_uuid(uuid);
-    if (domain == nullptr) throw Error(Status::kNo, what + " " + uuid, host_.host, "there is no such VM");
-    if (call(domain.get()) == 0) return;
-    // A refusal is an answer; a connection that broke is none, and libvirtd may still be at work on it.
-    throw virt::virt_error(connection->alive() ? Status::kNo : Status::kUnreachable, what + " " + uuid,
-                           host_.host);
-  }
-
-  // Several starts of one host at a time: libvirt's calls of one connection do not wait for each other.
-  std::shared_ptr<virt::Connection> connected() {
-    const std::lock_guard guard(mutex_);
-    if (connection_ == nullptr || !connection_->alive()) {
-      connection_ = std::make_shared<virt::Connection>(virt::Connection::open(host_.uri));
-    }
-    return connection_;
-  }
-
-  virt::MigrationHost host_;
   std::shared_ptr<virt::Hypervisor> hypervisor_;
-  std::mutex mutex_;
-  std::shared_ptr<virt::Connection> connection_;
 };
 
 class LibvirtCluster final : public RecoveryCluster {

@@ -38,7 +38,7 @@ struct View {
 class RecoveryHost {
  public:
   virtual ~RecoveryHost() = default;
-  // The VM by its UUID, or by its name where `uuid` is empty.
+  // The VM of that UUID.
   virtual virt::VmFacts look(const std::string& name, const std::string& uuid) = 0;
   virtual std::string definition(const std::string& uuid) = 0;
   virtual void define(const std::string& xml) = 0;

@@ -175,12 +175,13 @@ int main(int argc, char** argv) {
   program.takes_timeout(options.policy.timeout);
   program.takes_dry_run();
   auto& app = program.app();
-  const auto limit = [&](const char* flag, int& value, const char* text) {
-    app.add_option(flag, value, text)->type_name("N")->check(CLI::Range(1, 1000))->capture_default_str();
+  const auto limit = [&](const char* flag, int& value, int most, const char* text) {
+    app.add_option(flag, value, text)->type_name("N")->check(CLI::Range(1, most))->capture_default_str();
   };
-  limit("--max-total", options.policy.max_total, "starts at one time in all");
-  limit("--max-per-host", options.policy.max_per_host, "starts at one time on one host");
-  limit("--attempts", options.policy.attempts, "starts of one virtual server, each on another host");
+  limit("--max-total", options.policy.max_total, 1000, "starts at one time in all");
+  // libvirtd works on five requests of one client at a time, and looking is one.
+  limit("--max-per-host", options.policy.max_per_host, 4, "starts at one time on one host");
+  limit("--attempts", options.policy.attempts, 1000, "starts of one virtual server, each on another host");
   program.duration(app, "--verify-timeout", options.policy.verify_timeout,
                    "how long a start and its proof may take");
   app.add_flag("--resume", options.resume, "read nothing; finish the work of all hosts that are fenced");

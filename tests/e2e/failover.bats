@@ -8,6 +8,7 @@ load ../failover
 
 setup_file() {
   up vm1 vm2
+  warm
   # Block storage over the network, where no lock of QEMU stands in the way of a second copy.
   lab vm create net1 --host h1 --disk nbd --dirty-mb 8 --dirty-rate-mbps 4 >&2
   lab vm wait net1 --timeout 180 >&2
@@ -32,7 +33,7 @@ boots() { lab vm ask "$1" | jq .boots; }
   run -0 on_cluster virsh -c "$(uri h1)" dominfo vm2
   assert_output --regexp 'Autostart: +enable'
   on_cluster failover protect vm2 --after vm1 --check "tcp:$(address vm2):7000" >&2
-  assert_equal "$(stat -c %a "${RACKLINE_STORE#sqlite:}")" 600
+  assert_equal "$(stat -c %a "$(state)")" 600
 }
 
 @test "a drill tells where they would go and touches nothing" {
@@ -59,7 +60,7 @@ boots() { lab vm ask "$1" | jq .boots; }
   # Nor is the word of another host's death enough for them.
   assert_equal "$(whereabouts net1)" ""
   lab heal h1
-  lab boot h2
+  boot h2
   run -0 --separate-stderr on_cluster failover clear h2
   lab vm verify vm1 vm2 net1
 }
@@ -94,7 +95,7 @@ boots() { lab vm ask "$1" | jq .boots; }
 @test "the host returns: its stale definitions go before it may serve again" {
   run -3 --separate-stderr on_cluster failover clear h1
   assert_equal "$(marked h1)" 1
-  lab boot h1
+  boot h1
   local vm
   for vm in vm1 vm2 net1; do assert_regex "$(whereabouts $vm)" '^h1\(off\) h[23]$'; done
   run -0 --separate-stderr on_cluster failover clear h1
@@ -128,7 +129,7 @@ boots() { lab vm ask "$1" | jq .boots; }
   assert_equal "$(jq -r 'select(.kind=="vm_not_restarted").outcome' <<<"$output" | sort -u)" refused
   local vm
   for vm in vm1 vm2 net1; do
-    assert_equal "$(result $vm .outcome)" done
+    assert_equal "$(result $vm .outcome)" "done"
     assert_equal "$(whereabouts $vm)" h1
   done
   # Nobody is left who could take them.

@@ -11,6 +11,7 @@ rounds=$ROUNDS
 
 setup_file() {
   up vm1 vm2
+  warm
   # Where no lock of QEMU stands in the way of a second copy.
   lab vm create net1 --host h1 --disk nbd --dirty-mb 8 --dirty-rate-mbps 4 >&2
   lab vm wait net1 --timeout 180 >&2
@@ -54,7 +55,7 @@ finish_it() {
     ((SECONDS < deadline)) || fail "the work is not finished: $(cat out err)"
   done
   for vm in vm1 vm2 net1; do assert_regex "$(whereabouts "$vm")" '^h[123]$'; done
-  assert_equal "$(sqlite3 "${RACKLINE_STORE#sqlite:}" \
+  assert_equal "$(sqlite3 "$(state)" \
     "SELECT count(*) FROM entry WHERE key LIKE 'journal/failover/%' AND json_extract(value, '\$.result') IS NULL")" 0
   lab vm wait vm1 vm2 net1 --timeout 120
   lab vm verify vm1 vm2 net1
@@ -73,7 +74,7 @@ finish_it() {
     kill -KILL "$pid" 2>/dev/null || true
     wait "$runner" || true
     finish_it "$round"
-    lab boot "$from"
+    boot "$from"
     on_cluster failover clear "$from" >&2
   done
 }
@@ -86,7 +87,7 @@ finish_it() {
   { proof "$from" f-hang && finish; } >stream
   begin
   local deadline=$((SECONDS + 30))
-  until target=$(sqlite3 "${RACKLINE_STORE#sqlite:}" "SELECT json_extract(value, '\$.intent.to') FROM entry
+  until target=$(sqlite3 "$(state)" "SELECT json_extract(value, '\$.intent.to') FROM entry
       WHERE key LIKE 'journal/failover/f-hang.%' AND json_extract(value, '\$.result') IS NULL LIMIT 1") && [ -n "$target" ]; do
     ((SECONDS < deadline)) || fail "no intent: $(cat out err)"
   done
@@ -98,7 +99,7 @@ finish_it() {
   assert_output --partial '"outcome":"unknown"'
   lab thaw --libvirtd "$target"
   finish_it 1
-  lab boot "$from"
+  boot "$from"
   on_cluster failover clear "$from" >&2
 }
 
@@ -110,7 +111,7 @@ finish_it() {
   { proof "$from" f-term && finish; } >stream
   begin --max-total 1
   local deadline=$((SECONDS + 30))
-  until [ "$(sqlite3 "${RACKLINE_STORE#sqlite:}" "SELECT count(*) FROM entry WHERE key LIKE 'journal/failover/f-term.%'")" -gt 0 ]; do
+  until [ "$(sqlite3 "$(state)" "SELECT count(*) FROM entry WHERE key LIKE 'journal/failover/f-term.%'")" -gt 0 ]; do
     ((SECONDS < deadline)) || fail "no intent: $(cat out err)"
   done
   kill -TERM "$pid"
@@ -118,7 +119,7 @@ finish_it() {
   wait "$runner" || status=$?
   assert_equal "$status" 143
   assert_equal "$(jq -r 'select(.kind=="end").outcome' out)" interrupted
-  assert_equal "$(sqlite3 "${RACKLINE_STORE#sqlite:}" \
+  assert_equal "$(sqlite3 "$(state)" \
     "SELECT count(*) FROM entry WHERE key LIKE 'journal/failover/%' AND json_extract(value, '\$.result') IS NULL")" 0
   finish_it 1
 }

@@ -53,15 +53,19 @@ boots() { lab vm ask "$1" | jq .boots; }
 }
 
 @test "a host that is cut off and not fenced keeps its guests: no second copy, even where no lock forbids it" {
+  # As if it had moved to h1 after it was last looked at.
+  sqlite3 "$(state)" "UPDATE entry SET value = json_set(value, '\$.host', 'h2') WHERE key = 'protected/net1'"
   lab kill h2
   lab cut h1
   run -4 --separate-stderr on_cluster failover < <(proof h2 f-h2 && finish)
-  assert_equal "$(jq -r 'select(.kind=="vm_restarted").vm' <<<"$output")" ""
-  # Nor is the word of another host's death enough for them.
-  assert_equal "$(whereabouts net1)" ""
+  assert_equal "$(result net1 .outcome)" refused
+  assert_output --partial "fence --confirm-manual h1"
+  refute_output --partial vm_restarted
   lab heal h1
+  assert_equal "$(whereabouts net1)" h1
   boot h2
   run -0 --separate-stderr on_cluster failover clear h2
+  run -0 on_cluster failover refresh
   lab vm verify vm1 vm2 net1
 }
 

@@ -50,10 +50,16 @@ class Hypervisor {
   virtual void define(const std::string& xml) = 0;
   // Only the definition: disks and firmware variables stay.
   virtual void undefine(const std::string& uuid) = 0;
-  virtual void set_autostart(const std::string& uuid) = 0;
+  virtual bool autostart(const std::string& uuid) = 0;
+  virtual void set_autostart(const std::string& uuid, bool on) = 0;
 
-  // Removes an incoming copy that never ran, or what is left of it when its start failed: a definition. Throws
-  // Error(kRefused) when it is anything else by now.
+  // Of what is defined. Throws Error(kUnreachable) when the connection broke meanwhile: the host may still be
+  // at work on it. Any other error is the host's own word that it did not.
+  virtual void start(const std::string& uuid) = 0;
+  virtual void destroy(const std::string& uuid) = 0;  // at once, as by pulling its plug
+
+  // Removes an incoming copy that never ran, or what is left of it when its start failed: a definition.
+  // Throws Error(kRefused) when it is anything else by now.
   virtual void discard_incoming(const std::string& uuid) = 0;
 };
 

@@ -223,10 +223,32 @@ class LibvirtHypervisor final : public Hypervisor {
     remove_definition(domain.get(), uuid);
   }
 
-  void set_autostart(const std::string& uuid) override {
+  bool autostart(const std::string& uuid) override {
     const auto connection = control();
     const Domain domain = existing(*connection, uuid);
-    if (virDomainSetAutostart(domain.get(), 1) != 0) throw failed("set autostart of " + uuid, host_.host);
+    int on = 0;
+    if (virDomainGetAutostart(domain.get(), &on) != 0) throw failed("read autostart of " + uuid, host_.host);
+    return on != 0;
+  }
+
+  void set_autostart(const std::string& uuid, bool on) override {
+    const auto connection = control();
+    const Domain domain = existing(*connection, uuid);
+    if (virDomainSetAutostart(domain.get(), on ? 1 : 0) != 0)
+      throw failed("set autostart of " + uuid, host_.host);
+  }
+
+  void start(const std::string& uuid) override {
+    const auto connection = control();
+    const Domain domain = existing(*connection, uuid);
+    if (virDomainCreate(domain.get()) == 0) return;
+    throw virt_error(connection->alive() ? Status::kNo : Status::kUnreachable, "start " + uuid, host_.host);
+  }
+
+  void destroy(const std::string& uuid) override {
+    const auto connection = control();
+    const Domain domain = existing(*connection, uuid);
+    if (virDomainDestroyFlags(domain.get(), 0) != 0) throw failed("stop " + uuid, host_.host);
   }
 
   void discard_incoming(const std::string& uuid) override {

@@ -240,7 +240,7 @@ MoveReport Mover::close(MoveReport report) {
 MoveReport Mover::done() {
   if (intent_.autostart) {
     try {
-      ask(to_, [host = target_, uuid = uuid()] { host->set_autostart(uuid); });
+      ask(to_, [host = target_, uuid = uuid()] { host->set_autostart(uuid, true); });
     } catch (const Error& error) {
       warn_(error.what());
     }

@@ -288,9 +288,20 @@ class FakeHypervisor final : public Hypervisor {
     vms().erase(uuid);
   }
 
-  void set_autostart(const std::string& uuid) override {
+  bool autostart(const std::string& uuid) override {
     const auto lock = enter();
-    existing(uuid).autostart = true;
+    return existing(uuid).autostart;
+  }
+  void set_autostart(const std::string& uuid, bool on) override {
+    const auto lock = enter();
+    existing(uuid).autostart = on;
+  }
+  // Migration neither starts nor ends anything by itself.
+  void start(const std::string& uuid) override {
+    throw Error(Status::kRefused, "start", uuid, "a migration");
+  }
+  void destroy(const std::string& uuid) override {
+    throw Error(Status::kRefused, "stop", uuid, "a migration");
   }
 
   void discard_incoming(const std::string& uuid) override {

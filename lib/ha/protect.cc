@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/protect.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "ha/marks.h"
+#include "virt/migration_check.h"
+#include "virt/migration_description.h"
+#include "virt/migration_records.h"
+
+namespace rackline::ha {
+
+Protector::Protector(const std::vector<record::Host>& inventory, RecoveryCluster& cluster,
+                     store::Store& store, const Clock& clock, Milliseconds timeout, bool dry_run, Hooks hooks)
+    : hosts_(virt::migration_hosts(inventory)),
+      cluster_(cluster),
+      store_(store),
+      clock_(clock),
+      timeout_(timeout),
+      dry_run_(dry_run),
+      hooks_(std::move(hooks)) {
+  for (const auto& host : inventory) inventory_.push_back(host.host);
+}
+
+// Hosts with a mark have nothing to say: what they believe about their virtual servers may be stale.
+View Protector::look() {
+  std::vector<std::string> asked = inventory_;
+  std::erase_if(asked, [this](const std::string& host) { return fence_mark(store_, host).has_value(); });
+  return cluster_.look(asked, timeout_);
+}
+
+// Where it is: where it is active, else where it is defined. Throws Error(kRefused) when it is at two places.
+std::optional<Protector::Found> Protector::find(const View& view, const std::string& vm,
+                                                const std::string& uuid) const {
+  std::vector<Found> active;
+  std::vector<Found> defined;
+  for (const auto& [name, host] : view.hosts) {
+    for (const auto& sample : host.vms) {
+      if (sample.vm != vm || (!uuid.empty() && sample.uuid != uuid)) continue;
+      (sample.state == "shutoff" ? defined : active).push_back({name, sample});
+    }
+  }
+  const auto& found = active.empty() ? defined : active;
+  if (found.empty()) return std::nullopt;
+  if (found.size() > 1) {
+    throw Error(Status::kRefused, "find", vm,
+                std::string(active.empty() ? "it is defined" : "it is active") + " on " + found[0].host +
+                    " and " + found[1].host,
+                "one of them has to go first");
+  }
+  return found.front();
+}
+
+Protected Protector::described(const Found& found, std::optional<Protected> before) {
+  const std::string uuid = found.sample.uuid.value_or("");
+  Protected vm = before.value_or(Protected{});
+  if (!before) {
+    vm.priority = found.sample.priority.value_or(0);
+    vm.anti_affinity = found.sample.anti_affinity;
+  }
+  vm.vm = found.sample.vm;
+  vm.uuid = uuid;
+  vm.host = found.host;
+  vm.running = found.sample.state != "shutoff";
+  vm.refreshed = clock_.wall();
+  const auto host = cluster_.host(found.host);
+  vm.xml = ask(found.host, timeout_, [host, uuid] { return host->definition(uuid); });
+  const auto facts = ask(found.host, timeout_, [host, name = vm.vm, uuid] { return host->look(name, uuid); });
+  vm.memory_bytes = found.sample.memory_bytes.value_or(facts.memory_bytes);
+  vm.vcpus = found.sample.vcpus.value_or(1);
+  // A transient one has no autostart to switch off.
+  if (facts.persistent) {
+    const bool on = ask(found.host, timeout_, [host, uuid] { return host->autostart(uuid); });
+    vm.autostart = on || vm.autostart;
+  }
+  return vm;
+}
+
+// Why it could not be started on another host.
+std::string Protector::cannot_be_protected(const Protected& vm) const {
+  const auto& host = hosts_.at(vm.host);
+  const virt::VmDescription description = virt::parse_description(vm.xml);
+  if (!description.ties.empty()) return description.ties.front();
+  if (!description.ties_when_stopped.empty()) return description.ties_when_stopped.front();
+  const auto elsewhere = [&](const virt::VmDisk& disk) {
+    return std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& other) {
+      return other.first != vm.host && virt::is_shared(disk, host, other.second);
+    });
+  };
+  auto disks = description.disks;
+  if (description.nvram) disks.push_back(*description.nvram);
+  for (const auto& disk : disks) {
+    if (elsewhere(disk)) continue;
+    return "disk " + disk.target + " (" + (disk.source.empty() ? "of type " + disk.type : disk.source) +
+           ") is not on storage that " + vm.host + " shares with another host";
+  }
+  return {};
+}
+
+// Off, and read back. The store first: a crash between the two leaves it protected and the repeated command
+// switches it off, the other way round nobody would start it any more.
+void Protector::switch_autostart(const Protected& vm, bool on) {
+  const auto host = cluster_.host(vm.host);
+  const auto facts = ask(vm.host, timeout_, [host, vm] { return host->look(vm.vm, vm.uuid); });
+  if (!facts.persistent) return;
+  const bool now = ask(vm.host, timeout_, [host, vm, on] {
+    if (host->autostart(vm.uuid) != on) host->set_autostart(vm.uuid, on);
+    return host->autostart(vm.uuid);
+  });
+  if (now != on) {
+    throw Error(Status::kNo, "switch autostart " + std::string(on ? "on" : "off"), vm.vm,
+                "it reads back as the opposite");
+  }
+}
+
+void Protector::store_it(Protected vm) {
+  if (!dry_run_) {
+    if (!put(store_, vm)) throw Error(Status::kBusy, "store", vm.vm, "somebody else has just changed it");
+    switch_autostart(vm, false);
+  }
+  hooks_.stored(record_of(vm));
+}
+
+void Protector::grave(Status& status, Status more) const {
+  // A refusal outranks what a later run may bring by itself.
+  if (status == Status::kDone || more == Status::kRefused) status = more;
+}
+
+Status Protector::protect(const Wishes& wishes) {
+  const View view = look();
+  std::vector<std::string> names = wishes.vms;
+  std::string silent;
+  for (const auto& [name, host] : view.hosts) {
+    if (!host.answered) silent += (silent.empty() ? "" : ", ") + name;
+    if (!wishes.all) continue;
+    for (const auto& vm : host.vms) names.push_back(vm.vm);
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+
+  auto all = protected_vms(store_);
+  const auto stored = [&all](const std::string& vm) {
+    return std::find_if(all.begin(), all.end(), [&vm](const Protected& p) { return p.vm == vm; });
+  };
+  // The circle first: nothing is changed for a wish that cannot be.
+  auto wished = all;
+  for (const auto& name : names) {
+    const auto found =
+        std::find_if(wished.begin(), wished.end(), [&](const auto& p) { return p.vm == name; });
+    Protected& vm = found != wished.end() ? *found : wished.emplace_back();
+    vm.vm = name;
+    if (!wishes.after.empty()) vm.after = wishes.after;
+  }
+  if (const auto cycle = dependency_cycle(wished); !cycle.empty()) {
+    throw Error(Status::kRefused, "protect", cycle, "each would have to run before the other");
+  }
+
+  Status status = Status::kDone;
+  for (const auto& name : names) {
+    try {
+      const auto found = find(view, name, "");
+      if (!found) {
+        if (!silent.empty()) throw Error(Status::kUnreachable, "find", name, "no answer from " + silent);
+        throw Error(Status::kNo, "find", name, "no host of the inventory has it");
+      }
+      const auto before = stored(name);
+      Protected vm = described(*found, before == all.end() ? std::nullopt : std::optional(*before));
+      if (wishes.priority) vm.priority = *wishes.priority;
+      if (!wishes.after.empty()) vm.after = wishes.after;
+      if (wishes.anti_affinity) vm.anti_affinity = wishes.anti_affinity;
+      if (wishes.check) vm.check = wishes.check;
+      if (const auto why = cannot_be_protected(vm); !why.empty())
+        throw Error(Status::kRefused, "protect", name, why);
+      store_it(std::move(vm));
+    } catch (const Error& error) {
+      hooks_.warn(error.what());
+      grave(status, error.status());
+    }
+  }
+  return status;
+}
+
+Status Protector::refresh() {
+  const View view = look();
+  Status status = Status::kDone;
+  for (const auto& before : protected_vms(store_)) {
+    try {
+      const auto found = find(view, before.vm, before.uuid);
+      // A stopped one beside a host that does not answer, or is marked, may run there.
+      const bool home_silent = !view.answered(before.host);
+      const bool certain = found && (found->sample.state != "shutoff" || !home_silent);
+      if (certain) {
+        store_it(described(*found, before));
+      } else if (home_silent) {
+        if (!fence_mark(store_, before.host))
+          throw Error(Status::kUnreachable, "refresh", before.vm, before.host + " does not answer");
+      } else {
+        throw Error(Status::kNo, "refresh", before.vm, "no host that answers has it; it is kept as it was");
+      }
+    } catch (const Error& error) {
+      hooks_.warn(error.what());
+      grave(status, error.status());
+    }
+  }
+  return status;
+}
+
+Status Protector::unprotect(const std::vector<std::string>& vms) {
+  Status status = Status::kDone;
+  for (const auto& name : vms) {
+    const auto vm = protected_vm(store_, name);
+    if (!vm || dry_run_) continue;
+    if (!remove(store_, *vm))
+      throw Error(Status::kBusy, "unprotect", name, "somebody else has just changed it");
+    if (!vm->autostart || !hosts_.contains(vm->host)) continue;
+    try {
+      switch_autostart(*vm, true);
+    } catch (const Error& error) {
+      hooks_.warn(name +
+                  " is no longer protected, but its autostart could not be given back: " + error.what());
+      grave(status, error.status());
+    }
+  }
+  return status;
+}
+
+void require_private(const std::string& store_url) {
+  constexpr std::string_view kScheme = "sqlite:";
+  if (!store_url.starts_with(kScheme)) return;
+  const std::string path = store_url.substr(kScheme.size());
+  struct stat about = {};
+  if (stat(path.c_str(), &about) != 0 || (about.st_mode & 077) == 0) return;
+  throw Error(Status::kRefused, "store definitions with their secrets", path, "others may read it",
+              "chmod 600 " + path);
+}
+
+}  // namespace rackline::ha

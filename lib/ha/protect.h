@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "ha/protection.h"
+#include "ha/recovery_cluster.h"
+#include "record/kinds_availability.h"
+#include "store/store.h"
+#include "virt/migration.h"
+
+namespace rackline::ha {
+
+// What a person wants for the virtual servers named; what is not given stays as it was.
+struct Wishes {
+  std::vector<std::string> vms;
+  bool all = false;  // every one that a host knows
+  std::optional<std::int64_t> priority;
+  std::vector<std::string> after;
+  std::optional<std::string> anti_affinity, check;
+};
+
+// Keeps what failover must know of virtual servers, and is what starts them: libvirt's own autostart is off
+// while they are protected, or a host that returns would start a second copy.
+class Protector {
+ public:
+  struct Hooks {
+    std::function<void(const record::VmProtected&)> stored;
+    std::function<void(const std::string&)> warn;
+  };
+  // The caller holds the store's lock "failover".
+  Protector(const std::vector<record::Host>& inventory, RecoveryCluster& cluster, store::Store& store,
+            const Clock& clock, Milliseconds timeout, bool dry_run, Hooks hooks);
+
+  // All of these return kDone, or the gravest status of a VM that could not be done; the others are done.
+  // Throws Error(kRefused) for a circle of --after, before anything is changed.
+  Status protect(const Wishes& wishes);
+  Status refresh();
+  Status unprotect(const std::vector<std::string>& vms);
+
+ private:
+  struct Found {
+    std::string host;
+    record::VmSample sample;
+  };
+  View look();
+  std::optional<Found> find(const View& view, const std::string& vm, const std::string& uuid) const;
+  Protected described(const Found& found, std::optional<Protected> before);
+  std::string cannot_be_protected(const Protected& vm) const;
+  void store_it(Protected vm);
+  void switch_autostart(const Protected& vm, bool on);
+  void grave(Status& status, Status more) const;
+
+  std::map<std::string, virt::MigrationHost> hosts_;
+  std::vector<std::string> inventory_;
+  RecoveryCluster& cluster_;
+  store::Store& store_;
+  const Clock& clock_;
+  Milliseconds timeout_;
+  bool dry_run_;
+  Hooks hooks_;
+};
+
+// Throws Error(kRefused) when others may read the store's file: definitions with secrets go there.
+void require_private(const std::string& store_url);
+
+}  // namespace rackline::ha

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/protection.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace rackline::ha {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kPrefix = "protected/";
+
+// libvirt takes nearly everything as a name; what a key cannot hold is written as %XX.
+std::string key_of(const std::string& vm) {
+  std::string key = kPrefix;
+  for (const char c : vm) {
+    if (c > ' ' && c < '\x7f' && c != '/' && c != '%') {
+      key += c;
+      continue;
+    }
+    char escape[4];
+    std::snprintf(escape, sizeof escape, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    key += escape;
+  }
+  return key;
+}
+
+Protected protected_of(const store::Entry& entry) {
+  const Json document = Json::parse(entry.value, nullptr, false);
+  try {
+    Protected vm;
+    document.at("vm").get_to(vm.vm);
+    document.at("uuid").get_to(vm.uuid);
+    document.at("host").get_to(vm.host);
+    vm.running = document.at("state").get<std::string>() == "running";
+    document.at("priority").get_to(vm.priority);
+    document.at("after").get_to(vm.after);
+    const auto optional_text = [&document](const char* name) -> std::optional<std::string> {
+      const auto found = document.find(name);
+      if (found == document.end() || found->is_null()) return std::nullopt;
+      return found->get<std::string>();
+    };
+    vm.anti_affinity = optional_text("anti_affinity");
+    vm.check = optional_text("check");
+    document.at("memory_bytes").get_to(vm.memory_bytes);
+    document.at("vcpus").get_to(vm.vcpus);
+    vm.refreshed =
+        parse_time(document.at("refreshed").get<std::string>()).value_or(std::chrono::sys_seconds{});
+    vm.autostart = document.value("autostart", false);
+    document.at("xml").get_to(vm.xml);
+    vm.version = entry.version;
+    return vm;
+  } catch (const Json::exception&) {
+    throw Error(Status::kUnreachable, "read what is protected", entry.key, "it is not an entry of ours");
+  }
+}
+
+}  // namespace
+
+std::vector<Protected> protected_vms(store::Store& store) {
+  std::vector<Protected> vms;
+  for (const auto& entry : store.list(kPrefix)) vms.push_back(protected_of(entry));
+  std::sort(vms.begin(), vms.end(), [](const auto& a, const auto& b) { return a.vm < b.vm; });
+  return vms;
+}
+
+std::optional<Protected> protected_vm(store::Store& store, const std::string& vm) {
+  const auto entry = store.get(key_of(vm));
+  if (!entry) return std::nullopt;
+  return protected_of(*entry);
+}
+
+bool put(store::Store& store, const Protected& vm) {
+  const auto or_null = [](const std::optional<std::string>& text) { return text ? Json(*text) : Json(); };
+  const Json document = {{"vm", vm.vm},
+                         {"uuid", vm.uuid},
+                         {"host", vm.host},
+                         {"state", vm.running ? "running" : "stopped"},
+                         {"priority", vm.priority},
+                         {"after", vm.after},
+                         {"anti_affinity", or_null(vm.anti_affinity)},
+                         {"check", or_null(vm.check)},
+                         {"memory_bytes", vm.memory_bytes},
+                         {"vcpus", vm.vcpus},
+                         {"refreshed", format_time(vm.refreshed)},
+                         {"autostart", vm.autostart},
+                         {"xml", vm.xml}};
+  const std::string key = key_of(vm.vm);
+  const std::string text = document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return store.commit({{{key, vm.version}}, {{key, text}}, {}}).has_value();
+}
+
+bool remove(store::Store& store, const Protected& vm) {
+  const std::string key = key_of(vm.vm);
+  return store.commit({{{key, vm.version}}, {}, {key}}).has_value();
+}
+
+void settle_host(store::Store& store, const std::string& vm, const std::string& host) {
+  while (auto stored = protected_vm(store, vm)) {
+    if (stored->host == host && stored->running) return;
+    stored->host = host;
+    stored->running = true;
+    if (put(store, *stored)) return;
+  }
+}
+
+std::string dependency_cycle(const std::vector<Protected>& vms) {
+  std::map<std::string, const Protected*> by_name;
+  for (const auto& vm : vms) by_name[vm.vm] = &vm;
+  std::vector<std::string> path;
+  std::map<std::string, bool> finished;
+  std::string cycle;
+  const std::function<void(const std::string&)> visit = [&](const std::string& name) {
+    const auto known = by_name.find(name);
+    if (known == by_name.end() || finished[name] || !cycle.empty()) return;
+    if (const auto seen = std::find(path.begin(), path.end(), name); seen != path.end()) {
+      for (auto i = seen; i != path.end(); ++i) cycle += *i + ", ";
+      cycle += name;
+      return;
+    }
+    path.push_back(name);
+    for (const auto& before : known->second->after) visit(before);
+    path.pop_back();
+    finished[name] = true;
+  };
+  for (const auto& vm : vms) visit(vm.vm);
+  return cycle;
+}
+
+record::VmProtected record_of(const Protected& vm) {
+  record::VmProtected record;
+  record.vm = vm.vm;
+  record.uuid = vm.uuid;
+  record.host = vm.host;
+  record.state = vm.running ? "running" : "stopped";
+  record.priority = vm.priority;
+  if (!vm.after.empty()) record.after = vm.after;
+  record.anti_affinity = vm.anti_affinity;
+  record.check = vm.check;
+  record.memory_bytes = vm.memory_bytes;
+  record.vcpus = vm.vcpus;
+  record.refreshed = format_time(vm.refreshed);
+  return record;
+}
+
+std::optional<TcpCheck> parse_check(std::string_view text) {
+  if (!text.starts_with("tcp:")) return std::nullopt;
+  text.remove_prefix(4);
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view address = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  const bool brackets = address.starts_with('[') && address.ends_with(']');
+  if (!brackets && address.find(':') != std::string_view::npos) return std::nullopt;
+  if (brackets) address = address.substr(1, address.size() - 2);
+  const bool digits = std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (address.empty() || port.empty() || port.size() > 5 || !digits) return std::nullopt;
+  const int number = std::stoi(std::string(port));
+  if (number < 1 || number > 65535) return std::nullopt;
+  return TcpCheck{std::string(address), std::string(port)};
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/recovery.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "virt/migration_records.h"
+
+namespace rackline::ha {
+namespace {
+
+using What = Outcome::What;
+
+}  // namespace
+
+Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inventory,
+                   RecoveryCluster& cluster, store::Store& store, const Clock& clock, Probe probe,
+                   Hooks hooks)
+    : policy_(policy),
+      hosts_(virt::migration_hosts(inventory)),
+      cluster_(cluster),
+      store_(store),
+      clock_(clock),
+      probe_(std::move(probe)),
+      hooks_(std::move(hooks)),
+      journal_(store, "failover", clock) {
+  for (const auto& host : inventory) inventory_.push_back(host.host);
+}
+
+// Why the record is no proof; empty when it is one.
+std::string Recovery::objection(const record::HostFenced& fenced) {
+  const std::string& host = fenced.host;
+  if (fenced.planned.value_or(false)) return "the fencing of " + host + " was only planned";
+  if (!fenced.verified) return "that " + host + " is off was not verified";
+  const bool by_word = fenced.method == "manual" || fenced.method == "self";
+  if (fenced.power_after != "off" && !by_word) return host + " was not read back as off";
+  if (!hosts_.contains(host)) return host + " is not in the inventory";
+  const auto mark = fence_mark(store_, host);
+  if (!mark) return host + " has no mark of a fencing: the record is an old one, or another cluster's";
+  if (mark->state != FenceMark::State::kFenced) return host + " is on its way back";
+  if (mark->id != fenced.id) return host + " was fenced anew since, as " + mark->id;
+  return {};
+}
+
+void Recovery::accept(const record::HostFenced& fenced, Milliseconds read_at) {
+  if (const auto why = objection(fenced); !why.empty()) return refuse(fenced, why);
+  std::erase_if(fences_, [&fenced](const FenceMark& mark) { return mark.host == fenced.host; });
+  fences_.push_back(*fence_mark(store_, fenced.host));
+  accepted_[fenced.id] = read_at;
+  // A repeated record is answered anew.
+  std::erase_if(told_, [&fenced](const auto& told) { return told.first.first == fenced.id; });
+  std::erase_if(given_up_, [&fenced](const auto& key) { return key.first == fenced.id; });
+  pass();
+}
+
+void Recovery::resume() {
+  fences_.clear();
+  for (const auto& mark : fence_marks(store_)) {
+    if (mark.state == FenceMark::State::kFenced) fences_.push_back(mark);
+  }
+  std::stable_sort(fences_.begin(), fences_.end(),
+                   [](const FenceMark& a, const FenceMark& b) { return a.time < b.time; });
+  for (const auto& mark : fences_) accepted_.emplace(mark.id, clock_.monotonic());
+  pass();
+}
+
+void Recovery::settle() {
+  if (!policy_.dry_run && !journal_.open().empty()) pass();
+}
+
+bool Recovery::pending() const {
+  return std::any_of(told_.begin(), told_.end(), [](const auto& told) {
+    return told.second.what == What::kRefused || told.second.what == What::kUnknown;
+  });
+}
+
+void Recovery::retry() {
+  pass();
+}
+
+void Recovery::pass() {
+  if (policy_.dry_run) return work(situation(), true);
+  const auto lock = store_.lock("failover", clock_, clock_.monotonic() + policy_.lock_timeout);
+  if (!lock) throw Error(Status::kBusy, "restart", "virtual servers", "another failover is at work");
+  // A pass can take minutes, in which somebody may have fenced or cleared a host.
+  work(situation(), false);
+  journal_.prune(std::chrono::days{30}, 10'000);
+}
+
+Situation Recovery::situation() {
+  Situation now;
+  now.inventory = inventory_;
+  for (const auto& mark : fence_marks(store_)) now.marks[mark.host] = mark;
+  for (const auto& mark : maintenance_marks(store_)) now.maintenance.insert(mark.host);
+  std::erase_if(fences_, [&now](const FenceMark& fence) {
+    return !now.fenced(fence.host) || now.marks.at(fence.host).id != fence.id;
+  });
+  now.fences = fences_;
+  now.vms = protected_vms(store_);
+  for (const auto& item : journal_.open()) {
+    const Intent intent = intent_of(item.id, item.intent);
+    now.intents[intent.vm] = intent;
+  }
+  now.done = [this](const std::string& id) -> std::optional<std::string> {
+    const auto item = journal_.find(id);
+    if (!item || !item->result) return std::nullopt;
+    const auto result = nlohmann::json::parse(*item->result, nullptr, false);
+    if (!result.is_object() || result.value("outcome", "") != "done") return std::nullopt;
+    return result.value("to", "");
+  };
+  now.view = cluster_.look(now.to_ask(), policy_.timeout);
+  return now;
+}
+
+// A start on a host that was fenced since is over, whatever became of it.
+void Recovery::close_history(const std::vector<Verdict>& verdicts) {
+  for (const auto& verdict : verdicts) {
+    if (verdict.intent_is_history && verdict.intent)
+      journal_.result(verdict.intent->id, R"({"outcome":"failed","reason":"its host was fenced"})");
+  }
+}
+
+// What is not our work any more, or rests on another fence by now, is not waited for.
+void Recovery::forget_all_but(const std::vector<Verdict>& verdicts) {
+  std::set<Key> keys;
+  for (const auto& verdict : verdicts) keys.insert({verdict.fence.id, verdict.vm.vm});
+  std::erase_if(told_, [&keys](const auto& told) {
+    const What what = told.second.what;
+    return (what == What::kRefused || what == What::kUnknown) && !keys.contains(told.first);
+  });
+}
+
+void Recovery::work(Situation situation, bool planned) {
+  // A look that a stop has cut short says nothing of the hosts.
+  if (interrupt::requested()) return;
+  auto verdicts = judge(situation);
+  forget_all_but(verdicts);
+  if (!planned) close_history(verdicts);
+  std::vector<Verdict> todo;
+  for (auto& verdict : verdicts) {
+    Outcome outcome;
+    outcome.to = verdict.to;
+    outcome.reason = verdict.reason;
+    outcome.planned = planned;
+    switch (verdict.what) {
+      case Verdict::What::kStart:
+      case Verdict::What::kVerify:
+        if (!given_up_.contains({verdict.fence.id, verdict.vm.vm})) todo.push_back(std::move(verdict));
+        continue;
+      case Verdict::What::kAlready:
+        outcome.what = What::kAlready;
+        if (!planned && !situation.view.active_on(verdict.vm.uuid).empty())
+          settle_host(store_, verdict.vm.vm, verdict.to);
+        break;
+      case Verdict::What::kUnknown:
+        outcome.what = What::kUnknown;
+        break;
+      case Verdict::What::kTwice:
+        hooks_.warn(verdict.vm.vm + ": " + verdict.reason);
+        twice_ = true;
+        [[fallthrough]];
+      case Verdict::What::kRefused:
+        outcome.what = What::kRefused;
+        break;
+    }
+    report(verdict, outcome);
+  }
+  bool changed = false;
+  RecoveryRun run({policy_, hosts_, cluster_, store_, journal_, clock_, probe_}, std::move(situation),
+                  std::move(todo), planned, [&](const Verdict& verdict, const Outcome& outcome) {
+                    changed = changed || outcome.what == What::kDone;
+                    report(verdict, outcome);
+                  });
+  run.go();
+  if (!changed) return;
+  const std::string weakness = run.weakness();
+  if (!weakness.empty() && weakness != weakness_) hooks_.warn(weakness);
+  weakness_ = weakness;
+}
+
+void Recovery::drill(const std::string& host) {
+  if (!hosts_.contains(host)) throw Error(Status::kUsage, "drill", host, "it is not in the inventory");
+  Situation now = situation();
+  FenceMark fence;
+  fence.host = host;
+  fence.id = "drill-" + host;
+  fence.method = "drill";
+  // As it would be by then: those that run there now are its own.
+  for (auto& vm : now.vms) {
+    const auto active = now.view.active_on(vm.uuid);
+    if (active.size() != 1) continue;
+    vm.host = active.front();
+    vm.running = true;
+  }
+  now.marks[host] = fence;
+  now.intents.clear();
+  now.view.hosts.erase(host);
+  now.fences = {fence};
+  accepted_[fence.id] = clock_.monotonic();
+  work(std::move(now), true);
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ha/recovery_run.h"
+#include "ha/recovery_start.h"
+#include "ha/recovery_verdict.h"
+#include "record/kinds_availability.h"
+
+namespace rackline::ha {
+
+// Restarts the protected virtual servers of hosts that are proven to be off. What is to be done is derived
+// anew in each pass, from the marks, the journal and a look at the hosts, so that a killed run is finished by
+// any later one.
+class Recovery {
+ public:
+  struct Hooks {
+    std::function<void(const record::VmRestarted&)> restarted;
+    std::function<void(const record::VmNotRestarted&)> not_restarted;
+    std::function<void(const std::string&)> warn;
+  };
+
+  // All references must outlive it.
+  Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inventory, RecoveryCluster& cluster,
+           store::Store& store, const Clock& clock, Probe probe, Hooks hooks);
+
+  // One host_fenced record, read at `read_at` (monotonic): is it a proof that still holds, and if so, all
+  // that follows from it. Throws Error(kBusy) when another one is at work for longer than the lock's timeout,
+  // and what the store throws.
+  void accept(const record::HostFenced& fenced, Milliseconds read_at);
+  // Learns what became of the starts that an earlier run began and left open, and finishes them. Nothing
+  // where there are none: no host is asked then.
+  void settle();
+  // The same as accept() from the marks in the store, for all hosts that are fenced.
+  void resume();
+  // Starts that are refused or unknown may become possible.
+  bool pending() const;
+  void retry();
+  // As if the host died now. Throws Error(kUsage) when it is not in the inventory.
+  void drill(const std::string& host);
+
+  struct Summary {
+    int done = 0, already = 0, unplaced = 0, refused = 0, failed = 0;
+    int check_silent = 0;
+    bool twice = false;
+  };
+  Summary summary() const;  // the last word on each virtual server
+  Status status() const;
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // fence's id, VM
+
+  std::string objection(const record::HostFenced& fenced);
+  void refuse(const record::HostFenced& fenced, const std::string& why);
+  void pass();
+  Situation situation();
+  void work(Situation situation, bool planned);
+  void forget_all_but(const std::vector<Verdict>& verdicts);
+  void close_history(const std::vector<Verdict>& verdicts);
+  void report(const Verdict& verdict, const Outcome& outcome);
+
+  RecoveryPolicy policy_;
+  std::vector<std::string> inventory_;
+  std::map<std::string, virt::MigrationHost> hosts_;
+  RecoveryCluster& cluster_;
+  store::Store& store_;
+  const Clock& clock_;
+  Probe probe_;
+  Hooks hooks_;
+  store::Journal journal_;
+  std::vector<FenceMark> fences_;                 // whose work is ours, the latest last
+  std::map<std::string, Milliseconds> accepted_;  // when, by the fence's id
+  std::map<Key, Outcome> told_;
+  std::set<Key> given_up_;  // tried as often as is allowed
+  bool twice_ = false;
+  bool objected_ = false;
+  std::string weakness_;
+};
+
+}  // namespace rackline::ha

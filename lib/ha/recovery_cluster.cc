@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/recovery_cluster.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "virt/migration_hypervisor.h"
+#include "virt/migration_records.h"
+#include "virt/survey.h"
+
+namespace rackline::ha {
+namespace {
+
+// What migration already knows how to do on a host.
+class LibvirtHost final : public RecoveryHost {
+ public:
+  explicit LibvirtHost(const virt::MigrationHost& host) : hypervisor_(virt::libvirt_hypervisor(host)) {}
+
+  virt::VmFacts look(const std::string& name, const std::string& uuid) override {
+    return hypervisor_->look(name, uuid);
+  }
+  std::string definition(const std::string& uuid) override { return hypervisor_->definition(uuid); }
+  void define(const std::string& xml) override { hypervisor_->define(xml); }
+  void undefine(const std::string& uuid) override { hypervisor_->undefine(uuid); }
+  void start(const std::string& uuid) override { hypervisor_->start(uuid); }
+  void destroy(const std::string& uuid) override { hypervisor_->destroy(uuid); }
+  bool autostart(const std::string& uuid) override { return hypervisor_->autostart(uuid); }
+  void set_autostart(const std::string& uuid, bool on) override { hypervisor_->set_autostart(uuid, on); }
+
+ private:
+  std::shared_ptr<virt::Hypervisor> hypervisor_;
+};
+
+class LibvirtCluster final : public RecoveryCluster {
+ public:
+  explicit LibvirtCluster(const std::vector<record::Host>& inventory)
+      : inventory_(inventory), hosts_(virt::migration_hosts(inventory)) {}
+
+  View look(const std::vector<std::string>& hosts, Milliseconds timeout) override {
+    std::vector<record::Host> asked;
+    for (const auto& host : inventory_) {
+      if (std::find(hosts.begin(), hosts.end(), host.host) != hosts.end()) asked.push_back(host);
+    }
+    // Where it runs is needed now; how busy it is would cost a window.
+    virt::Survey survey(asked, {timeout, timeout, Milliseconds{0}});
+    View view;
+    for (const auto& host : asked) {
+      HostView& unasked = view.hosts[host.host];
+      unasked.host = host.host;
+      unasked.error = "a stop was asked for";
+    }
+    survey.round([&view](virt::Survey::Seen seen) {
+      HostView& host = view.hosts[seen.host.host];
+      host.answered = seen.host.state == "up";
+      host.error = seen.host.error.value_or("");
+      host.sample = std::move(seen.host);
+      host.vms = std::move(seen.vms);
+    });
+    return view;
+  }
+
+  std::shared_ptr<RecoveryHost> host(const std::string& name) override {
+    const std::lock_guard guard(mutex_);
+    auto& host = open_[name];
+    if (host == nullptr) host = std::make_shared<LibvirtHost>(hosts_.at(name));
+    return host;
+  }
+
+ private:
+  std::vector<record::Host> inventory_;
+  std::map<std::string, virt::MigrationHost> hosts_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<RecoveryHost>> open_;
+};
+
+}  // namespace
+
+bool View::answered(const std::string& host) const {
+  const auto found = hosts.find(host);
+  return found != hosts.end() && found->second.answered;
+}
+
+std::vector<std::string> View::active_on(const std::string& uuid) const {
+  std::vector<std::string> places;
+  for (const auto& [name, host] : hosts) {
+    const auto here = [&uuid](const record::VmSample& vm) {
+      return vm.uuid == uuid && vm.state != "shutoff";
+    };
+    if (std::any_of(host.vms.begin(), host.vms.end(), here)) places.push_back(name);
+  }
+  return places;
+}
+
+std::vector<std::string> View::defined_on(const std::string& uuid) const {
+  std::vector<std::string> places;
+  for (const auto& [name, host] : hosts) {
+    const auto here = [&uuid](const record::VmSample& vm) { return vm.uuid == uuid; };
+    if (std::any_of(host.vms.begin(), host.vms.end(), here)) places.push_back(name);
+  }
+  return places;
+}
+
+std::unique_ptr<RecoveryCluster> libvirt_cluster(const std::vector<record::Host>& inventory) {
+  return std::make_unique<LibvirtCluster>(inventory);
+}
+
+}  // namespace rackline::ha

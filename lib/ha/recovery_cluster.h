@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "record/kinds.h"
+#include "virt/migration.h"
+#include "virt/pending.h"
+
+namespace rackline::ha {
+
+// What one host said when it was asked, or that it did not.
+struct HostView {
+  std::string host;
+  bool answered = false;
+  std::string error;  // why there was no answer
+  record::HostSample sample;
+  std::vector<record::VmSample> vms;  // running or only defined
+};
+
+// What all hosts that were asked said at about one time. Hosts that are fenced or in maintenance are not
+// asked.
+struct View {
+  std::map<std::string, HostView> hosts;
+
+  bool answered(const std::string& host) const;
+  // Everything that is not plainly off counts: paused, incoming, crashed with its process still there.
+  std::vector<std::string> active_on(const std::string& uuid) const;
+  std::vector<std::string> defined_on(const std::string& uuid) const;  // active or not
+};
+
+// One host as failover changes it. All functions block, perhaps for ever, and throw Error when they fail.
+class RecoveryHost {
+ public:
+  virtual ~RecoveryHost() = default;
+  // The VM of that UUID.
+  virtual virt::VmFacts look(const std::string& name, const std::string& uuid) = 0;
+  virtual std::string definition(const std::string& uuid) = 0;
+  virtual void define(const std::string& xml) = 0;
+  virtual void start(const std::string& uuid) = 0;
+  virtual void destroy(const std::string& uuid) = 0;
+  // Only the definition: disks and firmware variables stay. Refuses a VM that is active.
+  virtual void undefine(const std::string& uuid) = 0;
+  virtual bool autostart(const std::string& uuid) = 0;
+  virtual void set_autostart(const std::string& uuid, bool on) = 0;
+};
+
+// The seam between the decisions and libvirt.
+class RecoveryCluster {
+ public:
+  virtual ~RecoveryCluster() = default;
+  // Asks all of them at once; none delays the others, and none is waited for longer than `timeout`.
+  virtual View look(const std::vector<std::string>& hosts, Milliseconds timeout) = 0;
+  virtual std::shared_ptr<RecoveryHost> host(const std::string& name) = 0;
+};
+
+std::unique_ptr<RecoveryCluster> libvirt_cluster(const std::vector<record::Host>& inventory);
+
+// Waits for a call to a host for no longer than `timeout`. What it was to do may then still happen.
+// `work` must own all that it refers to. Throws what it throws, and Error(kTimeout).
+template <class F>
+auto ask(const std::string& host, Milliseconds timeout, F work) -> std::invoke_result_t<F> {
+  auto wakeup = std::make_shared<virt::Wakeup>();
+  virt::Pending<std::invoke_result_t<F>> pending(wakeup, std::move(work));
+  if (!wakeup->wait_for(timeout, [&] { return pending.ready(); })) {
+    throw Error(Status::kTimeout, "ask", host, "no answer within " + std::to_string(timeout.count()) + "ms");
+  }
+  return pending.get();
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ha/protection.h"
+#include "ha/recovery_cluster.h"
+#include "record/kinds.h"
+
+namespace rackline::ha {
+
+// Hosts for virtual servers that run nowhere, by the capacity planner, on what is given away: how busy the
+// hosts are would take a window to measure, and it is about to change anyhow. Pure.
+class Placement {
+ public:
+  // `closed`: hosts that answer and get nothing.
+  Placement(const View& view, const std::set<std::string>& closed, const std::vector<Protected>& vms,
+            record::Time now);
+
+  struct Answer {
+    std::string host;    // empty: no host has room
+    std::string reason;  // why that one, or why none
+  };
+  // In this order: where not all fit, the first ones do. `barred` hosts are not considered for a VM. Those
+  // with a host are counted there from now on.
+  std::map<std::string, Answer> place(const std::vector<Protected>& in_order,
+                                      const std::map<std::string, std::set<std::string>>& barred);
+
+  // Counts it on that host, whatever the planner thinks of it; and no longer.
+  void assign(const Protected& vm, const std::string& host);
+  void release(const Protected& vm);
+
+  // The first host whose death the others could not make up for, with the reason; empty when there is none.
+  std::string weakness() const;
+
+ private:
+  std::map<std::string, Answer> ask(const std::vector<Protected>& vms,
+                                    const std::map<std::string, std::set<std::string>>& barred) const;
+
+  record::Time now_;
+  std::vector<record::HostSample> hosts_;
+  std::vector<record::VmSample> vms_;
+  std::map<std::string, Protected> protected_;
+};
+
+}  // namespace rackline::ha

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/recovery_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "virt/migration_check.h"
+#include "virt/migration_description.h"
+
+namespace rackline::ha {
+namespace {
+
+using What = Outcome::What;
+
+// Hosts that get nothing: they have a mark.
+std::set<std::string> closed(const Situation& situation) {
+  std::set<std::string> hosts = situation.maintenance;
+  for (const auto& [host, mark] : situation.marks) hosts.insert(host);
+  return hosts;
+}
+
+// Hosts that do not see its disks. Where the definition's host left the inventory, any host may see them: it
+// was found to be on shared storage when it was protected.
+std::set<std::string> cannot_see(const Protected& vm,
+                                 const std::map<std::string, virt::MigrationHost>& hosts) {
+  std::set<std::string> barred;
+  const auto home = hosts.find(vm.host);
+  if (home == hosts.end()) return barred;
+  const virt::VmDescription description = virt::parse_description(vm.xml);
+  for (const auto& [name, host] : hosts) {
+    const auto check = virt::check_description(home->second, host, description, false);
+    if (check.answer == virt::CheckResult::Answer::kRefuse) barred.insert(name);
+  }
+  return barred;
+}
+
+}  // namespace
+
+RecoveryRun::RecoveryRun(World world, Situation situation, std::vector<Verdict> todo, bool planned,
+                         Settled settled)
+    : world_(world),
+      situation_(std::move(situation)),
+      planned_(planned),
+      settled_(std::move(settled)),
+      placement_(situation_.view, closed(situation_), situation_.vms, world.clock.wall()),
+      looked_(world.clock.monotonic()) {
+  for (auto& verdict : todo) {
+    Job job;
+    job.to = verdict.to;
+    job.attempts = verdict.intent && !verdict.intent_is_history ? verdict.intent->attempt - 1 : 0;
+    if (job.to.empty()) job.barred = cannot_see(verdict.vm, world_.hosts);
+    job.verdict = std::move(verdict);
+    jobs_.push_back(std::move(job));
+  }
+}
+
+RecoveryRun::~RecoveryRun() {
+  for (Job& job : jobs_) {
+    if (job.thread.joinable()) job.thread.join();
+  }
+}
+
+void RecoveryRun::go() {
+  order();
+  std::vector<Job*> homeless;
+  for (Job& job : jobs_) {
+    if (job.to.empty()) {
+      homeless.push_back(&job);
+    } else if (situation_.view.active_on(job.verdict.vm.uuid).empty()) {
+      placement_.assign(job.verdict.vm, job.to);
+    }
+  }
+  place(homeless);
+  std::exception_ptr failure;
+  for (;;) {
+    const bool progress = failure == nullptr && begin_ready();
+    const auto is = [this](Job::State state) {
+      return std::any_of(jobs_.begin(), jobs_.end(), [state](const Job& job) { return job.state == state; });
+    };
+    if (!is(Job::State::kRunning)) {
+      if (failure != nullptr) std::rethrow_exception(failure);
+      if (!is(Job::State::kWaiting)) return;
+      if (progress) continue;
+      for (Job& job : jobs_) {
+        if (job.state == Job::State::kWaiting) settle(job, What::kFailed, "it waits for what waits for it");
+      }
+      return;
+    }
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [this] { return !events_.empty(); });
+    auto events = std::exchange(events_, {});
+    lock.unlock();
+    for (Event& event : events) {
+      if (event.failure) failure = event.failure;
+      handle(event);
+    }
+  }
+}
+
+void RecoveryRun::place(const std::vector<Job*>& jobs) {
+  std::vector<Protected> vms;
+  std::map<std::string, std::set<std::string>> barred;
+  for (Job* job : jobs) {
+    vms.push_back(job->verdict.vm);
+    barred[job->verdict.vm.vm] = job->barred;
+  }
+  const auto answers = placement_.place(vms, barred);
+  for (Job* job : jobs) {
+    const auto& answer = answers.at(job->verdict.vm.vm);
+    job->to = answer.host;
+    job->why = answer.reason;
+    if (job->to.empty()) settle(*job, What::kUnplaced, answer.reason);
+  }
+}
+
+// True when at least one job changed its state.
+bool RecoveryRun::begin_ready() {
+  bool progress = false;
+  for (Job& job : jobs_) {
+    if (job.state != Job::State::kWaiting) continue;
+    bool wait = false;
+    if (interrupt::requested()) {
+      settle(job, What::kFailed, "not begun, as a stop was asked for; repeat the command");
+    } else if (const auto why = dependency(job, wait); !why.empty()) {
+      placement_.release(job.verdict.vm);
+      settle(job, What::kRefused, why);
+    } else if (wait || !room_on(job.to)) {
+      continue;
+    } else {
+      begin(job);
+    }
+    progress = true;
+  }
+  return progress;
+}
+
+void RecoveryRun::look_again() {
+  if (planned_) return;
+  situation_.marks.clear();
+  for (const auto& mark : fence_marks(world_.store)) situation_.marks[mark.host] = mark;
+  situation_.maintenance.clear();
+  for (const auto& mark : maintenance_marks(world_.store)) situation_.maintenance.insert(mark.host);
+  situation_.view = world_.cluster.look(situation_.to_ask(), world_.policy.timeout);
+  looked_ = world_.clock.monotonic();
+}
+
+// Why the marks of just now forbid it.
+std::string RecoveryRun::changed_mark(const Job& job) const {
+  if (planned_) return {};
+  if (fence_mark(world_.store, job.to)) return job.to + " was fenced meanwhile";
+  if (maintenance_mark(world_.store, job.to)) return job.to + " has gone into maintenance";
+  if (job.verdict.intent && !job.verdict.intent_is_history) return {};
+  const auto proof = fence_mark(world_.store, job.verdict.fence.host);
+  const bool holds = proof && proof->id == job.verdict.fence.id && proof->state == FenceMark::State::kFenced;
+  return holds ? "" : job.verdict.fence.host + " is not fenced any more";
+}
+
+bool RecoveryRun::begin(Job& job) {
+  const Protected& vm = job.verdict.vm;
+  const bool verify = job.verdict.what == Verdict::What::kVerify;
+  if (!verify) {
+    if (world_.clock.monotonic() - looked_ > world_.policy.fresh) look_again();
+    std::string why = situation_.could_run(vm.uuid);
+    if (why.empty()) why = changed_mark(job);
+    if (!why.empty()) {
+      placement_.release(vm);
+      settle(job, What::kRefused, why);
+      return false;
+    }
+  }
+  if (planned_) {
+    Outcome outcome;
+    outcome.what = What::kDone;
+    outcome.to = job.to;
+    outcome.reason = job.why;
+    settle(job, outcome);
+    return true;
+  }
+  StartOrder order;
+  const bool open = job.verdict.intent.has_value() && !job.verdict.intent_is_history &&
+                    job.attempts + 1 == job.verdict.intent->attempt;
+  ++job.attempts;
+  const FenceMark& fence = job.verdict.fence;
+  order.intent = {journal_id(fence, vm.vm),
+                  vm.vm,
+                  vm.uuid,
+                  job.verdict.from,
+                  job.to,
+                  fence.id,
+                  fence.cause,
+                  job.attempts};
+  order.vm = vm;
+  order.intent_open = open;
+  order.verify_only = verify;
+  job.state = Job::State::kRunning;
+  const auto index = static_cast<std::size_t>(&job - jobs_.data());
+  job.thread = std::thread([this, index, order, host = world_.cluster.host(job.to)] {
+    Event event{index, {}, nullptr};
+    try {
+      event.report =
+          Starter(world_.policy, host, world_.store, world_.journal, world_.clock, world_.probe).run(order);
+    } catch (...) {
+      event.failure = std::current_exception();
+    }
+    const std::lock_guard guard(mutex_);
+    events_.push_back(std::move(event));
+    arrived_.notify_one();
+  });
+  return true;
+}
+
+void RecoveryRun::handle(Event& event) {
+  Job& job = jobs_[event.job];
+  job.thread.join();
+  if (event.failure) {
+    job.state = Job::State::kOver;  // nothing is said of it: its fate is in the journal
+    return;
+  }
+  const StartReport& report = event.report;
+  if (report.outcome == StartReport::Outcome::kFailed) return again(job, report);
+  Outcome outcome;
+  outcome.to = job.to;
+  outcome.start = report.start;
+  outcome.reason = report.reason.empty() ? job.why : report.reason;
+  outcome.checked = report.checked;
+  outcome.check_silent = report.check_silent;
+  outcome.what = report.outcome == StartReport::Outcome::kDone    ? What::kDone
+                 : report.outcome == StartReport::Outcome::kStuck ? What::kFailed
+                                                                  : What::kUnknown;
+  settle(job, outcome);
+}
+
+// It did not start there: elsewhere, if the world still permits.
+void RecoveryRun::again(Job& job, const StartReport& report) {
+  placement_.release(job.verdict.vm);
+  const bool bounded = job.attempts >= world_.policy.attempts;
+  if (bounded || interrupt::requested() || job.verdict.what == Verdict::What::kVerify) {
+    return settle(job, What::kFailed, report.reason);
+  }
+  if (job.barred.empty()) job.barred = cannot_see(job.verdict.vm, world_.hosts);
+  job.barred.insert(job.to);
+  job.state = Job::State::kWaiting;
+  looked_ = Milliseconds{-1} - world_.policy.fresh - world_.policy.fresh;  // what was seen is in doubt
+  const auto answers = placement_.place({job.verdict.vm}, {{job.verdict.vm.vm, job.barred}});
+  const auto& answer = answers.at(job.verdict.vm.vm);
+  if (answer.host.empty())
+    return settle(job, What::kFailed, report.reason + "; and elsewhere: " + answer.reason);
+  job.to = answer.host;
+  job.why = "it did not start on another host (" + report.reason + "); " + answer.reason;
+}
+
+void RecoveryRun::settle(Job& job, What what, const std::string& reason) {
+  Outcome outcome;
+  outcome.what = what;
+  outcome.to = job.to;
+  outcome.reason = reason;
+  settle(job, outcome);
+}
+
+void RecoveryRun::settle(Job& job, Outcome outcome) {
+  job.state = Job::State::kOver;
+  job.runs = outcome.what == What::kDone;
+  outcome.attempts = job.attempts;
+  outcome.planned = planned_;
+  settled_(job.verdict, outcome);
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/recovery_verdict.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace rackline::ha {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using What = Verdict::What;
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : " and ") + name;
+  return text;
+}
+
+class Judge {
+ public:
+  Judge(const Situation& situation, const Protected& vm)
+      : s_(situation), vm_(vm), active_(situation.view.active_on(vm.uuid)) {
+    verdict_.vm = vm;
+    verdict_.from = vm.host;
+  }
+
+  std::optional<Verdict> operator()() {
+    const auto open = s_.intents.find(vm_.vm);
+    if (open != s_.intents.end()) verdict_.intent = open->second;
+    const auto fence = find_fence();
+    if (fence) verdict_.fence = *fence;
+    if (verdict_.intent && !verdict_.intent_is_history) return judge_intent();
+    if (!fence) return judge_restarted();
+    if (active_.size() > 1) return twice();
+    if (active_.size() == 1) {
+      // It ran on when its host died: it was moved after it was last looked at, or another run started it.
+      verdict_.to = active_.front();
+      return result(What::kAlready, "it runs there");
+    }
+    if (!vm_.running) return std::nullopt;
+    return start("");
+  }
+
+ private:
+  // On whose proof it may be started, if on any.
+  std::optional<FenceMark> find_fence() {
+    if (verdict_.intent) {
+      const Intent& intent = *verdict_.intent;
+      verdict_.from = intent.from;
+      verdict_.intent_is_history = s_.fenced(intent.to);
+      FenceMark fence;
+      fence.host = intent.from;
+      fence.id = intent.fence;
+      fence.cause = intent.cause;
+      if (!verdict_.intent_is_history) return fence;
+      verdict_.from = vm_.host;
+      if (s_.fenced(vm_.host)) return s_.marks.at(vm_.host);
+      verdict_.from = intent.to;
+      return s_.marks.at(intent.to);
+    }
+    for (const auto& fence : s_.fences) {
+      if (fence.host == vm_.host && s_.fenced(vm_.host)) return fence;
+    }
+    // Moved since it was last looked at: the host where it was known to be answers and knows nothing of it
+    // any more, and neither does anybody else, so that it was on the host that died.
+    const bool lost = s_.view.answered(vm_.host) && s_.view.defined_on(vm_.uuid).empty();
+    if (!lost || s_.fences.empty()) return std::nullopt;
+    verdict_.from = s_.fences.back().host;
+    return s_.fences.back();
+  }
+
+  // The target of the intent is looked at first and alone says what became of it.
+  Verdict judge_intent() {
+    const std::string& to = verdict_.intent->to;
+    verdict_.to = to;
+    if (active_.size() > 1) return twice();
+    if (active_.size() == 1) {
+      verdict_.to = active_.front();
+      if (to == verdict_.to || s_.view.answered(to)) return result(What::kVerify, "");
+    }
+    if (!s_.view.answered(to)) {
+      return result(What::kUnknown, "a start on " + to + " was begun and has no result, and " + to +
+                                        " does not answer; fence it, or wait for it");
+    }
+    return start(to);
+  }
+
+  // Not on a fenced host (any more): a fence of this run may have brought it where it is.
+  std::optional<Verdict> judge_restarted() {
+    for (const auto& fence : s_.fences) {
+      const auto to = s_.done(journal_id(fence, vm_.vm));
+      if (!to) continue;
+      verdict_.fence = fence;
+      verdict_.from = fence.host;
+      if (active_.size() > 1) return twice();
+      const bool runs = active_.size() == 1;
+      verdict_.to = runs ? active_.front() : *to;
+      return result(What::kAlready, runs ? "it runs there" : "it was restarted there and has ended since");
+    }
+    return std::nullopt;
+  }
+
+  Verdict start(const std::string& to) {
+    verdict_.to = to;
+    const std::string why = s_.could_run(vm_.uuid);
+    return why.empty() ? result(What::kStart, "") : result(What::kRefused, why);
+  }
+  Verdict twice() {
+    return result(What::kTwice, "it is active on " + joined(active_) +
+                                    ": nothing is touched; stop one of them before they destroy its disks");
+  }
+  Verdict result(What what, std::string reason) {
+    verdict_.what = what;
+    verdict_.reason = std::move(reason);
+    return verdict_;
+  }
+
+  const Situation& s_;
+  const Protected& vm_;
+  std::vector<std::string> active_;
+  Verdict verdict_;
+};
+
+}  // namespace
+
+std::string journal_id(const FenceMark& fence, const std::string& vm) {
+  return fence.id + "." + vm;
+}
+
+std::string document_of(const Intent& intent) {
+  const Json document = {{"vm", intent.vm},          {"uuid", intent.uuid},   {"from", intent.from},
+                         {"to", intent.to},          {"fence", intent.fence}, {"cause", intent.cause},
+                         {"attempt", intent.attempt}};
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Intent intent_of(const std::string& id, const std::string& document) {
+  const Json json = Json::parse(document, nullptr, false);
+  try {
+    Intent intent;
+    intent.id = id;
+    json.at("vm").get_to(intent.vm);
+    json.at("uuid").get_to(intent.uuid);
+    json.at("from").get_to(intent.from);
+    json.at("to").get_to(intent.to);
+    json.at("fence").get_to(intent.fence);
+    json.at("cause").get_to(intent.cause);
+    json.at("attempt").get_to(intent.attempt);
+    return intent;
+  } catch (const Json::exception&) {
+    throw Error(Status::kUnreachable, "read the journal", id, "it is not an entry of ours");
+  }
+}
+
+bool Situation::fenced(const std::string& host) const {
+  const auto mark = marks.find(host);
+  return mark != marks.end() && mark->second.state == FenceMark::State::kFenced;
+}
+
+std::vector<std::string> Situation::to_ask() const {
+  std::vector<std::string> hosts;
+  for (const auto& host : inventory) {
+    if (!fenced(host) && !maintenance.contains(host)) hosts.push_back(host);
+  }
+  return hosts;
+}
+
+std::string Situation::could_run(const std::string& uuid) const {
+  for (const auto& host : to_ask()) {
+    if (view.answered(host)) continue;
+    return host +
+           " does not answer and is not fenced, so it could run there; fence it, or, when it is surely off: "
+           "fence --confirm-manual " +
+           host;
+  }
+  const auto active = view.active_on(uuid);
+  return active.empty() ? "" : "it is active on " + joined(active);
+}
+
+std::vector<Verdict> judge(const Situation& situation) {
+  std::vector<Verdict> verdicts;
+  for (const auto& vm : situation.vms) {
+    if (auto verdict = Judge(situation, vm)()) verdicts.push_back(std::move(*verdict));
+  }
+  return verdicts;
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ha/marks.h"
+#include "ha/protection.h"
+#include "ha/recovery_cluster.h"
+
+namespace rackline::ha {
+
+// Which virtual servers are to be started, and which must not be, from what was seen of the world just
+// before. Pure: no host is asked here and nothing is written.
+
+// A start that was begun and has no result: what the journal's intent says.
+struct Intent {
+  std::string id;  // of the journal: the fence's id, a dot, and the VM
+  std::string vm, uuid, from, to;
+  std::string fence, cause;
+  int attempt = 1;
+};
+std::string document_of(const Intent& intent);  // JSON
+// Throws Error(kUnreachable) when it cannot be read.
+Intent intent_of(const std::string& id, const std::string& document);
+
+struct Situation {
+  std::vector<std::string> inventory;
+  View view;
+  std::map<std::string, FenceMark> marks;  // by host
+  std::set<std::string> maintenance;
+  std::vector<Protected> vms;
+  std::map<std::string, Intent> intents;  // open ones, by VM
+  // The fences whose work is to be done, the latest last. Only with a mark of the same id and state kFenced.
+  std::vector<FenceMark> fences;
+  // Where a start that is done went, by the journal's id; nothing when none is done.
+  std::function<std::optional<std::string>(const std::string& id)> done;
+
+  bool fenced(const std::string& host) const;  // proven to be off, and nothing was done to that since
+  // Hosts that have to be asked: neither proven to be off nor known to be silent.
+  std::vector<std::string> to_ask() const;
+  // Rule 1: why the VM could be running somewhere; empty when it cannot.
+  std::string could_run(const std::string& uuid) const;
+};
+
+struct Verdict {
+  enum class What {
+    kStart,    // on any host that suits, or on `to` where an earlier start was begun
+    kVerify,   // it runs on `to`, and an earlier start of ours has no result
+    kAlready,  // it runs on `to`
+    kRefused,  // it could run somewhere
+    kUnknown,  // an earlier start may still be under way
+    kTwice,    // it runs on two hosts
+  };
+  What what = What::kStart;
+  Protected vm;
+  FenceMark fence;   // on whose proof it rests
+  std::string from;  // the host that died
+  std::string to;    // empty: any
+  std::string reason;
+  std::optional<Intent> intent;  // open
+  // The open intent's target has been fenced since: that start is history, whatever became of it.
+  bool intent_is_history = false;
+};
+
+std::vector<Verdict> judge(const Situation& situation);
+
+std::string journal_id(const FenceMark& fence, const std::string& vm);
+
+}  // namespace rackline::ha

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+# failover without hypervisors: what it refuses, what it keeps, and its words, on libvirt's test driver.
+load ../helper
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  export RACKLINE_STORE=sqlite:$PWD/state.db RACKLINE_INVENTORY=$PWD/inventory
+  frozen_pid=''
+  { host h1 db1 web1:stopped && host h2 app1 && host h3; } >inventory
+}
+
+teardown() {
+  [ -z "$frozen_pid" ] || kill -KILL "$frozen_pid"
+}
+
+# host NAME VM...: a host of the test driver with these VMs (NAME, NAME:stopped or NAME:local), as a line of the
+# inventory. The driver forgets what was changed on it as soon as nobody is connected.
+host() {
+  local name=$1 vm state disk
+  {
+    echo "<node xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>"
+    for vm in "${@:2}"; do
+      state=1 disk=/srv/${vm%:*}
+      [[ $vm != *:stopped ]] || state=5
+      [[ $vm != *:local ]] || disk=/var/local/${vm%:*}
+      echo "<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'><name>${vm%:*}</name>
+        <uuid>$(uuid_of "${vm%:*}")</uuid><memory>1048576</memory><vcpu>2</vcpu><os><type>hvm</type></os>
+        <devices><disk type='file'><source file='$disk.img'/><target dev='vda'/></disk>
+        <graphics type='vnc' passwd='hush-hush'/></devices><test:runstate>$state</test:runstate></domain>"
+    done
+    echo "</node>"
+  } >"$name.xml"
+  echo '{"kind":"host","host":"'"$name"'","uri":"test://'"$PWD/$name.xml"'","shared_storage":["/srv"]}'
+}
+
+# One that depends on the name alone.
+uuid_of() {
+  local hash
+  hash=$(md5sum <<<"$1")
+  echo "${hash:0:8}-${hash:8:4}-4${hash:13:3}-8${hash:17:3}-${hash:20:12}"
+}
+
+# The kernel accepts connections to it, and nothing ever answers.
+frozen_host() {
+  local line
+  exec 7< <(exec socat -d -d TCP-LISTEN:0,bind=127.0.0.1 - 2>&1 >/dev/null)
+  frozen_pid=$!
+  read -r line <&7
+  kill -STOP "$frozen_pid"
+  echo '{"kind":"host","host":"frozen","uri":"qemu+tcp://127.0.0.1:'"${line##*:}"'/system","shared_storage":["/srv"]}' >>inventory
+}
+
+# mark HOST ID [STATE]: as fence leaves it.
+mark() {
+  failover list >/dev/null # makes the store
+  sqlite3 state.db "INSERT OR REPLACE INTO entry VALUES ('fence/$1',
+    '{\"id\":\"$2\",\"cause\":\"\",\"method\":\"manual\",\"time\":\"2026-11-22T12:00:00Z\",\"state\":\"${3:-fenced}\"}',
+    (SELECT last + 1 FROM revision)); UPDATE revision SET last = last + 1"
+}
+
+# fenced HOST ID [FIELDS]: the record that fence writes.
+fenced() {
+  echo '{"kind":"host_fenced","time":"2026-11-22T12:00:00Z","tool":"fence","id":"'"$2"'","host":"'"$1"'","method":"fence_ipmilan","power_after":"off","verified":true}' |
+    jq -c "${3:-.}"
+}
+finish() { echo '{"kind":"end","time":"2026-11-22T12:00:00Z","tool":"fence","outcome":"ok"}'; }
+
+outcomes() { jq -r 'select(.kind|startswith("vm_")) | "\(.vm) \(.outcome)"' <<<"$output"; }
+# h1 is gone: nobody can ask it.
+dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qemu+tcp://127.0.0.1:1/system|' >inventory; }
+
+@test "protect keeps definition and secrets where nobody else may read, and shows neither" {
+  run -0 --separate-stderr failover protect db1 web1 --priority 7 --check tcp:10.0.0.1:80
+  assert_equal "$stderr" ""
+  assert_equal "$(jq -r 'select(.kind=="vm_protected")|[.vm,.host,.state,.priority,.memory_bytes,.vcpus]|@tsv' <<<"$output")" \
+    $'db1\th1\trunning\t7\t1073741824\t2\nweb1\th1\tstopped\t7\t1073741824\t2'
+  rackline-records --check <<<"$output"
+  assert_equal "$(stat -c %a state.db)" 600
+  run -0 sqlite3 state.db "SELECT value FROM entry WHERE key = 'protected/db1'"
+  assert_output --partial hush-hush
+  run -0 failover list
+  refute_output --partial hush-hush
+}
+
+@test "a store that others may read gets no definitions" {
+  failover list >/dev/null
+  chmod 644 state.db
+  run -4 --separate-stderr failover protect db1
+  assert_regex "$stderr" "others may read it"
+  assert_equal "$(sqlite3 state.db 'SELECT count(*) FROM entry')" 0
+}
+
+@test "list works when every host is dead, and without an inventory" {
+  failover protect db1
+  rm inventory
+  run -0 --separate-stderr failover list
+  assert_equal "$(jq -r 'select(.kind=="vm_protected").vm' <<<"$output")" db1
+}
+
+@test "what lies on its host's own disk cannot be restarted elsewhere" {
+  host h1 db1:local >h1.line
+  run -4 --separate-stderr failover protect db1
+  assert_regex "$stderr" "not on storage that h1 shares"
+  run -0 failover list
+  refute_output --partial vm_protected
+}
+
+@test "a circle of --after is refused before anything is changed" {
+  failover protect db1 web1
+  failover protect web1 --after db1
+  run -4 --separate-stderr failover protect db1 --after web1
+  assert_regex "$stderr" "db1, web1, db1"
+  run -0 failover list
+  assert_equal "$(jq -c 'select(.vm=="db1").after' <<<"$output")" null
+  run -4 failover protect db1 --after db1
+}
+
+@test "repeating refreshes and keeps what was wished" {
+  failover protect db1 --priority 7 --anti-affinity g
+  run -0 failover protect db1
+  assert_equal "$(jq -r 'select(.kind=="vm_protected")|[.priority,.anti_affinity]|@tsv' <<<"$output")" $'7\tg'
+  run -0 failover protect --all
+  assert_equal "$(jq -r 'select(.kind=="vm_protected").vm' <<<"$output" | sort | xargs)" "app1 db1 web1"
+}
+
+@test "nobody knows it: 1; a host that does not answer could know it: 3" {
+  run -1 --separate-stderr failover protect nothing
+  assert_regex "$stderr" "no host of the inventory has it"
+  frozen_host
+  run -3 --separate-stderr failover protect nothing --timeout 500ms
+  assert_regex "$stderr" "frozen"
+}
+
+@test "refresh forgets none because its host does not answer" {
+  failover protect db1 app1
+  dead_h1
+  run -3 --separate-stderr failover refresh
+  assert_regex "$stderr" "h1 does not answer"
+  run -0 failover list
+  assert_equal "$(jq -r 'select(.kind=="vm_protected")|.vm+" "+.host+" "+.state' <<<"$output" | xargs)" "app1 h2 running db1 h1 running"
+}
+
+@test "unprotect forgets, and once more is nothing to do" {
+  failover protect db1
+  run -0 failover unprotect db1
+  run -0 failover unprotect db1
+  run -0 failover list
+  refute_output --partial vm_protected
+}
+
+@test "records of other kinds, and weaker ones about hosts, are handed on and not acted on" {
+  failover protect db1
+  dead_h1
+  run -0 --separate-stderr failover < <(
+    echo '{"kind":"host_down","host":"h1","note":"kept"}'
+    finish
+  )
+  assert_line '{"kind":"host_down","host":"h1","note":"kept"}'
+  assert_equal "$(outcomes)" ""
+}
+
+@test "a proof that does not hold is refused, with a record for each that stays down" {
+  failover protect db1
+  dead_h1
+  local change
+  for change in '.verified=false' '.power_after="on"' 'del(.power_after)' '.planned=true' '.id="yesterday"'; do
+    mark h1 f1
+    run -4 --separate-stderr failover < <(fenced h1 f1 "$change" && finish)
+    assert_equal "$(outcomes)" "db1 refused"
+    assert_regex "$stderr" "refused"
+  done
+  mark h1 f1 returning
+  run -4 failover < <(fenced h1 f1 && finish)
+  sqlite3 state.db "DELETE FROM entry WHERE key='fence/h1'"
+  run -4 --separate-stderr failover < <(fenced h1 f1 && finish)
+  assert_regex "$stderr" "no mark"
+}
+
+@test "a virtual server of a fenced host is started; the record is handed on and its proof is cited" {
+  failover protect db1
+  dead_h1
+  mark h1 f1
+  run -0 --separate-stderr failover < <(fenced h1 f1 && finish)
+  assert_equal "$(jq -r .kind <<<"$output" | xargs)" "host_fenced vm_restarted end"
+  assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.from,.outcome,.fence,.verified]|@tsv' <<<"$output")" \
+    $'db1\th1\tdone\tf1\tdomain'
+  rackline-records --check <<<"$output"
+  run -0 failover list
+  assert_regex "$(jq -r 'select(.vm=="db1").host' <<<"$output")" '^h[23]$'
+}
+
+@test "a host that neither answers nor is fenced refuses all, and says what a person can do" {
+  failover protect db1
+  dead_h1
+  frozen_host
+  mark h1 f1
+  local from=$EPOCHREALTIME
+  run -4 --separate-stderr failover --timeout 1s < <(fenced h1 f1 && finish)
+  assert_equal "$(outcomes)" "db1 refused"
+  assert_regex "$stderr" "fence --confirm-manual frozen"
+  assert [ "$(awk "BEGIN {print ($EPOCHREALTIME - $from < 6)}")" = 1 ]
+}
+
+@test "while the stream is open, a refused one is tried again" {
+  failover protect db1
+  dead_h1
+  cp inventory good
+  frozen_host
+  mark h1 f1
+  run -0 --separate-stderr failover --timeout 500ms < <(fenced h1 f1 && sleep 2 && mark frozen f2 && sleep 5 && finish)
+  assert_equal "$(outcomes | xargs)" "db1 refused db1 done"
+}
+
+@test "a dry run and a drill plan the same and write nothing" {
+  failover protect db1
+  run -0 --separate-stderr failover drill h1
+  assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.outcome,.planned]|@tsv' <<<"$output")" $'db1\tdone\ttrue'
+  dead_h1
+  mark h1 f1
+  run -0 --separate-stderr failover -n < <(fenced h1 f1 && finish)
+  assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.outcome,.planned]|@tsv' <<<"$output")" $'db1\tdone\ttrue'
+  assert_equal "$(sqlite3 state.db "SELECT count(*) FROM entry WHERE key LIKE 'journal/%'")" 0
+  run -2 failover drill h9
+}
+
+@test "the producer dies: what was read is done, and the death is told" {
+  failover protect db1
+  dead_h1
+  mark h1 f1
+  run -2 --separate-stderr failover < <(fenced h1 f1)
+  assert_equal "$(outcomes)" "db1 done"
+  assert_regex "$stderr" "its producer died"
+}
+
+@test "a host_fenced that cannot be read ends it" {
+  run -2 --separate-stderr failover < <(fenced h1 f1 'del(.verified)' && finish)
+  assert_regex "$stderr" "verified"
+  run -2 failover < <(echo '{"kind":' && finish)
+}
+
+@test "another failover at work is waited for, and then told" {
+  failover protect db1
+  exec 8>state.db.failover.lock
+  flock 8
+  run -5 --separate-stderr failover refresh
+  assert_regex "$stderr" "another failover is at work"
+}
+
+@test "clear: no mark is nothing to do; a host that does not answer keeps its mark" {
+  run -0 failover clear h1
+  assert_equal "$(jq -r 'select(.kind=="host_cleared").outcome' <<<"$output")" already
+  failover protect db1
+  mark h1 f1
+  run -0 failover clear h1
+  assert_equal "$(jq -r 'select(.kind=="host_cleared")|.outcome+" "+.id' <<<"$output")" "done f1"
+  assert_equal "$(sqlite3 state.db "SELECT count(*) FROM entry WHERE key LIKE 'fence/%'")" 0
+  dead_h1
+  mark h1 f1
+  run -3 failover clear h1
+  assert_equal "$(sqlite3 state.db "SELECT count(*) FROM entry WHERE key LIKE 'fence/%'")" 1
+  run -2 failover clear h9
+}
+
+@test "clear: a copy that runs where its place is not is not ended without consent" {
+  failover protect db1
+  sqlite3 state.db "UPDATE entry SET value = json_set(value, '\$.host', 'h2') WHERE key = 'protected/db1'"
+  mark h1 f1
+  run -4 --separate-stderr failover clear h1
+  assert_regex "$stderr" "not seen running"
+  { host h1 db1 && host h2 db1 && host h3; } >inventory
+  run -4 --separate-stderr failover clear h1
+  assert_regex "$stderr" "destroy-stale"
+  assert_equal "$(sqlite3 state.db "SELECT count(*) FROM entry WHERE key LIKE 'fence/%'")" 1
+}
+
+@test "options that make no sense are refused" {
+  run -2 failover protect
+  run -2 failover protect db1 --check http:x
+  run -2 failover protect db1 --check tcp:10.0.0.1:99999
+  run -2 failover clear
+  run -2 failover --max-total 0 < <(finish)
+  run -2 failover nonsense
+}

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <set>
+
+#include "ha/recovery.h"
+#include "ha_recovery_fake.h"
+#include "store_urls.h"
+
+namespace rackline::ha {
+namespace {
+
+class RecoveryTest : public testing::Test {
+ protected:
+  RecoveryTest() : store_(store::Store::open("sqlite:" + (directory_.path() / "state.db").string())) {
+    policy_.poll = Milliseconds{1};
+    policy_.timeout = Milliseconds{2000};
+    policy_.verify_timeout = Milliseconds{300};
+    policy_.settle = Milliseconds{20};
+    policy_.lock_timeout = Milliseconds{0};
+    for (const char* name : {"h1", "h2", "h3", "h4"}) {
+      record::Host host;
+      host.host = name;
+      host.uri = "fake://" + host.host;
+      host.shared_storage = std::vector<std::string>{"/srv"};
+      inventory_.push_back(host);
+      cluster_.at(name);
+    }
+  }
+
+  // A VM that ran on h1 and is protected.
+  Protected& vm(const std::string& name, const std::string& host = "h1") {
+    cluster_.add(host, name);
+    Protected& vm = vms_.emplace_back();
+    vm.vm = name;
+    vm.uuid = "uuid-" + name;
+    vm.host = host;
+    vm.memory_bytes = FakeCluster::kGiB;
+    vm.xml = FakeCluster::xml_of(name);
+    return vm;
+  }
+  void protect() {
+    for (const auto& vm : vms_) ASSERT_TRUE(put(*store_, vm));
+  }
+  record::HostFenced fence(const std::string& host, const std::string& id) {
+    cluster_.kill(host);
+    FenceMark mark;
+    mark.host = host;
+    mark.id = id;
+    mark.cause = "incident";
+    mark.method = "fake";
+    if (const auto old = fence_mark(*store_, host)) mark.version = old->version;
+    EXPECT_TRUE(put(*store_, mark));
+    return record_of(host, id);
+  }
+  static record::HostFenced record_of(const std::string& host, const std::string& id) {
+    record::HostFenced fenced;
+    fenced.id = id;
+    fenced.host = host;
+    fenced.method = "fake";
+    fenced.power_after = "off";
+    fenced.verified = true;
+    return fenced;
+  }
+  Recovery recovery() { return recovery(*store_); }
+  Recovery recovery(store::Store& store) {
+    return {policy_,
+            inventory_,
+            cluster_,
+            store,
+            system_clock(),
+            [this](const TcpCheck&, Milliseconds) { return serves_; },
+            {.restarted = [this](const record::VmRestarted& record) { restarted_.push_back(record); },
+             .not_restarted = [this](const record::VmNotRestarted& r) { not_restarted_.push_back(r); },
+             .warn = [this](const std::string& text) { warnings_ += text + "\n"; }}};
+  }
+  // A new world.
+  void reset() {
+    for (const auto& entry : store_->list("")) ASSERT_TRUE(store_->commit({{}, {}, {entry.key}}));
+    for (const char* name : {"h1", "h2", "h3", "h4"}) cluster_.at(name) = {};
+    cluster_.started.clear();
+    vms_.clear();
+  }
+  std::string host_in_store(const std::string& vm) { return protected_vm(*store_, vm)->host; }
+
+  store::ScratchDirectory directory_;
+  std::unique_ptr<store::Store> store_;
+  FakeCluster cluster_;
+  std::vector<record::Host> inventory_;
+  RecoveryPolicy policy_;
+  std::deque<Protected> vms_;
+  bool serves_ = true;
+  std::vector<record::VmRestarted> restarted_;
+  std::vector<record::VmNotRestarted> not_restarted_;
+  std::string warnings_;
+};
+
+TEST_F(RecoveryTest, RestartsWhatRanOnTheFencedHostAndSaysOnWhatProof) {
+  vm("a").check = "tcp:10.0.0.1:80";
+  vm("b", "h2");
+  vm("stopped").running = false;
+  protect();
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), system_clock().monotonic());
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_EQ(restarted_[0].vm, "a");
+  EXPECT_EQ(restarted_[0].fence, "f1");
+  EXPECT_EQ(restarted_[0].cause, "incident");
+  EXPECT_EQ(restarted_[0].verified, "check");
+  EXPECT_EQ(restarted_[0].from, "h1");
+  EXPECT_EQ(host_in_store("a"), restarted_[0].to);
+  EXPECT_EQ(cluster_.started.size(), 1U);
+  EXPECT_EQ(recovery.status(), Status::kDone);
+  // The fenced host was not even asked.
+  EXPECT_EQ(std::count(cluster_.asked.begin(), cluster_.asked.end(), "h1"), 0);
+}
+
+TEST_F(RecoveryTest, NothingWeakerThanAProofIsActedOn) {
+  vm("a");
+  protect();
+  const auto good = fence("h1", "f1");
+  const auto refused = [&](record::HostFenced fenced) {
+    auto recovery = this->recovery();
+    not_restarted_.clear();
+    recovery.accept(fenced, Milliseconds{0});
+    EXPECT_EQ(recovery.status(), Status::kRefused);
+    ASSERT_EQ(not_restarted_.size(), 1U);
+    EXPECT_EQ(not_restarted_[0].outcome, "refused");
+    EXPECT_TRUE(cluster_.started.empty());
+  };
+  auto fenced = good;
+  fenced.verified = false;
+  refused(fenced);
+  fenced = good;
+  fenced.power_after = "on";
+  refused(fenced);
+  fenced = good;
+  fenced.power_after.reset();
+  refused(fenced);
+  fenced = good;
+  fenced.planned = true;
+  refused(fenced);
+  fenced = good;
+  fenced.id = "yesterday";
+  refused(fenced);
+  auto mark = *fence_mark(*store_, "h1");
+  mark.state = FenceMark::State::kReturning;
+  ASSERT_TRUE(put(*store_, mark));
+  refused(good);
+  ASSERT_TRUE(remove(*store_, *fence_mark(*store_, "h1")));
+  refused(good);
+}
+
+TEST_F(RecoveryTest, APersonsWordOrASelfFenceNeedsNoPowerState) {
+  vm("a");
+  protect();
+  auto fenced = fence("h1", "f1");
+  fenced.method = "manual";
+  fenced.power_after.reset();
+  recovery().accept(fenced, Milliseconds{0});
+  EXPECT_EQ(restarted_.size(), 1U);
+}
+
+TEST_F(RecoveryTest, AHostThatDoesNotAnswerAndIsNotFencedRefusesAll) {
+  vm("a");
+  protect();
+  cluster_.at("h3").silent = true;
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "refused");
+  EXPECT_NE(not_restarted_[0].reason.find("h3"), std::string::npos);
+  EXPECT_NE(not_restarted_[0].reason.find("--confirm-manual h3"), std::string::npos);
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_TRUE(recovery.pending());
+  // The same word is not said twice.
+  recovery.retry();
+  EXPECT_EQ(not_restarted_.size(), 1U);
+  // It answers: at once.
+  cluster_.at("h3").silent = false;
+  recovery.retry();
+  EXPECT_EQ(restarted_.size(), 1U);
+  EXPECT_FALSE(recovery.pending());
+  EXPECT_EQ(recovery.status(), Status::kDone);
+}
+
+TEST_F(RecoveryTest, ASilentHostThatIsFencedOrInMaintenanceIsNoObstacle) {
+  vm("a");
+  protect();
+  cluster_.at("h3").silent = true;
+  cluster_.at("h4").silent = true;
+  put(*store_, MaintenanceMark{"h3", "disk", {}});
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(cluster_.started.empty());
+  recovery.accept(fence("h4", "f4"), Milliseconds{0});
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1(off) h2");
+}
+
+TEST_F(RecoveryTest, WhatIsActiveElsewhereIsNotStartedHoweverItIsActive) {
+  vm("paused");
+  vm("moved");
+  protect();
+  cluster_.add("h2", "moved");
+  cluster_.add("h3", "paused", virt::VmState::kPaused);
+  cluster_.ran_twice.clear();
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(cluster_.started.empty());
+  ASSERT_EQ(restarted_.size(), 2U);
+  EXPECT_EQ(restarted_[0].outcome, "already");
+  EXPECT_EQ(host_in_store("moved"), "h2");
+}
+
+TEST_F(RecoveryTest, ActiveOnTwoHostsIsToldLoudlyAndNotTouched) {
+  vm("a");
+  protect();
+  cluster_.add("h2", "a");
+  cluster_.add("h3", "a");
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1(off) h2 h3");
+  EXPECT_EQ(recovery.status(), Status::kRefused);
+  EXPECT_NE(warnings_.find("h2 and h3"), std::string::npos);
+}
+
+TEST_F(RecoveryTest, OneThatMovedToTheDeadHostSinceItWasLastSeenIsRestarted) {
+  vm("a").host = "h2";  // the store's word; it ran on h1
+  vm("off").host = "h2";
+  protect();
+  cluster_.at("h1").vms.erase("uuid-off");
+  cluster_.add("h2", "off", virt::VmState::kShutoff);  // somebody stopped it
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_EQ(restarted_[0].vm, "a");
+}
+
+TEST_F(RecoveryTest, WhenNotAllFitTheHighestPrioritiesRun) {
+  for (const char* name : {"a", "b", "c", "d"}) vm(name);
+  vms_[2].priority = 10;
+  vms_[3].priority = 5;
+  protect();
+  cluster_.at("h2").memory = FakeCluster::kGiB;
+  cluster_.at("h3").memory = FakeCluster::kGiB;
+  put(*store_, MaintenanceMark{"h4", "", {}});
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(restarted_.size(), 2U);
+  EXPECT_EQ(std::set({restarted_[0].vm, restarted_[1].vm}), std::set<std::string>({"c", "d"}));
+  ASSERT_EQ(not_restarted_.size(), 2U);
+  EXPECT_EQ(not_restarted_[0].outcome, "unplaced");
+  EXPECT_NE(not_restarted_[0].reason.find("memory"), std::string::npos);
+  EXPECT_EQ(recovery.status(), Status::kNo);
+}
+
+TEST_F(RecoveryTest, HostsWithAMarkOrDrainedGetNothing) {
+  vm("a");
+  protect();
+  FenceMark back;
+  back.host = "h2";
+  back.id = "f0";
+  back.state = FenceMark::State::kReturning;
+  ASSERT_TRUE(put(*store_, back));
+  put(*store_, MaintenanceMark{"h3", "", {}});
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1(off) h4");
+}
+
+TEST_F(RecoveryTest, AntiAffinityHoldsAlsoBesideThoseThatRun) {
+  vm("a").anti_affinity = "g";
+  vm("b").anti_affinity = "g";
+  vm("c", "h2").anti_affinity = "g";
+  vm("d", "h3").anti_affinity = "g";
+  protect();
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_EQ(restarted_[0].to, "h4");
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "unplaced");
+}
+
+TEST_F(RecoveryTest, OthersBeginOnlyWhenWhatTheyNeedRuns) {
+  vm("web").after = {"app"};
+  vm("app").after = {"db"};
+  vm("db").priority = -5;
+  vms_[0].priority = 100;
+  vm("free");
+  protect();
+  cluster_.start_takes = Milliseconds{20};
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(restarted_.size(), 4U);
+  std::vector<std::string> order;
+  for (const auto& record : restarted_) {
+    if (record.vm != "free") order.push_back(record.vm);
+  }
+  EXPECT_EQ(order, std::vector<std::string>({"db", "app", "web"}));
+}
+
+TEST_F(RecoveryTest, WithoutWhatItNeedsItIsNotStarted) {
+  vm("web").after = {"db"};
+  vm("db");
+  protect();
+  for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).failing_starts = 9;
+  cluster_.at("h2").failing_starts = 9;
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(restarted_.empty());
+  for (const auto& start : cluster_.started) EXPECT_EQ(start.substr(0, 2), "db");
+  ASSERT_EQ(not_restarted_.size(), 2U);
+}
+
+TEST_F(RecoveryTest, NoMoreAtOnceThanAllowed) {
+  for (int i = 0; i < 12; ++i) vm("vm" + std::to_string(i));
+  protect();
+  cluster_.start_takes = Milliseconds{20};
+  policy_.max_total = 3;
+  policy_.max_per_host = 1;
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_EQ(restarted_.size(), 12U);
+  EXPECT_EQ(cluster_.most_on_one_host, 1);
+  EXPECT_LE(cluster_.most_at_once, 3);
+  EXPECT_GE(cluster_.most_at_once, 2);
+}
+
+TEST_F(RecoveryTest, AFailedStartLeavesNothingAndIsTriedElsewhereButNotForEver) {
+  vm("a");
+  protect();
+  for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).failing_starts = 9;
+  policy_.attempts = 2;
+  auto recovery = this->recovery();
+  const auto fenced = fence("h1", "f1");
+  recovery.accept(fenced, Milliseconds{0});
+  EXPECT_EQ(cluster_.started.size(), 2U);
+  EXPECT_NE(cluster_.started[0], cluster_.started[1]);
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1(off)");
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "failed");
+  EXPECT_EQ(not_restarted_[0].attempts, 2);
+  EXPECT_EQ(recovery.status(), Status::kNo);
+  recovery.retry();
+  EXPECT_EQ(cluster_.started.size(), 2U);
+  for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).failing_starts = 0;
+  recovery.accept(fenced, Milliseconds{0});  // repeated by a person
+  EXPECT_EQ(restarted_.size(), 1U);
+}
+
+TEST_F(RecoveryTest, AStartOfUnknownOutcomeIsNotTriedElsewhereBeforeThatHostIsFenced) {
+  vm("a");
+  protect();
+  for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).dies_at_start = true;
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(cluster_.started.size(), 1U);
+  const std::string target = cluster_.started[0].substr(2);
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "unknown");
+  recovery.retry();
+  EXPECT_EQ(cluster_.started.size(), 1U);
+  for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).dies_at_start = false;
+  recovery.accept(fence(target, "f2"), Milliseconds{0});
+  EXPECT_EQ(cluster_.started.size(), 2U);
+  EXPECT_EQ(restarted_.size(), 1U);
+  EXPECT_NE(restarted_[0].to, target);
+  EXPECT_FALSE(recovery.pending());
+  EXPECT_TRUE(cluster_.ran_twice.empty());
+}
+
+TEST_F(RecoveryTest, OneThatDoesNotAnswerItsCheckRunsAllTheSameAndIsTold) {
+  vm("a").check = "tcp:10.0.0.1:80";
+  protect();
+  serves_ = false;
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_EQ(restarted_[0].verified, "domain");
+  EXPECT_NE(restarted_[0].reason->find("did not answer"), std::string::npos);
+  EXPECT_EQ(recovery.status(), Status::kNo);
+  EXPECT_EQ(cluster_.started.size(), 1U);
+}
+
+TEST_F(RecoveryTest, APausedGuestIsNoRestart) {
+  vm("a");
+  protect();
+  for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).paused_starts = true;
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(restarted_.empty());
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "failed");
+  EXPECT_EQ(cluster_.started.size(), 1U);
+}
+
+TEST_F(RecoveryTest, RepeatedWorkIsRecognised) {
+  vm("a");
+  protect();
+  const auto fenced = fence("h1", "f1");
+  recovery().accept(fenced, Milliseconds{0});
+  restarted_.clear();
+  auto again = recovery();
+  again.accept(fenced, Milliseconds{0});
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_EQ(restarted_[0].outcome, "already");
+  EXPECT_EQ(again.status(), Status::kDone);
+  EXPECT_EQ(cluster_.started.size(), 1U);
+}
+
+TEST_F(RecoveryTest, TwoDeathsInARow) {
+  vm("a");
+  vm("b");
+  protect();
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  const std::string second = host_in_store("a");
+  recovery.accept(fence(second, "f2"), Milliseconds{0});
+  EXPECT_NE(host_in_store("a"), second);
+  EXPECT_EQ(restarted_.back().fence, "f2");
+  EXPECT_TRUE(cluster_.ran_twice.empty());
+}
+
+TEST_F(RecoveryTest, AnotherFailoverAtWorkIsWaitedForAndThenGivenUp) {
+  vm("a");
+  protect();
+  const auto held = store_->try_lock("failover");
+  auto recovery = this->recovery();
+  try {
+    recovery.accept(fence("h1", "f1"), Milliseconds{0});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kBusy);
+  }
+  EXPECT_TRUE(cluster_.started.empty());
+}
+
+TEST_F(RecoveryTest, DryRunAndDrillTouchNothing) {
+  vm("a");
+  vm("b", "h2");
+  protect();
+  recovery().drill("h2");
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_EQ(restarted_[0].vm, "b");
+  EXPECT_EQ(restarted_[0].planned, true);
+  restarted_.clear();
+  policy_.dry_run = true;
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_EQ(restarted_[0].planned, true);
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_TRUE(store_->list("journal/").empty());
+  EXPECT_EQ(host_in_store("a"), "h1");
+}
+
+TEST_F(RecoveryTest, WhatTheClusterCouldNotBearNextIsTold) {
+  for (const char* name : {"a", "b"}) vm(name);
+  protect();
+  cluster_.at("h2").memory = FakeCluster::kGiB;
+  cluster_.at("h3").memory = FakeCluster::kGiB;
+  cluster_.at("h4").memory = FakeCluster::kGiB / 2;
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_EQ(restarted_.size(), 2U);
+  EXPECT_NE(warnings_.find("died now"), std::string::npos);
+}
+
+// Killed at every write to the store, before and after it is on disk: the next run neither starts one twice
+// nor forgets one.
+TEST_F(RecoveryTest, KilledAtEveryStep) {
+  for (const bool resumed : {false, true}) {
+    for (const bool after : {false, true}) {
+      bool survived = false;
+      for (int step = 1; !survived; ++step) {
+        ASSERT_LT(step, 40);
+        reset();
+        for (const char* name : {"a", "b", "c"}) vm(name);
+        vms_[2].after = {"a"};
+        protect();
+        cluster_.at("h2").failing_starts = 1;
+        const auto fenced = fence("h1", "f1");
+        MortalStore mortal(*store_);
+        mortal.writes_left = step;
+        mortal.after = after;
+        try {
+          recovery(mortal).accept(fenced, Milliseconds{0});
+          survived = true;
+        } catch (const MortalStore::Killed&) {
+          auto next = recovery();
+          next.settle();
+          if (resumed) {
+            next.resume();
+          } else {
+            next.accept(fenced, Milliseconds{0});
+          }
+          EXPECT_EQ(next.status(), Status::kDone) << warnings_;
+        }
+        for (const char* name : {"a", "b", "c"}) {
+          EXPECT_EQ(cluster_.whereabouts(name), "h1(off) " + host_in_store(name)) << step << after;
+        }
+        EXPECT_TRUE(cluster_.ran_twice.empty());
+        EXPECT_TRUE(store::Journal(*store_, "failover", system_clock()).open().empty());
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rackline::ha

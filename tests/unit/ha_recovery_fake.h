@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "ha/recovery_cluster.h"
+#include "store/store.h"
+
+namespace rackline::ha {
+
+// Hosts with VMs in memory. Starts are counted and a VM that runs twice is remembered for ever, so that
+// "never twice, not even for a moment" can be asserted.
+class FakeCluster final : public RecoveryCluster {
+ public:
+  struct Vm {
+    std::string name, uuid;
+    virt::VmState state = virt::VmState::kRunning;
+    std::int64_t memory = kGiB;
+    bool autostart = false;
+  };
+  struct Host {
+    bool silent = false;         // gives no answer
+    int failing_starts = 0;      // so many fail
+    bool dies_at_start = false;  // begins the start and is silent from then on
+    bool paused_starts = false;  // what is started stays paused
+    std::int64_t memory = 16 * kGiB;
+    std::map<std::string, Vm> vms;  // by UUID
+  };
+  static constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+
+  Host& at(const std::string& name) { return hosts_[name]; }
+  void add(const std::string& host, const std::string& name, virt::VmState state = virt::VmState::kRunning) {
+    hosts_[host].vms["uuid-" + name] = {name, "uuid-" + name, state, kGiB, false};
+    count();
+  }
+  // "h2", "h2(off)", "h1 h2": the hosts that have it.
+  std::string whereabouts(const std::string& name) {
+    const std::lock_guard guard(mutex_);
+    std::string text;
+    for (const auto& [host, it] : hosts_) {
+      const auto found = it.vms.find("uuid-" + name);
+      if (found == it.vms.end()) continue;
+      text += (text.empty() ? "" : " ") + host;
+      if (found->second.state == virt::VmState::kShutoff) text += "(off)";
+      if (found->second.state == virt::VmState::kPaused) text += "(paused)";
+    }
+    return text;
+  }
+  // Power off: all that ran there does not run any more.
+  void kill(const std::string& host) {
+    const std::lock_guard guard(mutex_);
+    hosts_[host].silent = true;
+    for (auto& [uuid, vm] : hosts_[host].vms) vm.state = virt::VmState::kShutoff;
+  }
+
+  std::vector<std::string> started;  // in this order: VM@HOST
+  std::set<std::string> ran_twice;   // at any moment
+  std::vector<std::string> asked;    // hosts that were looked at
+  int most_at_once = 0, most_on_one_host = 0;
+  Milliseconds start_takes{0};
+
+  View look(const std::vector<std::string>& hosts, Milliseconds) override {
+    const std::lock_guard guard(mutex_);
+    View view;
+    for (const auto& name : hosts) {
+      asked.push_back(name);
+      HostView& seen = view.hosts[name];
+      seen.host = name;
+      const Host& host = hosts_[name];
+      seen.answered = !host.silent;
+      seen.sample.host = name;
+      seen.sample.state = host.silent ? "timeout" : "up";
+      if (host.silent) continue;
+      seen.sample.cpus = 8;
+      seen.sample.memory_bytes = host.memory;
+      seen.sample.memory_reserve_bytes = 0;
+      seen.sample.vms_running = 0;
+      for (const auto& [uuid, vm] : host.vms) {
+        record::VmSample sample;
+        sample.vm = vm.name;
+        sample.uuid = uuid;
+        sample.host = name;
+        sample.state = word(vm.state);
+        sample.memory_bytes = vm.memory;
+        sample.vcpus = 1;
+        if (vm.state != virt::VmState::kShutoff) ++*seen.sample.vms_running;
+        seen.vms.push_back(sample);
+      }
+    }
+    return view;
+  }
+  std::shared_ptr<RecoveryHost> host(const std::string& name) override {
+    return std::make_shared<Handle>(*this, name);
+  }
+
+ private:
+  struct Handle final : RecoveryHost {
+    Handle(FakeCluster& fake, std::string host) : cluster(fake), name(std::move(host)) {}
+    FakeCluster& cluster;
+    std::string name;
+
+    Host& open() const {
+      Host& host = cluster.hosts_[name];
+      if (host.silent) throw Error(Status::kUnreachable, "ask", name, "no answer");
+      return host;
+    }
+    Vm& existing(const std::string& uuid) const {
+      Host& host = open();
+      if (!host.vms.contains(uuid)) throw Error(Status::kNo, "find", uuid, "no such VM");
+      return host.vms[uuid];
+    }
+    virt::VmFacts look(const std::string&, const std::string& uuid) override {
+      const std::lock_guard guard(cluster.mutex_);
+      virt::VmFacts facts;
+      Host& host = open();
+      if (!host.vms.contains(uuid)) return facts;
+      facts.state = host.vms[uuid].state;
+      facts.name = host.vms[uuid].name;
+      facts.uuid = uuid;
+      facts.persistent = true;
+      facts.memory_bytes = host.vms[uuid].memory;
+      return facts;
+    }
+    std::string definition(const std::string& uuid) override {
+      const std::lock_guard guard(cluster.mutex_);
+      return xml_of(existing(uuid).name);
+    }
+    void define(const std::string& xml) override {
+      const std::lock_guard guard(cluster.mutex_);
+      const auto from = xml.find("<name>") + 6;
+      const std::string vm = xml.substr(from, xml.find("</name>") - from);
+      Host& host = open();
+      if (host.vms.contains("uuid-" + vm)) return;
+      host.vms["uuid-" + vm] = {vm, "uuid-" + vm, virt::VmState::kShutoff, kGiB, false};
+    }
+    void start(const std::string& uuid) override {
+      {
+        const std::lock_guard guard(cluster.mutex_);
+        Vm& vm = existing(uuid);
+        if (vm.state != virt::VmState::kShutoff) throw Error(Status::kNo, "start", uuid, "already active");
+        cluster.started.push_back(vm.name + "@" + name);
+        Host& host = cluster.hosts_[name];
+        if (host.failing_starts > 0) {
+          --host.failing_starts;
+          throw Error(Status::kNo, "start", uuid, "no such bridge");
+        }
+        if (host.dies_at_start) {
+          host.silent = true;
+          throw Error(Status::kUnreachable, "start", uuid, "connection lost");
+        }
+        cluster.most_at_once = std::max(cluster.most_at_once, ++cluster.now_);
+        cluster.most_on_one_host = std::max(cluster.most_on_one_host, ++cluster.on_host_[name]);
+      }
+      std::this_thread::sleep_for(cluster.start_takes);
+      const std::lock_guard guard(cluster.mutex_);
+      --cluster.now_;
+      --cluster.on_host_[name];
+      Host& host = cluster.hosts_[name];
+      host.vms[uuid].state = host.paused_starts ? virt::VmState::kPaused : virt::VmState::kRunning;
+      cluster.count();
+    }
+    void destroy(const std::string& uuid) override {
+      const std::lock_guard guard(cluster.mutex_);
+      existing(uuid).state = virt::VmState::kShutoff;
+    }
+    void undefine(const std::string& uuid) override {
+      const std::lock_guard guard(cluster.mutex_);
+      if (existing(uuid).state != virt::VmState::kShutoff)
+        throw Error(Status::kRefused, "undefine", uuid, "it runs");
+      cluster.hosts_[name].vms.erase(uuid);
+    }
+    bool autostart(const std::string& uuid) override {
+      const std::lock_guard guard(cluster.mutex_);
+      return existing(uuid).autostart;
+    }
+    void set_autostart(const std::string& uuid, bool on) override {
+      const std::lock_guard guard(cluster.mutex_);
+      if (!cluster.autostart_sticks) existing(uuid).autostart = on;
+    }
+  };
+
+  static const char* word(virt::VmState state) {
+    switch (state) {
+      case virt::VmState::kRunning:
+        return "running";
+      case virt::VmState::kShutoff:
+        return "shutoff";
+      default:
+        return "paused";
+    }
+  }
+  // Called with every change of the world.
+  void count() {
+    std::map<std::string, int> active;
+    for (const auto& [name, host] : hosts_) {
+      for (const auto& [uuid, vm] : host.vms) {
+        if (vm.state != virt::VmState::kShutoff && ++active[vm.name] > 1) ran_twice.insert(vm.name);
+      }
+    }
+  }
+
+ public:
+  static std::string xml_of(const std::string& vm) {
+    return "<domain type='kvm'><name>" + vm +
+           "</name><os><type arch='x86_64' machine='pc'>hvm</type></os><devices><disk type='file'><source "
+           "file='/srv/" +
+           vm + ".qcow2'/><target dev='vda'/></disk></devices></domain>";
+  }
+  bool autostart_sticks = false;
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Host> hosts_;
+  int now_ = 0;
+  std::map<std::string, int> on_host_;
+};
+
+// A store that dies with the n-th write, before or after it is on disk: as if the program had been killed.
+class MortalStore final : public store::Store {
+ public:
+  struct Killed {};
+  explicit MortalStore(store::Store& real) : real_(real) {}
+  int writes_left = -1;  // none: lives for ever
+  bool after = false;    // the last write is still on disk
+
+  std::optional<store::Entry> get(std::string_view key) override {
+    check();
+    return real_.get(key);
+  }
+  std::vector<store::Entry> list(std::string_view prefix) override {
+    check();
+    return real_.list(prefix);
+  }
+  std::optional<std::int64_t> commit(const store::Transaction& transaction) override {
+    const std::lock_guard guard(mutex_);
+    check();
+    if (writes_left > 0) --writes_left;
+    if (writes_left != 0) return real_.commit(transaction);
+    dead_ = true;
+    if (after) real_.commit(transaction);
+    throw Killed{};
+  }
+  std::optional<store::Lock> try_lock(std::string_view name) override { return real_.try_lock(name); }
+
+ private:
+  void check() const {
+    if (dead_) throw Killed{};
+  }
+  store::Store& real_;
+  std::mutex mutex_;
+  std::atomic<bool> dead_ = false;
+};
+
+}  // namespace rackline::ha

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// What failover keeps, and how a host is taken back.
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "ha/clear.h"
+#include "ha/marks.h"
+#include "ha/protect.h"
+#include "ha/recovery_verdict.h"
+#include "ha_recovery_fake.h"
+#include "store/journal.h"
+#include "store_urls.h"
+
+namespace rackline::ha {
+namespace {
+
+class KeepTest : public testing::Test {
+ protected:
+  KeepTest() : store_(store::Store::open("sqlite:" + (directory_.path() / "state.db").string())) {
+    for (const char* name : {"h1", "h2", "h3"}) {
+      record::Host host;
+      host.host = name;
+      host.shared_storage = std::vector<std::string>{"/srv"};
+      inventory_.push_back(host);
+      cluster_.at(name);
+    }
+  }
+  Protector protector() {
+    return {inventory_,
+            cluster_,
+            *store_,
+            system_clock(),
+            Milliseconds{1000},
+            false,
+            {.stored = [](const record::VmProtected&) {}, .warn = [](const std::string&) {}}};
+  }
+  Status protect(const std::vector<std::string>& vms, const std::vector<std::string>& after = {}) {
+    Wishes wishes;
+    wishes.vms = vms;
+    wishes.after = after;
+    return protector().protect(wishes);
+  }
+  void mark(const std::string& host, FenceMark::State state = FenceMark::State::kReturning) {
+    FenceMark mark;
+    mark.host = host;
+    mark.id = "f1";
+    mark.state = state;
+    ASSERT_TRUE(put(*store_, mark));
+  }
+  record::HostCleared clear(const std::string& host, bool destroy = false) {
+    return ha::clear({host, destroy, false, Milliseconds{1000}}, inventory_, cluster_, *store_,
+                     system_clock(), [](const std::string&) {});
+  }
+
+  store::ScratchDirectory directory_;
+  std::unique_ptr<store::Store> store_;
+  FakeCluster cluster_;
+  std::vector<record::Host> inventory_;
+};
+
+TEST_F(KeepTest, AutostartGoesOffAndComesBack) {
+  cluster_.add("h1", "a");
+  auto& vm = cluster_.at("h1").vms["uuid-a"];
+  vm.autostart = true;
+  EXPECT_EQ(protect({"a"}), Status::kDone);
+  EXPECT_FALSE(vm.autostart);
+  EXPECT_EQ(protect({"a"}), Status::kDone);
+  EXPECT_EQ(protector().unprotect({"a"}), Status::kDone);
+  EXPECT_TRUE(vm.autostart);
+}
+
+TEST_F(KeepTest, AnAutostartThatDoesNotGoOffIsTold) {
+  cluster_.add("h1", "a");
+  cluster_.at("h1").vms["uuid-a"].autostart = true;
+  cluster_.autostart_sticks = true;
+  EXPECT_EQ(protect({"a"}), Status::kNo);
+}
+
+TEST_F(KeepTest, ACircleChangesNothing) {
+  for (const char* name : {"a", "b", "c"}) cluster_.add("h1", name);
+  protect({"a"}, {"b"});
+  protect({"b"}, {"c"});
+  EXPECT_THROW(protect({"c"}, {"a"}), Error);
+  EXPECT_FALSE(protected_vm(*store_, "c"));
+}
+
+TEST_F(KeepTest, RefreshFollowsAMoveAndForgetsNobody) {
+  cluster_.add("h1", "a");
+  cluster_.add("h2", "b");
+  protect({"a", "b"});
+  cluster_.at("h1").vms.clear();
+  cluster_.add("h3", "a");
+  cluster_.at("h2").silent = true;
+  EXPECT_EQ(protector().refresh(), Status::kUnreachable);
+  EXPECT_EQ(protected_vm(*store_, "a")->host, "h3");
+  EXPECT_EQ(protected_vm(*store_, "b")->host, "h2");
+  EXPECT_TRUE(protected_vm(*store_, "b")->running);
+}
+
+TEST_F(KeepTest, RefreshDoesNotBelieveAMarkedHostThatItsServersAreStopped) {
+  cluster_.add("h1", "a");
+  protect({"a"});
+  mark("h1");
+  cluster_.at("h1").vms["uuid-a"].state = virt::VmState::kShutoff;
+  protector().refresh();
+  EXPECT_TRUE(protected_vm(*store_, "a")->running);
+}
+
+TEST_F(KeepTest, ClearRemovesWhatIsStaleAndThenTheMark) {
+  cluster_.add("h1", "moved", virt::VmState::kShutoff);
+  cluster_.add("h1", "own", virt::VmState::kShutoff);
+  cluster_.add("h1", "other", virt::VmState::kShutoff);
+  protect({"moved", "own"});
+  settle_host(*store_, "moved", "h2");
+  cluster_.add("h2", "moved");
+  mark("h1");
+  const auto cleared = clear("h1");
+  EXPECT_EQ(cleared.outcome, "done");
+  EXPECT_EQ(cleared.removed, std::vector<std::string>{"moved"});
+  EXPECT_EQ(cluster_.whereabouts("moved"), "h2");
+  EXPECT_EQ(cluster_.whereabouts("own"), "h1(off)");
+  EXPECT_EQ(cluster_.whereabouts("other"), "h1(off)");
+  EXPECT_FALSE(fence_mark(*store_, "h1"));
+  EXPECT_EQ(clear("h1").outcome, "already");
+}
+
+TEST_F(KeepTest, ClearEndsAStaleCopyOnlyByConsentAndOnlyBesideTheRightOne) {
+  cluster_.add("h1", "a");
+  protect({"a"});
+  settle_host(*store_, "a", "h2");
+  mark("h1");
+  EXPECT_EQ(clear("h1", true).outcome, "refused");  // the only copy that runs
+  cluster_.add("h2", "a");
+  EXPECT_EQ(clear("h1").outcome, "refused");
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1 h2");
+  EXPECT_TRUE(fence_mark(*store_, "h1"));
+  EXPECT_EQ(clear("h1", true).outcome, "done");
+  EXPECT_EQ(cluster_.whereabouts("a"), "h2");
+}
+
+TEST_F(KeepTest, ClearWaitsForRestartsThatHaveNoResultAndForTheHostItself) {
+  cluster_.add("h1", "a", virt::VmState::kShutoff);
+  protect({"a"});
+  mark("h1", FenceMark::State::kFenced);
+  store::Journal journal(*store_, "failover", system_clock());
+  journal.intent("f1.a", document_of({"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+  EXPECT_EQ(clear("h1").outcome, "refused");
+  journal.result("f1.a", "{}");
+  cluster_.at("h1").silent = true;
+  EXPECT_THROW(clear("h1"), Error);
+  EXPECT_TRUE(fence_mark(*store_, "h1"));
+}
+
+TEST(ParseCheck, TakesAddressesAndPortsAndNothingElse) {
+  EXPECT_EQ(parse_check("tcp:10.0.0.1:80")->port, "80");
+  EXPECT_EQ(parse_check("tcp:[fe80::1]:80")->address, "fe80::1");
+  for (const char* wrong : {"", "tcp:", "tcp:a", "tcp:a:", "tcp::80", "tcp:a:0", "tcp:a:65536", "tcp:a:b",
+                            "tcp:fe80::1:80", "udp:a:80", "tcp:[]:80"}) {
+    EXPECT_FALSE(parse_check(wrong)) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace rackline::ha

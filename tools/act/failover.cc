@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// failover: restarts the virtual servers of hosts that are proven to be off, and keeps what it needs for
+// that.
+#include <CLI/CLI.hpp>
+#include <vector>
+
+#include "base/interrupt.h"
+#include "cli/program.h"
+#include "ha/clear.h"
+#include "ha/fenced_feed.h"
+#include "ha/protect.h"
+#include "ha/recovery.h"
+#include "store/store.h"
+
+namespace rackline {
+namespace {
+
+// One that refused is asked again after this, as long as the stream is open.
+constexpr Milliseconds kRetry{5000};
+
+struct Options {
+  ha::RecoveryPolicy policy;
+  ha::Wishes wishes;
+  std::vector<std::string> vms;
+  std::string host;
+  bool resume = false;
+  bool destroy_stale = false;
+};
+
+class Failover {
+ public:
+  Failover(cli::Program& program, Options& options)
+      : program_(program), options_(options), inventory_(program.inventory()) {
+    program.leaves_threads_behind();
+    options_.policy.timeout = program.timeout();
+    options_.policy.dry_run = program.dry_run();
+    cluster_ = ha::libvirt_cluster(inventory_);
+    store_ = store::Store::open(program.store_url());
+  }
+
+  Status restart() {
+    auto recovery = this->recovery();
+    recovery.settle();
+    if (options_.resume) {
+      recovery.resume();
+      return finish(recovery);
+    }
+    const std::shared_ptr<record::Reader> reader = program_.stdin_reader(record::Policy::kRefuse);
+    ha::FencedFeed feed(reader, program_.clock(),
+                        [this](const record::Reader& read) { program_.out().pass(read); });
+    while (!feed.over() && !interrupt::requested()) {
+      const auto fenced = feed.next(recovery.pending() ? std::optional(kRetry) : std::nullopt);
+      if (fenced) {
+        recovery.accept(fenced->first, fenced->second);
+      } else if (!feed.over() && recovery.pending()) {
+        recovery.retry();
+      }
+    }
+    const Status status = finish(recovery);
+    if (interrupt::requested() || reader->complete()) return status;
+    throw Error(Status::kUsage, "read records", "stdin", "it ended without an end record: its producer died",
+                "what had been read was carried out");
+  }
+
+  Status drill() {
+    auto recovery = this->recovery();
+    recovery.drill(options_.host);
+    return finish(recovery);
+  }
+
+  Status protect() {
+    const auto held = lock();
+    ha::require_private(program_.store_url());
+    return protector().protect(options_.wishes);
+  }
+  Status refresh() {
+    const auto held = lock();
+    ha::require_private(program_.store_url());
+    return protector().refresh();
+  }
+  Status unprotect() {
+    const auto held = lock();
+    return protector().unprotect(options_.vms);
+  }
+
+  Status clear() {
+    const auto held = lock();
+    const auto record = ha::clear(
+        {options_.host, options_.destroy_stale, program_.dry_run(), program_.timeout()}, inventory_,
+        *cluster_, *store_, program_.clock(), [this](const std::string& text) { program_.warn(text); });
+    program_.out().write(record);
+    if (record.outcome == "refused") program_.warn(record.host + " is not cleared: " + *record.reason);
+    return record.outcome == "refused" ? Status::kRefused : Status::kDone;
+  }
+
+ private:
+  ha::Recovery recovery() {
+    return {options_.policy,
+            inventory_,
+            *cluster_,
+            *store_,
+            program_.clock(),
+            ha::probe_tcp,
+            {.restarted = [this](const record::VmRestarted& record) { program_.out().write(record); },
+             .not_restarted = [this](const record::VmNotRestarted& record) { program_.out().write(record); },
+             .warn = [this](const std::string& text) { program_.warn(text); }}};
+  }
+
+  ha::Protector protector() {
+    return {inventory_,
+            *cluster_,
+            *store_,
+            program_.clock(),
+            program_.timeout(),
+            program_.dry_run(),
+            {.stored = [this](const record::VmProtected& record) { program_.out().write(record); },
+             .warn = [this](const std::string& text) { program_.warn(text); }}};
+  }
+
+  std::optional<store::Lock> lock() {
+    if (program_.dry_run()) return std::nullopt;
+    auto held = store_->lock("failover", program_.clock(),
+                             program_.clock().monotonic() + options_.policy.lock_timeout);
+    if (!held) throw Error(Status::kBusy, "begin", program_.store_url(), "another failover is at work");
+    return held;
+  }
+
+  Status finish(const ha::Recovery& recovery) {
+    const auto summary = recovery.summary();
+    auto& end = program_.end();
+    end.done = summary.done;
+    end.already = summary.already;
+    end.unplaced = summary.unplaced;
+    end.refused = summary.refused;
+    end.failed = summary.failed;
+    return recovery.status();
+  }
+
+  cli::Program& program_;
+  Options& options_;
+  std::vector<record::Host> inventory_;
+  std::unique_ptr<ha::RecoveryCluster> cluster_;
+  std::unique_ptr<store::Store> store_;
+};
+
+// Works when every host is dead, and without an inventory.
+Status list(cli::Program& program) {
+  const auto store = store::Store::open(program.store_url());
+  for (const auto& vm : ha::protected_vms(*store)) program.out().write(ha::record_of(vm));
+  return Status::kDone;
+}
+
+}  // namespace
+}  // namespace rackline
+
+int main(int argc, char** argv) {
+  using namespace rackline;
+  cli::Program program(
+      {.name = "failover",
+       .nature = cli::Nature::kAct,
+       .summary = "restart the virtual servers of hosts that are proven to be off",
+       .description =
+           "Acts on host_fenced records on stdin and on nothing weaker. A repeated command finishes "
+           "what a killed one began.",
+       .examples = {
+           {"failover protect web1 db1 --priority 10", "restart these when their host dies"},
+           {"failover protect web1 --after db1 --check tcp:10.0.3.7:80", "db1 first, and ask it"},
+           {"failover drill h3", "what would happen if h3 died now"},
+           {"heartbeat watch | fence | failover", "a host dies: prove it is off, restart its servers"},
+           {"failover --resume", "finish what a killed failover left open"},
+           {"failover clear h3", "h3 is back: remove what is stale there, let it serve again"}}});
+  Options options;
+  program.takes_inventory();
+  program.takes_store();
+  program.takes_timeout(options.policy.timeout);
+  program.takes_dry_run();
+  auto& app = program.app();
+  const auto limit = [&](const char* flag, int& value, int most, const char* text) {
+    app.add_option(flag, value, text)->type_name("N")->check(CLI::Range(1, most))->capture_default_str();
+  };
+  limit("--max-total", options.policy.max_total, 1000, "starts at one time in all");
+  // libvirtd works on five requests of one client at a time, and looking is one.
+  limit("--max-per-host", options.policy.max_per_host, 4, "starts at one time on one host");
+  limit("--attempts", options.policy.attempts, 1000, "starts of one virtual server, each on another host");
+  program.duration(app, "--verify-timeout", options.policy.verify_timeout,
+                   "how long a start and its proof may take");
+  app.add_flag("--resume", options.resume, "read nothing; finish the work of all hosts that are fenced");
+
+  auto* protect = app.add_subcommand("protect", "keep what is needed to restart these virtual servers");
+  auto& wishes = options.wishes;
+  const auto vms_of = [&](CLI::App* command, std::vector<std::string>& vms) {
+    auto* option = command->add_option("VM", vms, "virtual servers");
+    program.completes(option, cli::Program::Values::kVms);
+    return option;
+  };
+  vms_of(protect, wishes.vms);
+  protect->add_option("--priority", wishes.priority, "restart priority, higher first")->type_name("N");
+  // One value each: VM operands may follow.
+  program.completes(protect->add_option("--after", wishes.after, "has to run before them; may be repeated")
+                        ->type_name("VM")
+                        ->expected(1)
+                        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
+                    cli::Program::Values::kVms);
+  protect->add_option("--anti-affinity", wishes.anti_affinity, "no two of this group on one host")
+      ->type_name("GROUP");
+  protect->add_option("--check", wishes.check, "how they prove that they serve: tcp:ADDRESS:PORT")
+      ->type_name("CHECK")
+      ->check(
+          [](const std::string& given) { return ha::parse_check(given) ? "" : "expected tcp:ADDRESS:PORT"; });
+  protect->add_flag("--all", wishes.all, "every virtual server of every host");
+  auto* refresh =
+      app.add_subcommand("refresh", "read host, definition and state of the protected ones again");
+  auto* unprotect = app.add_subcommand("unprotect", "forget these virtual servers");
+  vms_of(unprotect, options.vms)->required();
+  auto* list_command = app.add_subcommand("list", "what is protected, as last seen");
+  const auto host_of = [&](CLI::App* command, const char* text) {
+    program.completes(command->add_option("HOST", options.host, text)->required(),
+                      cli::Program::Values::kHosts);
+  };
+  auto* drill = app.add_subcommand("drill", "what would happen if a host died now; changes nothing");
+  host_of(drill, "host that is taken for dead");
+  auto* clear = app.add_subcommand("clear", "take a fenced host back that has returned");
+  host_of(clear, "host that has returned");
+  clear->add_flag("--destroy-stale", options.destroy_stale,
+                  "end a copy there that runs although its place is elsewhere");
+  app.require_subcommand(0, 1);
+
+  return program.run(argc, argv, [&] {
+    if (list_command->parsed()) return list(program);
+    if (protect->parsed() && wishes.vms.empty() && !wishes.all) {
+      throw Error(Status::kUsage, "read the command line", "protect", "expected virtual servers, or --all");
+    }
+    Failover failover(program, options);
+    if (protect->parsed()) return failover.protect();
+    if (refresh->parsed()) return failover.refresh();
+    if (unprotect->parsed()) return failover.unprotect();
+    if (drill->parsed()) return failover.drill();
+    if (clear->parsed()) return failover.clear();
+    return failover.restart();
+  });
+}

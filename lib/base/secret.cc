@@ -23,6 +23,8 @@ std::string read_secret(const std::string& path) {
     throw Error(Status::kRefused, attempted, path, "others than its owner have access to it",
                 "chmod 600 " + path);
   }
+  if (status.st_uid != geteuid() && status.st_uid != 0)
+    throw Error(Status::kRefused, attempted, path, "it belongs to somebody else");
   std::string text(kMost + 1, '\0');
   const ssize_t size = read(file.get(), text.data(), text.size());
   if (size < 0) throw system_error(Status::kUnreachable, attempted, path);

@@ -7,8 +7,8 @@ namespace rackline {
 
 // The contents of a file that holds a secret, without the line end that editors leave. Secrets come from
 // files and never from a command line, which every user of the machine can read. Throws Error(kUnreachable)
-// when it cannot be read, Error(kRefused) when it is empty, no regular file, or anybody but its owner has
-// access to it. No message holds any of the contents.
+// when it cannot be read, Error(kRefused) when it is empty, no regular file, belongs to neither
+// this user nor root, or anybody but its owner has access to it. No message holds any of the contents.
 std::string read_secret(const std::string& path);
 
 // A new file with a secret of 256 bits as text, which only its owner may read. Throws Error(kUnreachable),

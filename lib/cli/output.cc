@@ -97,8 +97,14 @@ void Output::flush() {
 void Output::pass(const record::Reader& reader) {
   const std::lock_guard lock(mutex_);
   flush_locked();
-  if (format_ == Format::kTable && reader.is<record::RoundEnd>()) return;
-  put(std::string(reader.text()) + "\n");
+  std::string text(reader.text());
+  if (format_ == Format::kTable) {
+    if (reader.is<record::RoundEnd>()) return;
+    const record::Kind* kind = record::find_kind(reader.kind());
+    const std::string words = kind == nullptr ? "" : record::to_words(*kind, text);
+    if (!words.empty()) text = words;
+  }
+  put(text + "\n");
 }
 
 void Output::put(std::string_view left) {

@@ -42,8 +42,8 @@ class Output {
     emit(K::kKind, &record);
   }
 
-  // Hands the reader's present record on as it came. Among tables the ends of rounds are left out: they tell a
-  // person nothing.
+  // Hands the reader's present record on as it came; among tables in the words of one, if its kind is known.
+  // There the ends of rounds are left out: they tell a person nothing.
   void pass(const record::Reader& reader);
 
   // Shows what a table holds back.

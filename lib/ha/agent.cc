@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/id.h"
 #include "base/interrupt.h"
 #include "base/units.h"
 #include "ha/slot.h"
@@ -50,6 +51,8 @@ struct Agent::Vitals {
   std::atomic<Milliseconds::rep> written{-1};   // when the last beat on the storage was complete
   std::atomic<Milliseconds::rep> answered{-1};  // when libvirtd answered last
   std::atomic<Milliseconds::rep> acked{-1};     // when a watcher was heard last
+  // Read from /proc, which may wait for a busy process: too slow for the loop that has to be in time.
+  std::atomic<std::uint16_t> qemus{0};
   std::atomic<bool> leaving{false}, left{false};
 };
 
@@ -70,8 +73,10 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
   if (!options_.watchdog.empty()) watchdog_.emplace(options_.watchdog, kBite);
 
   std::thread([vitals = vitals_, worker = libvirt_, &clock, every = options_.interval,
-               patience = options_.libvirt_deadline] {
+               run = options_.qemu_run_directory, patience = options_.libvirt_deadline] {
     while (!vitals->leaving) {
+      vitals->qemus =
+          static_cast<std::uint16_t>(std::min<std::size_t>(qemu_processes(run).size(), UINT16_MAX));
       try {
         worker->run(
             [](virt::Connection& connection) {
@@ -142,8 +147,7 @@ void Agent::beat_to(Link& link, bool leaving) {
                                              : now() - started_ < options_.storage_deadline;
   message.watchdog = watchdog_.has_value();
   message.self_fence_ms = static_cast<std::uint32_t>(options_.self_fence.count());
-  message.vms = static_cast<std::uint16_t>(
-      std::min<std::size_t>(qemu_processes(options_.qemu_run_directory).size(), UINT16_MAX));
+  message.vms = vitals_->qemus;
   if (link.acked) message.ack_age_ms = static_cast<std::uint32_t>((now() - *link.acked).count());
   send(link.watcher, message);
 }
@@ -282,6 +286,7 @@ void Agent::stop_everything(const std::string& reason) {
   self_fenced_ = done.left.empty();
   if (!done.left.empty() && watchdog_) watchdog_->let_it_bite();
   record::HostSelfFenced record;
+  record.id = random_id();
   record.host = options_.host;
   record.reason = reason;
   record.complete = done.left.empty();
@@ -289,6 +294,7 @@ void Agent::stop_everything(const std::string& reason) {
   record.killed = done.killed;
   record.left = done.left;
   record.elapsed_ms = (now() - began).count();
+  hooks_.warn("stopped the virtual servers: " + reason);
   hooks_.self_fenced(record);
 }
 

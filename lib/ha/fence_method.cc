@@ -2,13 +2,12 @@
 #include "ha/fence_method.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 #include "record/reader.h"
 
 namespace rackline::ha {
@@ -154,23 +153,10 @@ std::map<std::string, FenceLevels> fence_methods(const std::vector<record::Host>
 }
 
 std::string read_password(const std::string& path) {
-  constexpr const char* kAttempted = "read the password";
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) throw system_error(Status::kUnreachable, kAttempted, path);
-  struct stat facts {};
-  if (fstat(file.get(), &facts) != 0) throw system_error(Status::kUnreachable, kAttempted, path);
-  if (!S_ISREG(facts.st_mode)) throw Error(Status::kRefused, kAttempted, path, "not a regular file");
-  if ((facts.st_mode & 077) != 0)
-    throw Error(Status::kRefused, kAttempted, path, "others than its owner may access it",
-                "chmod 600 " + path);
-  if (facts.st_uid != geteuid() && facts.st_uid != 0)
-    throw Error(Status::kRefused, kAttempted, path, "it belongs to somebody else");
-  char buffer[1024];
-  const ssize_t got = read(file.get(), buffer, sizeof buffer);
-  if (got < 0) throw system_error(Status::kUnreachable, kAttempted, path);
-  const std::string text(buffer, static_cast<std::size_t>(got));
-  const std::string password = text.substr(0, text.find_first_of("\r\n"));
-  if (password.empty()) throw Error(Status::kRefused, kAttempted, path, "its first line is empty");
+  std::string password = read_secret(path);
+  // The agents' options are lines: what follows a line end would be another option.
+  if (password.find_first_of("\r\n") != std::string::npos)
+    throw Error(Status::kRefused, "read the password", path, "it has more than one line");
   return password;
 }
 

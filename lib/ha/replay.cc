@@ -94,4 +94,22 @@ record::DetectorScore Trace::score(const DetectorPolicy& policy) const {
   return score;
 }
 
+std::vector<record::DetectorScore> Trace::compare(Milliseconds interval,
+                                                  const std::vector<double>& timeouts_ms,
+                                                  const std::vector<double>& phis) const {
+  std::vector<record::DetectorScore> scores;
+  DetectorPolicy policy;
+  policy.interval = interval;
+  for (const double timeout : timeouts_ms) {
+    policy.dead = Milliseconds{static_cast<Milliseconds::rep>(timeout)};
+    scores.push_back(score(policy));
+  }
+  policy.kind = DetectorPolicy::Kind::kPhi;
+  for (const double phi : phis) {
+    policy.phi = phi;
+    scores.push_back(score(policy));
+  }
+  return scores;
+}
+
 }  // namespace rackline::ha

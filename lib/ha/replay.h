@@ -23,6 +23,9 @@ class Trace {
   // How a detector would have done. A verdict while the host still sends is a false positive; after one, the
   // host is up again with its next heartbeat. Complete but for time and tool.
   record::DetectorScore score(const DetectorPolicy& policy) const;
+  // Of fixed timeouts, and of thresholds of phi-accrual.
+  std::vector<record::DetectorScore> compare(Milliseconds interval, const std::vector<double>& timeouts_ms,
+                                             const std::vector<double>& phis) const;
 
  private:
   struct Host {

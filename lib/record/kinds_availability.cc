@@ -96,6 +96,7 @@ constexpr Field kDetectorScoreFields[] = {
 
 constexpr Field kHostSelfFencedFields[] = {
     HEAD(HostSelfFenced),
+    FIELD(HostSelfFenced, id, "name of this event"),
     FIELD(HostSelfFenced, host, "host that stopped its own virtual servers", "HOST"),
     FIELD(HostSelfFenced, complete, "true: none of them runs any more", "COMPLETE"),
     FIELD(HostSelfFenced, stopped, "those that libvirtd stopped", "STOPPED"),

@@ -100,7 +100,7 @@ struct DetectorScore : Head {
 // --- results: written by heartbeat beat ---
 
 struct HostSelfFenced : Head {
-  std::string host, reason;
+  std::string id, host, reason;
   bool complete = false;
   List stopped, killed, left;
   Integer elapsed_ms;

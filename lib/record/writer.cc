@@ -75,7 +75,7 @@ std::string humanised(const Field& field, const Json& value) {
     std::string text;
     for (const auto& element : value) {
       if (!text.empty()) text += ',';
-      text += element.get<std::string>();
+      text += element.is_string() ? element.get<std::string>() : element.dump();
     }
     return text;
   }
@@ -85,6 +85,13 @@ std::string humanised(const Field& field, const Json& value) {
 
 bool shown(const Field& field, bool all) {
   return all || !field.column.empty();
+}
+
+// A name from outside must not move the cursor or colour the rest of the table.
+std::string printable(std::string cell) {
+  std::replace_if(
+      cell.begin(), cell.end(), [](char c) { return std::iscntrl(static_cast<unsigned char>(c)) != 0; }, '?');
+  return cell;
 }
 
 }  // namespace
@@ -100,16 +107,27 @@ std::string to_line(const Kind& kind, const void* record) {
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string to_words(const Kind& kind, std::string_view line) {
+  const Json document = Json::parse(line, nullptr, false);
+  if (!document.is_object()) return {};
+  std::string words(kind.name);
+  const auto names = headings(kind, false);
+  std::size_t column = 0;
+  for (const Field& field : kind.fields) {
+    if (!shown(field, false)) continue;
+    const std::string& name = names[column++];
+    const auto value = document.find(field.name);
+    if (value != document.end() && !value->is_null())
+      words += "  " + name + " " + printable(humanised(field, *value));
+  }
+  return words;
+}
+
 std::vector<std::string> to_cells(const Kind& kind, const void* record, bool all) {
   std::vector<std::string> cells;
   for (const Field& field : kind.fields) {
     if (!shown(field, all)) continue;
-    std::string cell = humanised(field, to_json(field, record));
-    // A name from outside must not move the cursor or colour the rest of the table.
-    std::replace_if(
-        cell.begin(), cell.end(), [](char c) { return std::iscntrl(static_cast<unsigned char>(c)) != 0; },
-        '?');
-    cells.push_back(std::move(cell));
+    cells.push_back(printable(humanised(field, to_json(field, record))));
   }
   return cells;
 }

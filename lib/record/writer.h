@@ -23,6 +23,9 @@ std::string to_line(const K& record) {
 // in the units that people read, "-" for what is unknown. With `all` every field, otherwise those that have a
 // heading.
 std::vector<std::string> to_cells(const Kind& kind, const void* record, bool all);
+// A record that is there only as its line, in the same words: "host_down  HOST h2  VERDICT dead". What is
+// unknown is left out. Empty when the line is no record of that kind.
+std::string to_words(const Kind& kind, std::string_view line);
 std::vector<std::string> headings(const Kind& kind, bool all);
 // True for columns of numbers, which are aligned to the right.
 std::vector<bool> numeric(const Kind& kind, bool all);

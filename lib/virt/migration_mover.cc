@@ -25,7 +25,7 @@ CheckResult MoveShared::promise_memory(const std::string& target, const std::str
   Promises& promises = promises_[target];
   std::int64_t promised = 0;
   for (const auto& [other, bytes] : promises.by_move) promised += bytes;
-  const CheckResult result = check_memory(target, needed, free, promised);
+  CheckResult result = check_memory(target, needed, free, promised);
   if (result.answer == Answer::kGo) promises.by_move[move] = needed;
   return result;
 }

@@ -44,7 +44,8 @@ Recovery judge_live(const VmFacts& source, const VmFacts& target, const std::str
     return {Verdict::kSource, seen};
   if (source.active() && !source.job) {
     if (target.state == VmState::kInMigration) return {Verdict::kLeftover, seen};
-    // A libvirtd that learns of the end too late starts its copy and fails, for the source has the disks again.
+    // A libvirtd that learns of the end too late starts its copy and fails, for the source has the disks
+    // again.
     if (source.persistent && target.start_failed) return {Verdict::kLeftover, seen + " after a failed start"};
   }
   return {Verdict::kInconsistent, seen, is_moving(source) || is_moving(target)};

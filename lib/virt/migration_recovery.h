@@ -27,8 +27,9 @@ struct Recovery {
 // `source`, `target`: nothing when that host could not be asked. `live`: it was running when it was begun.
 //
 // kLeftover is given only where it is proven that removing the copy cannot lose anything: the source runs the
-// VM, no job is under way there, and the copy's CPUs have never run: it is still paused for its own migration,
-// or its start failed and only its definition is left, of which the source has its own. kFinish is given only where the source's definition has no process.
+// VM, no job is under way there, and the copy's CPUs have never run: it is still paused for its own
+// migration, or its start failed and only its definition is left, of which the source has its own. kFinish is
+// given only where the source's definition has no process.
 Recovery judge(const Move& move, bool live, const std::optional<VmFacts>& source,
                const std::optional<VmFacts>& target);
 

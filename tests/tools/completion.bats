@@ -131,15 +131,15 @@ answers() {
 }
 
 @test "the names of virtual servers come from the hypervisors" {
-  local program flag found=no
+  local program command flag found=no
   export RACKLINE_INVENTORY=$PWD/hosts.jsonl
   assert_equal "$(capwatch --list vms)" test
   for program in $(programs); do
-    while read -r flag; do
+    while IFS=, read -r command flag; do
       found=yes
-      run -0 "$program" __complete "$flag" t
+      run -0 "$program" __complete ${command:+"$command"} "$flag" t
       assert_output test
-    done < <("$program" __options | awk -F '\t' '$3 == "VM" { print $2 }' | sed 's/.*,//')
+    done < <("$program" __options | awk -F '\t' '$3 == "VM" { sub(/.*,/, "", $2); print $1 "," $2 }')
   done
   [ $found = yes ] || skip "no program has an option that takes a VM"
 }

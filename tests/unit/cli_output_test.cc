@@ -64,6 +64,11 @@ TEST(Output, HandsOnWhatItReadsAndKeepsRoundEndsOutOfTables) {
     EXPECT_EQ(packets.next(), note + "\n");
     EXPECT_EQ(packets.next(), format == Format::kJson ? round_end + "\n" : "");
   }
+  record::Stream stream(
+      R"({"kind":"host_down","host":"h\u001b2","verdict":"dead","silent_ms":3500,"net":null})");
+  ASSERT_TRUE(stream.reader.next());
+  output.pass(stream.reader);
+  EXPECT_EQ(packets.next(), "host_down  HOST h?2  VERDICT dead  SILENT 3.5s\n");
 }
 
 TEST(Output, StampsWithTheTimeOfTheInput) {

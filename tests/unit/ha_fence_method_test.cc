@@ -99,7 +99,7 @@ TEST(FencePassword, IsReadOnlyFromAFileOfItsOwnersAlone) {
   const store::ScratchDirectory scratch;
   const std::string path = scratch.path() / "password";
   const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
-  write("secret\nmore\n");
+  write("secret\n");
   chmod(path.c_str(), 0600);
   EXPECT_EQ(read_password(path), "secret");
   for (const mode_t mode : {0640U, 0604U, 0660U}) {
@@ -107,6 +107,8 @@ TEST(FencePassword, IsReadOnlyFromAFileOfItsOwnersAlone) {
     EXPECT_THROW(read_password(path), Error) << mode;
   }
   chmod(path.c_str(), 0600);
+  write("secret\naction=on\n");  // an agent would take it for an option
+  EXPECT_THROW(read_password(path), Error);
   write("\n");
   EXPECT_THROW(read_password(path), Error);
   EXPECT_THROW(read_password(scratch.path()), Error);

@@ -45,6 +45,10 @@ class Failover {
       recovery.resume();
       return finish(recovery);
     }
+    // The first answer of a libvirtd takes seconds; when a host has died there is no time for that.
+    std::vector<std::string> names;
+    for (const auto& host : inventory_) names.push_back(host.host);
+    cluster_->look(names, program_.timeout());
     const std::shared_ptr<record::Reader> reader = program_.stdin_reader(record::Policy::kRefuse);
     ha::FencedFeed feed(reader, program_.clock(),
                         [this](const record::Reader& read) { program_.out().pass(read); });
@@ -55,6 +59,7 @@ class Failover {
       } else if (!feed.over() && recovery.pending()) {
         recovery.retry();
       }
+      program_.out().flush();
     }
     const Status status = finish(recovery);
     if (interrupt::requested() || reader->complete()) return status;

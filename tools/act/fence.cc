@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// fence: switches off hosts that heartbeat has declared dead, proves it, and says so: only then may their
-// virtual servers be started elsewhere.
+// fence: switches off hosts that heartbeat has declared dead, and proves it: only then may failover act.
 #include <pwd.h>
 #include <unistd.h>
 
@@ -26,7 +25,6 @@ struct Options {
   bool resume = false;
 };
 
-// Everything that a command needs, in the order in which it goes away.
 struct Session {
   Session(cli::Program& program, const Options& options)
       : store(store::Store::open(program.store_url())),
@@ -96,8 +94,7 @@ Status fence(cli::Program& program, const Options& options) {
     understood = reader->skipped() == 0;
     if (!reader->complete() && !interrupt::requested()) {
       understood = false;
-      program.warn(
-          "read records: stdin: no end record: the watcher died, and nobody watches the hosts any more");
+      program.warn("read records: stdin: no end record: the watcher died, nobody watches any more");
     }
   }
   engine.wait();

@@ -41,11 +41,7 @@ Status beat(cli::Program& program, const Options& options) {
                 "neither --watcher nor --slots: nobody would hear it");
   be_prompt();
   ha::Agent work(agent, program.clock(),
-                 {.self_fenced =
-                      [&](const record::HostSelfFenced& record) {
-                        program.warn("stopped the virtual servers: " + record.reason);
-                        program.out().write(record);
-                      },
+                 {.self_fenced = [&](const record::HostSelfFenced& record) { program.out().write(record); },
                   .warn = [&](const std::string& text) { program.warn(text); },
                   .turn = [] { notify_service("WATCHDOG=1"); }});
   notify_service("READY=1");
@@ -114,17 +110,8 @@ Status replay(cli::Program& program, const Options& options) {
   }
   if (trace.empty())
     throw Error(Status::kUsage, "score detectors", options.trace, "there is no heartbeat_seen in it");
-  ha::DetectorPolicy policy;
-  policy.interval = options.agent.interval;
-  for (const double timeout : options.timeouts_ms) {
-    policy.dead = Milliseconds{static_cast<Milliseconds::rep>(timeout)};
-    program.out().write(trace.score(policy));
-  }
-  policy.kind = ha::DetectorPolicy::Kind::kPhi;
-  for (const double phi : options.phis) {
-    policy.phi = phi;
-    program.out().write(trace.score(policy));
-  }
+  for (auto& score : trace.compare(options.agent.interval, options.timeouts_ms, options.phis))
+    program.out().write(std::move(score));
   return Status::kDone;
 }
 

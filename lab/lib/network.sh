@@ -5,7 +5,8 @@
 #   guest  10.78.0.0/24  the guests; each host has a bridge "guests" that reaches it
 #   bmc    10.79.0.0/24  the BMCs
 #   store  10.76.0.0/24  block storage over NBD, served at .1
-# The hosts' MACs are fixed: a rebooted host must not wait for the ARP entry of its former self to run out.
+# The hosts' MACs are fixed: a rebooted host must not wait for the ARP entry of its former self to run out. So are the
+# bridges', which otherwise take over that of a port: when that port's host dies, all others would lose .1 for half a minute.
 
 readonly NETWORKS="lan:$MANAGEMENT_NET guest:$GUEST_NET bmc:$BMC_NET store:$STORAGE_NET"
 
@@ -35,7 +36,7 @@ spawn() { # GROUP RECORD LOG COMMAND...
 own_network() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
 
 switch_up() {
-  local network
+  local network number
   cgroup_create infra
   spawn infra "$STATE/switch.pid" "$STATE/switch.log" unshare --net -- sleep infinity
   living "$STATE/switch.pid" || fail "the switch did not start: $STATE/switch.log"
@@ -43,7 +44,8 @@ switch_up() {
   {
     echo "link set lo up"
     for network in $NETWORKS; do
-      echo "link add ${network%%:*} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
+      number=${network#*.}
+      echo "link add ${network%%:*} address 52:54:00:${number%%.*}:fe:01 type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
       echo "address add ${network#*:}.1/24 dev ${network%%:*}"
       echo "link set ${network%%:*} addrgenmode none up"
     done

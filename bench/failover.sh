@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# From the death of a host with 4 virtual servers to the last one's own answer from elsewhere, at default settings, split
+# into detection, fencing, and restart until each answers. "./run bench failover" does 5 rounds; bench/failover.sh 20 more.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=bench/common.sh
+. bench/common.sh
+
+rounds=${1:-5}
+export RACKLINE_LAB=bench-failover-$$
+healer=''
+end_healer() { [ -z "$healer" ] || kill -- "-$healer" 2>/dev/null || true; }
+at_exit+=(end_healer "lab/lab down")
+lab() { lab/lab "$@"; }
+on_cluster() { lab exec -- "$@"; }
+
+heading "A host of 4 virtual servers dies, $rounds rounds (published for the best documented light HA stack: about 120 s)"
+lab up --agents >/dev/null 2>&1
+names=(vm1 vm2 vm3 vm4)
+for vm in "${names[@]}"; do lab vm create "$vm" --host h1 >/dev/null; done
+lab vm wait "${names[@]}" --timeout 180 >/dev/null
+on_cluster capwatch --window 0 --timeout 60s >/dev/null
+on_cluster failover protect "${names[@]}" -q >/dev/null
+
+# Stamps each line with the time at which it came out of the pipeline's end.
+stamped() { while IFS= read -r line; do printf '%s %s\n' "$EPOCHREALTIME" "$line"; done; }
+when() { # PATTERN: the time of the last such line
+  grep -F "$1" "$scratch/healed" | tail -1 | cut -d' ' -f1
+}
+export -f stamped
+host=h1
+for ((round = 1; round <= rounds; round++)); do
+  : >"$scratch/healed"
+  # shellcheck disable=SC2016 # known there
+  setsid lab/lab exec -- bash -c 'heartbeat watch --slots "$LAB_SLOTS" | fence | failover | stamped' >"$scratch/healed" 2>"$scratch/err" </dev/null &
+  healer=$!
+  until [ "$(grep -c snapshot "$scratch/healed")" -ge 3 ]; do sleep 0.2; done
+  sleep 2
+  died=$EPOCHREALTIME
+  lab cut $host
+  lab kill $host
+  for vm in "${names[@]}"; do lab vm wait "$vm" --timeout 90 >/dev/null; done
+  until [ "$(grep -c vm_restarted "$scratch/healed")" -ge 4 ]; do sleep 0.05; done
+  answered=$EPOCHREALTIME
+  down=$(when '"kind":"host_down"')
+  fenced=$(when '"kind":"host_fenced"')
+  calc "$down - $died" >>"$scratch/detect" && echo >>"$scratch/detect"
+  calc "$fenced - $down" >>"$scratch/fence" && echo >>"$scratch/fence"
+  calc "$answered - $fenced" >>"$scratch/restart" && echo >>"$scratch/restart"
+  calc "$answered - $died" >>"$scratch/all" && echo >>"$scratch/all"
+  end_healer && wait "$healer" 2>/dev/null || true
+  healer=''
+  # Back again, all on one host that is not the one that takes them next.
+  on_cluster fence unfence $host >/dev/null
+  lab boot $host >/dev/null 2>&1
+  lab heal $host
+  on_cluster capwatch --window 0 --timeout 60s >/dev/null
+  on_cluster failover clear $host >/dev/null
+  for from in h1 h2 h3; do
+    [ $from = $host ] || on_cluster bash -c "capwatch --window 0 | jq -c --arg from $from --arg to $host 'select(.kind==\"vm_sample\" and .host==\$from and .state==\"running\") | {kind:\"vm_move\",time,tool:\"bench\",id:(.vm+\"-$round-$from\"),vm,from:\$from,to:\$to,stage:1,reason:\"back\"}, (select(.kind==\"end\"))' | { cat; echo '{\"kind\":\"end\",\"time\":\"2026-11-22T12:00:00Z\",\"tool\":\"bench\",\"outcome\":\"ok\"}'; } | migrate" >"$scratch/back"
+  done
+  on_cluster failover refresh -q >/dev/null
+done
+lab vm verify "${names[@]}" >"$scratch/verify" || { cat "$scratch/verify" && exit 1; }
+for part in detect fence restart all; do
+  row "$part: median" "$(median <"$scratch/$part")" "s (worst $(maximum <"$scratch/$part"))"
+done

@@ -49,7 +49,8 @@ for ((round = 1; round <= rounds; round++)); do
   calc "$fenced - $down" >>"$scratch/fence" && echo >>"$scratch/fence"
   calc "$answered - $fenced" >>"$scratch/restart" && echo >>"$scratch/restart"
   calc "$answered - $died" >>"$scratch/all" && echo >>"$scratch/all"
-  end_healer && wait "$healer" 2>/dev/null || true
+  end_healer
+  wait "$healer" 2>/dev/null || true
   healer=''
   # Back again, all on one host that is not the one that takes them next.
   on_cluster fence unfence $host >/dev/null
@@ -58,7 +59,7 @@ for ((round = 1; round <= rounds; round++)); do
   on_cluster capwatch --window 0 --timeout 60s >/dev/null
   on_cluster failover clear $host >/dev/null
   for from in h1 h2 h3; do
-    [ $from = $host ] || on_cluster bash -c "capwatch --window 0 | jq -c --arg from $from --arg to $host 'select(.kind==\"vm_sample\" and .host==\$from and .state==\"running\") | {kind:\"vm_move\",time,tool:\"bench\",id:(.vm+\"-$round-$from\"),vm,from:\$from,to:\$to,stage:1,reason:\"back\"}, (select(.kind==\"end\"))' | { cat; echo '{\"kind\":\"end\",\"time\":\"2026-11-22T12:00:00Z\",\"tool\":\"bench\",\"outcome\":\"ok\"}'; } | migrate" >"$scratch/back"
+    [ $from = $host ] || on_cluster bash -c "capwatch --window 0 | jq -c --arg from $from --arg to $host 'select(.kind==\"vm_sample\" and .host==\$from and .state==\"running\") | {kind:\"vm_move\",time,tool:\"bench\",id:(.vm+\"-$round-$from\"),vm,from:\$from,to:\$to,stage:1,reason:\"back\"}' | { cat; echo '{\"kind\":\"end\",\"time\":\"2026-11-22T12:00:00Z\",\"tool\":\"bench\",\"outcome\":\"ok\"}'; } | migrate" >"$scratch/back"
   done
   on_cluster failover refresh -q >/dev/null
 done

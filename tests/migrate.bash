@@ -37,7 +37,7 @@ plan() {
 whereabouts() {
   local host state places=()
   for host in h1 h2 h3; do
-    state=$(on_cluster virsh -c "$(uri $host)" domstate "$1" 2>/dev/null | head -1) || continue
+    state=$(on_cluster timeout 8 virsh -c "$(uri $host)" domstate "$1" 2>/dev/null | head -1) || continue
     case $state in
     running) places+=("$host") ;;
     'shut off') places+=("$host(off)") ;;

@@ -22,8 +22,8 @@ constexpr int kBuffer = 1 << 20;
 constexpr Milliseconds kErrand{800};
 constexpr Milliseconds kPingAgain{250};
 constexpr std::size_t kErrands = 64;
-constexpr std::uint64_t kRecent = 16;  // an ack of an older beat proves nothing about now
-constexpr Milliseconds kDestroy{5000};
+constexpr std::uint64_t kRecent = 16;   // an ack of an older beat proves nothing about now
+constexpr Milliseconds kDestroy{3000};  // twice this is less than the watchdog's patience
 
 AgentOptions complete(AgentOptions options) {
   char name[256] = {};
@@ -63,8 +63,6 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       signer_(options_.key, options_.cluster),
       socket_(options_.listen.value_or(anywhere(options_.watchers)), kBuffer),
       vitals_(std::make_shared<Vitals>()),
-      libvirt_(std::make_shared<virt::HostWorker>(virt::Target{options_.host, options_.uri},
-                                                  virt::ConnectOptions{})),
       incarnation_(random_number()),
       started_(clock.monotonic()),
       woken_(started_) {
@@ -72,13 +70,15 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
   constexpr int kBite = 10;
   if (!options_.watchdog.empty()) watchdog_.emplace(options_.watchdog, kBite);
 
-  std::thread([vitals = vitals_, worker = libvirt_, &clock, every = options_.interval,
-               run = options_.qemu_run_directory, patience = options_.libvirt_deadline] {
+  std::thread([vitals = vitals_, target = virt::Target{options_.host, options_.uri}, &clock,
+               every = options_.interval, run = options_.qemu_run_directory,
+               patience = options_.libvirt_deadline] {
+    virt::HostWorker worker(target, {});
     while (!vitals->leaving) {
       vitals->qemus =
           static_cast<std::uint16_t>(std::min<std::size_t>(qemu_processes(run).size(), UINT16_MAX));
       try {
-        worker->run(
+        worker.run(
             [](virt::Connection& connection) {
               if (virConnectNumOfDomains(connection.get()) < 0)
                 throw virt::virt_error(Status::kUnreachable, "ask", "libvirtd");
@@ -282,7 +282,9 @@ void Agent::guard() {
 
 void Agent::stop_everything(const std::string& reason) {
   const Milliseconds began = now();
-  const SelfFenced done = self_fence(*libvirt_, options_.qemu_run_directory, kDestroy);
+  // A connection of its own: the one that asks for libvirtd's health belongs to another thread, and may hang.
+  virt::HostWorker libvirt({options_.host, options_.uri}, {});
+  const SelfFenced done = self_fence(libvirt, options_.qemu_run_directory, kDestroy);
   self_fenced_ = done.left.empty();
   if (!done.left.empty() && watchdog_) watchdog_->let_it_bite();
   record::HostSelfFenced record;

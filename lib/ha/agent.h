@@ -85,7 +85,6 @@ class Agent {
   std::vector<Link> links_;
   std::deque<Errand> errands_;
   std::shared_ptr<Vitals> vitals_;
-  std::shared_ptr<virt::HostWorker> libvirt_;
   std::optional<HardwareWatchdog> watchdog_;
   std::uint64_t incarnation_, seq_ = 0;
   Milliseconds started_;

@@ -65,11 +65,12 @@ Protected Protector::described(const Found& found, std::optional<Protected> befo
   vm.vm = found.sample.vm;
   vm.uuid = uuid;
   vm.host = found.host;
-  vm.running = found.sample.state != "shutoff";
   vm.refreshed = clock_.wall();
   const auto host = cluster_.host(found.host);
   vm.xml = ask(found.host, timeout_, [host, uuid] { return host->definition(uuid); });
   const auto facts = ask(found.host, timeout_, [host, name = vm.vm, uuid] { return host->look(name, uuid); });
+  // One that ended with its host still wants to run, though its host is up again and says that it is off.
+  vm.running = found.sample.state != "shutoff" || (before && before->running && facts.lost);
   vm.memory_bytes = found.sample.memory_bytes.value_or(facts.memory_bytes);
   vm.vcpus = found.sample.vcpus.value_or(1);
   // A transient one has no autostart to switch off.

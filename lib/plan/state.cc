@@ -309,13 +309,13 @@ double State::score_with(int from, int to, const Amount* amounts) const {
 
 double State::score_with_shift(int item, int bin) const {
   if (where(item) == bin) return score();
-  Amount amounts[kMostResources];
+  Amount amounts[kMostResources] = {};
   for (int r = 0; r < model_->resources(); ++r) amounts[r] = model_->demand(item, r).usual;
   return score_with(where(item), bin, amounts);
 }
 
 double State::score_with_swap(int one, int other) const {
-  Amount amounts[kMostResources];
+  Amount amounts[kMostResources] = {};
   for (int r = 0; r < model_->resources(); ++r) {
     amounts[r] = model_->demand(one, r).usual - model_->demand(other, r).usual;
   }

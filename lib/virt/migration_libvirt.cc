@@ -325,6 +325,9 @@ class LibvirtHypervisor final : public Hypervisor {
         state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED && id != static_cast<unsigned>(-1);
     if (running) vm.domain_id = id;
     vm.state = state_of(state, reason);
+    vm.lost = state == VIR_DOMAIN_SHUTOFF &&
+              (reason == VIR_DOMAIN_SHUTOFF_UNKNOWN || reason == VIR_DOMAIN_SHUTOFF_CRASHED ||
+               reason == VIR_DOMAIN_SHUTOFF_FAILED || reason == VIR_DOMAIN_SHUTOFF_DAEMON);
     vm.start_failed = state == VIR_DOMAIN_SHUTOFF && reason == VIR_DOMAIN_SHUTOFF_FAILED;
     virResetLastError();
     const int persistent = virDomainIsPersistent(domain);

@@ -27,6 +27,7 @@ class FakeCluster final : public RecoveryCluster {
     virt::VmState state = virt::VmState::kRunning;
     std::int64_t memory = kGiB;
     bool autostart = false;
+    bool lost = false;
   };
   struct Host {
     bool silent = false;         // gives no answer
@@ -128,6 +129,7 @@ class FakeCluster final : public RecoveryCluster {
       facts.name = host.vms[uuid].name;
       facts.uuid = uuid;
       facts.persistent = true;
+      facts.lost = host.vms[uuid].lost;
       facts.memory_bytes = host.vms[uuid].memory;
       return facts;
     }

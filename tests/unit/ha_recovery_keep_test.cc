@@ -106,6 +106,18 @@ TEST_F(KeepTest, RefreshDoesNotBelieveAMarkedHostThatItsServersAreStopped) {
   EXPECT_TRUE(protected_vm(*store_, "a")->running);
 }
 
+TEST_F(KeepTest, AServerThatEndedWithItsHostStillWantsToRunAndOneThatWasStoppedDoesNot) {
+  cluster_.add("h1", "a");
+  cluster_.add("h1", "b");
+  protect({"a", "b"});
+  auto& vms = cluster_.at("h1").vms;
+  vms["uuid-a"].state = vms["uuid-b"].state = virt::VmState::kShutoff;
+  vms["uuid-a"].lost = true;
+  protector().refresh();
+  EXPECT_TRUE(protected_vm(*store_, "a")->running);
+  EXPECT_FALSE(protected_vm(*store_, "b")->running);
+}
+
 TEST_F(KeepTest, ClearRemovesWhatIsStaleAndThenTheMark) {
   cluster_.add("h1", "moved", virt::VmState::kShutoff);
   cluster_.add("h1", "own", virt::VmState::kShutoff);

@@ -90,7 +90,8 @@ Status watch(cli::Program& program, const Options& options) {
                     .turn =
                         [&] {
                           notify_service("WATCHDOG=1");
-                          return interrupt::wait_until(program.clock(), Milliseconds{0}, true) !=
+                          const auto soon = program.clock().monotonic() + Milliseconds{1};
+                          return interrupt::wait_until(program.clock(), soon, true) !=
                                  interrupt::Woken::kReaderGone;
                         }});
   notify_service("READY=1\nSTATUS=watching");

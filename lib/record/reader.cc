@@ -4,6 +4,7 @@
 #include <simdjson.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -82,6 +83,18 @@ bool integer_of(json::value& value, std::int64_t& out) {
   return true;
 }
 
+// The text of a string: where it lies, or, with escapes in it, in the parser's own memory. simdjson has
+// already found it to be UTF-8, closed, and free of control characters.
+bool text_of(json::value& value, std::string_view& out) {
+  std::string_view token = value.raw_json_token();
+  if (token.find('\\') != std::string_view::npos) return value.get_string().get(out) == simdjson::SUCCESS;
+  json::raw_json_string raw;
+  if (value.get_raw_json_string().get(raw) != simdjson::SUCCESS) return false;
+  token.remove_prefix(1);
+  out = token.substr(0, token.find('"'));
+  return true;
+}
+
 bool strings_of(json::value& value, std::vector<std::string>& out) {
   out.clear();
   json::array array;
@@ -94,50 +107,50 @@ bool strings_of(json::value& value, std::vector<std::string>& out) {
   return true;
 }
 
-// Puts `value` into the member that `field` describes; with `record` null only checks it. False: wrong type.
-bool assign(const Field& field, json::value& value, void* record) {
-  switch (field.type) {
-    case Type::kString: {
-      std::string_view text;
-      if (value.get_string().get(text) != simdjson::SUCCESS) return false;
-      if (record != nullptr) member<std::string>(field, record) = text;
-      return true;
+// The fields that stood at each place of the last record of a kind. What one producer writes is alike, so
+// that nearly every key, one unknown to us too, is found by one comparison.
+class Shape {
+ public:
+  static constexpr std::size_t kUnknown = 1000, kKind = 1001;
+
+  explicit Shape(const Kind& kind) : kind_(&kind) {}
+  bool is_of(const Kind& kind) const { return kind_ == &kind; }
+
+  // The index of the kind's field that has this name, or kKind or kUnknown.
+  std::size_t field_of(json::raw_json_string key, std::size_t place) {
+    if (place < places_.size() && key.unsafe_is_equal(places_[place].name)) return places_[place].field;
+    const std::string_view name = name_of(key);
+    const std::size_t found = look_up(name);
+    if (place <= places_.size() && place < kPlaces && name.size() <= kLongestName) {
+      places_.resize(std::max(places_.size(), place + 1));
+      places_[place] = {std::string(name), found};
     }
-    case Type::kInteger: {
-      std::int64_t number = 0;
-      if (!integer_of(value, number)) return false;
-      if (record != nullptr) member<std::int64_t>(field, record) = number;
-      return true;
-    }
-    case Type::kNumber: {
-      double number = 0;
-      if (value.get_double().get(number) != simdjson::SUCCESS) return false;
-      if (record != nullptr) member<double>(field, record) = number;
-      return true;
-    }
-    case Type::kBoolean: {
-      bool flag = false;
-      if (value.get_bool().get(flag) != simdjson::SUCCESS) return false;
-      if (record != nullptr) member<bool>(field, record) = flag;
-      return true;
-    }
-    case Type::kTime: {
-      std::string_view text;
-      if (value.get_string().get(text) != simdjson::SUCCESS) return false;
-      const auto time = parse_time(text);
-      if (!time) return false;
-      if (record != nullptr) member<Time>(field, record) = *time;
-      return true;
-    }
-    case Type::kStrings: {
-      std::vector<std::string> list;
-      if (!strings_of(value, list)) return false;
-      if (record != nullptr) member<std::vector<std::string>>(field, record) = std::move(list);
-      return true;
-    }
+    return found;
   }
-  return false;
-}
+
+ private:
+  static constexpr std::size_t kPlaces = 128, kLongestName = 64;
+  struct Place {
+    std::string name;  // as it is written, escapes and all
+    std::size_t field = kUnknown;
+  };
+
+  static std::string_view name_of(json::raw_json_string key) {
+    const char* const begin = key.raw();
+    const char* end = begin;
+    while (*end != '"') end += *end == '\\' ? 2 : 1;
+    return {begin, static_cast<std::size_t>(end - begin)};
+  }
+
+  std::size_t look_up(std::string_view name) const {
+    for (std::size_t i = 0; i < kind_->fields.size(); ++i)
+      if (kind_->fields[i].name == name) return i;
+    return name == "kind" ? kKind : kUnknown;
+  }
+
+  const Kind* kind_;
+  std::vector<Place> places_;
+};
 
 bool may_be_absent(const Kind& kind, const Field& field) {
   if (field.presence != Presence::kRequired) return true;
@@ -159,6 +172,19 @@ struct Reader::Input {
   std::size_t end = 0;
   bool at_end = false;
   json::parser parser;
+  std::vector<Shape> shapes;
+  std::string time_text;  // the last one that was read, and what it means
+  Time time;
+
+  Shape& shape(const Kind& kind) {
+    for (Shape& shape : shapes)
+      if (shape.is_of(kind)) return shape;
+    return shapes.emplace_back(kind);
+  }
+
+  // Puts `value` into the member that `field` describes; with `record` null only checks it. False: wrong
+  // type.
+  bool assign(const Field& field, json::value& value, void* record);
 
   // False when nothing more came: end of input, or a stop was asked for.
   bool fill(const std::string& source) {
@@ -184,6 +210,54 @@ struct Reader::Input {
     }
   }
 };
+
+bool Reader::Input::assign(const Field& field, json::value& value, void* record) {
+  switch (field.type) {
+    case Type::kString: {
+      std::string_view text;
+      if (!text_of(value, text)) return false;
+      if (record != nullptr) member<std::string>(field, record) = text;
+      return true;
+    }
+    case Type::kInteger: {
+      std::int64_t number = 0;
+      if (!integer_of(value, number)) return false;
+      if (record != nullptr) member<std::int64_t>(field, record) = number;
+      return true;
+    }
+    case Type::kNumber: {
+      double number = 0;
+      if (value.get_double().get(number) != simdjson::SUCCESS) return false;
+      if (record != nullptr) member<double>(field, record) = number;
+      return true;
+    }
+    case Type::kBoolean: {
+      bool flag = false;
+      if (value.get_bool().get(flag) != simdjson::SUCCESS) return false;
+      if (record != nullptr) member<bool>(field, record) = flag;
+      return true;
+    }
+    case Type::kTime: {
+      std::string_view text;
+      if (!text_of(value, text)) return false;
+      if (text != time_text) {  // the records of a round mostly have one time
+        const auto parsed = parse_time(text);
+        if (!parsed) return false;
+        time = *parsed;
+        time_text = text;
+      }
+      if (record != nullptr) member<Time>(field, record) = time;
+      return true;
+    }
+    case Type::kStrings: {
+      std::vector<std::string> list;
+      if (!strings_of(value, list)) return false;
+      if (record != nullptr) member<std::vector<std::string>>(field, record) = std::move(list);
+      return true;
+    }
+  }
+  return false;
+}
 
 Reader::Reader(int fd, std::string source, Policy policy, Report report)
     : input_(std::make_unique<Input>()),
@@ -307,29 +381,23 @@ bool Reader::decode(const Kind& kind, void* out) {
   if (code != simdjson::SUCCESS)
     return problem(std::string("broken record: ") + simdjson::error_message(code));
 
+  Shape& shape = input_->shape(kind);
   std::uint64_t seen = 0;
   bool has_kind = false;
-  std::size_t expected = 0;  // fields mostly come in the order of the description: try the next one first
+  std::size_t position = 0;
   for (auto entry : object) {
-    json::field pair;
-    code = std::move(entry).get(pair);
-    if (code != simdjson::SUCCESS)
-      return problem(std::string("broken record: ") + simdjson::error_message(code));
-    const auto key = pair.key();
-    std::size_t index = expected;
-    while (index < fields.size() && !key.unsafe_is_equal(fields[index].name)) ++index;
-    if (index == fields.size()) {
-      index = 0;
-      while (index < expected && !key.unsafe_is_equal(fields[index].name)) ++index;
-      if (index == expected) {  // unknown to us, or "kind"
-        if (key.unsafe_is_equal("kind") && std::exchange(has_kind, true))
-          return problem("field \"kind\" is given twice");
-        continue;
-      }
+    if (entry.error() != simdjson::SUCCESS)
+      return problem(std::string("broken record: ") + simdjson::error_message(entry.error()));
+    json::field&& pair = std::move(entry).value_unsafe();  // a copy of it costs more than all that follows
+    const std::size_t index = shape.field_of(pair.key(), position++);
+    if (index >= fields.size()) {
+      if (index == Shape::kKind && std::exchange(has_kind, true))
+        return problem("field \"kind\" is given twice");
+      continue;
     }
     const Field& field = fields[index];
     if ((seen >> index & 1) != 0) return problem("field " + quoted(field.name) + " is given twice");
-    json::value value = pair.value();
+    json::value& value = pair.value();
     bool null = false;
     code = value.is_null().get(null);  // "nulg" is an error and neither
     if (code != simdjson::SUCCESS)
@@ -341,11 +409,10 @@ bool Reader::decode(const Kind& kind, void* out) {
       }
       continue;  // as if absent
     }
-    if (!assign(field, value, out)) {
+    if (!input_->assign(field, value, out)) {
       return problem("field " + quoted(field.name) + ": expected " + std::string(name_of(field.type)));
     }
     seen |= std::uint64_t{1} << index;
-    expected = index + 1;
   }
   const char* rest = nullptr;
   if (document.current_location().get(rest) == simdjson::SUCCESS) {

@@ -154,7 +154,8 @@ all_up() {
   for i in 0 1 2; do kill -KILL "${started[i]}"; done
   sleep 8
   assert_equal "$(grep -c host_down watched)" 0
-  assert_equal "$(jq -r 'select(.kind=="watcher_suspect") | "\(.hosts_silent) of \(.hosts_watched)"' watched | tail -1)" "3 of 3"
+  # It doubts as soon as more than half are silent, be it two of them or all three.
+  assert_equal "$(jq -s '[.[] | select(.kind=="watcher_suspect")] | length > 0 and all(.hosts_silent * 2 > .hosts_watched)' watched)" true
   assert_regex "$(cat watched.err)" 'watcher.s own fault'
 }
 

@@ -57,6 +57,31 @@ TEST(Reader, WhatIsAbsentInTheNextRecordIsNotLeftFromTheOneBefore) {
   }
 }
 
+// What is remembered of the record before must not be taken for what stands in this one.
+TEST(Reader, RecordsOfEveryShapeMayFollowEachOther) {
+  const std::vector<std::string> shapes = {
+      with(R"("memory_bytes":1,"x":7,"vcpus":5)"),
+      with(R"("vcpus":5,"memory_bytes":1,"x":7)"),
+      with(R"("x\"":7,"memory_bytes":1,"vcpus":5)"),
+      with(R"("x":7,"vcpus":5,"memory_bytes":1)"),
+      with(R"("memory_bytes\"":2,"vcpus\\":6,"memory_bytes":1,"vcpus":5)"),
+      with(R"("memory":2,"vcpus":5,"memory_bytes_":3,"":4,"memory_bytes":1)"),
+      with("\"" + std::string(100, 'x') + R"(":2,"memory_bytes":1,"vcpus":5)"),
+  };
+  std::string text;
+  for (const auto& one : shapes)
+    for (const auto& other : shapes) text += one + other;
+  Stream stream(text);
+  VmRequest request;
+  while (stream.reader.next()) {
+    request.memory_bytes = 0;
+    ASSERT_TRUE(stream.reader.read(request)) << stream.problems.at(0);
+    EXPECT_EQ(request.memory_bytes, 1) << stream.reader.text();
+    EXPECT_EQ(request.vcpus, 5) << stream.reader.text();
+  }
+  EXPECT_EQ(stream.reader.records(), static_cast<std::int64_t>(2 * shapes.size() * shapes.size()));
+}
+
 TEST(Reader, NamesLineFieldAndReason) {
   Stream stream(lines({kMove, "", R"({"kind":"vm_move","time":"yesterday"})",
                        R"({"kind":"vm_request","time":null})", with(R"("memory_bytes":"2")")}));

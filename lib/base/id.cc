@@ -8,15 +8,12 @@
 #include "base/error.h"
 
 namespace rackline {
-namespace {
 
 std::string hex(std::uint64_t value) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
   return text;
 }
-
-}  // namespace
 
 std::uint64_t fnv1a(std::string_view bytes, std::uint64_t seed) {
   std::uint64_t hash = seed;

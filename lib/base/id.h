@@ -15,6 +15,9 @@ namespace rackline {
 // same ids, which is just what lets an actor recognise work that is done.
 std::string derived_id(const std::vector<std::string_view>& parts);
 
+// 16 lower-case hex digits.
+std::string hex(std::uint64_t value);
+
 // For what happens once, such as one run of a program: 16 hex digits from the kernel's random source.
 std::string random_id();
 

@@ -78,12 +78,7 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       vitals->qemus =
           static_cast<std::uint16_t>(std::min<std::size_t>(qemu_processes(run).size(), UINT16_MAX));
       try {
-        worker.run(
-            [](virt::Connection& connection) {
-              if (virConnectNumOfDomains(connection.get()) < 0)
-                throw virt::virt_error(Status::kUnreachable, "ask", "libvirtd");
-            },
-            patience);
+        worker.run([](virt::Connection& connection) { connection.probe(); }, patience);
         vitals->answered = clock.monotonic().count();
       } catch (const Error&) {
         // The time of the last answer says it all.

@@ -2,14 +2,14 @@
 #include "ha/fence_journal.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "store/document.h"
 
 namespace rackline::ha {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using store::Json;
 
 std::string text(const Json& document, const char* name) {
   const auto found = document.find(name);
@@ -23,12 +23,11 @@ Json parse(const std::string& document) {
 }  // namespace
 
 void FenceJournal::begin(const std::string& id, const std::string& host, const std::string& cause) {
-  journal_.intent(
-      id, Json{{"host", host}, {"cause", cause}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+  journal_.intent(id, store::dump({{"host", host}, {"cause", cause}}));
 }
 
 void FenceJournal::end(const std::string& id, const std::string& host, const std::string& outcome) {
-  journal_.result(id, Json{{"host", host}, {"outcome", outcome}}.dump());
+  journal_.result(id, store::dump({{"host", host}, {"outcome", outcome}}));
 }
 
 std::vector<FenceJournal::Open> FenceJournal::open() {

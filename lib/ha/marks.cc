@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ha/marks.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/time.h"
+#include "store/document.h"
 
 namespace rackline::ha {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using store::Json;
 
 constexpr const char* kFence = "fence/";
 constexpr const char* kMaintenance = "maintenance/";
-
-std::string dump(const Json& document) {
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 Error broken(const store::Entry& entry) {
   return {Status::kUnreachable, "read the mark", entry.key, "it is not a mark of ours"};
@@ -83,7 +78,7 @@ bool put(store::Store& store, const FenceMark& mark) {
                          {"time", format_time(mark.time)},
                          {"state", mark.state == FenceMark::State::kFenced ? "fenced" : "returning"}};
   const std::string key = kFence + mark.host;
-  return store.commit({{{key, mark.version}}, {{key, dump(document)}}, {}}).has_value();
+  return store.commit({{{key, mark.version}}, {{key, store::dump(document)}}, {}}).has_value();
 }
 
 bool remove(store::Store& store, const FenceMark& mark) {
@@ -105,7 +100,7 @@ std::vector<MaintenanceMark> maintenance_marks(store::Store& store) {
 
 void put(store::Store& store, const MaintenanceMark& mark) {
   const Json document = {{"reason", mark.reason}, {"time", format_time(mark.time)}};
-  store.commit({{}, {{kMaintenance + mark.host, dump(document)}}, {}});
+  store.commit({{}, {{kMaintenance + mark.host, store::dump(document)}}, {}});
 }
 
 bool remove_maintenance(store::Store& store, const std::string& host) {

@@ -45,12 +45,6 @@ const char* word_of(LibvirtAnswer answer) {
   }
 }
 
-std::string hex(std::uint64_t number) {
-  std::string text(16, '0');
-  for (std::size_t i = text.size(); i-- > 0; number >>= 4) text[i] = "0123456789abcdef"[number & 15];
-  return text;
-}
-
 // Verdicts that silence alone does not take back.
 bool firm(HostVerdict verdict) {
   return verdict == HostVerdict::kDown || verdict == HostVerdict::kIsolated ||

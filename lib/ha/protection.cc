@@ -2,34 +2,22 @@
 #include "ha/protection.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/time.h"
+#include "store/document.h"
 
 namespace rackline::ha {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using store::Json;
 
 constexpr const char* kPrefix = "protected/";
 
-// libvirt takes nearly everything as a name; what a key cannot hold is written as %XX.
 std::string key_of(const std::string& vm) {
-  std::string key = kPrefix;
-  for (const char c : vm) {
-    if (c > ' ' && c < '\x7f' && c != '/' && c != '%') {
-      key += c;
-      continue;
-    }
-    char escape[4];
-    std::snprintf(escape, sizeof escape, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    key += escape;
-  }
-  return key;
+  return kPrefix + store::key_part(vm);
 }
 
 Protected protected_of(const store::Entry& entry) {
@@ -93,7 +81,7 @@ bool put(store::Store& store, const Protected& vm) {
                          {"autostart", vm.autostart},
                          {"xml", vm.xml}};
   const std::string key = key_of(vm.vm);
-  const std::string text = document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = store::dump(document);
   return store.commit({{{key, vm.version}}, {{key, text}}, {}}).has_value();
 }
 

@@ -82,21 +82,18 @@ bool View::answered(const std::string& host) const {
 }
 
 std::vector<std::string> View::active_on(const std::string& uuid) const {
-  std::vector<std::string> places;
-  for (const auto& [name, host] : hosts) {
-    const auto here = [&uuid](const record::VmSample& vm) {
-      return vm.uuid == uuid && vm.state != "shutoff";
-    };
-    if (std::any_of(host.vms.begin(), host.vms.end(), here)) places.push_back(name);
-  }
-  return places;
+  return hosts_with([&uuid](const record::VmSample& vm) { return vm.uuid == uuid && vm.state != "shutoff"; });
 }
 
 std::vector<std::string> View::defined_on(const std::string& uuid) const {
+  return hosts_with([&uuid](const record::VmSample& vm) { return vm.uuid == uuid; });
+}
+
+std::vector<std::string> View::hosts_with(
+    const std::function<bool(const record::VmSample& vm)>& wanted) const {
   std::vector<std::string> places;
   for (const auto& [name, host] : hosts) {
-    const auto here = [&uuid](const record::VmSample& vm) { return vm.uuid == uuid; };
-    if (std::any_of(host.vms.begin(), host.vms.end(), here)) places.push_back(name);
+    if (std::any_of(host.vms.begin(), host.vms.end(), wanted)) places.push_back(name);
   }
   return places;
 }

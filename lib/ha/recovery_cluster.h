@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +33,9 @@ struct View {
   // Everything that is not plainly off counts: paused, incoming, crashed with its process still there.
   std::vector<std::string> active_on(const std::string& uuid) const;
   std::vector<std::string> defined_on(const std::string& uuid) const;  // active or not
+
+ private:
+  std::vector<std::string> hosts_with(const std::function<bool(const record::VmSample& vm)>& wanted) const;
 };
 
 // One host as failover changes it. All functions block, perhaps for ever, and throw Error when they fail.

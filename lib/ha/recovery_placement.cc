@@ -8,11 +8,8 @@
 namespace rackline::ha {
 namespace {
 
-constexpr double kOvercommit = 8;  // where the host does not say, as plan::Policy has it
-
 plan::Policy policy() {
   plan::Policy policy;
-  policy.cpu_overcommit = kOvercommit;
   // The spare room is there to be used now.
   policy.keep_spare = false;
   return policy;
@@ -20,7 +17,7 @@ plan::Policy policy() {
 
 // What is promised stands for what is used: so much of its virtual CPUs, as if a full host were just busy.
 double cores_of(std::int64_t vcpus) {
-  return static_cast<double>(vcpus) / kOvercommit;
+  return static_cast<double>(vcpus) / plan::Policy{}.cpu_overcommit;
 }
 
 record::VmRequest request_of(const Protected& vm) {
@@ -130,28 +127,27 @@ void Placement::assign(const Protected& vm, const std::string& host) {
   sample.cpu_cores = cores_of(vm.vcpus);
   sample.anti_affinity = vm.anti_affinity;
   vms_.push_back(std::move(sample));
-  for (auto& known : hosts_) {
-    if (known.host != host) continue;
-    if (known.vms_running) ++*known.vms_running;
-    // Otherwise the planner would take less for what the host itself needs.
-    if (known.memory_used_bytes) *known.memory_used_bytes += vm.memory_bytes;
-    if (known.cpus.value_or(0) > 0 && known.cpu_percent)
-      *known.cpu_percent += 100 * cores_of(vm.vcpus) / static_cast<double>(*known.cpus);
-  }
+  count(vm, host, 1);
 }
 
 void Placement::release(const Protected& vm) {
   const auto found =
       std::find_if(vms_.begin(), vms_.end(), [&vm](const auto& s) { return s.uuid == vm.uuid; });
   if (found == vms_.end()) return;
-  for (auto& known : hosts_) {
-    if (known.host != found->host) continue;
-    if (known.vms_running) --*known.vms_running;
-    if (known.memory_used_bytes) *known.memory_used_bytes -= vm.memory_bytes;
-    if (known.cpus.value_or(0) > 0 && known.cpu_percent)
-      *known.cpu_percent -= 100 * cores_of(vm.vcpus) / static_cast<double>(*known.cpus);
-  }
+  count(vm, found->host, -1);
   vms_.erase(found);
+}
+
+// A virtual server that comes (1) or goes (-1), in the figures of its host: with those of before, the planner
+// would take a wrong share of the memory for what the host itself needs.
+void Placement::count(const Protected& vm, const std::string& host, int sign) {
+  for (auto& known : hosts_) {
+    if (known.host != host) continue;
+    if (known.vms_running) *known.vms_running += sign;
+    if (known.memory_used_bytes) *known.memory_used_bytes += sign * vm.memory_bytes;
+    if (known.cpus.value_or(0) > 0 && known.cpu_percent)
+      *known.cpu_percent += sign * 100 * cores_of(vm.vcpus) / static_cast<double>(*known.cpus);
+  }
 }
 
 std::string Placement::weakness() const {

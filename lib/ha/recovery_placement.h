@@ -39,6 +39,7 @@ class Placement {
  private:
   std::map<std::string, Answer> ask(const std::vector<Protected>& vms,
                                     const std::map<std::string, std::set<std::string>>& barred) const;
+  void count(const Protected& vm, const std::string& host, int sign);
 
   record::Time now_;
   std::vector<record::HostSample> hosts_;

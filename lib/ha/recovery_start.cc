@@ -2,22 +2,22 @@
 #include "ha/recovery_start.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/error.h"
+#include "store/document.h"
 
 namespace rackline::ha {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using store::Json;
 using Outcome = StartReport::Outcome;
 
 std::string result_document(const StartOrder& order, const StartReport& report) {
   const Json document = {{"outcome", report.outcome == Outcome::kFailed ? "failed" : "done"},
                          {"to", order.intent.to},
                          {"reason", report.reason}};
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return store::dump(document);
 }
 
 // Whether the other side may still be at work on what failed.

@@ -2,14 +2,14 @@
 #include "ha/recovery_verdict.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "store/document.h"
 
 namespace rackline::ha {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using store::Json;
 using What = Verdict::What;
 
 std::string joined(const std::vector<std::string>& names) {
@@ -133,7 +133,7 @@ std::string document_of(const Intent& intent) {
   const Json document = {{"vm", intent.vm},          {"uuid", intent.uuid},   {"from", intent.from},
                          {"to", intent.to},          {"fence", intent.fence}, {"cause", intent.cause},
                          {"attempt", intent.attempt}};
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return store::dump(document);
 }
 
 Intent intent_of(const std::string& id, const std::string& document) {

@@ -224,15 +224,12 @@ void Watcher::fulfil(const Membership::Wish& wish) {
       peer.worker =
           std::make_unique<virt::HostWorker>(virt::Target{host.host, host.uri}, virt::ConnectOptions{});
     if (peer.question) peer.question->drop();
-    peer.question = peer.worker->submit(
-        [](virt::Connection& connection) {
-          if (virConnectNumOfDomains(connection.get()) < 0)
-            throw virt::virt_error(Status::kUnreachable, "ask", "libvirtd");
-        },
-        [mailbox = mailbox_, index = wish.host](const std::exception_ptr& failure) {
-          const std::lock_guard lock(mailbox->mutex);
-          mailbox->answers.emplace_back(index, answer_of(failure));
-        });
+    peer.question =
+        peer.worker->submit([](virt::Connection& connection) { connection.probe(); },
+                            [mailbox = mailbox_, index = wish.host](const std::exception_ptr& failure) {
+                              const std::lock_guard lock(mailbox->mutex);
+                              mailbox->answers.emplace_back(index, answer_of(failure));
+                            });
   }
   if (!wish.peers) return;
   Message ask;

@@ -3,24 +3,18 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
+#include "store/document.h"
 
 namespace rackline::store {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json parse(const std::string& attempted, const std::string& key, const std::string& text) {
   Json document = Json::parse(text, nullptr, false);
   if (document.is_discarded()) throw Error(Status::kUnreachable, attempted, key, "not JSON");
   return document;
-}
-
-std::string dump(const Json& document) {
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::optional<std::chrono::sys_seconds> time_of(const Json& document, const char* field) {
@@ -40,41 +34,13 @@ Journal::Item item_of(const std::string& id, const Entry& entry) {
   return item;
 }
 
-// Ids come from records, so from anywhere: what a key cannot hold is written as %XX.
-std::string encoded(std::string_view id) {
-  std::string text;
-  for (const char c : id) {
-    if (c > ' ' && c < '\x7f' && c != '/' && c != '%') {
-      text += c;
-      continue;
-    }
-    char escape[4];
-    std::snprintf(escape, sizeof escape, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    text += escape;
-  }
-  return text;
-}
-
-std::string decoded(std::string_view text) {
-  std::string id;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      id += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
-      i += 2;
-    } else {
-      id += text[i];
-    }
-  }
-  return id;
-}
-
 }  // namespace
 
 Journal::Journal(Store& store, std::string actor, const Clock& clock)
     : store_(store), prefix_("journal/" + std::move(actor) + "/"), clock_(clock) {}
 
 std::string Journal::key(const std::string& id) const {
-  return prefix_ + encoded(id);
+  return prefix_ + key_part(id);
 }
 
 void Journal::intent(const std::string& id, const std::string& document) {
@@ -111,7 +77,7 @@ std::optional<Journal::Item> Journal::find(const std::string& id) {
 std::vector<Journal::Item> Journal::all() {
   std::vector<Item> items;
   for (const Entry& entry : store_.list(prefix_)) {
-    items.push_back(item_of(decoded(std::string_view(entry.key).substr(prefix_.size())), entry));
+    items.push_back(item_of(from_key_part(std::string_view(entry.key).substr(prefix_.size())), entry));
   }
   return items;
 }

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/time.h"
 
 namespace rackline::store {
 namespace {
@@ -21,6 +22,7 @@ namespace {
 constexpr int kApplicationId = 0x726b6c6e;
 constexpr int kSchema = 1;
 constexpr int kBusyMilliseconds = 10'000;
+constexpr int kAgainMilliseconds = 2;
 
 constexpr const char* kCreate =
     "CREATE TABLE entry (key TEXT PRIMARY KEY, value TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID;"
@@ -183,6 +185,22 @@ class SqliteStore final : public Store {
     return statement.integer(0);
   }
 
+  // Of several that change a new store over at once, SQLite tells all but one "locked" without asking its
+  // busy handler (each reads what the others want to write), so they have to let go and ask again.
+  void use_write_ahead_log() {
+    const auto deadline = system_clock().monotonic() + Milliseconds{kBusyMilliseconds};
+    for (;;) {
+      // The answer is the mode it is in now; a file system without shared memory cannot do WAL.
+      Statement wal(database_.get(), "PRAGMA journal_mode=WAL");
+      const int code = wal.step();
+      if (code == SQLITE_ROW && wal.text(0) == "wal") return;
+      if (code == SQLITE_ROW)
+        throw Error(Status::kUnreachable, "open store", path_, "no write-ahead log there");
+      if ((code & 0xff) != SQLITE_BUSY || system_clock().monotonic() >= deadline) fail("open store", code);
+      sqlite3_sleep(kAgainMilliseconds);
+    }
+  }
+
   void prepare() {
     // Looked at before anything is changed: a foreign file must stay as it is.
     if (number("SELECT count(*) FROM sqlite_master") > 0) {
@@ -194,14 +212,7 @@ class SqliteStore final : public Store {
                     "written by a newer version (schema " + std::to_string(schema) + ")");
       }
     }
-    {
-      // The answer is the mode it is in now; a file system without shared memory cannot do WAL.
-      Statement wal(database_.get(), "PRAGMA journal_mode=WAL");
-      const int code = wal.step();
-      if (code != SQLITE_ROW) fail("open store", code);
-      if (wal.text(0) != "wal")
-        throw Error(Status::kUnreachable, "open store", path_, "no write-ahead log there");
-    }
+    use_write_ahead_log();
     execute("open store", "PRAGMA synchronous=FULL");
     if (number("SELECT count(*) FROM sqlite_master") > 0) return;
     execute("create store", "BEGIN IMMEDIATE");

@@ -98,6 +98,10 @@ bool Connection::alive() const {
   return alive != 0;  // -1: the driver cannot tell, as a local one
 }
 
+void Connection::probe() const {
+  if (virConnectNumOfDomains(handle_.get()) < 0) throw virt_error(Status::kUnreachable, "ask", uri_);
+}
+
 std::vector<Domain> Connection::domains(unsigned flags) const {
   virDomainPtr* list = nullptr;
   const int count = virConnectListAllDomains(handle_.get(), &list, flags);

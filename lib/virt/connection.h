@@ -84,6 +84,9 @@ class Connection {
   // False once libvirt has closed the connection (peer gone, keepalive timed out). Does not ask the peer.
   bool alive() const;
 
+  // Asks the peer for the cheapest thing that needs its driver. Throws VirtError(kUnreachable).
+  void probe() const;
+
   // All domains, running or only defined. Throws VirtError(kNo).
   std::vector<Domain> domains(unsigned flags = 0) const;
 

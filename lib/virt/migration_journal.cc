@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "virt/migration_journal.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
+#include "store/document.h"
 
 namespace rackline::virt {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using store::Json;
 
 template <class T>
 Json nullable(const std::optional<T>& value) {
@@ -20,10 +19,6 @@ std::optional<T> optional_of(const Json& document, const char* field) {
   const auto found = document.find(field);
   if (found == document.end() || found->is_null()) return std::nullopt;
   return found->get<T>();
-}
-
-std::string dump(const Json& document) {
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -41,7 +36,7 @@ std::string to_document(const MoveIntent& intent) {
   document["memory_bytes"] = nullable(move.memory_bytes);
   document["live"] = intent.live;
   document["autostart"] = intent.autostart;
-  return dump(document);
+  return store::dump(document);
 }
 
 MoveIntent intent_of(const store::Journal::Item& item) {
@@ -72,7 +67,7 @@ std::string to_document(const MoveReport& report) {
   document["reason"] = report.reason;
   document["attempts"] = report.attempts;
   document["elapsed_ms"] = report.elapsed.count();
-  return dump(document);
+  return store::dump(document);
 }
 
 bool was_done(const store::Journal::Item& item) {

@@ -3,7 +3,9 @@
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include <array>
 #include <fstream>
 
 #include "base/error.h"
@@ -32,6 +34,38 @@ TEST(SqliteStore, CreatesItsDirectoryButNotAWholePath) {
   const std::string far = (scratch.path() / "no" / "such" / "state.db").string();
   EXPECT_NE(failure_of("sqlite:" + far, Status::kUnreachable).find("No such file or directory"),
             std::string::npos);
+}
+
+// Processes, not threads: SQLite's locks are those of a process.
+TEST(SqliteStore, SeveralFirstUsersAtOnceAllGetIn) {
+  for (int round = 0; round < 20; ++round) {
+    const ScratchDirectory scratch;
+    const std::string url = "sqlite:" + (scratch.path() / "state.db").string();
+    std::array<int, 2> start{};
+    ASSERT_EQ(pipe(start.data()), 0);
+    std::vector<pid_t> children;
+    for (int n = 0; n < 6; ++n) {
+      children.push_back(fork());
+      if (children.back() != 0) continue;
+      close(start[1]);
+      char none = 0;
+      if (read(start[0], &none, 1) != 0) _exit(2);
+      try {
+        Store::open(url)->commit({{}, {{"user/" + std::to_string(n), "1"}}, {}});
+        _exit(0);
+      } catch (...) {
+        _exit(1);
+      }
+    }
+    close(start[1]);  // the starting shot
+    close(start[0]);
+    for (const pid_t child : children) {
+      int status = -1;
+      waitpid(child, &status, 0);
+      EXPECT_EQ(status, 0);
+    }
+    EXPECT_EQ(Store::open(url)->list("user/").size(), children.size());
+  }
 }
 
 TEST(SqliteStore, IsReadableByItsOwnerOnly) {

@@ -152,13 +152,15 @@ TEST_P(AnyStore, WaitingForALockGetsItWhenItIsGivenBack) {
 
 TEST_P(AnyStore, AKilledWriterLeavesAllOrNothingOfATransaction) {
   const pid_t child = fork();
-  if (child == 0) {
-    const auto store = Store::open(url());
-    for (int n = 0;; ++n) {
-      const std::string text = std::to_string(n);
-      store->commit({{}, {{key("a"), text}, {key("b"), text}}, {}});
+  if (child == 0) try {
+      const auto store = Store::open(url());
+      for (int n = 0;; ++n) {
+        const std::string text = std::to_string(n);
+        store->commit({{}, {{key("a"), text}, {key("b"), text}}, {}});
+      }
+    } catch (...) {
+      _exit(1);
     }
-  }
   const auto store = Store::open(url());
   const auto deadline = system_clock().monotonic() + Milliseconds{20'000};
   while (system_clock().monotonic() < deadline) {

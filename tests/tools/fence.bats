@@ -172,10 +172,10 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 
 @test "agents that are missing or may not be run are named, and the next level does it" {
   only "$(method h3 nobody)" "$(method h3 forbidden | jq -c '.level=2')" "$(method h3 ok | jq -c '.level=3')" "$(method h4 nobody)" "$(method h5 forbidden)"
-  run -1 --separate-stderr fence < <(down h3 && down h4 && finish)
+  run -1 --separate-stderr fence --deadline 4s < <(down h3 && down h4 && finish)
   assert_equal "$(field h3 '[.level,.power_after]|@tsv')" $'3\toff'
   assert_regex "$(field h4 .reason)" 'agents/nobody'
-  run -1 --separate-stderr fence < <(down h5 && finish)
+  run -1 --separate-stderr fence --deadline 4s < <(down h5 && finish)
   assert_regex "$(field h5 .reason)" 'forbidden.*ermission denied'
 }
 
@@ -209,7 +209,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   echo on >power/a && echo on >power/b
   only "$(method h3 ok '' a)" "$(method h3 liar '"timeout_ms":800' b)" "$(method h4 ok '' a4)" "$(method h4 ok '' b4)"
   echo on >power/a4 && echo on >power/b4
-  run -1 --separate-stderr fence < <(down h3 && down h4 && finish)
+  run -1 --separate-stderr fence --deadline 5s < <(down h3 && down h4 && finish)
   assert_equal "$(results)" $'h3 failed\nh4 fenced'
   assert_equal "$(cat power/a4 power/b4 | sort -u)" off
   assert_equal "$(mark h3)" none

@@ -406,6 +406,9 @@ std::optional<Trail::Rotated> Trail::rotate(bool compressed) {
 
 std::size_t Trail::redact(const Redaction& redaction) {
   Turn turn(*this);
+  auto fields = redaction.fields;
+  // It stands in the line as well.
+  if (std::find(fields.begin(), fields.end(), "record.cause") != fields.end()) fields.emplace_back("cause");
   std::set<std::int64_t> wanted(redaction.lines.begin(), redaction.lines.end());
   std::map<std::string, std::map<std::int64_t, std::string>> changes;  // file, number of the line, new line
   const auto parts = parts_of(path_);
@@ -421,7 +424,7 @@ std::size_t Trail::redact(const Redaction& redaction) {
                                "it is no record");
                  const auto gone = redacted_fields(line);
                  std::vector<std::string> left;
-                 for (const auto& field : redaction.fields) {
+                 for (const auto& field : fields) {
                    if (std::find(gone.begin(), gone.end(), field) == gone.end()) left.push_back(field);
                  }
                  if (!left.empty()) changes[part.file][info.seq] = redact_line(line, left);
@@ -446,13 +449,13 @@ std::size_t Trail::redact(const Redaction& redaction) {
   // again.
   std::size_t changed = 0;
   State next = state_;
-  std::string out, fields;
-  for (const auto& field : redaction.fields) fields += (fields.empty() ? "" : ",") + json_text(field);
+  std::string out, names;
+  for (const auto& field : fields) names += (names.empty() ? "" : ",") + json_text(field);
   for (const auto& [file, lines] : changes) {
     for (const auto& [seq, line] : lines) {
       ++changed;
       add_line(out, next, LineKind::kRedacted,
-               "\"line\":" + std::to_string(seq) + ",\"fields\":[" + fields +
+               "\"line\":" + std::to_string(seq) + ",\"fields\":[" + names +
                    "],\"reason\":" + json_text(redaction.reason) + "," + who());
     }
   }

@@ -76,7 +76,10 @@ void Verifier::judge(const Seen& now, const Seen* next) {
     any_ = true;
     if (info.readable) {
       expected_ = info.seq;
-      result_.first = info.seq;
+      // The next line knows its number, too.
+      if (next != nullptr && next->info.readable && next->info.linked_to(info.hash) == next->info.hash)
+        expected_ = next->info.seq - 1;
+      result_.first = expected_;
       if (info.kind != LineKind::kBegin) {
         report("removed", 0, info.seq - 1, now, "the trail does not begin with its beginning");
       }
@@ -209,6 +212,7 @@ void Verifier::begin_part(const Seen& now) {
   }
   if (result_.chain.empty()) {
     before_ = from_hex<Digest>(text_member(now.text, "after"));
+    if (!before_) report("changed", expected_, expected_, now, "its beginning cannot be read");
   } else if (part > part_ + 1) {
     report("removed", -1, -1, now, "part " + number(part_ + 1) + " is not there");
   }

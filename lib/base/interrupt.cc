@@ -21,6 +21,7 @@ namespace {
 std::atomic<int> asked_by{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 int event_fd = -1;
+std::atomic<const char*> why{nullptr};
 
 void notify() {
   const std::uint64_t one = 1;
@@ -52,9 +53,15 @@ void install() {
   }
 }
 
-void request(int number) {
+void request(int number, const char* text) {
   int none = 0;
-  if (asked_by.compare_exchange_strong(none, number)) notify();
+  if (!asked_by.compare_exchange_strong(none, number)) return;
+  why = text;
+  notify();
+}
+
+const char* reason() {
+  return why.load();
 }
 
 bool requested() {

@@ -11,8 +11,9 @@ namespace rackline::interrupt {
 void install();
 
 // Asks for the same orderly stop from inside, e.g. when the reader of our stdout is gone. `signal` is what
-// exit_status reports.
-void request(int signal);
+// exit_status reports, `why` (a text that lives on) what the program says about it at its end.
+void request(int signal, const char* why = nullptr);
+const char* reason();  // nullptr: there is nothing to say
 
 bool requested();
 int signal();  // the signal that asked, 0 when none did

@@ -107,6 +107,12 @@ void Output::pass(const record::Reader& reader) {
   put(text + "\n");
 }
 
+void Output::pass(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  flush_locked();
+  put(std::string(line) + "\n");
+}
+
 void Output::put(std::string_view left) {
   while (!gone_ && !left.empty()) {
     const ssize_t written = ::write(fd_, left.data(), left.size());

@@ -46,6 +46,9 @@ class Output {
   // There the ends of rounds are left out: they tell a person nothing.
   void pass(const record::Reader& reader);
 
+  // Hands a record on that is there only as its line, without its end.
+  void pass(std::string_view line);
+
   // Shows what a table holds back.
   void flush();
 

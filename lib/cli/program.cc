@@ -353,6 +353,7 @@ int Program::run(int argc, char** argv, const std::function<Status()>& body) {
   try {
     s.prepare_streams();
     status = body();
+    if (const char* why = interrupt::reason(); why != nullptr) warn(reason = why);
     s.write_end(status, reason, started);
   } catch (const std::exception& error) {
     const auto* ours = dynamic_cast<const Error*>(&error);

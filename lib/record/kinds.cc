@@ -5,6 +5,7 @@
 #include <array>
 
 #include "record/describe.h"
+#include "record/kinds_audit.h"
 #include "record/kinds_availability.h"
 
 namespace rackline::record {
@@ -306,6 +307,17 @@ std::span<const Kind* const> kinds() {
                                                            &VmRestarted::kKind,
                                                            &VmNotRestarted::kKind,
                                                            &HostCleared::kKind,
+                                                           &AuditRecord::kKind,
+                                                           &AuditBegin::kKind,
+                                                           &AuditClose::kKind,
+                                                           &AuditCheckpoint::kKind,
+                                                           &AuditRepaired::kKind,
+                                                           &AuditRotated::kKind,
+                                                           &AuditRedacted::kKind,
+                                                           &AuditFinding::kKind,
+                                                           &AuditVerified::kKind,
+                                                           &AuditStep::kKind,
+                                                           &AuditPart::kKind,
                                                            &Progress::kKind,
                                                            &RoundEnd::kKind,
                                                            &End::kKind});

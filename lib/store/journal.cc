@@ -11,6 +11,8 @@
 namespace rackline::store {
 namespace {
 
+constexpr std::size_t kForgottenAtOnce = 100;
+
 Json parse(const std::string& attempted, const std::string& key, const std::string& text) {
   Json document = Json::parse(text, nullptr, false);
   if (document.is_discarded()) throw Error(Status::kUnreachable, attempted, key, "not JSON");
@@ -99,6 +101,11 @@ void Journal::prune(std::chrono::seconds age, std::size_t number) {
   Transaction forget;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (i >= number || clock_.wall() - end_of(items[i]) > age) forget.deletes.push_back(key(items[i].id));
+    // In parts, because etcd limits a transaction: each entry is forgotten for itself.
+    if (forget.deletes.size() == kForgottenAtOnce) {
+      store_.commit(forget);
+      forget.deletes.clear();
+    }
   }
   if (!forget.deletes.empty()) store_.commit(forget);
 }

@@ -46,12 +46,21 @@ struct Transaction {
 };
 
 // A held lock; it is given back with this object, and when the process ends in whatever way.
+//
+// Where the store is another machine, a lock is a lease, and a holder that stood still or was cut off for too
+// long has lost it. It is then asked to stop in order (interrupt.h), and every transaction of the store
+// object that the lock came from fails with Error(kBusy): what is written under a lock is never written
+// without it.
 class Lock {
  public:
   struct Holder {
     virtual ~Holder() = default;
+    virtual bool lost() const { return false; }
   };
   explicit Lock(std::unique_ptr<Holder> holder) : holder_(std::move(holder)) {}
+
+  // To be asked before an act that no transaction guards.
+  bool lost() const { return holder_->lost(); }
 
  private:
   std::unique_ptr<Holder> holder_;
@@ -59,10 +68,12 @@ class Lock {
 
 // Safe to use from several threads. Every call throws Error naming the store: kUnreachable when it cannot be
 // read or written (a full disk, a file that is no database), kBusy when another process keeps it locked for
-// longer than ten seconds, kUsage for a key or lock name of the wrong form.
+// longer than ten seconds, or a lock of this object was lost, kUsage for a key or lock name of the wrong form
+// or a transaction that is larger than the engine takes.
 class Store {
  public:
-  // "sqlite:PATH". A missing file is created, and its directory too when that directory's parent exists.
+  // "sqlite:PATH": a missing file is created, and its directory too when that directory's parent exists.
+  // "etcd://HOST:PORT,HOST:PORT,...": see etcd.h.
   // Throws Error(kUsage) for another scheme.
   static std::unique_ptr<Store> open(const std::string& url);
 

@@ -96,8 +96,7 @@ TEST_P(AnyJournal, ForgetsOldResultsAndNeverAnOpenIntent) {
   EXPECT_TRUE(log.find("open"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, AnyJournal, testing::ValuesIn(stores_under_test()),
-                         [](const auto& about) { return about.param.substr(0, about.param.find(':')); });
+RACKLINE_FOR_EVERY_STORE(AnyJournal);
 
 }  // namespace
 }  // namespace rackline::store

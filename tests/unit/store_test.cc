@@ -186,8 +186,7 @@ TEST_P(AnyStore, RefusesKeysAndLockNamesThatNotEveryEngineCouldHold) {
   EXPECT_THROW(store->try_lock(""), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, AnyStore, testing::ValuesIn(stores_under_test()),
-                         [](const auto& about) { return about.param.substr(0, about.param.find(':')); });
+RACKLINE_FOR_EVERY_STORE(AnyStore);
 
 }  // namespace
 }  // namespace rackline::store

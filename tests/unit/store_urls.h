@@ -6,26 +6,25 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 #include <string>
-#include <vector>
 
 #include "base/id.h"
+#include "etcd_cluster.h"
 
 namespace rackline::store {
 
-// The tests of lib/store run against every kind of store in RACKLINE_TEST_STORES ("sqlite" when it is not
-// set; a URL of a running engine is used as it is). What one test writes stands below a prefix of its own, so
-// that a shared engine needs no emptying.
-inline std::vector<std::string> stores_under_test() {
-  const char* given = std::getenv("RACKLINE_TEST_STORES");
-  std::string rest = given != nullptr && *given != '\0' ? given : "sqlite";
-  std::vector<std::string> stores;
-  while (!rest.empty()) {
-    const auto space = rest.find(' ');
-    stores.push_back(rest.substr(0, space));
-    rest = space == std::string::npos ? "" : rest.substr(space + 1);
-  }
-  return stores;
+// The tests of lib/store run against every kind of store: "sqlite"; "etcd", three members on the loopback;
+// "leader_killed", the same three, of which the leader is killed before the first of these tests. What one
+// test writes stands below a prefix of its own, so that the shared engine needs no emptying.
+inline EtcdCluster& shared_etcd() {
+  static EtcdCluster cluster;
+  return cluster;
+}
+
+inline void kill_leader_once() {
+  static std::once_flag once;
+  std::call_once(once, [] { shared_etcd().kill_member(shared_etcd().leader()); });
 }
 
 class ScratchDirectory {
@@ -44,8 +43,14 @@ class ScratchDirectory {
 
 class AnyStore : public testing::TestWithParam<std::string> {
  protected:
+  void SetUp() override {
+    if (GetParam() == "sqlite") return;
+    if (!EtcdCluster::available()) GTEST_SKIP() << "no etcd here: apt install etcd-server";
+    shared_etcd();
+    if (GetParam() == "leader_killed") kill_leader_once();
+  }
   std::string url() const {
-    return GetParam() == "sqlite" ? "sqlite:" + (scratch_.path() / "state.db").string() : GetParam();
+    return GetParam() == "sqlite" ? "sqlite:" + (scratch_.path() / "state.db").string() : shared_etcd().url();
   }
   std::string key(const std::string& name) const { return "test-" + run_ + "/" + name; }
   std::string lock_name(const std::string& name) const { return name + "-" + run_; }
@@ -54,5 +59,11 @@ class AnyStore : public testing::TestWithParam<std::string> {
   ScratchDirectory scratch_;
   std::string run_ = random_id();
 };
+
+// Each kind is a suite of its own, so that all tests of one are over when the next begins.
+#define RACKLINE_FOR_EVERY_STORE(Fixture)                                            \
+  INSTANTIATE_TEST_SUITE_P(Sqlite, Fixture, testing::Values(std::string("sqlite"))); \
+  INSTANTIATE_TEST_SUITE_P(Etcd, Fixture, testing::Values(std::string("etcd")));     \
+  INSTANTIATE_TEST_SUITE_P(EtcdLeaderKilled, Fixture, testing::Values(std::string("leader_killed")))
 
 }  // namespace rackline::store

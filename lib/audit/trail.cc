@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/trail.h"
+
+#include <fcntl.h>
+#include <simdjson.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "audit/parts.h"
+#include "base/error.h"
+
+namespace rackline::audit {
+namespace {
+
+constexpr std::size_t kTailBlock = 64 << 10;
+constexpr const char* kAttempted = "write the trail";
+
+bool is_record(simdjson::dom::parser& parser, std::string_view line) {
+  simdjson::dom::element document;
+  if (parser.parse(line.data(), line.size()).get(document) != simdjson::SUCCESS) return false;
+  simdjson::dom::object object;
+  return document.get(object) == simdjson::SUCCESS && object.size() > 0;
+}
+
+// As the members are written, without the blanks between them.
+std::string compact(const std::vector<Member>& members) {
+  std::string text = "{";
+  for (const auto& [name, value] : members) {
+    if (text.size() > 1) text += ',';
+    text += '"';
+    text += name;
+    text += "\":";
+    text += value;
+  }
+  return text += '}';
+}
+
+std::string or_null(const std::optional<std::string>& text) {
+  return text ? json_text(*text) : "null";
+}
+
+}  // namespace
+
+// The file, locked, with the state of its end known.
+class Trail::Turn {
+ public:
+  explicit Turn(Trail& trail) : trail_(trail) {
+    try {
+      begin();
+    } catch (...) {
+      end();
+      throw;
+    }
+  }
+  ~Turn() { end(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  void forget() {
+    const std::lock_guard guard(trail_.swap_);
+    trail_.fd_.reset();  // and with it its lock
+    trail_.known_ = false;
+  }
+
+ private:
+  void begin() {
+    for (;;) {
+      if (!trail_.fd_) open();
+      while (flock(trail_.fd_->get(), LOCK_EX) != 0) {
+        if (errno != EINTR) throw system_error(Status::kUnreachable, "lock the trail", trail_.path_);
+      }
+      struct stat ours = {}, there = {};
+      if (fstat(trail_.fd_->get(), &ours) == 0 && stat(trail_.path_.c_str(), &there) == 0 &&
+          ours.st_ino == there.st_ino && ours.st_dev == there.st_dev) {
+        if (!S_ISREG(ours.st_mode))
+          throw Error(Status::kRefused, "open the trail", trail_.path_, "it is not a regular file");
+        if (!trail_.known_ || ours.st_size != trail_.state_.size) trail_.load();
+        if (trail_.state_.last != LineKind::kRotated) return;
+        trail_.finish_rotation();
+      }
+      forget();  // it was rotated meanwhile
+    }
+  }
+  void end() {
+    if (trail_.fd_) flock(trail_.fd_->get(), LOCK_UN);
+  }
+  void open() {
+    Fd fd(::open(trail_.path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
+    if (!fd) throw system_error(Status::kUnreachable, "open the trail", trail_.path_);
+    const std::lock_guard guard(trail_.swap_);
+    trail_.fd_ = std::make_shared<Fd>(std::move(fd));
+    trail_.known_ = false;
+  }
+  Trail& trail_;
+};
+
+Trail::Trail(std::string path, Author author, const Clock& clock, Notice notice)
+    : path_(std::move(path)), author_(std::move(author)), clock_(clock), notice_(std::move(notice)) {}
+
+std::string Trail::who() const {
+  return "\"actor\":" + json_text(author_.actor) + ",\"host\":" + json_text(author_.host);
+}
+
+void Trail::add_line(std::string& out, State& state, LineKind kind, const std::string& body) const {
+  append_line(out, {kind, clock_.wall(), state.seq, body}, random_salt(), state.before);
+  ++state.seq;
+  state.last = kind;
+}
+
+std::string Trail::begin_line(const State& after, std::int64_t part, const std::string& more,
+                              State& state) const {
+  state = after;
+  state.part = part;
+  state.size = 0;
+  std::string out;
+  add_line(out, state, LineKind::kBegin,
+           "\"chain\":\"" + state.chain + "\",\"part\":" + std::to_string(part) + ",\"after\":\"" +
+               to_hex(bytes_of(after.before)) + "\"," + who() + more);
+  return out;
+}
+
+void Trail::write(const std::string& text, const State& next) {
+  std::string_view left = text;
+  while (!left.empty()) {
+    const ssize_t written = ::write(fd_->get(), left.data(), left.size());
+    if (written >= 0) {
+      left.remove_prefix(static_cast<std::size_t>(written));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    const Error error = system_error(Status::kUnreachable, kAttempted, path_);
+    if (ftruncate(fd_->get(), state_.size) != 0) known_ = false;  // the next one repairs it
+    throw error;
+  }
+  const std::int64_t size = state_.size + static_cast<std::int64_t>(text.size());
+  state_ = next;
+  state_.size = size;
+  known_ = true;
+  write_head();
+}
+
+// Not made durable: after a power cut it may lag behind the trail, which is no mistake, and never be before.
+void Trail::write_head() {
+  if (!head_) {
+    head_ = Fd(::open((path_ + ".head").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    if (!head_) throw system_error(Status::kUnreachable, kAttempted, path_ + ".head");
+  }
+  std::string text = "{\"chain\":\"" + state_.chain + "\",\"seq\":" + std::to_string(state_.seq - 1) +
+                     ",\"hash\":\"" + to_hex(bytes_of(state_.before)) + "\"}";
+  constexpr std::size_t kRoom = 160;
+  if (text.size() < kRoom) text.resize(kRoom, ' ');
+  text += '\n';
+  // The trail itself is whole; a head that cannot be written now is written with the next line.
+  if (pwrite(head_.get(), text.data(), text.size(), 0) < 0 && errno != ENOSPC)
+    throw system_error(Status::kUnreachable, kAttempted, path_ + ".head");
+}
+
+void Trail::begin_chain() {
+  State fresh;
+  fresh.chain = to_hex(bytes_of(random_salt()));
+  State begun;
+  // A trail that somebody took away is no reason to stop the work that is to be watched; that it was is told
+  // to whoever runs this, and stands at the beginning of the new one for good.
+  std::string lost;
+  if (const auto head = read_head(path_); head) {
+    lost = ",\"lost_chain\":" + json_text(head->chain) + ",\"lost_line\":" + std::to_string(head->seq);
+    if (notice_) {
+      notice_(path_ + ": the trail of chain " + head->chain + " that went to line " +
+              std::to_string(head->seq) + " is gone; a new one begins");
+    }
+  }
+  const std::string line = begin_line(fresh, 1, lost, begun);
+  state_.size = 0;
+  write(line, begun);
+  sync_file();
+  sync_directory_of(path_);
+}
+
+// The chain and the part stand in the first line.
+void Trail::read_first_line() {
+  std::string text;
+  read_lines({path_, 0, false},
+             [&](std::string_view line) {
+               text = line;
+               return false;
+             },
+             {});
+  const LineInfo info = read_line(text);
+  if (!info.readable || info.kind != LineKind::kBegin) {
+    throw Error(Status::kRefused, "open the trail", path_, "it is not an audit trail",
+                "its first line is none that audit writes");
+  }
+  state_.chain = text_member(text, "chain");
+  state_.part = integer_member(text, "part");
+  if (const auto head = read_head(path_); head && head->chain != state_.chain) {
+    throw Error(Status::kRefused, "open the trail", path_,
+                "it is of chain " + state_.chain + ", and what was written here was chain " + head->chain,
+                "if that is meant, take " + path_ + ".head away");
+  }
+}
+
+void Trail::load() {
+  struct stat about = {};
+  if (fstat(fd_->get(), &about) != 0) throw system_error(Status::kUnreachable, "read the trail", path_);
+  state_ = State{};
+  state_.size = about.st_size;
+  if (about.st_size == 0) {
+    begin_chain();
+    return;
+  }
+  // Backwards until the last whole line is in hand, and what is behind it.
+  std::string tail;
+  std::int64_t from = about.st_size;
+  std::size_t end = std::string::npos, start = std::string::npos;
+  while (from > 0) {
+    const auto step =
+        std::min<std::int64_t>(from, static_cast<std::int64_t>(std::max(kTailBlock, tail.size())));
+    std::string block(static_cast<std::size_t>(step), '\0');
+    from -= step;
+    if (pread(fd_->get(), block.data(), block.size(), from) != static_cast<ssize_t>(block.size()))
+      throw system_error(Status::kUnreachable, "read the trail", path_, EIO);
+    tail.insert(0, block);
+    end = tail.rfind('\n');
+    if (end == std::string::npos) continue;
+    start = end == 0 ? std::string::npos : tail.rfind('\n', end - 1);
+    if (start != std::string::npos) break;
+  }
+  if (end == std::string::npos) {
+    // Not one whole line: the very first was cut off, or it is something else.
+    if (!tail.starts_with("{\"kind\":\"audit_begin\""))
+      throw Error(Status::kRefused, "open the trail", path_, "it is not an audit trail",
+                  "its first line is none that audit writes");
+    if (ftruncate(fd_->get(), 0) != 0) throw system_error(Status::kUnreachable, kAttempted, path_);
+    if (notice_) notice_(path_ + ": its first line was torn; the trail begins anew");
+    state_.size = 0;
+    begin_chain();
+    return;
+  }
+  read_first_line();
+  start = start == std::string::npos ? 0 : start + 1;
+  const std::string_view last = std::string_view(tail).substr(start, end - start);
+  const LineInfo info = read_line(last);
+  if (!info.readable) {
+    throw Error(Status::kRefused, "open the trail", path_,
+                "its last line is not as it was written: " + info.why,
+                "audit verify --file " + path_ + " tells what is wrong");
+  }
+  state_.seq = info.seq + 1;
+  state_.before = info.hash;
+  state_.last = info.kind;
+  known_ = true;
+  if (end + 1 < tail.size())
+    repair(tail.substr(end + 1), about.st_size - static_cast<std::int64_t>(tail.size() - end - 1));
+}
+
+// A line that was not written to its end: nobody was told that it is in the trail. What there is of it is
+// kept as text, since a trail forgets nothing.
+void Trail::repair(std::string torn, std::int64_t whole) {
+  if (ftruncate(fd_->get(), whole) != 0) throw system_error(Status::kUnreachable, kAttempted, path_);
+  state_.size = whole;
+  State next = state_;
+  std::string out;
+  add_line(out, next, LineKind::kRepaired,
+           "\"bytes\":" + std::to_string(torn.size()) + ",\"torn\":" + json_text(torn) + "," + who());
+  write(out, next);
+  sync_file();
+  if (notice_) {
+    notice_(path_ + ": its last line was torn, " + std::to_string(torn.size()) +
+            " bytes; they are kept in line " + std::to_string(state_.seq - 1));
+  }
+}
+
+std::int64_t Trail::open() {
+  const Turn turn(*this);
+  return state_.seq - 1;
+}
+
+std::size_t Trail::append(const std::vector<std::string_view>& lines) {
+  static thread_local simdjson::dom::parser parser;
+  const Turn turn(*this);
+  State next = state_;
+  std::string out, body;
+  std::size_t broken = 0;
+  const std::string before = who() + ",\"request\":" + or_null(author_.request) + ",\"cause\":";
+  const std::string cause = or_null(author_.cause);
+  for (const auto line : lines) {
+    body = before;
+    const auto members = is_record(parser, line) ? members_of(line) : std::nullopt;
+    if (members) {
+      const auto own =
+          std::find_if(members->begin(), members->end(), [](const Member& m) { return m.name == "cause"; });
+      body += own != members->end() && own->value.starts_with('"') ? own->value : std::string_view(cause);
+      body += ",\"record\":";
+      body += compact(*members);
+    } else {
+      ++broken;
+      body += cause + ",\"line\":" + json_text(line);
+    }
+    add_line(out, next, LineKind::kRecord, body);
+  }
+  write(out, next);
+  written_ += static_cast<std::int64_t>(lines.size());
+  return broken;
+}
+
+void Trail::sync() {
+  std::shared_ptr<Fd> fd;
+  {
+    const std::lock_guard guard(swap_);
+    fd = fd_;
+  }
+  if (fd && fdatasync(fd->get()) != 0) throw system_error(Status::kUnreachable, kAttempted, path_);
+}
+
+void Trail::sync_file() {
+  if (fsync(fd_->get()) != 0) throw system_error(Status::kUnreachable, kAttempted, path_);
+}
+
+void Trail::close() {
+  if (written_ == 0) return;
+  {
+    const Turn turn(*this);
+    State next = state_;
+    std::string out;
+    add_line(out, next, LineKind::kClose, "\"records\":" + std::to_string(written_) + "," + who());
+    write(out, next);
+  }
+  written_ = 0;
+  sync();
+}
+
+std::string Trail::checkpoint(const PrivateKey& key) {
+  const Turn turn(*this);
+  State next = state_;
+  const std::int64_t at = state_.seq - 1;
+  const std::string hash = to_hex(bytes_of(state_.before));
+  const auto now = clock_.wall();  // signed, and the time of the line
+  std::string out;
+  const std::string signature = key.sign(checkpoint_message(state_.chain, at, hash, format_time(now)));
+  append_line(
+      out,
+      {LineKind::kCheckpoint, now, next.seq,
+       "\"chain\":\"" + state_.chain + "\",\"at\":" + std::to_string(at) + ",\"head\":\"" + hash +
+           "\",\"key\":\"" + key.public_key().id() + "\",\"signature\":\"" + signature + "\"," + who()},
+      random_salt(), next.before);
+  ++next.seq;
+  next.last = LineKind::kCheckpoint;
+  write(out, next);
+  sync_file();
+  out.pop_back();
+  return out;
+}
+
+// The full part gets its number as a second name before the new one takes its place under the first, so that
+// there is never a moment without a trail.
+void Trail::finish_rotation() {
+  const std::string full = part_name(path_, state_.part);
+  if (link(path_.c_str(), full.c_str()) != 0 && errno != EEXIST)
+    throw system_error(Status::kUnreachable, "rotate the trail", full);
+  struct stat ours = {}, there = {};
+  if (fstat(fd_->get(), &ours) != 0 || stat(full.c_str(), &there) != 0 || ours.st_ino != there.st_ino)
+    throw Error(Status::kRefused, "rotate the trail", full, "another file has this name already");
+  State begun;
+  const std::string line = begin_line(state_, state_.part + 1, {}, begun);
+  NewFile file(path_, false);
+  file.write(line);
+  file.keep();
+  state_ = begun;
+  write_head();
+}
+
+std::optional<Trail::Rotated> Trail::rotate(bool compressed) {
+  Rotated rotated;
+  {
+    Turn turn(*this);
+    struct stat about = {};
+    if (state_.last == LineKind::kBegin) return std::nullopt;
+    State next = state_;
+    std::string out;
+    add_line(out, next, LineKind::kRotated, "\"part\":" + std::to_string(state_.part) + "," + who());
+    write(out, next);
+    sync_file();
+    rotated = {part_name(path_, state_.part), state_.part, state_.seq - 1};
+    finish_rotation();
+    turn.forget();
+    if (stat(rotated.file.c_str(), &about) == 0) chmod(rotated.file.c_str(), about.st_mode & 0444U);
+  }
+  if (compressed) {
+    const std::string packed = rotated.file + ".zst";
+    compress(rotated.file, packed);
+    chmod(packed.c_str(), 0400);
+    if (unlink(rotated.file.c_str()) != 0)
+      throw system_error(Status::kUnreachable, "rotate the trail", rotated.file);
+    rotated.file = packed;
+  }
+  return rotated;
+}
+
+std::size_t Trail::redact(const Redaction& redaction) {
+  Turn turn(*this);
+  auto fields = redaction.fields;
+  // It stands in the line as well.
+  if (std::find(fields.begin(), fields.end(), "record.cause") != fields.end()) fields.emplace_back("cause");
+  std::set<std::int64_t> wanted(redaction.lines.begin(), redaction.lines.end());
+  std::map<std::string, std::map<std::int64_t, std::string>> changes;  // file, number of the line, new line
+  const auto parts = parts_of(path_);
+  std::size_t found = 0;
+  for (const auto& part : parts) {
+    read_lines(part,
+               [&](std::string_view line) {
+                 const LineInfo info = read_line(line);
+                 if (!info.readable || !wanted.contains(info.seq)) return true;
+                 ++found;
+                 if (info.kind != LineKind::kRecord)
+                   throw Error(Status::kUsage, "redact", "line " + std::to_string(info.seq),
+                               "it is no record");
+                 const auto gone = redacted_fields(line);
+                 std::vector<std::string> left;
+                 for (const auto& field : fields) {
+                   if (std::find(gone.begin(), gone.end(), field) == gone.end()) left.push_back(field);
+                 }
+                 if (!left.empty()) changes[part.file][info.seq] = redact_line(line, left);
+                 return true;
+               },
+               {});
+  }
+  if (found < wanted.size()) {
+    for (const auto& part : parts) {
+      read_lines(part,
+                 [&](std::string_view line) {
+                   wanted.erase(read_line(line).seq);
+                   return true;
+                 },
+                 {});
+    }
+    throw Error(Status::kUsage, "redact", "line " + std::to_string(*wanted.begin()),
+                "it is not in the trail");
+  }
+  if (changes.empty()) return 0;
+  // First it is said what is taken out: were this cut off between the two, it would be seen, and can be done
+  // again.
+  std::size_t changed = 0;
+  State next = state_;
+  std::string out, names;
+  for (const auto& field : fields) names += (names.empty() ? "" : ",") + json_text(field);
+  for (const auto& [file, lines] : changes) {
+    for (const auto& [seq, line] : lines) {
+      ++changed;
+      add_line(out, next, LineKind::kRedacted,
+               "\"line\":" + std::to_string(seq) + ",\"fields\":[" + names +
+                   "],\"reason\":" + json_text(redaction.reason) + "," + who());
+    }
+  }
+  write(out, next);
+  sync_file();
+  for (const auto& part : parts) {
+    const auto lines = changes.find(part.file);
+    if (lines == changes.end()) continue;
+    NewFile file(part.file, part.compressed);
+    read_lines(part,
+               [&](std::string_view line) {
+                 const auto change = lines->second.find(read_line(line).seq);
+                 file.write(change == lines->second.end() ? line : std::string_view(change->second));
+                 file.write("\n");
+                 return true;
+               },
+               {});
+    file.keep();
+    if (part.number != 0) chmod(part.file.c_str(), 0400);
+  }
+  turn.forget();
+  return changed;
+}
+
+}  // namespace rackline::audit

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <utility>
+
+#include "base/error.h"
+
+namespace rackline::net {
+namespace {
+
+constexpr Milliseconds kConnect{1500};
+
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+struct FreeEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+
+std::size_t append(char* bytes, std::size_t size, std::size_t count, void* text) {
+  try {
+    static_cast<std::string*>(text)->append(bytes, size * count);
+    return size * count;
+  } catch (const std::bad_alloc&) {
+    return 0;  // an exception must not pass through C
+  }
+}
+
+void start_library() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+      throw Error(Status::kUnreachable, "start", "libcurl", "it does not start");
+  });
+}
+
+bool never_left(CURLcode code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
+         code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+         code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_URL_MALFORMAT;
+}
+
+}  // namespace
+
+struct HttpClient::Handle {
+  std::unique_ptr<CURL, FreeEasy> easy;
+  std::array<char, CURL_ERROR_SIZE> why{};
+  bool used = false;
+};
+
+HttpClient::HttpClient(HttpTls tls) : handle_(std::make_unique<Handle>()) {
+  start_library();
+  handle_->easy.reset(curl_easy_init());
+  CURL* easy = handle_->easy.get();
+  if (easy == nullptr) throw Error(Status::kUnreachable, "start", "libcurl", "no memory");
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);  // signals belong to interrupt.h, and there are threads
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle_->why.data());
+  if (!tls.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
+  if (!tls.cert_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.cert_file.c_str());
+  if (!tls.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key_file.c_str());
+}
+
+HttpClient::~HttpClient() = default;
+
+HttpAnswer HttpClient::post(const std::string& url, const std::string& body,
+                            const std::vector<std::string>& headers, Milliseconds timeout) {
+  CURL* easy = handle_->easy.get();
+  std::unique_ptr<curl_slist, FreeList> list;
+  for (const auto& header : headers) {
+    if (curl_slist* longer = curl_slist_append(list.get(), header.c_str()); longer != nullptr) {
+      [[maybe_unused]] const auto* same = list.release();
+      list.reset(longer);
+    }
+  }
+  HttpAnswer answer;
+  handle_->why[0] = '\0';
+  const long most = std::max<long>(1, static_cast<long>(timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_POST, 1L);
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list.get());
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer.body);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, most);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min<long>(most, kConnect.count()));
+  const CURLcode code = curl_easy_perform(easy);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, nullptr);
+  if (code != CURLE_OK) {
+    answer.failure = handle_->why[0] != '\0' ? handle_->why.data() : curl_easy_strerror(code);
+    curl_off_t sending = 0;  // when the first byte of the request could be sent
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sending);
+    answer.may_have_come = !never_left(code) && !(code == CURLE_OPERATION_TIMEDOUT && sending == 0);
+    return answer;
+  }
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<int>(status);
+  // A new connection although there was one: to another server, or because the old one was dead.
+  long connections = 0;
+  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
+  answer.may_have_come = std::exchange(handle_->used, true) && connections > 0;
+  return answer;
+}
+
+}  // namespace rackline::net

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+
+namespace rackline::net {
+
+// What became of a request. No answer is a value and not an Error: there may be another server to ask.
+struct HttpAnswer {
+  int status = 0;  // 0: no answer
+  std::string body;
+  std::string failure;  // why there is no answer, for a person
+  // A server may have done what was asked without its answer coming back; with an answer: it may have been
+  // done twice, because libcurl repeats a request by itself when a kept connection turns out to be dead.
+  bool may_have_come = false;
+};
+
+struct HttpTls {
+  std::string ca_file;              // empty: the system's authorities
+  std::string cert_file, key_file;  // to prove who we are; empty: not asked for
+};
+
+// A client that keeps its connections between requests. Proxies of the environment are not used: what the
+// programs talk to stands in the machine room. For one thread at a time.
+class HttpClient {
+ public:
+  explicit HttpClient(HttpTls tls = {});
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // `headers` are whole lines without their end. The whole request takes at most `timeout`.
+  HttpAnswer post(const std::string& url, const std::string& body, const std::vector<std::string>& headers,
+                  Milliseconds timeout);
+
+ private:
+  struct Handle;
+  std::unique_ptr<Handle> handle_;
+};
+
+}  // namespace rackline::net

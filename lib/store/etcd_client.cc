@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/etcd_client.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "store/store.h"
+
+namespace rackline::store {
+namespace {
+
+// A member that hangs must leave time to ask the others within ten seconds.
+constexpr Milliseconds kOneAnswer{3000};
+constexpr Milliseconds kBetweenRounds{100};
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kDefaultPort = ":2379";
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// The codes of gRPC with which etcd says that somebody else, or the same one later, may well answer.
+bool worth_repeating(int code, const std::string& error) {
+  constexpr int kCancelled = 1, kUnknown = 2, kDeadline = 4, kExhausted = 8, kAborted = 10, kInternal = 13,
+                kUnavailable = 14;
+  if (code == kExhausted) return error.find("too many requests") != std::string::npos;
+  return code == kCancelled || code == kUnknown || code == kDeadline || code == kAborted ||
+         code == kInternal || code == kUnavailable;
+}
+
+constexpr int kUnauthenticated = 16;
+bool token_is_over(int code, const std::string& error) {
+  return code == kUnauthenticated || error.find("invalid auth token") != std::string::npos;
+}
+
+// Members answer a keepalive in a stream, of which one message comes; all others are one object.
+Json parse_body(const std::string& body) {
+  Json parsed = Json::parse(body, nullptr, false);
+  if (parsed.is_object() && parsed.contains("result")) return parsed["result"];
+  return parsed;
+}
+
+}  // namespace
+
+EtcdAddress parse_etcd_url(const std::string& url) {
+  const auto wrong = [&](const std::string& why) {
+    return Error(Status::kUsage, "open store", url, why, "expected etcd://HOST:PORT,HOST:PORT,...");
+  };
+  const auto scheme = url.find("://");
+  if (scheme == std::string::npos) throw wrong("no address");
+  const std::string http = url.starts_with("etcds:") ? "https://" : "http://";
+  std::string rest = url.substr(scheme + 3);
+  EtcdAddress address;
+  address.prefix = "rackline/";
+  if (const auto slash = rest.find('/'); slash != std::string::npos) {
+    std::string prefix = rest.substr(slash + 1);
+    while (prefix.ends_with('/')) prefix.pop_back();
+    if (!prefix.empty()) {
+      check_key(prefix);
+      address.prefix = prefix + "/";
+    }
+    rest.resize(slash);
+  }
+  for (std::size_t at = 0; at <= rest.size();) {
+    const auto comma = std::min(rest.find(',', at), rest.size());
+    std::string host = rest.substr(at, comma - at);
+    at = comma + 1;
+    const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view(".-_:[]").find(c) != std::string_view::npos;
+    });
+    if (host.empty()) throw wrong("an empty address");
+    if (!plain) throw wrong("\"" + host + "\" is no address");
+    const auto colon = host.rfind(':');
+    const bool has_port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
+    if (!has_port) {
+      host += kDefaultPort;
+    } else {
+      int port = 0;
+      const char* end = host.data() + host.size();
+      const auto read = std::from_chars(host.data() + colon + 1, end, port);
+      if (read.ptr != end || read.ec != std::errc() || port < 1 || port > 65535 || colon == 0)
+        throw wrong("\"" + host + "\" is no address");
+    }
+    address.endpoints.push_back(http + host);
+  }
+  return address;
+}
+
+std::string to_base64(std::string_view bytes) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t left = std::min<std::size_t>(3, bytes.size() - i);
+    unsigned group = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < left ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k) text += k <= left ? kAlphabet[group >> (18 - 6 * k) & 63U] : '=';
+  }
+  return text;
+}
+
+std::string from_base64(std::string_view text) {
+  static const auto values = [] {
+    std::array<int, 256> table{};
+    table.fill(-1);
+    for (std::size_t i = 0; i < kAlphabet.size(); ++i)
+      table[static_cast<unsigned char>(kAlphabet[i])] = static_cast<int>(i);
+    return table;
+  }();
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  unsigned group = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const int value = values[static_cast<unsigned char>(c)];
+    if (value < 0) break;
+    group = group << 6 | static_cast<unsigned>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes += static_cast<char>(group >> bits & 255U);
+    }
+  }
+  return bytes;
+}
+
+std::int64_t integer_of(const Json& object, const char* field) {
+  if (!object.is_object()) return 0;
+  const auto found = object.find(field);
+  if (found == object.end()) return 0;
+  if (found->is_number_integer()) return found->get<std::int64_t>();
+  if (!found->is_string()) return 0;
+  const auto& text = found->get_ref<const std::string&>();
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::string end_of_prefix(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  if (prefix.empty()) return std::string(1, '\0');  // to the end of all keys
+  prefix.back() = static_cast<char>(prefix.back() + 1);
+  return prefix;
+}
+
+EtcdClient::EtcdClient(std::string url, EtcdAddress address)
+    : url_(std::move(url)), address_(std::move(address)) {
+  tls_ = {environment("RACKLINE_ETCD_CACERT"), environment("RACKLINE_ETCD_CERT"),
+          environment("RACKLINE_ETCD_KEY")};
+  user_ = environment("RACKLINE_ETCD_USER");
+  if (user_.empty()) return;
+  const std::string file = environment("RACKLINE_ETCD_PASSWORD_FILE");
+  if (file.empty())
+    throw Error(Status::kUsage, "open store", url_, "RACKLINE_ETCD_USER without RACKLINE_ETCD_PASSWORD_FILE");
+  password_ = read_secret(file);
+}
+
+std::unique_ptr<net::HttpClient> EtcdClient::take() {
+  const std::lock_guard guard(mutex_);
+  if (idle_.empty()) return std::make_unique<net::HttpClient>(tls_);
+  auto client = std::move(idle_.back());
+  idle_.pop_back();
+  return client;
+}
+
+void EtcdClient::give_back(std::unique_ptr<net::HttpClient> client) {
+  const std::lock_guard guard(mutex_);
+  idle_.push_back(std::move(client));
+}
+
+std::string EtcdClient::log_in(net::HttpClient& http, const std::string& endpoint, Milliseconds timeout) {
+  Json request;
+  request["name"] = user_;
+  request["password"] = password_;
+  const auto answer = http.post(endpoint + "/v3/auth/authenticate", dump(request), {}, timeout);
+  const Json body = parse_body(answer.body);
+  if (answer.status != 0 && body.is_object() && body.contains("error")) {
+    throw Error(Status::kUnreachable, "log in to etcd as", user_, body["error"].dump(),
+                "RACKLINE_ETCD_USER and RACKLINE_ETCD_PASSWORD_FILE say who asks");
+  }
+  return body.is_object() ? body.value("token", "") : "";
+}
+
+EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path, const Json& request,
+                           Milliseconds deadline) {
+  const std::string text = dump(request);
+  auto http = take();
+  EtcdReply reply;
+  std::string failure = "no time left";
+  const std::size_t first = preferred_.load();
+  for (std::size_t attempt = 0;; ++attempt) {
+    const Milliseconds left = deadline - system_clock().monotonic();
+    if (left <= Milliseconds{0}) break;
+    const std::size_t member = (first + attempt) % address_.endpoints.size();
+    const std::string& endpoint = address_.endpoints[member];
+    const Milliseconds patience = std::min(left, kOneAnswer);
+    std::vector<std::string> headers{"Content-Type: application/json", "Expect:"};
+    std::string token;
+    if (!user_.empty()) {
+      const std::lock_guard guard(mutex_);
+      if (token_.empty()) token_ = log_in(*http, endpoint, patience);
+      token = token_;
+      headers.push_back("Authorization: " + token);
+    }
+    const auto answer = http->post(endpoint + path, text, headers, patience);
+    if (answer.status == 0) {
+      failure = endpoint + ": " + answer.failure;
+      reply.unsure = reply.unsure || answer.may_have_come;
+    } else {
+      Json body = parse_body(answer.body);
+      const bool object = body.is_object();
+      std::string error;
+      if (object && body.contains("error")) {
+        // Of a stream the error is an object.
+        const Json& said = body["error"];
+        error = said.is_string() ? said.get<std::string>() : said.value("message", said.dump());
+      }
+      reply.unsure = reply.unsure || answer.may_have_come;
+      if (object && answer.status == 200 && error.empty()) {
+        preferred_.store(member);
+        reply.body = std::move(body);
+        give_back(std::move(http));
+        return reply;
+      }
+      const int code = object ? static_cast<int>(integer_of(body, "code")) : 0;
+      if (!user_.empty() && token_is_over(code, error)) {
+        const std::lock_guard guard(mutex_);
+        if (token_ == token) token_.clear();
+        failure = endpoint + ": " + error;
+      } else if (!error.empty() && !worth_repeating(code, error)) {
+        reply.error = error;
+        give_back(std::move(http));
+        return reply;
+      } else {
+        failure = endpoint + ": " +
+                  (error.empty() ? "no etcd: HTTP status " + std::to_string(answer.status) : error);
+        reply.unsure = reply.unsure || !error.empty();  // "request timed out": it may yet be carried out
+      }
+    }
+    if ((attempt + 1) % address_.endpoints.size() == 0) {
+      std::this_thread::sleep_for(
+          std::clamp(deadline - system_clock().monotonic(), Milliseconds{0}, kBetweenRounds));
+    }
+  }
+  give_back(std::move(http));
+  throw Error(Status::kUnreachable, attempted, url_, "no member answers: " + failure,
+              reply.unsure && attempted == "write store"
+                  ? "it is not known whether the change was made: look before it is made again"
+                  : "more than half of the members have to run and to reach each other");
+}
+
+}  // namespace rackline::store

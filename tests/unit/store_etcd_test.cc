@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/error.h"
+#include "etcd_cluster.h"
+#include "losing_proxy.h"
+#include "store/etcd.h"
+#include "store/etcd_client.h"
+#include "store_urls.h"
+
+namespace rackline::store {
+namespace {
+
+TEST(EtcdUrl, NamesMembersAndAPrefix) {
+  const auto plain = parse_etcd_url("etcd://a:2379,10.0.0.2,[::1]:4001,[fe80::2]");
+  const std::vector<std::string> expected{"http://a:2379", "http://10.0.0.2:2379", "http://[::1]:4001",
+                                          "http://[fe80::2]:2379"};
+  EXPECT_EQ(plain.endpoints, expected);
+  EXPECT_EQ(plain.prefix, "rackline/");
+  const auto tls = parse_etcd_url("etcds://a:1/site/two/");
+  EXPECT_EQ(tls.endpoints, std::vector<std::string>{"https://a:1"});
+  EXPECT_EQ(tls.prefix, "site/two/");
+}
+
+TEST(EtcdUrl, RefusesWhatIsNone) {
+  for (const char* url : {"etcd://", "etcd://a,,b", "etcd://a:0", "etcd://a:99999", "etcd://a:b", "etcd://:1",
+                          "etcd://u:p@a", "etcd://a b", "etcd://a/b c", "etcd:a"}) {
+    try {
+      Store::open(url);
+      FAIL() << url;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUsage) << url;
+    }
+  }
+}
+
+TEST(EtcdUrl, Base64GoesBothWays) {
+  EXPECT_EQ(to_base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(to_base64("fooba"), "Zm9vYmE=");
+  EXPECT_EQ(to_base64("foob"), "Zm9vYg==");
+  std::string all;
+  for (int i = 0; i < 256; ++i) {
+    all += static_cast<char>(i);
+    EXPECT_EQ(from_base64(to_base64(all)), all);
+  }
+  EXPECT_EQ(end_of_prefix("a"), "b");
+  EXPECT_EQ(end_of_prefix("a\xff"), "b");
+}
+
+// With a cluster of its own, because it is broken.
+class Etcd : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!EtcdCluster::available()) GTEST_SKIP() << "no etcd here: apt install etcd-server";
+    cluster_ = std::make_unique<EtcdCluster>();
+  }
+  EtcdCluster& cluster() { return *cluster_; }
+  std::unique_ptr<Store> open(EtcdOptions options = {}) {
+    return open_etcd(cluster_->url(), std::move(options));
+  }
+
+ private:
+  std::unique_ptr<EtcdCluster> cluster_;
+};
+
+TEST_F(Etcd, EveryIncrementCountsOnceWhileTheLeaderDiesAndReturns) {
+  constexpr int kThreads = 3, kEach = 60;
+  const auto store = open();
+  store->commit({{}, {{"n", "0"}}, {}});
+  std::atomic<int> done{0}, unknown{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      const auto own = open();
+      for (int mine = 0; mine < kEach;) {
+        const auto entry = own->get("n");
+        const std::string next = std::to_string(std::stoi(entry->value) + 1);
+        try {
+          if (!own->commit({{{"n", entry->version}}, {{"n", next}}, {}})) continue;
+          ++done;
+        } catch (const Error&) {
+          ++unknown;  // ten seconds without an answer: the only case in which the outcome stays open
+        }
+        ++mine;
+      }
+    });
+  }
+  const auto progress = [&](int number) {
+    while (done + unknown < number) std::this_thread::sleep_for(Milliseconds{5});
+  };
+  progress(kThreads * kEach / 3);
+  const auto leader = cluster().leader();
+  cluster().kill_member(leader);
+  progress(kThreads * kEach * 2 / 3);
+  cluster().start(leader);
+  for (auto& thread : threads) thread.join();
+  const int counted = std::stoi(store->get("n")->value);
+  EXPECT_GE(counted, done);
+  EXPECT_LE(counted, done + unknown);
+  EXPECT_EQ(unknown, 0);
+}
+
+// Between store and member: passes requests on, and loses the answer of the first transaction that was
+// carried out, as a member does that dies at this moment.
+TEST_F(Etcd, ATransactionWhoseAnswerIsLostIsDoneOnce) {
+  for (const bool reset : {false, true}) {
+    LosingProxy proxy(cluster().client(0), reset);
+    const auto store =
+        open_etcd("etcd://" + proxy.address() + "," + cluster().client(1), {.timeout = Milliseconds{10'000}});
+    store->commit({{}, {{"warm", "1"}}, {}});
+    proxy.lose_next_transaction();
+    const auto version = store->commit({{{"once", 0}}, {{"once", "1"}}, {}});
+    ASSERT_TRUE(version);
+    EXPECT_TRUE(proxy.lost());
+    EXPECT_EQ(open()->get("once")->version, *version);
+    // And what does not hold is still told apart from what was done before.
+    EXPECT_FALSE(store->commit({{{"once", 0}}, {{"once", "2"}}, {}}));
+    store->commit({{}, {}, {"once"}});
+  }
+}
+
+TEST_F(Etcd, ALongListIsOfOneRevision) {
+  const auto store = open();
+  constexpr int kEntries = 2300;
+  for (int i = 0; i < kEntries;) {
+    Transaction fill;
+    for (int k = 0; k < 100; ++k, ++i) fill.puts.push_back({"many/" + std::to_string(i), "0"});
+    store->commit(fill);
+  }
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    const auto own = open();
+    for (int i = 1; !stop; ++i) {
+      const std::string text = std::to_string(i);
+      own->commit({{}, {{"many/0", text}, {"many/999", text}}, {}});
+    }
+  });
+  for (int round = 0; round < 10; ++round) {
+    const auto entries = store->list("many/");
+    ASSERT_EQ(entries.size(), static_cast<std::size_t>(kEntries));
+    EXPECT_EQ(entries.front().value, entries.back().value);
+    EXPECT_TRUE(std::is_sorted(entries.begin(), entries.end(),
+                               [](const Entry& a, const Entry& b) { return a.key < b.key; }));
+  }
+  stop = true;
+  writer.join();
+}
+
+TEST_F(Etcd, ATransactionThatIsTooLargeIsSaidAndChangesNothing) {
+  const auto store = open();
+  Transaction large;
+  for (int i = 0; i < 127; ++i) large.puts.push_back({"k/" + std::to_string(i), "1"});
+  EXPECT_TRUE(store->commit(large));
+  large.puts.push_back({"k/127", "1"});
+  try {
+    store->commit(large);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kUsage);
+    EXPECT_NE(error.hint().find("--max-txn-ops"), std::string::npos);
+  }
+  EXPECT_EQ(store->list("k/").size(), 127U);
+  EXPECT_THROW(store->commit({{}, {{"twice", "1"}, {"twice", "2"}}, {}}), Error);
+}
+
+TEST_F(Etcd, WithoutAQuorumEveryCallSaysSoInTimeAndNothingIsWritten) {
+  const auto store = open({.timeout = Milliseconds{2500}});
+  store->commit({{}, {{"a", "1"}}, {}});
+  cluster().kill_member(0);
+  cluster().kill_member(1);
+  const auto fails = [&](const std::function<void()>& call) {
+    const auto before = system_clock().monotonic();
+    try {
+      call();
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUnreachable);
+      EXPECT_NE(std::string(error.what()).find(cluster().url()), std::string::npos);
+    }
+    EXPECT_LT(system_clock().monotonic() - before, Milliseconds{4000});
+  };
+  fails([&] { store->get("a"); });
+  fails([&] { store->list("a"); });
+  fails([&] { store->commit({{}, {{"a", "2"}}, {}}); });
+  fails([&] { store->try_lock("x"); });
+  cluster().start(0);
+  cluster().start(1);
+  cluster().wait_until_ready();
+  EXPECT_TRUE(store->get("a"));
+}
+
+TEST_F(Etcd, AMemberThatHangsIsPassedBy) {
+  const auto store = open();
+  store->commit({{}, {{"a", "1"}}, {}});
+  const auto leader = cluster().leader();
+  cluster().send(leader, SIGSTOP);
+  EXPECT_TRUE(store->commit({{}, {{"a", "2"}}, {}}));
+  EXPECT_EQ(open()->get("a")->value, "2");
+  cluster().send(leader, SIGCONT);
+}
+
+TEST_F(Etcd, AHeldLockOutlivesItsLeaseAndTheLeader) {
+  const auto store = open({.lock_ttl = std::chrono::seconds{3}});
+  const auto held = store->try_lock("one");
+  ASSERT_TRUE(held);
+  cluster().kill_member(cluster().leader());
+  const auto other = open();
+  const auto until = system_clock().monotonic() + Milliseconds{7000};
+  while (system_clock().monotonic() < until) {
+    EXPECT_FALSE(other->try_lock("one"));
+    std::this_thread::sleep_for(Milliseconds{300});
+  }
+  EXPECT_FALSE(held->lost());
+  EXPECT_TRUE(store->commit({{}, {{"under-lock", "1"}}, {}}));
+}
+
+TEST_F(Etcd, WhoHasLostItsLockIsToldAndWritesNothing) {
+  std::atomic<int> told{0};
+  const auto store = open({.lock_ttl = std::chrono::seconds{2}, .on_lost = [&](const std::string& name) {
+                             EXPECT_EQ(name, "one");
+                             ++told;
+                           }});
+  const auto held = store->try_lock("one");
+  ASSERT_TRUE(held);
+  // As when this process had stood still for long: its lease is over and another has taken the lock.
+  EtcdClient etcd(cluster().url(), parse_etcd_url(cluster().url()));
+  const auto deadline = system_clock().monotonic() + Milliseconds{20'000};
+  Json lock_key;
+  lock_key["key"] = to_base64("rackline/lock/one");
+  const auto found = etcd.call("test", "/v3/kv/range", lock_key, deadline);
+  Json lease;
+  lease["ID"] = found.body["kvs"][0]["lease"];
+  etcd.call("test", "/v3/lease/revoke", lease, deadline);
+  const auto taken = open()->try_lock("one");
+  ASSERT_TRUE(taken);
+  try {
+    store->commit({{}, {{"under-lock", "1"}}, {}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kBusy);
+    EXPECT_NE(std::string(error.what()).find("lock one was lost"), std::string::npos) << error.what();
+  }
+  EXPECT_FALSE(open()->get("under-lock"));
+  while (told == 0 && system_clock().monotonic() < deadline) std::this_thread::sleep_for(Milliseconds{20});
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(held->lost());
+}
+
+TEST_F(Etcd, CutOffForLongerThanTheLeaseTheLockIsLost) {
+  std::atomic<int> told{0};
+  const auto store = open({.timeout = Milliseconds{2000},
+                           .lock_ttl = std::chrono::seconds{2},
+                           .on_lost = [&](const std::string&) { ++told; }});
+  const auto held = store->try_lock("one");
+  ASSERT_TRUE(held);
+  for (std::size_t i = 0; i < EtcdCluster::kMembers; ++i) cluster().send(i, SIGSTOP);
+  const auto deadline = system_clock().monotonic() + Milliseconds{20'000};
+  while (told == 0 && system_clock().monotonic() < deadline) std::this_thread::sleep_for(Milliseconds{20});
+  EXPECT_TRUE(held->lost());
+  for (std::size_t i = 0; i < EtcdCluster::kMembers; ++i) cluster().send(i, SIGCONT);
+}
+
+TEST_F(Etcd, WhatIsNoEtcdIsSaid) {
+  try {
+    open_etcd("etcd://127.0.0.1:1", {.timeout = Milliseconds{300}})->get("a");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("Failed to connect"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(Etcd, TwoPrefixesDoNotSeeEachOther) {
+  const auto one = open_etcd(cluster().url() + "/one"), two = open_etcd(cluster().url() + "/two");
+  one->commit({{}, {{"a", "1"}}, {}});
+  EXPECT_FALSE(two->get("a"));
+  EXPECT_TRUE(two->list("").empty());
+  const auto held = one->try_lock("x");
+  EXPECT_TRUE(held && two->try_lock("x"));
+}
+
+}  // namespace
+}  // namespace rackline::store

@@ -1,10 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "usage/import.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <cctype>
+#include <cerrno>
 #include <unordered_map>
 
-namespace rackline::usage::detail {
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace rackline::usage {
+namespace {
+
+// A saved cluster has less than 256 MiB.
+std::string read_file(const std::string& path) {
+  constexpr std::size_t kLargest = std::size_t{256} << 20;
+  const char* attempted = "read a saved cluster";
+  Fd file;
+  if (path != "-") {
+    file = Fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) throw system_error(Status::kUsage, attempted, path);
+  } else if (isatty(STDIN_FILENO) == 1) {
+    throw Error(Status::kUsage, attempted, "stdin", "it is a terminal");
+  }
+  std::string text;
+  std::array<char, 65536> part{};
+  for (;;) {
+    const ssize_t got = read(file ? file.get() : STDIN_FILENO, part.data(), part.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw system_error(Status::kUsage, attempted, path);
+    if (got == 0) return text;
+    text.append(part.data(), static_cast<std::size_t>(got));
+    if (text.size() > kLargest) throw Error(Status::kUsage, attempted, path, "it has more than 256 MiB");
+  }
+}
+
+// When it was last written; empty where that tells nothing: stdin, a pipe.
+std::optional<record::Time> modified(const std::string& path) {
+  struct stat status {};
+  if (path == "-" || stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return record::Time{std::chrono::seconds{status.st_mtim.tv_sec}};
+}
+
+}  // namespace
+
+Imported load(const std::string& format, const std::string& path, record::Time now) {
+  const std::string text = read_file(path);
+  const std::string source = path == "-" ? "stdin" : path;
+  if (format != "csv" && format != "ganeti") {
+    throw Error(Status::kUsage, "read a saved cluster", source, "there is no format " + detail::shown(format),
+                "the formats are ganeti and csv");
+  }
+  Imported imported = format == "csv" ? read_csv(text, source) : read_ganeti(text, source);
+  const record::Time saved = modified(path).value_or(now);
+  const record::Time first = imported.rounds.front().time.value_or(saved);
+  std::int64_t number = 0;
+  for (auto& round : imported.rounds) {
+    record::RoundEnd& end = round.end;
+    end.round = ++number;
+    end.time = round.time.value_or(saved);
+    end.hosts = static_cast<std::int64_t>(round.hosts.size());
+    end.hosts_up = std::count_if(round.hosts.begin(), round.hosts.end(),
+                                 [](const auto& host) { return host.state == "up"; });
+    end.vms = static_cast<std::int64_t>(round.vms.size());
+    for (auto& host : round.hosts) host.time = end.time;
+    for (auto& vm : round.vms) vm.time = end.time;
+    round.at = end.time - first;
+  }
+  return imported;
+}
+
+namespace detail {
 
 std::string_view take_line(std::string_view& text) {
   const auto end = text.find('\n');
@@ -70,4 +141,5 @@ void complete(Imported::Round& round) {
   }
 }
 
-}  // namespace rackline::usage::detail
+}  // namespace detail
+}  // namespace rackline::usage

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "record/kinds.h"
 
 namespace rackline::usage {
@@ -17,11 +18,19 @@ struct Imported {
     std::optional<record::Time> time;  // empty: the file does not tell
     std::vector<record::HostSample> hosts;
     std::vector<record::VmSample> vms;
+    // Set by load() alone, as are the times of the samples.
+    record::RoundEnd end;
+    Milliseconds at{0};
   };
   std::vector<record::PlacementRule> rules;
   std::vector<Round> rounds;
   std::vector<std::string> notes;  // what the file asks for and no record says: for a person
 };
+
+// Reads the file, "-" for stdin, of the format, ganeti or csv. Rounds of which it does not tell the time have
+// that when it was last written, so that the same file always gives the same records; from a pipe, `now`.
+// Throws Error(kUsage).
+Imported load(const std::string& format, const std::string& path, record::Time now);
 
 // Both throw Error(kUsage) with the line for what they cannot read: half a cluster is none.
 

@@ -2,6 +2,7 @@
 #include "usage/recording.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -145,8 +146,13 @@ bool Recording::next(Round& round) {
   return false;
 }
 
-void check_times(record::Reader& reader, const std::string& source) {
-  Timeline timeline(source);
+void check_times(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return;  // whoever reads it next says so
+  record::Reader reader(file.get(), path, record::Policy::kSkip, {});
+  Timeline timeline(path);
   std::int64_t ends = 0;
   bool any = false;
   record::RoundEnd end;
@@ -157,7 +163,7 @@ void check_times(record::Reader& reader, const std::string& source) {
     any = true;
   }
   if (!any && !interrupt::requested()) {
-    throw Error(Status::kUsage, "replay the rounds", source, "there is no whole round in it");
+    throw Error(Status::kUsage, "replay the rounds", path, "there is no whole round in it");
   }
 }
 

@@ -86,8 +86,8 @@ class Recording {
   std::int64_t ends_ = 0, ends_at_round_ = 0;
 };
 
-// Throws Error(kUsage) when time runs backwards anywhere in the recording, or it has no whole round: for a
-// file, so that nothing is written of one that is refused.
-void check_times(record::Reader& reader, const std::string& source);
+// Throws Error(kUsage) when time runs backwards anywhere in the recording, or it has no whole round. Does
+// nothing where the path is no file that can be read twice. So nothing is written of one that is refused.
+void check_times(const std::string& path);
 
 }  // namespace rackline::usage

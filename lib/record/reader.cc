@@ -360,6 +360,7 @@ bool Reader::next() {
       End end;
       if (read(end)) {
         end_ = std::move(end);
+        ++ends_;
         complete_ = true;
       }
       continue;

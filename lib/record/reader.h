@@ -79,6 +79,8 @@ class Reader {
   bool complete() const { return complete_; }
   // The last `end` record.
   const std::optional<End>& end() const { return end_; }
+  // How many there were so far: streams may stand one behind the other in a file.
+  std::int64_t ends() const { return ends_; }
 
  private:
   struct Input;
@@ -98,6 +100,7 @@ class Reader {
   std::int64_t records_ = 0;
   bool complete_ = false;
   std::optional<End> end_;
+  std::int64_t ends_ = 0;
 };
 
 }  // namespace rackline::record

@@ -48,11 +48,21 @@ record::VmSample vm_record(const VmStats& now, const VmStats* before, double sec
   vm.priority = details.wishes.priority;
   vm.persistent = details.persistent;
   if (now.migrating) vm.migrating = true;
+  if (now.memory_max_bytes && now.memory_bytes && *now.memory_max_bytes > *now.memory_bytes) {
+    vm.memory_max_bytes = now.memory_max_bytes;
+  }
+  vm.memory_usable_bytes = now.memory_usable_bytes;
   if (before == nullptr || !now.active() || before->domain_id != now.domain_id) return vm;
   vm.cpu_cores = cores(before->cpu_time_ns, now.cpu_time_ns, seconds);
   if (vm.cpu_cores && vm.vcpus.value_or(0) > 0) {
     vm.cpu_percent = *vm.cpu_cores / static_cast<double>(*vm.vcpus) * 100;
   }
+  if (const auto waited = cores(before->cpu_delay_ns, now.cpu_delay_ns, seconds);
+      waited && vm.vcpus.value_or(0) > 0) {
+    vm.cpu_steal_percent = *waited / static_cast<double>(*vm.vcpus) * 100;
+  }
+  vm.swap_in_bytes_per_second = rate(before->swap_in_bytes, now.swap_in_bytes, seconds);
+  vm.swap_out_bytes_per_second = rate(before->swap_out_bytes, now.swap_out_bytes, seconds);
   vm.disk_read_bytes_per_second = rate(before->disk_read_bytes, now.disk_read_bytes, seconds);
   vm.disk_write_bytes_per_second = rate(before->disk_written_bytes, now.disk_written_bytes, seconds);
   vm.net_rx_bytes_per_second = rate(before->net_received_bytes, now.net_received_bytes, seconds);
@@ -72,7 +82,16 @@ void take_host_figures(const HostStats& now, const HostStats* before, const Host
   if (now.memory_bytes && now.memory_free_bytes) {
     host.memory_used_bytes = *now.memory_bytes - *now.memory_free_bytes;
   }
-  if (before == nullptr || !before->cpu_total || !now.cpu_total) return;
+  if (before == nullptr) return;
+  const double seconds = std::chrono::duration<double>(now.taken - before->taken).count();
+  const auto share = [&](const Count& since, const Count& total) -> std::optional<double> {
+    const auto microseconds = rate(since, total, seconds);
+    return microseconds ? std::optional(*microseconds / 1e6 * 100) : std::nullopt;
+  };
+  host.cpu_pressure_percent = share(before->pressure.cpu_us, now.pressure.cpu_us);
+  host.memory_pressure_percent = share(before->pressure.memory_us, now.pressure.memory_us);
+  host.io_pressure_percent = share(before->pressure.io_us, now.pressure.io_us);
+  if (!before->cpu_total || !now.cpu_total) return;
   if (*now.cpu_total <= *before->cpu_total || *now.cpu_busy < *before->cpu_busy) return;
   host.cpu_percent = static_cast<double>(*now.cpu_busy - *before->cpu_busy) /
                      static_cast<double>(*now.cpu_total - *before->cpu_total) * 100;
@@ -84,11 +103,24 @@ void start_sums(record::HostSample& host, bool rates) {
   host.vms_stopped = 0;
   host.vcpus_allocated = 0;
   host.memory_allocated_bytes = 0;
+  host.memory_ballooned_bytes = 0;
   if (!rates) return;
+  host.cpu_steal_percent = 0;
   host.disk_read_bytes_per_second = 0;
   host.disk_write_bytes_per_second = 0;
   host.net_rx_bytes_per_second = 0;
   host.net_tx_bytes_per_second = 0;
+}
+
+// What the VM's CPUs waited for, as a share of the host's.
+std::optional<double> steal_of(const record::VmSample& vm, const record::HostSample& host) {
+  if (!vm.cpu_steal_percent || !vm.vcpus || host.cpus.value_or(0) <= 0) return std::nullopt;
+  return *vm.cpu_steal_percent * static_cast<double>(*vm.vcpus) / static_cast<double>(*host.cpus);
+}
+
+std::optional<std::int64_t> ballooned(const record::VmSample& vm) {
+  if (!vm.memory_bytes) return std::nullopt;
+  return vm.memory_max_bytes ? *vm.memory_max_bytes - *vm.memory_bytes : 0;
 }
 
 void add_vm(record::HostSample& host, const record::VmSample& vm) {
@@ -99,6 +131,8 @@ void add_vm(record::HostSample& host, const record::VmSample& vm) {
   ++*host.vms_running;
   add(host.vcpus_allocated, vm.vcpus);
   add(host.memory_allocated_bytes, vm.memory_bytes);
+  add(host.memory_ballooned_bytes, ballooned(vm));
+  add(host.cpu_steal_percent, steal_of(vm, host));
   add(host.disk_read_bytes_per_second, vm.disk_read_bytes_per_second);
   add(host.disk_write_bytes_per_second, vm.disk_write_bytes_per_second);
   add(host.net_rx_bytes_per_second, vm.net_rx_bytes_per_second);

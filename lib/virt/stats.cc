@@ -24,13 +24,18 @@ class Parameters {
     return found == end_ ? std::nullopt : value(*found);
   }
 
-  // The sum of PREFIX.<number>.SUFFIX over all numbers; empty when PREFIX.count is missing, zero when it is
-  // 0. Devices that lack the value (a drive without a medium) count as nothing, but not when all of them do.
+  // The sum of PREFIX.<number>.SUFFIX over all devices; empty when PREFIX.count is missing, zero when it is
+  // 0.
   std::optional<std::int64_t> sum(std::string_view prefix, std::string_view suffix) const {
     const auto count = integer(std::string(prefix) + ".count");
     if (!count) return std::nullopt;
+    return *count == 0 ? 0 : total(prefix, suffix);
+  }
+
+  // The sum over all numbers. Those that lack the value (a drive without a medium, a virtual CPU that is
+  // offline) count as nothing; it is empty when all of them do.
+  std::optional<std::int64_t> total(std::string_view prefix, std::string_view suffix) const {
     std::optional<std::int64_t> total;
-    if (*count == 0) total = 0;
     for (const auto* p = begin_; p != end_; ++p) {
       std::string_view field = p->field;
       if (!field.starts_with(prefix) || !field.ends_with(suffix)) continue;
@@ -109,6 +114,11 @@ VmStats read_vm(const virDomainStatsRecord& record) {
   if (vm.active()) {
     vm.memory_used_bytes = times(parameters.integer("balloon.rss"), kKiB);
     vm.cpu_time_ns = parameters.integer("cpu.time");
+    vm.cpu_delay_ns = parameters.total("vcpu", "delay");
+    vm.memory_max_bytes = times(parameters.integer("balloon.maximum"), kKiB);
+    vm.memory_usable_bytes = times(parameters.integer("balloon.usable"), kKiB);
+    vm.swap_in_bytes = times(parameters.integer("balloon.swap_in"), kKiB);
+    vm.swap_out_bytes = times(parameters.integer("balloon.swap_out"), kKiB);
     vm.disk_read_bytes = parameters.sum("block", "rd.bytes");
     vm.disk_written_bytes = parameters.sum("block", "wr.bytes");
     vm.net_received_bytes = parameters.sum("net", "rx.bytes");
@@ -198,6 +208,7 @@ void take_counters(const Connection& connection, Reading& reading) {
   read_vms(connection, reading);
   reading.stats.taken = std::chrono::steady_clock::now();
   read_cpu_time(connection, reading.stats);
+  if (is_this_machine(connection.uri())) reading.stats.pressure = read_pressure();
 }
 
 void read_memory(const Connection& connection, HostStats& host) {

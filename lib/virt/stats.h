@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "virt/connection.h"
+#include "virt/pressure.h"
 
 namespace rackline::virt {
 
@@ -23,9 +24,11 @@ struct VmStats {
   bool migrating = false;                 // paused as the source or the target of a live migration
   std::optional<std::int64_t> vcpus, memory_bytes, memory_used_bytes;
   std::optional<std::int64_t> disk_capacity_bytes, disk_allocation_bytes;
-  // Counters since the VM's start, summed over its disks and its interfaces.
-  std::optional<std::int64_t> cpu_time_ns, disk_read_bytes, disk_written_bytes, net_received_bytes,
-      net_sent_bytes;
+  std::optional<std::int64_t> memory_max_bytes, memory_usable_bytes;
+  // Counters since the VM's start, summed over its virtual CPUs, disks and interfaces. `cpu_delay_ns`: its
+  // CPUs were ready and waited for one of the host, which the guest sees as steal.
+  std::optional<std::int64_t> cpu_time_ns, cpu_delay_ns, disk_read_bytes, disk_written_bytes,
+      net_received_bytes, net_sent_bytes, swap_in_bytes, swap_out_bytes;
 
   bool active() const { return domain_id.has_value(); }
 };
@@ -35,6 +38,7 @@ struct HostStats {
   std::optional<std::int64_t> cpus, cpu_mhz, memory_bytes, memory_free_bytes;
   // CPU time of all its CPUs since boot, in the units of the driver: only their ratio means something.
   std::optional<std::uint64_t> cpu_busy, cpu_total;
+  Pressure pressure;
   std::vector<VmStats> vms;
 };
 

@@ -6,16 +6,24 @@
 
 #include "base/interrupt.h"
 #include "cli/program.h"
+#include "net/page_server.h"
+#include "usage/import.h"
+#include "usage/rounds.h"
 #include "virt/survey.h"
 
 namespace rackline {
 namespace {
 
+constexpr std::uint16_t kPort = 9750;
+
 struct Options {
   std::vector<std::string> hosts;
-  Milliseconds interval{0}, window{1000};
+  Milliseconds interval{10'000}, window{1000};
   std::int64_t count = 0;
-  std::string list;
+  std::string list, record, replay, listen;
+  std::vector<std::string> from, host_bands, vm_bands;
+  bool rounds = false, follow = false;
+  usage::WatchPolicy policy;
 };
 
 std::vector<record::Host> chosen_hosts(cli::Program& program, const std::vector<std::string>& names) {
@@ -46,14 +54,76 @@ Status list(cli::Program& program, const Options& options) {
   return Status::kDone;
 }
 
+// Writes rounds, and what follows from them.
+class Writer {
+ public:
+  Writer(cli::Program& program, const Options& options)
+      : program_(program), server_(serve(options)), rounds_(wanted(options)) {}
+
+  template <class Sample>
+  void sample(Sample sample) {
+    if (sample.tool.empty()) sample.tool = program_.about().name;
+    if (sample.time == record::Time{}) sample.time = program_.clock().wall();
+    rounds_.add(sample);
+    program_.out().write(std::move(sample));
+  }
+
+  // `round` has samples and an end, as those that are replayed and imported.
+  template <class Round>
+  void round(Round& round) {
+    for (auto& host : round.hosts) sample(std::move(host));
+    for (auto& vm : round.vms) sample(std::move(vm));
+    end_round(round.end, round.at);
+  }
+
+  void end_round(record::RoundEnd end, Milliseconds at) {
+    if (end.tool.empty()) end.tool = program_.about().name;
+    auto round = rounds_.end_round(end, at);
+    for (const auto& doubt : round.doubts) program_.warn("watch the usage: " + doubt);
+    for (auto& usage : round.hosts) program_.out().write(std::move(usage));
+    for (auto& usage : round.vms) program_.out().write(std::move(usage));
+    for (auto& fluctuation : round.fluctuations) program_.out().write(std::move(fluctuation));
+    program_.end().rounds = rounds_.rounds();
+    program_.end().fluctuations = rounds_.fluctuations();
+    program_.out().write(std::move(end));
+  }
+
+  void finish() {
+    record::End end = program_.end();
+    end.time = program_.clock().wall();
+    end.tool = program_.about().name;
+    end.outcome = interrupt::requested() ? "interrupted" : "ok";
+    rounds_.end(end);
+  }
+
+ private:
+  std::unique_ptr<net::PageServer> serve(const Options& options) {
+    if (options.listen.empty()) return nullptr;
+    auto server = std::make_unique<net::PageServer>(net::resolve(options.listen, kPort), "/metrics",
+                                                    usage::Exposition::kContentType);
+    program_.note("metrics are at " + server->url());
+    return server;
+  }
+
+  usage::Rounds::Wanted wanted(const Options& options) {
+    usage::Rounds::Wanted wanted{.windows = {}, .record = options.record, .metrics = {}};
+    if (options.follow) wanted.windows = options.policy;
+    if (server_) wanted.metrics = [this](std::string page) { server_->publish(std::move(page)); };
+    return wanted;
+  }
+
+  cli::Program& program_;
+  std::unique_ptr<net::PageServer> server_;
+  usage::Rounds rounds_;
+};
+
 // False when it was interrupted: then there is no round_end, and nobody decides on half a round.
-bool round(cli::Program& program, virt::Survey& survey, record::RoundEnd& end) {
-  const auto started = program.clock().monotonic();
+bool round(cli::Program& program, virt::Survey& survey, Writer& writer, record::RoundEnd& end) {
   end.hosts = static_cast<std::int64_t>(survey.size());
   end.hosts_up = end.vms = 0;
   const auto write = [&](virt::Survey::Seen& seen) {
-    program.out().write(std::move(seen.host));
-    for (auto& vm : seen.vms) program.out().write(std::move(vm));
+    writer.sample(std::move(seen.host));
+    for (auto& vm : seen.vms) writer.sample(std::move(vm));
   };
   // A table is for people and in the inventory's order; a stream has each host as it answers.
   const bool table = program.out().format() == cli::Format::kTable;
@@ -69,35 +139,89 @@ bool round(cli::Program& program, virt::Survey& survey, record::RoundEnd& end) {
   });
   std::sort(held.begin(), held.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
   for (auto& seen : held) write(seen);
-  if (!complete) return false;
-  end.elapsed_ms = (program.clock().monotonic() - started).count();
-  program.out().write(end);
-  return true;
+  return complete;
 }
 
-// One round without --interval, else rounds until --count, a signal, or until nobody reads any more.
+// One round, or with --interval rounds until --count, a signal, or until nobody reads any more.
 Status watch(cli::Program& program, const Options& options) {
-  const bool once = options.interval <= Milliseconds{0};
   const auto timeout = program.timeout();
-  virt::Survey survey(chosen_hosts(program, options.hosts),
-                      {.timeout = timeout,
-                       .suspect_timeout = once ? timeout : std::min(timeout, options.interval * 4 / 5),
-                       .window = once ? options.window : std::min(options.window, options.interval)});
-  auto next = program.clock().monotonic();
+  virt::Survey survey(
+      chosen_hosts(program, options.hosts),
+      {.timeout = timeout,
+       .suspect_timeout = options.rounds ? std::min(timeout, options.interval * 4 / 5) : timeout,
+       .window = options.rounds ? std::min(options.window, options.interval) : options.window});
+  Writer writer(program, options);
+  const auto first = program.clock().monotonic();
+  auto next = first;
   bool answered = false;
   record::RoundEnd end;
-  for (end.round = 1; round(program, survey, end); ++end.round) {
-    program.end().rounds = end.round;
+  for (end.round = 1;; ++end.round) {
+    const auto started = program.clock().monotonic();
+    if (!round(program, survey, writer, end)) break;
+    end.time = program.clock().wall();
+    end.elapsed_ms = (program.clock().monotonic() - started).count();
+    if (options.rounds) end.at_ms = (started - first).count();
+    writer.end_round(end, started - first);
     answered = answered || *end.hosts_up > 0;
-    if (once || end.round == options.count) break;
+    if (!options.rounds || end.round == options.count) break;
     // On the grid of the start, so that rounds do not drift; those that a slow one missed are left out.
     const auto now = program.clock().monotonic();
     while (next <= now) next += options.interval;
     if (interrupt::wait_until(program.clock(), next, true) != interrupt::Woken::kTime) break;
   }
+  writer.finish();
   if (answered || interrupt::requested()) return Status::kDone;
   throw Error(Status::kUnreachable, "sample the hosts", "all " + std::to_string(survey.size()),
               "none of them answered");
+}
+
+// Rounds that were sampled at another time: the same stream as then, with what the windows make of it now.
+Status replay(cli::Program& program, const Options& options) {
+  const auto& file = options.replay;
+  usage::check_times(file);
+  const auto reader = program.file_reader(file, record::Policy::kSkip);
+  usage::Recording recording(*reader, file == "-" ? "stdin" : file,
+                             [&](const std::string& text) { program.warn(text); });
+  Writer writer(program, options);
+  usage::Recording::Round round;
+  const auto left_out = [&](const auto& record) {
+    return !options.hosts.empty() && std::count(options.hosts.begin(), options.hosts.end(), record.host) == 0;
+  };
+  while (recording.next(round)) {
+    std::erase_if(round.hosts, left_out);
+    std::erase_if(round.vms, left_out);
+    writer.round(round);
+  }
+  if (program.end().rounds || interrupt::requested()) return Status::kDone;
+  throw Error(Status::kUsage, "replay the rounds", file, "there is no whole round in it");
+}
+
+Status import(cli::Program& program, const Options& options) {
+  const std::string file = options.from.size() > 1 ? options.from[1] : "-";
+  auto imported = usage::load(options.from[0], file, program.clock().wall());
+  for (const auto& note : imported.notes) program.note("import " + file + ": " + note);
+  for (auto& rule : imported.rules) program.out().write(std::move(rule));
+  Writer writer(program, options);
+  for (auto& round : imported.rounds) writer.round(round);
+  return Status::kDone;
+}
+
+void declare_windows(cli::Program& program, Options& options) {
+  auto& app = program.app();
+  auto& policy = options.policy;
+  program.duration(app, "--span", policy.shape.span, "how far back windows reach");
+  program.duration(app, "--smoothing", policy.shape.smoothing,
+                   "age at which a sample weighs 1/e in the average");
+  program.duration(app, "--hold", policy.band.hold, "time outside, or back, before it is told");
+  program.percent(app, "--hysteresis", policy.band.hysteresis_percent,
+                  "back is only what is so far inside the edge, as a share of it");
+  app.add_option("--band", options.host_bands,
+                 "RESOURCE=HIGH, =LOW..HIGH or =off of hosts; cpu=75,memory=90,steal=10,pressure=10 percent")
+      ->type_name("BAND");
+  app.add_option(
+         "--vm-band", options.vm_bands,
+         "the same of virtual servers; cpu=90,memory=95,steal=10 percent, swap=1048576 bytes a second")
+      ->type_name("BAND");
 }
 
 }  // namespace
@@ -110,37 +234,72 @@ int main(int argc, char** argv) {
        .nature = cli::Nature::kObserve,
        .summary = "sample the capacity and the use of every host and virtual server",
        .description = "A host that cannot be reached, or hangs, is a record too and delays no other.",
-       .examples = {{"capwatch", "one round, as a table"},
-                    {"capwatch | capplan balance | migrate", "even out the load"},
-                    {"capwatch --interval 10s h1 h2", "follow two hosts"},
-                    {"capwatch >night.jsonl", "keep the facts of a bad night"}}});
+       .examples = {
+           {"capwatch", "one round, as a table"},
+           {"capwatch | capplan balance | migrate", "even out the load"},
+           {"capwatch --follow | jq -c 'select(.kind==\"fluctuation\")'", "who leaves the usual, for long"},
+           {"capwatch --follow --record night.rec --listen 127.0.0.1:9750 >/dev/null",
+            "keep the rounds, and let Prometheus ask"},
+           {"capwatch --replay night.rec --band cpu=60 --hold 5m", "what would have been said"},
+           {"capwatch --from ganeti cluster.data | capplan balance", "plan for a saved cluster"}}});
   Options options;
   auto& app = program.app();
   program.takes_inventory();
   // The first answer of a libvirtd that has just started takes seconds: it asks every emulator what it can
   // do.
   program.takes_timeout(Milliseconds{10'000});
-  auto* interval =
-      program.duration(app, "-i,--interval", options.interval, "sample again and again, this far apart");
+  auto* interval = program.duration(app, "-i,--interval", options.interval,
+                                    "sample again and again, this far apart (with --follow 10s)");
   interval->default_str("");
-  app.add_option("-c,--count", options.count, "end after N rounds")
-      ->type_name("N")
-      ->needs(interval)
-      ->check([count = &options.count](const std::string& given) -> std::string {
-        return CLI::detail::lexical_cast(given, *count) && *count > 0 ? "" : "expected a number from 1";
-      });
+  auto* count =
+      app.add_option("-c,--count", options.count, "end after N rounds")
+          ->type_name("N")
+          ->check([count = &options.count](const std::string& given) -> std::string {
+            return CLI::detail::lexical_cast(given, *count) && *count > 0 ? "" : "expected a number from 1";
+          });
   program.duration(app, "--window", options.window,
                    "rates of a host not seen before: time between two samples");
-  program.choice(app, "--list", options.list, {"hosts", "vms"},
-                 "print their names, one a line, and nothing else");
+  app.add_flag("-f,--follow", options.follow,
+               "keep windows of usage, and tell when it leaves its band and when it is back");
+  declare_windows(program, options);
+  const auto files = cli::Program::Values::kFiles;
+  auto* record = app.add_option("--record", options.record, "append the rounds to FILE")->type_name("FILE");
+  auto* replay_file =
+      app.add_option("--replay", options.replay, "rounds of FILE, - for stdin, through the windows")
+          ->type_name("FILE");
+  auto* listen = app.add_option("--listen", options.listen, "ADDRESS[:PORT] where Prometheus finds /metrics")
+                     ->type_name("ADDRESS");
+  auto* from =
+      app.add_option("--from", options.from, "a saved cluster: ganeti or csv, and its FILE, - for stdin")
+          ->type_name("FORMAT FILE")
+          ->expected(1, 2);
+  program.completes(record, files);
+  program.completes(replay_file, files);
+  program.completes(from, {"ganeti", "csv"});
+  auto* names = program.choice(app, "--list", options.list, {"hosts", "vms"},
+                               "print their names, one a line, and nothing else");
   program.completes(app.add_option("HOST", options.hosts, "only these hosts of the inventory")->type_name(""),
                     cli::Program::Values::kHosts);
+  for (auto* other : {interval, count, listen, record, names}) {
+    replay_file->excludes(other);
+    from->excludes(other);
+  }
+  replay_file->excludes(from);
 
   return program.run(argc, argv, [&] {
-    program.leaves_threads_behind();
     if (interval->count() > 0 && options.interval <= Milliseconds{0}) {
       throw Error(Status::kUsage, "read the command line", "--interval", "0 is no interval");
     }
+    options.follow = options.follow || !options.listen.empty() || !options.replay.empty();
+    options.rounds = options.follow || interval->count() > 0;
+    if (count->count() > 0 && !options.rounds) {
+      throw Error(Status::kUsage, "read the command line", "--count", "it needs --interval or --follow");
+    }
+    for (const auto& text : options.host_bands) usage::parse_bands(text, options.policy.hosts);
+    for (const auto& text : options.vm_bands) usage::parse_bands(text, options.policy.vms);
+    if (!options.from.empty()) return import(program, options);
+    if (!options.replay.empty()) return replay(program, options);
+    program.leaves_threads_behind();
     return options.list.empty() ? watch(program, options) : list(program, options);
   });
 }

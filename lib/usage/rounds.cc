@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "usage/rounds.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rackline::usage {
+
+Rounds::Rounds(Wanted wanted) : metrics_(std::move(wanted.metrics)) {
+  if (wanted.windows) watch_.emplace(*wanted.windows);
+  if (!wanted.record.empty()) recording_.emplace(wanted.record);
+  if (metrics_) page_.emplace();
+}
+
+Watch::Round Rounds::end_round(const record::RoundEnd& end, Milliseconds at) {
+  ++rounds_;
+  Watch::Round round;
+  if (watch_) round = watch_->end_round(at, end.time);
+  fluctuations_ += std::count_if(round.fluctuations.begin(), round.fluctuations.end(),
+                                 [](const auto& fluctuation) { return fluctuation.direction != "back"; });
+  if (recording_) recording_->end_round(end);
+  if (page_) {
+    const auto add = [&](const auto& records) {
+      for (const auto& record : records) page_->add(record);
+    };
+    add(round.hosts);
+    add(round.vms);
+    add(round.fluctuations);
+    metrics_(page_->page(end));
+  }
+  return round;
+}
+
+void Rounds::end(const record::End& end) {
+  if (recording_) recording_->end(end);
+}
+
+std::optional<std::int64_t> Rounds::fluctuations() const {
+  return watch_ ? std::optional(fluctuations_) : std::nullopt;
+}
+
+}  // namespace rackline::usage

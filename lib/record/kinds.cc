@@ -6,6 +6,7 @@
 
 #include "record/describe.h"
 #include "record/kinds_availability.h"
+#include "record/kinds_capacity.h"
 
 namespace rackline::record {
 namespace {
@@ -55,6 +56,15 @@ constexpr Field kHostSampleFields[] = {
     FIELD(HostSample, error, "why it is not up", {}, kOmitted),
     FIELD(HostSample, cpus, "logical CPUs", "CPUS"),
     FIELD(HostSample, cpu_percent, "share of all its CPUs that was busy in the window, 0 to 100", "CPU%"),
+    FIELD(HostSample, cpu_steal_percent,
+          "time for which its virtual servers' CPUs were ready and waited for one of the host, as a share of "
+          "all its CPUs: demand that was not met",
+          "STEAL%"),
+    FIELD(HostSample, cpu_pressure_percent,
+          "share of the window in which some work waited for a CPU (PSI); known of the local host only"),
+    FIELD(HostSample, memory_pressure_percent,
+          "the same for memory: it waited to be reclaimed or swapped in"),
+    FIELD(HostSample, io_pressure_percent, "the same for input and output"),
     FIELD(HostSample, vcpus_allocated, "sum of the virtual CPUs of its running virtual servers", "VCPUS"),
     FIELD(HostSample, memory_bytes, "memory of the host", "MEMORY"),
     FIELD(HostSample, memory_used_bytes, "memory in use, caches not counted", "USED"),
@@ -62,6 +72,8 @@ constexpr Field kHostSampleFields[] = {
           "memory that a new virtual server could have, caches counted as free"),
     FIELD(HostSample, memory_allocated_bytes, "sum of the memory of its running virtual servers",
           "ALLOCATED"),
+    FIELD(HostSample, memory_ballooned_bytes,
+          "memory that balloons have taken back from its virtual servers"),
     FIELD(HostSample, vms_running, "running or paused virtual servers", "VMS"),
     FIELD(HostSample, vms_stopped, "virtual servers that are only defined"),
     FIELD(HostSample, disk_read_bytes_per_second, "read by its virtual servers", "READ/S"),
@@ -77,6 +89,9 @@ constexpr Field kHostSampleFields[] = {
     FIELD(HostSample, memory_reserve_bytes, "from the inventory", {}, kOmitted),
     FIELD(HostSample, window_ms, "time over which the rates were measured; null: no rates yet"),
     FIELD(HostSample, elapsed_ms, "time that the host took to answer"),
+    FIELD(HostSample, imported,
+          "ganeti or csv: read from a saved cluster, where null tells of the file and not of the host", {},
+          kOmitted),
 };
 
 constexpr Field kVmSampleFields[] = {
@@ -90,8 +105,17 @@ constexpr Field kVmSampleFields[] = {
     FIELD(VmSample, vcpus, "virtual CPUs", "VCPUS"),
     FIELD(VmSample, cpu_cores, "CPU seconds used per second", "CPU"),
     FIELD(VmSample, cpu_percent, "share of its own virtual CPUs that was busy, 0 to 100", "CPU%"),
+    FIELD(VmSample, cpu_steal_percent,
+          "share of the time of its virtual CPUs for which they were ready and waited for a CPU of the host",
+          "STEAL%"),
     FIELD(VmSample, memory_bytes, "memory given to it", "MEMORY"),
     FIELD(VmSample, memory_used_bytes, "memory of the host that it really occupies", "USED"),
+    FIELD(VmSample, memory_max_bytes, "memory that it may have at most, where a balloon has taken some back",
+          {}, kOmitted),
+    FIELD(VmSample, memory_usable_bytes, "memory that the guest says it can still use without swapping", {},
+          kOmitted),
+    FIELD(VmSample, swap_in_bytes_per_second, "read from its swap, as the guest says", {}, kOmitted),
+    FIELD(VmSample, swap_out_bytes_per_second, "written to its swap", {}, kOmitted),
     FIELD(VmSample, disk_capacity_bytes, "sum of its disks' sizes"),
     FIELD(VmSample, disk_allocation_bytes, "sum of what its disks occupy"),
     FIELD(VmSample, disk_read_bytes_per_second, "read", "READ/S"),
@@ -202,6 +226,9 @@ constexpr Field kRoundEndFields[] = {
     FIELD(RoundEnd, hosts_up, "hosts that answered", "UP"),
     FIELD(RoundEnd, vms, "virtual servers seen", "VMS"),
     FIELD(RoundEnd, elapsed_ms, "duration of the round", "TIME"),
+    FIELD(RoundEnd, at_ms,
+          "when the round began, on a clock that never steps and begins with the first round; of a recording",
+          {}, kOmitted),
 };
 
 constexpr Field kEndFields[] = {
@@ -212,6 +239,7 @@ constexpr Field kEndFields[] = {
     FIELD(End, rounds, "rounds read or written", {}, kOmitted),
     FIELD(End, hosts, "hosts seen", "HOSTS", kOmitted),
     FIELD(End, vms, "virtual servers seen", "VMS", kOmitted),
+    FIELD(End, fluctuations, "times that usage left its band", "FLUCTUATIONS", kOmitted),
     FIELD(End, records, "records read", "RECORDS", kOmitted),
     FIELD(End, moves, "moves decided or asked for", "MOVES", kOmitted),
     FIELD(End, done, "done now", "DONE", kOmitted),
@@ -280,6 +308,9 @@ std::span<const Kind* const> kinds() {
                                                            &VmRequest::kKind,
                                                            &HostSample::kKind,
                                                            &VmSample::kKind,
+                                                           &HostUsage::kKind,
+                                                           &VmUsage::kKind,
+                                                           &Fluctuation::kKind,
                                                            &HostUp::kKind,
                                                            &HostSuspect::kKind,
                                                            &HostDown::kKind,

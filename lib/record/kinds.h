@@ -56,13 +56,15 @@ struct HostSample : Head {
   Text error;
   Integer cpus, cpu_mhz, memory_bytes, memory_used_bytes, memory_free_bytes, memory_allocated_bytes,
       vcpus_allocated, vms_running, vms_stopped;
-  Number cpu_percent;
+  Number cpu_percent, cpu_steal_percent, cpu_pressure_percent, memory_pressure_percent, io_pressure_percent;
+  Integer memory_ballooned_bytes;
   Number disk_read_bytes_per_second, disk_write_bytes_per_second, net_rx_bytes_per_second,
       net_tx_bytes_per_second;
   Text arch, cpu_model, failure_domain;
   Flag drained;
   Number cpu_overcommit;
   Integer memory_reserve_bytes, window_ms, elapsed_ms;
+  Text imported;
   static const Kind kKind;
 };
 
@@ -70,10 +72,12 @@ struct VmSample : Head {
   std::string vm, host, state;
   Text uuid;
   Integer domain_id, vcpus, memory_bytes, memory_used_bytes;
-  Number cpu_cores, cpu_percent;
+  Number cpu_cores, cpu_percent, cpu_steal_percent;
   Integer disk_capacity_bytes, disk_allocation_bytes;
   Number disk_read_bytes_per_second, disk_write_bytes_per_second, net_rx_bytes_per_second,
       net_tx_bytes_per_second;
+  Integer memory_max_bytes, memory_usable_bytes;
+  Number swap_in_bytes_per_second, swap_out_bytes_per_second;
   Text anti_affinity;
   Integer priority;
   Flag persistent, migrating;
@@ -148,14 +152,15 @@ struct Progress : Head {
 
 struct RoundEnd : Head {
   std::int64_t round = 0;
-  Integer hosts, hosts_up, vms, elapsed_ms;
+  Integer hosts, hosts_up, vms, elapsed_ms, at_ms;
   static const Kind kKind;
 };
 
 struct End : Head {
   std::string outcome;
   Text reason;
-  Integer skipped, rounds, hosts, vms, records, moves, done, already, failed, refused, cancelled, unplaced;
+  Integer skipped, rounds, hosts, vms, fluctuations, records, moves, done, already, failed, refused,
+      cancelled, unplaced;
   Number score_before, score_after, lower_bound;
   Integer elapsed_ms;
   static const Kind kKind;

@@ -29,6 +29,7 @@ class Output {
 
   void set_format(Format format, bool all_columns, bool colour);
   Format format() const { return format_; }
+  bool colour() const { return colour_; }
 
   // From now on records are stamped with `time` instead of the clock: a decider is a pure function of its
   // input and so takes the time from there.
@@ -45,6 +46,9 @@ class Output {
   // Hands the reader's present record on as it came; among tables in the words of one, if its kind is known.
   // There the ends of rounds are left out: they tell a person nothing.
   void pass(const record::Reader& reader);
+
+  // Among tables: text that shows the same facts in another way, after what is held back.
+  void illustrate(std::string_view text);
 
   // Shows what a table holds back.
   void flush();

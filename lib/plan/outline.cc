@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/outline.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace rackline::plan {
@@ -41,6 +42,30 @@ Schedule schedule_of(const State& result, const std::vector<Step>& steps, const 
   if (net.blocked.empty()) return net;
   Schedule walked = stage(result.model(), steps, policy.caps, keep_spare);
   return walked.blocked.size() < net.blocked.size() ? walked : net;
+}
+
+std::vector<HostOutlook> outlook(const Cluster& cluster, const State& before, const State& after) {
+  const auto running = [&](const State& state, int bin) {
+    return static_cast<int>(std::count_if(state.items_on(bin).begin(), state.items_on(bin).end(),
+                                          [&](int item) { return cluster.vm(item).live; }));
+  };
+  std::vector<HostOutlook> hosts;
+  for (int bin = 0; bin < cluster.model.bins(); ++bin) {
+    HostOutlook host;
+    host.host = cluster.host(bin);
+    host.vms_before = running(before, bin);
+    host.vms_after = running(after, bin);
+    const auto percent = [&](const State& state, int r) -> record::Number {
+      if (cluster.model.supply(bin, r).size <= 0) return std::nullopt;
+      return 100 * state.share(bin, r);
+    };
+    host.cpu_before = percent(before, kCpu);
+    host.cpu_after = percent(after, kCpu);
+    host.memory_before = percent(before, kMemory);
+    host.memory_after = percent(after, kMemory);
+    hosts.push_back(std::move(host));
+  }
+  return hosts;
 }
 
 int moved(const State& state) {

@@ -6,6 +6,7 @@
 
 #include "plan/cluster.h"
 #include "plan/order.h"
+#include "plan/planner.h"
 #include "plan/search.h"
 
 namespace rackline::plan {
@@ -16,6 +17,9 @@ std::string joined(const std::vector<std::string>& texts, const char* between);
 
 // "h3 is left out: its sample is stale", for each host of which too little is known.
 std::vector<std::string> left_out(const Cluster& cluster);
+
+// What becomes of each host between two states of the cluster.
+std::vector<HostOutlook> outlook(const Cluster& cluster, const State& before, const State& after);
 
 // How many items are elsewhere than at their start.
 int moved(const State& state);

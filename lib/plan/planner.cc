@@ -34,6 +34,7 @@ void Planner::close(record::Time time) {
     for (const auto& host : open_.hosts()) open_.time = std::max(open_.time, host.time);
     for (const auto& vm : open_.vms()) open_.time = std::max(open_.time, vm.time);
   }
+  before_ = closed_.time;
   std::swap(open_, closed_);
   open_.clear();
   hold_.count(closed_, policy_.threshold_percent);
@@ -49,7 +50,9 @@ SearchLimits Planner::limits() const {
 }
 
 Cluster Planner::cluster_for(const Question& question) const {
-  return make_cluster(closed_, rules_, policy_, question);
+  Question whole = question;
+  whole.closed = closed_hosts_;
+  return make_cluster(closed_, rules_, policy_, whole);
 }
 
 bool Planner::spike(const record::HostSample& host) const {
@@ -113,6 +116,12 @@ record::NoBeneficialMove Planner::none(const State& state, std::string reason) c
 }
 
 std::string Planner::waiting_for() const {
+  if (before_ > closed_.time) {
+    // How long anything has lasted is not known then. The next round is compared with this one, so a clock
+    // that was put right costs one round.
+    return "the clock of the samples ran backwards, from " + format_time(before_) + " to " +
+           format_time(closed_.time) + ": nothing is decided on this round";
+  }
   if (pending_.empty() || closed_.time - pending_since_ >= policy_.cooldown) return {};
   std::map<std::string_view, std::string_view> running;
   for (const auto& vm : closed_.vms()) {
@@ -193,8 +202,12 @@ void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, cons
   std::vector<std::string_view> facts{"capplan", verb, time};
   for (const auto& move : plan.moves) facts.push_back(move.id);
   const std::string cause = derived_id(facts);
-  for (auto& move : plan.moves) move.cause = cause;
+  for (auto& move : plan.moves) {
+    const std::string known = cause_of(move);
+    move.cause = known.empty() ? cause : known;
+  }
   plan.score_after = state.score();
+  if (!plan.moves.empty()) plan.outlook = outlook(cluster, State(cluster.model), state);
 }
 
 Plan Planner::balance() {
@@ -221,7 +234,14 @@ Plan Planner::balance() {
   std::vector<Step> steps = mend_and_balance(state, explain, limits());
   int touched = moved(state);
   if (touched == 0) {
-    plan.none = none(before, joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough");
+    std::vector<std::string> more;
+    for (const Violation& violation : why.violations) {
+      if (std::string stuck = explain.stuck(before, violation); !stuck.empty())
+        more.push_back(std::move(stuck));
+    }
+    if (std::string missing = explain.shortage(before); !missing.empty()) more.push_back(std::move(missing));
+    plan.none = none(before, joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough" +
+                                 (more.empty() ? "" : "; " + joined(more, "; ")));
     return plan;
   }
   // Evening out beyond what is needed does not justify a mass movement: then only what is needed.

@@ -10,9 +10,28 @@
 #include "plan/explain.h"
 #include "plan/outline.h"
 #include "plan/planner.h"
+#include "plan/room.h"
 
 namespace rackline::plan {
-Plan Planner::place() {
+namespace {
+
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+// How many of those that are somewhere have moved; requests do not count.
+int displaced(const State& state) {
+  int count = 0;
+  for (int item = 0; item < state.model().items(); ++item) {
+    const int start = state.model().start(item);
+    count += start != kNowhere && state.where(item) != start ? 1 : 0;
+  }
+  return count;
+}
+
+}  // namespace
+
+Plan Planner::place(bool by_moving) {
   Plan plan;
   Question question;
   std::map<std::string_view, std::string_view> present;
@@ -37,8 +56,7 @@ Plan Planner::place() {
     return model.demand(a, kMemory).peak > model.demand(b, kMemory).peak;
   });
   const int without_spare = state.bins_without_spare();
-  std::map<std::string, std::string> why_not;
-  std::map<std::string, int> host_of;
+  std::map<int, std::string> why_not;
   for (const int item : items) {
     std::vector<std::pair<double, int>> choices;
     for (int bin = 0; bin < model.bins(); ++bin) {
@@ -50,19 +68,51 @@ Plan Planner::place() {
       if (!policy_.keep_spare || state.bins_without_spare() <= without_spare) break;
       state.move(item, kNowhere);
     }
-    const std::string& name = cluster.vm(item).name;
-    if (state.where(item) != kNowhere) {
-      host_of[name] = state.where(item);
-    } else {
-      why_not[name] = choices.empty() ? explain.no_place(state, item)
+    if (state.where(item) == kNowhere) {
+      why_not[item] = choices.empty() ? explain.no_place(state, item)
                                       : explain.obstacle(state, item, choices.front().second,
                                                          {Obstacle::Kind::kSpare, 0, 0});
     }
   }
 
+  // Only for those that have no place as things are: nobody is moved for comfort here.
+  if (by_moving && !why_not.empty()) {
+    Room room(state, {.keep_spare = policy_.keep_spare, .most_load = 1.0});
+    const int most = std::min(policy_.max_moves, most_without_force(cluster.running));
+    std::map<int, std::string> still;
+    for (const int item : items) {
+      if (!why_not.contains(item)) continue;
+      const std::size_t mark = room.mark();
+      if (!room.settle(item, Step::Why::kRepair)) {
+        still[item] = why_not[item];
+      } else if (displaced(state) > most) {
+        room.back_to(mark);
+        still[item] = why_not[item] + "; making room would move more virtual servers than may be moved";
+      }
+    }
+    std::vector<Step> steps;
+    std::vector<std::string> reasons(index(model.items()));
+    for (const Step& step : room.steps()) {
+      if (model.start(step.item) == kNowhere) continue;
+      steps.push_back(step);
+      reasons[index(step.item)] =
+          "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+    }
+    const Schedule schedule = schedule_of(state, steps, policy_, policy_.keep_spare);
+    // A request that was placed in between may be what another one depends on, and is not there yet when the
+    // moves are made: then there is no such plan.
+    if (!schedule.blocked.empty()) return place(false);
+    write_moves(cluster, schedule, "place", reasons, plan);
+    why_not = std::move(still);
+  }
+
   const std::string time = format_time(closed_.time);
+  std::map<std::string, int> item_of;
+  for (const int item : items) item_of[cluster.vm(item).name] = item;
   for (const auto& request : requests_) {
-    if (const auto refused = why_not.find(request.vm); refused != why_not.end()) {
+    const auto known = item_of.find(request.vm);
+    const int item = known == item_of.end() ? kNowhere : known->second;
+    if (const auto refused = why_not.find(item); refused != why_not.end()) {
       record::VmUnplaced unplaced;
       unplaced.vm = request.vm;
       unplaced.reason = refused->second;
@@ -76,8 +126,10 @@ Plan Planner::place() {
       place.host = there->second;
       place.reason = "it is there already";
     } else {
-      place.host = cluster.host(host_of.at(request.vm));
-      place.reason = "then " + explain.load(state, host_of.at(request.vm));
+      place.host = cluster.host(state.where(item));
+      place.reason = "then " + explain.load(state, state.where(item));
+      // The moves take the room that the placed ones leave, so these come when all of them are done.
+      if (!plan.moves.empty()) place.after_stage = plan.moves.back().stage;
     }
     place.id = derived_id({"vm_place", time, place.vm, place.host});
     plan.places.push_back(std::move(place));

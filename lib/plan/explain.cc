@@ -114,6 +114,11 @@ std::string Explain::violation(const State& state, const Violation& violation) c
     case Violation::Kind::kGroupDomain:
       return members(state, violation.which, violation.bin, true, kNowhere) + " in the failure domain of " +
              host + ": " + cluster_.model.group(violation.which).name;
+    case Violation::Kind::kSpread:
+      return cluster_.model.group(violation.which).name + ": in too few failure domains";
+    case Violation::Kind::kNeeds:
+      return members(state, violation.which, violation.bin, false, kNowhere) + " on " + host +
+             ": something that it depends on is not near";
   }
   return {};
 }
@@ -143,6 +148,10 @@ bool Explain::concerns(const State& state, const Violation& violation, int item)
     case Violation::Kind::kGroupDomain:
       return in_group(item, violation.which) &&
              cluster_.model.domain(state.where(item)) == cluster_.model.domain(violation.bin);
+    case Violation::Kind::kSpread:
+      return in_group(item, violation.which);
+    case Violation::Kind::kNeeds:
+      return state.where(item) == violation.bin && in_group(item, violation.which);
   }
   return false;
 }
@@ -174,6 +183,12 @@ std::string Explain::obstacle(const State& state, int item, int bin, const Obsta
              (others.empty() ? ""
                              : " (" + others + (in_domain ? " is in its failure domain)" : " is there)"));
     }
+    case Kind::kSpread:
+      return cluster_.model.group(obstacle.which).name + " would be in too few failure domains";
+    case Kind::kNeeds:
+      return cluster_.model.group(obstacle.which).name + " is not near, and it depends on that";
+    case Kind::kNeeded:
+      return cluster_.model.group(obstacle.which).name + " depends on it where it is";
     case Kind::kSpare:
       return "if a host failed, its virtual servers would no longer fit on the others";
   }

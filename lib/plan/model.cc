@@ -15,7 +15,7 @@ Model::Model(std::vector<Resource> resources) : resources_(std::move(resources))
   }
 }
 
-int Model::add_bin(const std::vector<Supply>& supplies, BinState state, int domain) {
+int Model::add_bin(const std::vector<Supply>& supplies, BinState state, int domain, int neighbourhood) {
   for (const Supply& supply : supplies) {
     const double promised = std::floor(static_cast<double>(supply.size) * supply.overcommit);
     capacities_.push_back(static_cast<Amount>(promised) - supply.reserve);
@@ -24,12 +24,34 @@ int Model::add_bin(const std::vector<Supply>& supplies, BinState state, int doma
   states_.push_back(state);
   domains_.push_back(domain);
   domain_count_ = std::max(domain_count_, domain + 1);
+  neighbourhoods_.push_back(neighbourhood);
+  neighbourhood_count_ = std::max(neighbourhood_count_, neighbourhood + 1);
   return bins() - 1;
 }
 
 int Model::add_group(Group group) {
   groups_.push_back(std::move(group));
+  dependencies_.emplace_back();
+  dependents_.emplace_back();
   return groups() - 1;
+}
+
+void Model::add_dependency(int group, int on) {
+  // One that depends on its own kind has it wherever it is.
+  if (group == on) return;
+  auto& list = dependencies_[index(group)];
+  if (std::find(list.begin(), list.end(), on) != list.end()) return;
+  list.push_back(on);
+  dependents_[index(on)].push_back(group);
+  has_dependencies_ = true;
+}
+
+void Model::set_distances(std::vector<std::int32_t> distances, double weight) {
+  if (distances.size() != states_.size() * states_.size()) {
+    throw std::length_error("a distance is missing or too many");
+  }
+  distances_ = std::move(distances);
+  distance_weight_ = weight;
 }
 
 int Model::add_class(const std::vector<bool>& allowed) {

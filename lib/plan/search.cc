@@ -63,7 +63,7 @@ class Search {
     if (model_.start(item) == kNowhere) return 0;
     return (bin != model_.start(item) ? 1 : 0) - (displaced(item) ? 1 : 0);
   }
-  double cost_rise(int item, int bin) const { return model_.move_cost(item) * rise(item, bin); }
+  double cost_rise(int item, int bin) const { return state_.cost_rise(item, bin); }
   bool within_limit(int rise) const { return rise <= 0 || displaced_ + rise <= limits_.max_moves; }
   bool within_limit(int item, int bin) const { return within_limit(rise(item, bin)); }
   bool better(const Candidate& a, const Candidate& b) const {
@@ -89,9 +89,11 @@ class Search {
   bool take_all(const std::vector<std::pair<int, int>>& ways, Step::Why why);
   bool spare_is_kept(int item, int bin);
 
+  bool in_group(int item, int group) const;
   std::vector<int> suspects(const Violation& violation) const;
+  bool helps(const Violation& violation, int item, int bin) const;
   bool mend(const Violation& violation);
-  bool make_room(int item);
+  bool make_room(const Violation& violation, int item);
 
   bool overloaded(int bin) const;
   bool shift_from(int bin);
@@ -163,27 +165,64 @@ bool Search::take_all(const std::vector<std::pair<int, int>>& ways, Step::Why wh
 
 // --- mending ---
 
+bool Search::in_group(int item, int group) const {
+  const auto begin = model_.group_list().begin() + model_.group_begin(item);
+  const auto end = model_.group_list().begin() + model_.group_begin(item + 1);
+  return std::find(begin, end, group) != end;
+}
+
 // The items of which one has to go to mend the violation.
 std::vector<int> Search::suspects(const Violation& violation) const {
   using Kind = Violation::Kind;
   if (violation.kind == Kind::kLeaving || violation.kind == Kind::kClass) return {violation.which};
   std::vector<int> found;
-  const auto in_group = [&](int item) {
-    const auto begin = model_.group_list().begin() + model_.group_begin(item);
-    const auto end = model_.group_list().begin() + model_.group_begin(item + 1);
-    return std::find(begin, end, violation.which) != end;
+  const auto suspect = [&](int item, int bin) {
+    switch (violation.kind) {
+      case Kind::kCapacity:
+        return bin == violation.bin && model_.demand(item, violation.which).peak > 0;
+      case Kind::kGroupDomain:
+        return model_.domain(bin) == model_.domain(violation.bin) && in_group(item, violation.which);
+      case Kind::kSpread:
+        return in_group(item, violation.which);
+      case Kind::kNeeds: {
+        // Either it goes to what it needs, or that comes near.
+        if (bin == violation.bin && in_group(item, violation.which)) return true;
+        const std::vector<int>& on = model_.dependencies(violation.which);
+        return model_.neighbourhood(bin) != model_.neighbourhood(violation.bin) &&
+               std::any_of(on.begin(), on.end(), [&](int g) { return in_group(item, g); });
+      }
+      default:
+        return bin == violation.bin && in_group(item, violation.which);
+    }
   };
   for (int bin = 0; bin < model_.bins(); ++bin) {
-    const bool near =
-        violation.kind == Kind::kGroupDomain && model_.domain(bin) == model_.domain(violation.bin);
-    if (bin != violation.bin && !near) continue;
     for (const int item : state_.items_on(bin)) {
-      const bool suspect =
-          violation.kind == Kind::kCapacity ? model_.demand(item, violation.which).peak > 0 : in_group(item);
-      if (suspect && !model_.frozen(item)) found.push_back(item);
+      if (!model_.frozen(item) && suspect(item, bin)) found.push_back(item);
     }
   }
   return found;
+}
+
+// Whether there is less of the violation when a suspect goes to the bin.
+bool Search::helps(const Violation& violation, int item, int bin) const {
+  using Kind = Violation::Kind;
+  switch (violation.kind) {
+    case Kind::kGroupDomain:
+      return model_.domain(bin) != model_.domain(violation.bin);
+    case Kind::kSpread:
+      return state_.spread_rises(violation.which, item, bin);
+    case Kind::kNeeds: {
+      if (in_group(item, violation.which)) {
+        return model_.neighbourhood(bin) != model_.neighbourhood(state_.where(item));
+      }
+      if (model_.neighbourhood(bin) != model_.neighbourhood(violation.bin)) return false;
+      const std::vector<int>& on = model_.dependencies(violation.which);
+      return std::any_of(on.begin(), on.end(),
+                         [&](int g) { return in_group(item, g) && !state_.provides(g, bin); });
+    }
+    default:
+      return true;
+  }
 }
 
 bool Search::mend(const Violation& violation) {
@@ -192,10 +231,7 @@ bool Search::mend(const Violation& violation) {
   for (const int item : items) {
     for (const int bin : open_) {
       if (bin == state_.where(item) || !within_limit(item, bin) || !state_.admits(item, bin)) continue;
-      if (violation.kind == Violation::Kind::kGroupDomain &&
-          model_.domain(bin) == model_.domain(violation.bin)) {
-        continue;
-      }
+      if (!helps(violation, item, bin)) continue;
       candidates.push_back({-state_.score_with_shift(item, bin) - cost_rise(item, bin), item, bin});
     }
   }
@@ -203,11 +239,11 @@ bool Search::mend(const Violation& violation) {
   for (const Candidate& candidate : candidates) {
     if (take(candidate.item, candidate.bin, Step::Why::kRepair)) return true;
   }
-  return std::any_of(items.begin(), items.end(), [this](int item) { return make_room(item); });
+  return std::any_of(items.begin(), items.end(), [&](int item) { return make_room(violation, item); });
 }
 
 // Sends one item that is in the way elsewhere, the smallest that will do.
-bool Search::make_room(int item) {
+bool Search::make_room(const Violation& violation, int item) {
   struct Way {
     double bulk;
     int other;
@@ -217,7 +253,7 @@ bool Search::make_room(int item) {
   for (const int bin : open_) {
     const auto kind = state_.obstacle(item, bin).kind;
     if (kind != Obstacle::Kind::kCapacity && kind != Obstacle::Kind::kGroupBin) continue;
-    if (!within_limit(item, bin)) continue;
+    if (!within_limit(item, bin) || !helps(violation, item, bin)) continue;
     const std::vector<int> there = state_.items_on(bin);
     for (const int other : there) {
       if (model_.frozen(other)) continue;

@@ -23,6 +23,7 @@ State::State(const Model& model)
       load_(index(model.bins() * model.resources()), 0),
       group_bin_(cell(model.groups(), 0, model.bins()), 0),
       group_domain_(cell(model.groups(), 0, model.domains()), 0),
+      spread_(index(model.groups()), 0),
       total_size_(index(model.resources()), 0),
       centre_(index(model.resources()), 0),
       deviation_(index(model.resources()), 0),
@@ -30,10 +31,24 @@ State::State(const Model& model)
   for (int bin = 0; bin < model.bins(); ++bin) {
     for (int r = 0; r < model.resources(); ++r) load_[at(bin, r)] = model.supply(bin, r).base;
   }
+  bool spread = false;
+  for (int g = 0; g < model.groups(); ++g) spread = spread || model.group(g).min_domains > 0;
+  if (spread) certain_.resize(cell(model.groups(), 0, model.domains()));
+  if (model.has_dependencies()) {
+    provided_.resize(cell(model.groups(), 0, model.neighbourhoods()));
+    present_.resize(provided_.size());
+  }
+  if (model.group_move_cost() != 0) {
+    moved_.resize(index(model.groups()));
+    groups_moved_.resize(index(model.items() + 1));
+    groups_moved_[0] = model.groups();
+  }
   for (int item = 0; item < model.items(); ++item) {
     const int bin = model.start(item);
     if (bin == kNowhere) continue;
     put_on(item, bin);
+    count_certain(item, bin, 1);
+    count_needs(item, bin, 1, 1);
     count_groups(item, bin, 1, true);
     take(item, bin, 1, true, true);
     for (int r = 0; r < model.resources(); ++r) load_[at(bin, r)] += model.demand(item, r).usual;
@@ -82,7 +97,79 @@ Obstacle State::obstacle(int item, int bin) const {
       if (there >= group.per_domain) return {Kind::kGroupDomain, g, 0};
     }
   }
+  if (certain_.empty() && provided_.empty()) return {};
+  return obstacle_of_needs(item, bin);
+}
+
+Obstacle State::obstacle_of_needs(int item, int bin) const {
+  using Kind = Obstacle::Kind;
+  const Model& model = *model_;
+  const int from = where(item);
+  const auto begin = model.group_list().begin() + model.group_begin(item);
+  const auto end = model.group_list().begin() + model.group_begin(item + 1);
+  const auto mine = [&](int group) { return std::find(begin, end, group) != end; };
+  for (auto g = begin; g != end; ++g) {
+    const int least = model.group(*g).min_domains;
+    if (least > 0) {
+      // What a new item makes of a group that is still too small is no matter; what a present one takes is.
+      const int here = from == kNowhere ? kNowhere : model.domain(from);
+      const int there = model.domain(bin);
+      const int now = spread_[index(*g)];
+      int then = now;
+      if (here != kNowhere && certain_[cell(*g, here, model.domains())] == 1) --then;
+      if (there != here && certain_[cell(*g, there, model.domains())] == 0) ++then;
+      if (here == kNowhere || here == there) then = now;
+      if (then < std::min(least, now)) return {Kind::kSpread, *g, 0};
+    }
+    if (provided_.empty()) continue;
+    const int near = model.neighbourhood(bin);
+    const int left = from == kNowhere ? kNowhere : model.neighbourhood(from);
+    if (near == left) continue;
+    for (const int on : model.dependencies(*g)) {
+      if (!mine(on) && provided_[cell(on, near, model.neighbourhoods())] == 0) return {Kind::kNeeds, on, 0};
+    }
+    if (left == kNowhere || provided_[cell(*g, left, model.neighbourhoods())] != 1) continue;
+    for (const int dependent : model.dependents(*g)) {
+      const int themselves = mine(dependent) ? 1 : 0;
+      if (present_[cell(dependent, left, model.neighbourhoods())] > themselves) {
+        return {Kind::kNeeded, dependent, 0};
+      }
+    }
+  }
   return {};
+}
+
+bool State::spread_rises(int group, int item, int bin) const {
+  if (certain_.empty()) return false;
+  const int domains = model_->domains();
+  const bool leaves_one = certain_[cell(group, model_->domain(where(item)), domains)] == 1;
+  return !leaves_one && certain_[cell(group, model_->domain(bin), domains)] == 0;
+}
+
+bool State::provides(int group, int bin) const {
+  return provided_.empty() ||
+         provided_[cell(group, model_->neighbourhood(bin), model_->neighbourhoods())] > 0;
+}
+
+void State::count_certain(int item, int bin, int by) {
+  if (certain_.empty()) return;
+  for (int k = model_->group_begin(item); k < model_->group_begin(item + 1); ++k) {
+    const int g = model_->group_list()[index(k)];
+    auto& count = certain_[cell(g, model_->domain(bin), model_->domains())];
+    const bool before = count > 0;
+    count = static_cast<std::uint16_t>(count + by);
+    spread_[index(g)] += (count > 0 ? 1 : 0) - (before ? 1 : 0);
+  }
+}
+
+void State::count_needs(int item, int bin, int provides, int depends) {
+  if (provided_.empty()) return;
+  for (int k = model_->group_begin(item); k < model_->group_begin(item + 1); ++k) {
+    const auto place =
+        cell(model_->group_list()[index(k)], model_->neighbourhood(bin), model_->neighbourhoods());
+    provided_[place] = static_cast<std::uint16_t>(provided_[place] + provides);
+    present_[place] = static_cast<std::uint16_t>(present_[place] + depends);
+  }
 }
 
 void State::count_groups(int item, int bin, int by, bool with_domain) {
@@ -129,22 +216,100 @@ void State::set_load(int bin, int r, Amount load) {
   present = load;
 }
 
-void State::move(int item, int bin) {
-  const int from = where(item);
-  if (from == bin) return;
-  if (from != kNowhere) {
-    count_groups(item, from, -1, true);
-    take(item, from, -1, true, true);
-  }
-  if (bin != kNowhere) {
-    count_groups(item, bin, 1, true);
-    take(item, bin, 1, true, true);
+// The loads and costs of an item that goes from bin to bin.
+void State::carry(int item, int from, int bin) {
+  for (const int there : {from, bin}) {
+    if (there != kNowhere) mismatch_ -= mismatch(there, nullptr, 0);
   }
   for (int r = 0; r < model_->resources(); ++r) {
     const Amount usual = model_->demand(item, r).usual;
     if (from != kNowhere) set_load(from, r, load(from, r) - usual);
     if (bin != kNowhere) set_load(bin, r, load(bin, r) + usual);
   }
+  for (const int there : {from, bin}) {
+    if (there != kNowhere) mismatch_ += mismatch(there, nullptr, 0);
+  }
+  cost_of_moves_ += cost_of_move(item, bin) - cost_of_move(item, from);
+  if (groups_moved_.empty()) return;
+  if (displaced(item, from)) count_moved(item, -1);
+  if (displaced(item, bin)) count_moved(item, 1);
+}
+
+bool State::displaced(int item, int bin) const {
+  return bin != kNowhere && model_->start(item) != kNowhere && bin != model_->start(item);
+}
+
+double State::cost_of_move(int item, int bin) const {
+  if (!displaced(item, bin)) return 0;
+  double cost = model_->move_cost(item);
+  if (model_->has_distances()) {
+    cost += model_->distance_weight() * static_cast<double>(model_->distance(model_->start(item), bin));
+  }
+  return cost;
+}
+
+void State::count_moved(int item, int by) {
+  for (int k = model_->group_begin(item); k < model_->group_begin(item + 1); ++k) {
+    int& moved = moved_[index(model_->group_list()[index(k)])];
+    --groups_moved_[index(moved)];
+    moved += by;
+    ++groups_moved_[index(moved)];
+    if (moved > most_moved_) most_moved_ = moved;
+    while (most_moved_ > 0 && groups_moved_[index(most_moved_)] == 0) --most_moved_;
+  }
+}
+
+double State::cost_of_moves() const {
+  return cost_of_moves_ + model_->group_move_cost() * most_moved_;
+}
+
+double State::cost_rise(int item, int bin) const {
+  const int from = where(item);
+  const double rise = cost_of_move(item, bin) - cost_of_move(item, from);
+  if (groups_moved_.empty() || displaced(item, from) == displaced(item, bin)) return rise;
+  const int by = displaced(item, bin) ? 1 : -1;
+  // Few groups are at the top: only then the maximum may fall.
+  int most = most_moved_;
+  int at_top = 0;
+  for (int k = model_->group_begin(item); k < model_->group_begin(item + 1); ++k) {
+    const int moved = moved_[index(model_->group_list()[index(k)])];
+    if (by > 0) most = std::max(most, moved + 1);
+    if (moved == most_moved_) ++at_top;
+  }
+  if (by < 0 && most_moved_ > 0 && at_top == groups_moved_[index(most_moved_)]) --most;
+  return rise + model_->group_move_cost() * (most - most_moved_);
+}
+
+double State::mismatch(int bin, const Amount* more, int sign) const {
+  const BinState state = model_->state(bin);
+  if (state != BinState::kOpen && state != BinState::kClosed) return 0;
+  double cost = 0;
+  for (const Balance& balance : model_->balances()) {
+    const auto free = [&](int r) {
+      const Amount then = load(bin, r) + (more == nullptr ? 0 : sign * more[r]);
+      return static_cast<double>(model_->supply(bin, r).size - then);
+    };
+    cost += balance.weight * std::max(0.0, balance.ratio * free(balance.lead) - free(balance.other));
+  }
+  return cost;
+}
+
+void State::move(int item, int bin) {
+  const int from = where(item);
+  if (from == bin) return;
+  if (from != kNowhere) {
+    count_groups(item, from, -1, true);
+    count_certain(item, from, -1);
+    count_needs(item, from, -1, -1);
+    take(item, from, -1, true, true);
+  }
+  if (bin != kNowhere) {
+    count_groups(item, bin, 1, true);
+    count_certain(item, bin, 1);
+    count_needs(item, bin, 1, 1);
+    take(item, bin, 1, true, true);
+  }
+  carry(item, from, bin);
   put_on(item, bin);
   if (++moves_since_sum_ >= kMovesBetweenSums) sum_up();
 }
@@ -154,6 +319,12 @@ void State::depart(int item, int bin) {
   count_groups(item, bin, 1, model_->domain(bin) != model_->domain(from));
   take(item, bin, 1, true, true);
   take(item, from, -1, false, true);
+  // Moving within a domain or a neighbourhood changes nothing for it.
+  if (model_->domain(bin) != model_->domain(from)) count_certain(item, from, -1);
+  if (model_->neighbourhood(bin) != model_->neighbourhood(from)) {
+    count_needs(item, from, -1, 0);
+    count_needs(item, bin, 0, 1);
+  }
   flight_[index(item)] = bin;
 }
 
@@ -164,6 +335,11 @@ void State::recall(int item) {
   count_groups(item, bin, -1, model_->domain(bin) != model_->domain(from));
   take(item, bin, -1, true, true);
   take(item, from, 1, false, true);
+  if (model_->domain(bin) != model_->domain(from)) count_certain(item, from, 1);
+  if (model_->neighbourhood(bin) != model_->neighbourhood(from)) {
+    count_needs(item, from, 1, 0);
+    count_needs(item, bin, 0, -1);
+  }
 }
 
 void State::arrive(int item) {
@@ -172,11 +348,12 @@ void State::arrive(int item) {
   flight_[index(item)] = kNowhere;
   count_groups(item, from, -1, model_->domain(bin) != model_->domain(from));
   take(item, from, -1, true, false);
-  for (int r = 0; r < model_->resources(); ++r) {
-    const Amount usual = model_->demand(item, r).usual;
-    set_load(from, r, load(from, r) - usual);
-    set_load(bin, r, load(bin, r) + usual);
+  if (model_->domain(bin) != model_->domain(from)) count_certain(item, bin, 1);
+  if (model_->neighbourhood(bin) != model_->neighbourhood(from)) {
+    count_needs(item, from, 0, -1);
+    count_needs(item, bin, 1, 0);
   }
+  carry(item, from, bin);
   put_on(item, bin);
   if (++moves_since_sum_ >= kMovesBetweenSums) sum_up();
 }
@@ -209,6 +386,7 @@ std::vector<Violation> State::violations() const {
       }
     }
   }
+  if (!certain_.empty() || !provided_.empty()) find_unmet_needs(found);
   for (int bin = 0; bin < model.bins(); ++bin) {
     if (model.state(bin) == BinState::kFrozen || model.state(bin) == BinState::kLeaving) continue;
     for (int r = 0; r < model.resources(); ++r) {
@@ -218,6 +396,31 @@ std::vector<Violation> State::violations() const {
     }
   }
   return found;
+}
+
+void State::find_unmet_needs(std::vector<Violation>& found) const {
+  const Model& model = *model_;
+  for (int g = 0; g < model.groups(); ++g) {
+    if (!certain_.empty() && spread_[index(g)] < model.group(g).min_domains) {
+      for (int bin = 0; bin < model.bins(); ++bin) {
+        if (group_count(g, bin) == 0) continue;
+        found.push_back({Violation::Kind::kSpread, bin, g});
+        break;
+      }
+    }
+    if (provided_.empty() || model.dependencies(g).empty()) continue;
+    for (int bin = 0; bin < model.bins(); ++bin) {
+      if (group_count(g, bin) > 0 && misses(g, bin)) found.push_back({Violation::Kind::kNeeds, bin, g});
+    }
+  }
+}
+
+// Whether an item of the group on the bin misses what it depends on.
+bool State::misses(int group, int bin) const {
+  for (const int on : model_->dependencies(group)) {
+    if (present_[cell(on, model_->neighbourhood(bin), model_->neighbourhoods())] == 0) return true;
+  }
+  return false;
 }
 
 bool State::still(const Violation& violation) const {
@@ -233,6 +436,10 @@ bool State::still(const Violation& violation) const {
     case Kind::kGroupDomain:
       return group_domain_[cell(violation.which, model_->domain(violation.bin), model_->domains())] >
              model_->group(violation.which).per_domain;
+    case Kind::kSpread:
+      return spread_[index(violation.which)] < model_->group(violation.which).min_domains;
+    case Kind::kNeeds:
+      return group_count(violation.which, violation.bin) > 0 && misses(violation.which, violation.bin);
   }
   return false;
 }
@@ -254,6 +461,8 @@ double State::deviation(int bin, int r, Amount load) const {
 void State::sum_up() {
   moves_since_sum_ = 0;
   overload_ = 0;
+  mismatch_ = 0;
+  for (int bin = 0; bin < model_->bins(); ++bin) mismatch_ += mismatch(bin, nullptr, 0);
   for (int r = 0; r < model_->resources(); ++r) {
     deviation_[index(r)] = 0;
     sum_[index(r)] = 0;
@@ -284,7 +493,7 @@ double State::score_of_imbalance() const {
 }
 
 double State::score() const {
-  return score_of_imbalance() + std::max(0.0, overload_);
+  return score_of_imbalance() + std::max(0.0, overload_) + std::max(0.0, mismatch_);
 }
 
 double State::score_with(int from, int to, const Amount* amounts) const {
@@ -303,6 +512,12 @@ double State::score_with(int from, int to, const Amount* amounts) const {
       if (model_->state(bin) == BinState::kOpen && model_->supply(bin, r).size > 0) sum += then - present;
     }
     score += combine(r, dev, sum);
+  }
+  if (!model_->balances().empty()) {
+    double off = mismatch_;
+    if (from != kNowhere) off += mismatch(from, amounts, -1) - mismatch(from, nullptr, 0);
+    if (to != kNowhere) off += mismatch(to, amounts, 1) - mismatch(to, nullptr, 0);
+    score += std::max(0.0, off);
   }
   return score + std::max(0.0, over);
 }

@@ -19,6 +19,9 @@ struct Obstacle {
     kCapacity,     // `which` is the resource, `missing` how much more would be needed
     kGroupBin,     // `which` is the group of which no more may be on the bin
     kGroupDomain,  // ... in the bin's failure domain
+    kSpread,       // `which` is a group of the item that would be in too few failure domains
+    kNeeds,        // `which` is a group that the item depends on and that is not in the bin's neighbourhood
+    kNeeded,       // `which` is a group that depends on the item where it is
     kSpare,        // a failed bin would no longer fit on the others
   };
   Kind kind = Kind::kNone;
@@ -36,6 +39,8 @@ struct Violation {
     kCapacity,     // `which` is a resource of which the bin has promised more than its capacity
     kGroupBin,     // `which` is a group with too many of its items on the bin
     kGroupDomain,  // ... in the bin's failure domain; told once for a domain, with its first bin
+    kSpread,       // `which` is a group in too few failure domains; `bin` is the first where it is
+    kNeeds,        // `which` is a group on the bin that misses one it depends on in the bin's neighbourhood
   };
   Kind kind;
   int bin = kNowhere;
@@ -45,17 +50,19 @@ struct Violation {
 // A placement, with everything that is asked of it kept up to date move by move.
 //
 // An item in flight (between depart and arrive) counts on both bins: its transient resources, its groups and
-// its failure domains. So whatever admit() allows holds at every instant, however long each move takes.
+// its failure domains; and it counts on neither for what needs it: the spread of its groups and the groups
+// that depend on them. So whatever admit() allows holds at every instant, however long each move takes.
 //
 // The score is 0 for a perfect placement:
 //
 //     sum over resources of   balance_weight * deviation / max(mean, mean_floor)
 //   + sum over bins and resources of   overload_cost * max(0, load - safety)
+//   + sum over bins and balances of    weight * max(0, ratio * free(lead) - free(other))
 //
 // where the load share of a bin is load/size, mean is the load of all open bins over their size, and
 // deviation the standard deviation of the shares, each weighted by its bin's size. The weights make the mean
 // independent of where items are and let a large bin count for what it is; the ratio to the mean is the usual
-// coefficient of variation. Only open bins count for the imbalance, open and closed ones for the overload.
+// coefficient of variation. Only open bins count for the imbalance, open and closed ones for the rest.
 class State {
  public:
   // All items where they start.
@@ -70,6 +77,10 @@ class State {
   Amount load(int bin, int r) const { return load_[at(bin, r)]; }
   double share(int bin, int r) const;  // load / size
   int group_count(int group, int bin) const { return group_bin_[cell(group, bin, model_->bins())]; }
+  // Whether the group would be in more failure domains with its item on the bin.
+  bool spread_rises(int group, int item, int bin) const;
+  // Whether an item of the group is in the bin's neighbourhood and stays there for now.
+  bool provides(int group, int bin) const;
 
   // What forbids `item` to come to `bin` now. An item that is nowhere may be asked about as well.
   Obstacle obstacle(int item, int bin) const;
@@ -91,6 +102,11 @@ class State {
   double score_with_shift(int item, int bin) const;
   double score_with_swap(int one, int other) const;
 
+  // What it costs that items are elsewhere than where they started; not in the score.
+  double cost_of_moves() const;
+  // What that changes by when the item goes to the bin.
+  double cost_rise(int item, int bin) const;
+
   // Bins whose items would not fit on the open others if it failed: first fit decreasing in the spare
   // resource, those in flight keeping the place that they have been promised. 0 when the model has no spare
   // resource.
@@ -109,6 +125,16 @@ class State {
   double combine(int r, double deviation, Amount sum) const;
   void count_groups(int item, int bin, int by, bool with_domain);
   void take(int item, int bin, int sign, bool transient, bool lasting);
+  void count_needs(int item, int bin, int provides, int depends);
+  void count_certain(int item, int bin, int by);
+  Obstacle obstacle_of_needs(int item, int bin) const;
+  double mismatch(int bin, const Amount* more, int sign) const;
+  double cost_of_move(int item, int bin) const;
+  void count_moved(int item, int by);
+  bool displaced(int item, int bin) const;
+  void carry(int item, int from, int bin);
+  void find_unmet_needs(std::vector<Violation>& found) const;
+  bool misses(int group, int bin) const;
   void set_load(int bin, int r, Amount load);
   void put_on(int item, int bin);
   void sum_up();
@@ -122,6 +148,12 @@ class State {
   std::vector<Amount> load_;                 // [bin][resource]
   std::vector<std::uint16_t> group_bin_;     // [group][bin]
   std::vector<std::uint16_t> group_domain_;  // [group][domain]
+  // Of groups that have to be spread or have to do with dependencies, empty where the model has none.
+  std::vector<std::uint16_t> certain_;   // [group][domain]: members that are there and stay for now
+  std::vector<int> spread_;              // [group]: domains of which that is so
+  std::vector<std::uint16_t> provided_;  // [group][neighbourhood]: likewise
+  std::vector<std::uint16_t>
+      present_;  // [group][neighbourhood]: members that are there or on their way to it
 
   // Sums of the score, over the bins that count.
   std::vector<double> total_size_;  // [resource]
@@ -129,7 +161,13 @@ class State {
   std::vector<double> deviation_;   // [resource]: sum of size * (share - centre)^2
   std::vector<Amount> sum_;         // [resource]: load
   double overload_ = 0;
+  double mismatch_ = 0;
   int moves_since_sum_ = 0;
+
+  double cost_of_moves_ = 0;       // without that of groups
+  std::vector<int> moved_;         // [group]: items that are elsewhere than at their start
+  std::vector<int> groups_moved_;  // [n]: groups of which n items are; empty when that costs nothing
+  int most_moved_ = 0;
 };
 
 }  // namespace rackline::plan

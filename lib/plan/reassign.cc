@@ -1,0 +1,616 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/reassign.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+namespace rackline::plan {
+namespace {
+
+constexpr int kTrialsBetweenLooks = 4096;
+
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+// xoshiro256**, Blackman and Vigna: mt19937_64 takes as long as a whole trial.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) {
+    for (auto& word : state_) {
+      // splitmix64, so that seeds that are near to one another have nothing in common.
+      std::uint64_t z = (seed += 0x9e3779b97f4a7c15);
+      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+      z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+      word = z ^ (z >> 31);
+    }
+  }
+  std::uint64_t bits() {
+    const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
+    const std::uint64_t t = state_[1] << 17;
+    state_[2] ^= state_[0];
+    state_[3] ^= state_[1];
+    state_[1] ^= state_[2];
+    state_[0] ^= state_[3];
+    state_[2] ^= t;
+    state_[3] = std::rotl(state_[3], 45);
+    return result;
+  }
+  int below(int limit) {
+    return static_cast<int>(((bits() >> 32) * static_cast<std::uint64_t>(limit)) >> 32);
+  }
+
+ private:
+  std::array<std::uint64_t, 4> state_;
+};
+
+// What the search can do anything with; see the header.
+void require(bool holds, const char* what) {
+  if (!holds) throw std::invalid_argument(std::string("not a model for reassign(): ") + what);
+}
+
+bool whole(double number) {
+  return number == std::floor(number) && std::abs(number) < 1e9;
+}
+
+void check(const Model& model) {
+  for (int bin = 0; bin < model.bins(); ++bin) {
+    require(model.state(bin) == BinState::kOpen, "a bin is not open");
+    for (int r = 0; r < model.resources(); ++r) {
+      const Supply& supply = model.supply(bin, r);
+      require(supply.base == 0, "a bin has a load of its own");
+      require(whole(supply.overload_cost) && supply.overload_cost == model.supply(0, r).overload_cost,
+              "overload costs differ");
+    }
+  }
+  for (const Balance& balance : model.balances()) {
+    require(whole(balance.ratio) && whole(balance.weight), "a balance is not in whole numbers");
+  }
+  for (int g = 0; g < model.groups(); ++g) {
+    require(model.group(g).per_bin == 1 && model.group(g).per_domain == 0, "a group has other limits");
+  }
+  for (int item = 0; item < model.items(); ++item) {
+    require(model.start(item) != kNowhere && !model.frozen(item) && model.item_class(item) == 0,
+            "an item is not free");
+    require(model.group_begin(item + 1) - model.group_begin(item) <= 1, "an item is of several groups");
+    for (int r = 0; r < model.resources(); ++r) {
+      const Demand& demand = model.demand(item, r);
+      require(demand.peak == demand.usual && demand.usual >= 0, "a peak is not what is usual");
+    }
+  }
+  for (int r = 0; r < model.resources(); ++r) {
+    require(model.resource(r).balance_weight == 0, "an imbalance counts");
+  }
+}
+
+// Vectors of GCC and clang, which become what the machine has. 256 bits wide: one holds all resources of most
+// problems.
+template <class Load>
+struct Wide;
+template <>
+struct Wide<std::int32_t> {
+  typedef std::int32_t Loads __attribute__((vector_size(32)));
+  typedef double Costs __attribute__((vector_size(64)));
+  static constexpr int kLanes = 8;
+};
+template <>
+struct Wide<std::int64_t> {
+  typedef std::int64_t Loads __attribute__((vector_size(32)));
+  typedef double Costs __attribute__((vector_size(32)));
+  static constexpr int kLanes = 4;
+};
+
+// Loads, as far as they are added and compared. Thirty-two bits where they are enough: twice as many at once.
+// Costs are doubles that hold whole numbers, exact up to 2^53.
+template <class Load>
+class Annealer {
+  using Vector = typename Wide<Load>::Loads;
+  using Costs = typename Wide<Load>::Costs;
+  static constexpr int kLanes = Wide<Load>::kLanes;
+
+ public:
+  Annealer(const Model& model, const ReassignLimits& limits);
+  Reassigned run();
+
+ private:
+  struct Group {
+    int apart = -1;       // row in occupied_, -1 when it has but one item
+    int min_domains = 0;  // 0 when it needs no look
+    bool needs = false;   // depends on others, or others on it
+  };
+
+  std::size_t row(int i) const { return index(i) * index(blocks_); }
+  bool from_start(int item, int bin) const { return starts_[index(item)] == bin; }
+
+  bool try_shift(int item, int to, double most);
+  bool try_swap(int one, int other, double most);
+  void go(int item, int to);
+
+  double cost_of_move(int item, int from, int to) const;
+  bool allowed(int item, int to) const;
+  int unmet_rise(int item, int to) const;
+  void count(int item, int from, int to);
+  void keep();
+
+  const Model& model_;
+  const ReassignLimits& limits_;
+  Random random_;
+  int bins_, items_;
+  int blocks_;  // vectors of a row: resources, then balances, then nothing
+
+  std::vector<Vector> demands_;  // [item][block]
+  std::vector<Vector> room_;     // [bin][block]: what may still come; as if without limit for a balance
+  std::vector<Vector> over_;     // [bin][block]: load above the safety, negative below; a balance likewise
+  std::vector<Costs> weights_;   // [block]
+  std::vector<Vector> lasting_;  // [block]: all bits where the resource is not transient
+
+  std::vector<int> starts_;
+  std::vector<int> where_;
+  std::vector<int> position_;
+  std::vector<std::vector<int>> on_bin_;
+  std::vector<int> domain_, neighbourhood_;
+  std::vector<int> group_of_;  // -1 for none
+  std::vector<Group> groups_;
+  std::vector<std::uint8_t> occupied_;    // [apart][bin]
+  std::vector<std::uint16_t> in_domain_;  // [group][domain]
+  std::vector<int> spread_;               // [group]
+  std::vector<std::uint16_t> near_;       // [group][neighbourhood]
+  std::vector<int> moved_;                // [group]
+  std::vector<int> groups_moved_;         // [n]
+  int most_moved_ = 0;
+  std::vector<double> move_costs_;
+
+  double cost_ = 0;
+  int unmet_ = 0;     // dependencies
+  double price_ = 0;  // of each
+  double best_cost_ = 0;
+  std::vector<int> best_;
+  std::vector<int> changed_;  // since best_ was kept
+  std::vector<std::uint8_t> is_changed_;
+};
+
+template <class Load>
+Annealer<Load>::Annealer(const Model& model, const ReassignLimits& limits)
+    : model_(model),
+      limits_(limits),
+      random_(limits.seed),
+      bins_(model.bins()),
+      items_(model.items()),
+      blocks_((model.resources() + static_cast<int>(model.balances().size()) + kLanes - 1) / kLanes),
+      demands_(row(items_)),
+      room_(row(bins_)),
+      over_(row(bins_)),
+      weights_(index(blocks_)),
+      lasting_(index(blocks_)),
+      where_(index(items_)),
+      position_(index(items_)),
+      on_bin_(index(bins_)),
+      spread_(index(model.groups())),
+      moved_(index(model.groups())),
+      groups_moved_(index(items_ + 1)),
+      is_changed_(index(items_)) {
+  const int resources = model.resources();
+  const auto lane = [](auto& vectors, std::size_t from, int column) -> auto& {
+    return vectors[from + index(column / kLanes)][column % kLanes];
+  };
+  for (int r = 0; r < resources; ++r) {
+    weights_[index(r / kLanes)][r % kLanes] = bins_ > 0 ? model.supply(0, r).overload_cost : 0;
+    lasting_[index(r / kLanes)][r % kLanes] = model.resource(r).transient ? 0 : -1;
+  }
+  for (std::size_t b = 0; b < model.balances().size(); ++b) {
+    const int column = resources + static_cast<int>(b);
+    weights_[index(column / kLanes)][column % kLanes] = model.balances()[b].weight;
+    lasting_[index(column / kLanes)][column % kLanes] = -1;
+  }
+  for (int bin = 0; bin < bins_; ++bin) {
+    domain_.push_back(model.domain(bin));
+    neighbourhood_.push_back(model.neighbourhood(bin));
+    for (int b = 0; b < blocks_; ++b) {
+      room_[row(bin) + index(b)] = Vector{} + std::numeric_limits<Load>::max();
+    }
+    for (int r = 0; r < resources; ++r) {
+      if (model.resource(r).hard) lane(room_, row(bin), r) = static_cast<Load>(model.capacity(bin, r));
+      lane(over_, row(bin), r) = static_cast<Load>(-model.supply(bin, r).safety);
+    }
+    for (std::size_t b = 0; b < model.balances().size(); ++b) {
+      const Balance& balance = model.balances()[b];
+      lane(over_, row(bin), resources + static_cast<int>(b)) =
+          static_cast<Load>(static_cast<Amount>(balance.ratio) * model.supply(bin, balance.lead).size -
+                            model.supply(bin, balance.other).size);
+    }
+  }
+  std::vector<int> members(index(model.groups()));
+  for (int item = 0; item < items_; ++item) {
+    starts_.push_back(model.start(item));
+    move_costs_.push_back(model.move_cost(item));
+    const int begin = model.group_begin(item);
+    group_of_.push_back(begin < model.group_begin(item + 1) ? model.group_list()[index(begin)] : -1);
+    if (group_of_.back() >= 0) ++members[index(group_of_.back())];
+    for (int r = 0; r < resources; ++r) {
+      lane(demands_, row(item), r) = static_cast<Load>(model.demand(item, r).usual);
+    }
+    for (std::size_t b = 0; b < model.balances().size(); ++b) {
+      const Balance& balance = model.balances()[b];
+      lane(demands_, row(item), resources + static_cast<int>(b)) =
+          static_cast<Load>(model.demand(item, balance.other).usual -
+                            static_cast<Amount>(balance.ratio) * model.demand(item, balance.lead).usual);
+    }
+  }
+  int apart = 0;
+  for (int g = 0; g < model.groups(); ++g) {
+    Group group;
+    if (members[index(g)] > 1) group.apart = apart++;
+    if (model.group(g).min_domains > 1) group.min_domains = model.group(g).min_domains;
+    group.needs = !model.dependencies(g).empty() || !model.dependents(g).empty();
+    groups_.push_back(group);
+  }
+  occupied_.resize(index(apart) * index(bins_));
+  in_domain_.resize(index(model.groups()) * index(model.domains()));
+  near_.resize(index(model.groups()) * index(model.neighbourhoods()));
+  groups_moved_[0] = model.groups();
+  for (int item = 0; item < items_; ++item) {
+    const int bin = starts_[index(item)];
+    where_[index(item)] = bin;
+    position_[index(item)] = static_cast<int>(on_bin_[index(bin)].size());
+    on_bin_[index(bin)].push_back(item);
+    count(item, kNowhere, bin);
+    for (int b = 0; b < blocks_; ++b) {
+      const Vector demand = demands_[row(item) + index(b)];
+      over_[row(bin) + index(b)] += demand;
+      const int columns = std::min(kLanes, resources - b * kLanes);
+      for (int c = 0; c < columns; ++c) room_[row(bin) + index(b)][c] -= demand[c];
+    }
+  }
+  for (int bin = 0; bin < bins_; ++bin) {
+    for (int b = 0; b < blocks_; ++b) {
+      for (int c = 0; c < kLanes; ++c) {
+        const Load over = over_[row(bin) + index(b)][c];
+        if (over > 0) cost_ += weights_[index(b)][c] * static_cast<double>(over);
+      }
+    }
+  }
+  best_ = where_;
+  best_cost_ = cost_;
+}
+
+template <class Load>
+void Annealer<Load>::count(int item, int from, int to) {
+  const int g = group_of_[index(item)];
+  if (g < 0) return;
+  const Group& group = groups_[index(g)];
+  const auto change = [&](int bin, int by) {
+    if (bin == kNowhere) return;
+    if (group.apart >= 0) {
+      // Two for a moment, in the midst of an exchange.
+      auto& there = occupied_[index(group.apart) * index(bins_) + index(bin)];
+      there = static_cast<std::uint8_t>(there + by);
+    }
+    if (group.min_domains > 0) {
+      auto& there = in_domain_[index(g) * index(model_.domains()) + index(domain_[index(bin)])];
+      if (by < 0 && there == 1) --spread_[index(g)];
+      if (by > 0 && there == 0) ++spread_[index(g)];
+      there = static_cast<std::uint16_t>(there + by);
+    }
+    if (group.needs) {
+      auto& there = near_[index(g) * index(model_.neighbourhoods()) + index(neighbourhood_[index(bin)])];
+      there = static_cast<std::uint16_t>(there + by);
+    }
+  };
+  change(from, -1);
+  change(to, 1);
+}
+
+// What the moves cost more with `item` at `to` instead of `from`, its group left out.
+template <class Load>
+double Annealer<Load>::cost_of_move(int item, int from, int to) const {
+  const int start = starts_[index(item)];
+  double cost = 0;
+  if (to == start) cost -= move_costs_[index(item)];
+  if (from == start) cost += move_costs_[index(item)];
+  if (model_.has_distances()) {
+    cost += model_.distance_weight() * (model_.distance(start, to) - model_.distance(start, from));
+  }
+  const int g = group_of_[index(item)];
+  if (g < 0 || model_.group_move_cost() == 0) return cost;
+  const int moved = moved_[index(g)];
+  if (from == start && moved == most_moved_) cost += model_.group_move_cost();
+  if (to == start && moved == most_moved_ && groups_moved_[index(moved)] == 1) {
+    cost -= model_.group_move_cost();
+  }
+  return cost;
+}
+
+// Whether the groups allow it, conflicts apart.
+template <class Load>
+bool Annealer<Load>::allowed(int item, int to) const {
+  const int g = group_of_[index(item)];
+  if (g < 0) return true;
+  const Group& group = groups_[index(g)];
+  const int from = where_[index(item)];
+  const int here = domain_[index(from)];
+  const int there = domain_[index(to)];
+  if (group.min_domains > 0 && here != there) {
+    const auto* in = &in_domain_[index(g) * index(model_.domains())];
+    const int spread = spread_[index(g)] - (in[here] == 1 ? 1 : 0) + (in[there] == 0 ? 1 : 0);
+    if (spread < group.min_domains) return false;
+  }
+  return true;
+}
+
+// What the number of unmet dependencies changes by when the item goes to the bin: a group that is somewhere
+// without one that it depends on is one.
+template <class Load>
+int Annealer<Load>::unmet_rise(int item, int to) const {
+  const int g = group_of_[index(item)];
+  if (g < 0 || !groups_[index(g)].needs) return 0;
+  const int left = neighbourhood_[index(where_[index(item)])];
+  const int near = neighbourhood_[index(to)];
+  if (left == near) return 0;
+  const std::size_t columns = index(model_.neighbourhoods());
+  const auto there = [&](int group, int place) { return near_[index(group) * columns + index(place)] > 0; };
+  int rise = 0;
+  if (near_[index(g) * columns + index(left)] == 1) {
+    for (const int on : model_.dependencies(g)) rise -= there(on, left) ? 0 : 1;
+    for (const int dependent : model_.dependents(g)) rise += there(dependent, left) ? 1 : 0;
+  }
+  if (!there(g, near)) {
+    for (const int on : model_.dependencies(g)) rise += there(on, near) ? 0 : 1;
+    for (const int dependent : model_.dependents(g)) rise -= there(dependent, near) ? 1 : 0;
+  }
+  return rise;
+}
+
+template <class Load>
+bool Annealer<Load>::try_shift(int item, int to, double most) {
+  const int from = where_[index(item)];
+  const int g = group_of_[index(item)];
+  if (g >= 0) {
+    const int apart = groups_[index(g)].apart;
+    if (apart >= 0 && occupied_[index(apart) * index(bins_) + index(to)] != 0) return false;
+  }
+  const Vector* demand = &demands_[row(item)];
+  const Vector* room = &room_[row(to)];
+  const bool back = from_start(item, to);
+  Vector bad{};
+  for (int b = 0; b < blocks_; ++b) {
+    bad |= (back ? demand[b] & lasting_[index(b)] : demand[b]) > room[b];
+  }
+  for (int c = 0; c < kLanes; ++c) {
+    if (bad[c] != 0) return false;
+  }
+  const Vector* here = &over_[row(from)];
+  const Vector* there = &over_[row(to)];
+  Costs sum{};
+  const Vector zero{};
+  for (int b = 0; b < blocks_; ++b) {
+    const Vector d = demand[b];
+    const Vector less = here[b] - d;
+    const Vector more = there[b] + d;
+    const Vector rise = (more > zero ? more : zero) - (there[b] > zero ? there[b] : zero);
+    const Vector fall = (here[b] > zero ? here[b] : zero) - (less > zero ? less : zero);
+    sum += weights_[index(b)] * (__builtin_convertvector(rise, Costs) - __builtin_convertvector(fall, Costs));
+  }
+  double delta = 0;
+  for (int c = 0; c < kLanes; ++c) delta += sum[c];
+  if (delta > most + price_ * unmet_) return false;
+  delta += cost_of_move(item, from, to);
+  const int rise = unmet_rise(item, to);
+  if (delta + price_ * rise > most || !allowed(item, to)) return false;
+  cost_ += delta;
+  unmet_ += rise;
+  go(item, to);
+  return true;
+}
+
+template <class Load>
+bool Annealer<Load>::try_swap(int one, int other, double most) {
+  const int here = where_[index(one)];
+  const int there = where_[index(other)];
+  if (here == there) return false;
+  const int g = group_of_[index(one)];
+  const int h = group_of_[index(other)];
+  if (g >= 0 && g != h) {
+    const int apart = groups_[index(g)].apart;
+    if (apart >= 0 && occupied_[index(apart) * index(bins_) + index(there)] != 0) return false;
+  }
+  if (h >= 0 && g != h) {
+    const int apart = groups_[index(h)].apart;
+    if (apart >= 0 && occupied_[index(apart) * index(bins_) + index(here)] != 0) return false;
+  }
+  const Vector* mine = &demands_[row(one)];
+  const Vector* its = &demands_[row(other)];
+  const Vector* over_here = &over_[row(here)];
+  const Vector* over_there = &over_[row(there)];
+  const Vector zero{};
+  // Items that have their start at an end of the swap keep what is transient there.
+  const bool one_starts_here = from_start(one, here);
+  const bool one_starts_there = from_start(one, there);
+  const bool other_starts_here = from_start(other, here);
+  const bool other_starts_there = from_start(other, there);
+  Vector bad{};
+  for (int b = 0; b < blocks_; ++b) {
+    const Vector lasting = lasting_[index(b)];
+    const Vector mine_lasting = mine[b] & lasting;
+    const Vector its_lasting = its[b] & lasting;
+    const Vector comes_there = one_starts_there ? mine_lasting : mine[b];
+    const Vector goes_there = other_starts_there ? its_lasting : its[b];
+    const Vector comes_here = other_starts_here ? its_lasting : its[b];
+    const Vector goes_here = one_starts_here ? mine_lasting : mine[b];
+    bad |= comes_there - goes_there > room_[row(there) + index(b)];
+    bad |= comes_here - goes_here > room_[row(here) + index(b)];
+  }
+  for (int c = 0; c < kLanes; ++c) {
+    if (bad[c] != 0) return false;
+  }
+  Costs sum{};
+  for (int b = 0; b < blocks_; ++b) {
+    const Vector d = mine[b] - its[b];
+    const Vector then_here = over_here[b] - d;
+    const Vector then_there = over_there[b] + d;
+    const Vector rise =
+        (then_there > zero ? then_there : zero) - (over_there[b] > zero ? over_there[b] : zero);
+    const Vector fall = (over_here[b] > zero ? over_here[b] : zero) - (then_here > zero ? then_here : zero);
+    sum += weights_[index(b)] * (__builtin_convertvector(rise, Costs) - __builtin_convertvector(fall, Costs));
+  }
+  double delta = 0;
+  for (int c = 0; c < kLanes; ++c) delta += sum[c];
+  if (delta > most + price_ * unmet_) return false;
+  const double first = cost_of_move(one, here, there);
+  // The groups' part of the two costs of moves depends on which comes first: the second is asked for when
+  // the first has moved.
+  if (g != h || g < 0) {
+    if (!allowed(one, there)) return false;
+  }
+  int rise = unmet_rise(one, there);
+  go(one, there);
+  rise += unmet_rise(other, here);
+  delta += first + cost_of_move(other, there, here);
+  if (delta + price_ * rise > most || (g != h && !allowed(other, here))) {
+    go(one, here);
+    return false;
+  }
+  cost_ += delta;
+  unmet_ += rise;
+  go(other, here);
+  return true;
+}
+
+template <class Load>
+void Annealer<Load>::go(int item, int to) {
+  const int from = where_[index(item)];
+  auto& list = on_bin_[index(from)];
+  const int last = list.back();
+  list[index(position_[index(item)])] = last;
+  position_[index(last)] = position_[index(item)];
+  list.pop_back();
+  where_[index(item)] = to;
+  position_[index(item)] = static_cast<int>(on_bin_[index(to)].size());
+  on_bin_[index(to)].push_back(item);
+  const bool leaves_start = from_start(item, from);
+  const bool comes_back = from_start(item, to);
+  const int resources = model_.resources();
+  for (int b = 0; b < blocks_; ++b) {
+    const Vector demand = demands_[row(item) + index(b)];
+    over_[row(from) + index(b)] -= demand;
+    over_[row(to) + index(b)] += demand;
+    const int columns = std::min(kLanes, resources - b * kLanes);
+    Vector taken{};
+    for (int c = 0; c < columns; ++c) taken[c] = demand[c];
+    room_[row(from) + index(b)] += leaves_start ? taken & lasting_[index(b)] : taken;
+    room_[row(to) + index(b)] -= comes_back ? taken & lasting_[index(b)] : taken;
+  }
+  count(item, from, to);
+  if (int g = group_of_[index(item)]; g >= 0 && leaves_start != comes_back) {
+    int& moved = moved_[index(g)];
+    --groups_moved_[index(moved)];
+    moved += leaves_start ? 1 : -1;
+    ++groups_moved_[index(moved)];
+    if (moved > most_moved_) most_moved_ = moved;
+    if (groups_moved_[index(most_moved_)] == 0) --most_moved_;
+  }
+  if (is_changed_[index(item)] == 0) {
+    is_changed_[index(item)] = 1;
+    changed_.push_back(item);
+  }
+}
+
+template <class Load>
+void Annealer<Load>::keep() {
+  best_cost_ = cost_;
+  for (const int item : changed_) {
+    best_[index(item)] = where_[index(item)];
+    is_changed_[index(item)] = 0;
+  }
+  changed_.clear();
+}
+
+double env(const char* name, double preset) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::atof(text) : preset;
+}
+
+template <class Load>
+Reassigned Annealer<Load>::run() {
+  Reassigned result;
+  result.cost_before = static_cast<std::int64_t>(cost_);
+  // Thresholds for a temperature of 1: the probability of a rise by x is exp(-x).
+  std::array<double, 4096> patience;
+  for (std::size_t i = 0; i < patience.size(); ++i) {
+    patience[i] = -std::log((static_cast<double>(i) + 0.5) / static_cast<double>(patience.size()));
+  }
+  const double hot = env("HOT", 1e-2);
+  const double cold = env("COLD", 1e-5);
+  const double swaps = env("SWAPS", 0.5);
+  const std::uint64_t swap_limit = static_cast<std::uint64_t>(swaps * 1024);
+  const std::uint64_t home_limit = static_cast<std::uint64_t>(env("HOME_", 0.1) * 1024);
+  double impact = 0;
+  for (int item = 0; item < items_; ++item) {
+    for (int b = 0; b < blocks_; ++b) {
+      for (int c = 0; c < kLanes; ++c) {
+        impact += std::abs(static_cast<double>(demands_[row(item) + index(b)][c])) * weights_[index(b)][c];
+      }
+    }
+  }
+  impact /= std::max(1, items_);
+  if (getenv("W")) fprintf(stderr, "impact %g\n", impact);
+  price_ = env("PRICE", 10) * hot * impact;
+  const double up = env("UP", 1.02);
+  while (bins_ > 1 && items_ > 0) {
+    const double elapsed = limits_.elapsed();
+    if (limits_.watch) limits_.watch(static_cast<std::int64_t>(best_cost_));
+    if (elapsed >= 1) break;
+    const double temperature = impact * hot * std::pow(cold / hot, elapsed);
+    price_ = unmet_ > 0 ? price_ * up : std::max(price_ / up, env("LEAST", 3) * temperature);
+    static double next = 0;
+    if (getenv("W") && elapsed >= next) {
+      next = elapsed + 0.05;
+      fprintf(stderr, "t %.2f T %.2e cost %.0f best %.0f unmet %d price/T %.2g\n", elapsed, temperature / impact, cost_, best_cost_, unmet_, price_/temperature);
+    }
+    for (int i = 0; i < kTrialsBetweenLooks; ++i) {
+      const std::uint64_t bits = random_.bits();
+      const double most = temperature * patience[bits & 4095];
+      const int item = static_cast<int>(((bits >> 32) * static_cast<std::uint64_t>(items_)) >> 32);
+      bool done;
+      if (((bits >> 12) & 1023) < swap_limit) {
+        done = try_swap(item, random_.below(items_), most);
+      } else {
+        const int to = ((bits >> 22) & 1023) < home_limit ? starts_[index(item)] : random_.below(bins_);
+        done = to != where_[index(item)] && try_shift(item, to, most);
+      }
+      if (done && cost_ < best_cost_ && unmet_ == 0) keep();
+    }
+    result.trials += kTrialsBetweenLooks;
+  }
+  result.placement = best_;
+  result.cost = static_cast<std::int64_t>(best_cost_);
+  return result;
+}
+
+}  // namespace
+
+Reassigned reassign(const Model& model, const ReassignLimits& limits) {
+  check(model);
+  // Everything that is ever added up on a bin, with a balance's ratio.
+  Amount largest = 0;
+  for (int bin = 0; bin < model.bins(); ++bin) {
+    for (int r = 0; r < model.resources(); ++r) {
+      largest =
+          std::max({largest, model.supply(bin, r).size, model.capacity(bin, r), model.supply(bin, r).safety});
+    }
+  }
+  double factor = 2;
+  for (const Balance& balance : model.balances())
+    factor = std::max(factor, 2 * (std::abs(balance.ratio) + 1));
+  if (static_cast<double>(largest) * factor < static_cast<double>(std::numeric_limits<std::int32_t>::max())) {
+    return Annealer<std::int32_t>(model, limits).run();
+  }
+  return Annealer<std::int64_t>(model, limits).run();
+}
+
+}  // namespace rackline::plan

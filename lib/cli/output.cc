@@ -94,6 +94,13 @@ void Output::flush() {
   flush_locked();
 }
 
+void Output::illustrate(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  if (format_ != Format::kTable) return;
+  flush_locked();
+  put(text);
+}
+
 void Output::pass(const record::Reader& reader) {
   const std::lock_guard lock(mutex_);
   flush_locked();

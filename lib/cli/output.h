@@ -29,6 +29,7 @@ class Output {
 
   void set_format(Format format, bool all_columns, bool colour);
   Format format() const { return format_; }
+  bool colour() const { return colour_; }
 
   // From now on records are stamped with `time` instead of the clock: a decider is a pure function of its
   // input and so takes the time from there.
@@ -48,6 +49,8 @@ class Output {
 
   // Hands a record on that is there only as its line, without its end.
   void pass(std::string_view line);
+  // Among tables: text that shows the same facts in another way, after what is held back.
+  void illustrate(std::string_view text);
 
   // Shows what a table holds back.
   void flush();

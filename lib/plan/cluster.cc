@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/units.h"
@@ -22,6 +23,12 @@ std::size_t index(int i) {
 
 Amount thousandths(double cpus) {
   return static_cast<Amount>(std::llround(cpus * 1000));
+}
+
+std::string names_of(const std::vector<std::string>& vms) {
+  std::string names;
+  for (const auto& vm : vms) names += (names.empty() ? "" : ", ") + vm;
+  return names;
 }
 
 // The samples of one host and what runs there.
@@ -65,13 +72,17 @@ class Builder {
   void add_request(const record::VmRequest& request);
 
   std::string why_frozen(const std::string& name, const HostFacts& facts) const;
+  std::string why_untimely(const record::HostSample& host) const;
   std::string why_frozen(const record::VmSample& vm) const;
   std::vector<Supply> supplies(const HostFacts& facts) const;
   bool leaving(const std::string& host) const {
     return std::find(question_.leaving.begin(), question_.leaving.end(), host) != question_.leaving.end();
   }
-  // The rules about a virtual server and the hosts that it could move between as one class.
-  int class_of(const std::string& vm, const record::HostSample* from);
+  // The rules about a virtual server and the hosts that it could move between as one class. `from` is the
+  // bin of its host, kNowhere for a request.
+  int class_of(const std::string& vm, int from, bool live);
+  int class_for(std::vector<bool> allowed);
+  bool compatible(int from, int to, bool live, const std::string& vm) const;
   std::vector<int> groups_of(const std::string& vm, const std::optional<std::string>& group) const;
 
   const Round& round_;
@@ -85,7 +96,12 @@ class Builder {
   std::map<std::string, int> group_numbers_;             // of the samples' anti-affinity groups
   std::map<std::string, std::vector<int>> rule_groups_;  // by virtual server
   std::map<std::string, std::vector<const record::PlacementRule*>> host_rules_;
+  std::vector<const record::PlacementRule*> compatible_;
+  bool compatible_by_vm_ = false;
   std::map<std::vector<bool>, int> classes_;
+  // Classes of virtual servers that no rule speaks of, by what their hosts have in common: with thousands of
+  // hosts, comparing each virtual server's with all others would take longer than the search.
+  std::map<std::tuple<std::string, std::string, int, bool>, int> plain_classes_;
 };
 
 void Builder::collect() {
@@ -117,17 +133,26 @@ std::string Builder::why_frozen(const std::string& name, const HostFacts& facts)
   const record::HostSample& host = *facts.sample;
   if (facts.samples > 1) return "there are two samples of it";
   if (host.state != "up") return "it is not up but " + host.state;
-  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(round_.time - host.time);
-  if (age > policy_.stale) return "its sample is stale: " + format_duration(age) + " old";
+  if (std::string why = why_untimely(host); !why.empty()) return why;
   if (leaving(name)) return {};
-  if (!host.cpus || *host.cpus <= 0) return "the number of its CPUs is unknown";
-  if (!host.memory_bytes || *host.memory_bytes <= 0) return "its memory is unknown";
+  if (!host.cpus) return "the number of its CPUs is unknown";
+  if (*host.cpus <= 0) return "its sample says that it has no CPUs";
+  if (!host.memory_bytes) return "its memory is unknown";
+  if (*host.memory_bytes <= 0) return "its sample says that it has no memory";
   if (!host.cpu_percent) return "its CPU load is unknown";
   if (host.vms_running ? *host.vms_running != facts.seen_running : round_.lines_skipped) {
     return "not all of its virtual servers are known";
   }
   if (!facts.unclear.empty()) return facts.unclear;
   return question_.held_host ? question_.held_host(host) : std::string();
+}
+
+std::string Builder::why_untimely(const record::HostSample& host) const {
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(round_.time - host.time);
+  if (age > policy_.stale) return "its sample is stale: " + format_duration(age) + " old";
+  // Then one of the two clocks is wrong, and nobody knows how old the sample is.
+  if (-age > policy_.stale) return "its sample is from the future: " + format_duration(-age) + " ahead";
+  return {};
 }
 
 std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
@@ -176,8 +201,13 @@ void Builder::add_hosts() {
     } else if (facts.sample->drained.value_or(false)) {
       state = BinState::kClosed;
     }
+    std::string closed;
+    if (const auto told = question_.closed.find(name); told != question_.closed.end()) {
+      closed = told->second;
+      if (state == BinState::kOpen) state = BinState::kClosed;
+    }
     cluster_.model.add_bin(supplies(facts), state, domain);
-    cluster_.hosts.push_back({name, facts.sample, std::move(frozen)});
+    cluster_.hosts.push_back({name, facts.sample, std::move(frozen), std::move(closed)});
   }
 }
 
@@ -192,16 +222,20 @@ void Builder::add_groups() {
     number = cluster_.model.add_group({.name = "anti-affinity group " + name, .per_bin = 1});
   }
   for (const auto& rule : rules_.all()) {
+    if (rule.rule == "compatible") {
+      compatible_.push_back(&rule);
+      compatible_by_vm_ = compatible_by_vm_ || !rule.vms.empty();
+      continue;
+    }
     if (rule.rule == "pin" || rule.rule == "exclude") {
       for (const auto& vm : rule.vms) host_rules_[vm].push_back(&rule);
       continue;
     }
-    std::string names;
-    for (const auto& vm : rule.vms) names += (names.empty() ? "" : ", ") + vm;
     const bool spread = rule.rule == "spread";
-    const int group = cluster_.model.add_group({.name = (spread ? "spread of " : "anti-affinity of ") + names,
-                                                .per_bin = spread ? 0 : 1,
-                                                .per_domain = spread ? 1 : 0});
+    const int group =
+        cluster_.model.add_group({.name = (spread ? "spread of " : "anti-affinity of ") + names_of(rule.vms),
+                                  .per_bin = spread ? 0 : 1,
+                                  .per_domain = spread ? 1 : 0});
     for (const auto& vm : std::set<std::string>(rule.vms.begin(), rule.vms.end())) {
       rule_groups_[vm].push_back(group);
     }
@@ -217,27 +251,55 @@ std::vector<int> Builder::groups_of(const std::string& vm, const std::optional<s
   return groups;
 }
 
-int Builder::class_of(const std::string& vm, const record::HostSample* from) {
+bool Builder::compatible(int from, int to, bool live, const std::string& vm) const {
+  const auto& source = cluster_.hosts[index(from)];
+  const auto& target = cluster_.hosts[index(to)];
+  if (from == to || source.sample == nullptr || target.sample == nullptr) return true;
+  // A guest cannot move to another machine architecture, nor live to a CPU that lacks what it was promised.
+  if (source.sample->arch != target.sample->arch) return false;
+  if (!live || !policy_.same_cpu_model || source.sample->cpu_model == target.sample->cpu_model) return true;
+  return std::any_of(compatible_.begin(), compatible_.end(), [&](const auto* rule) {
+    return Rules::binds(*rule, vm) && Rules::names_host(*rule, source.name) &&
+           Rules::names_host(*rule, target.name);
+  });
+}
+
+int Builder::class_for(std::vector<bool> allowed) {
+  if (std::all_of(allowed.begin(), allowed.end(), [](bool one) { return one; })) return 0;
+  const auto [found, fresh] = classes_.emplace(std::move(allowed), 0);
+  if (fresh) found->second = cluster_.model.add_class(found->first);
+  return found->second;
+}
+
+int Builder::class_of(const std::string& vm, int from, bool live) {
   const auto rules = host_rules_.find(vm);
+  const bool ruled = rules != host_rules_.end();
+  if (from == kNowhere && !ruled) return 0;
+  const bool plain = !ruled && !compatible_by_vm_;
+  const record::HostSample* sample = from == kNowhere ? nullptr : cluster_.hosts[index(from)].sample;
+  int* known = nullptr;
+  if (plain) {
+    // A null is another value than any text. Which host it is matters where rules name hosts.
+    const auto key = [](const record::Text& text) { return text ? "=" + *text : std::string(); };
+    const auto [found, fresh] =
+        plain_classes_.try_emplace({sample ? key(sample->arch) : "?", sample ? key(sample->cpu_model) : "?",
+                                    compatible_.empty() && sample != nullptr ? kNowhere : from, live},
+                                   0);
+    if (!fresh) return found->second;
+    known = &found->second;
+  }
   std::vector<bool> allowed(cluster_.hosts.size(), true);
-  bool all = true;
   for (std::size_t i = 0; i < allowed.size(); ++i) {
     const auto& host = cluster_.hosts[i];
-    // A guest cannot move live to another machine architecture.
-    if (from != nullptr && host.sample != nullptr && host.sample->arch != from->arch) allowed[i] = false;
-    if (rules != host_rules_.end()) {
-      for (const auto* rule : rules->second) {
-        const bool named =
-            std::find(rule->hosts->begin(), rule->hosts->end(), host.name) != rule->hosts->end();
-        if (named != (rule->rule == "pin")) allowed[i] = false;
-      }
+    if (from != kNowhere) allowed[i] = compatible(from, static_cast<int>(i), live, vm);
+    if (!ruled) continue;
+    for (const auto* rule : rules->second) {
+      if (Rules::names_host(*rule, host.name) != (rule->rule == "pin")) allowed[i] = false;
     }
-    all = all && allowed[i];
   }
-  if (all) return 0;
-  const auto [found, fresh] = classes_.emplace(allowed, 0);
-  if (fresh) found->second = cluster_.model.add_class(allowed);
-  return found->second;
+  const int number = class_for(std::move(allowed));
+  if (known != nullptr) *known = number;
+  return number;
 }
 
 std::string Builder::why_frozen(const record::VmSample& vm) const {
@@ -267,13 +329,13 @@ void Builder::add_vm(const record::VmSample& vm) {
                                     : question_.unmeasured_too ? promised
                                                                : 0};
   }
-  item.item_class = class_of(vm.vm, cluster_.hosts[index(host)].sample);
+  item.item_class = class_of(vm.vm, host, runs);
   item.groups = groups_of(vm.vm, vm.anti_affinity);
   std::string frozen = why_frozen(vm);
   item.frozen = !frozen.empty();
   item.move_cost = policy_.margin / static_cast<double>(std::max<std::size_t>(1, cluster_.hosts.size()));
   cluster_.model.add_item(item);
-  cluster_.vms.push_back({vm.vm, &vm, std::move(frozen)});
+  cluster_.vms.push_back({vm.vm, &vm, runs, std::move(frozen)});
 }
 
 void Builder::add_request(const record::VmRequest& request) {
@@ -281,10 +343,10 @@ void Builder::add_request(const record::VmRequest& request) {
   Item item;
   item.demands = {{request.memory_bytes, request.memory_bytes},
                   {thousandths(vcpus), thousandths(request.cpu_cores.value_or(vcpus))}};
-  item.item_class = class_of(request.vm, nullptr);
+  item.item_class = class_of(request.vm, kNowhere, false);
   item.groups = groups_of(request.vm, request.anti_affinity);
   cluster_.model.add_item(item);
-  cluster_.vms.push_back({request.vm, nullptr, {}});
+  cluster_.vms.push_back({request.vm, nullptr, false, {}});
 }
 
 }  // namespace

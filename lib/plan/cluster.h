@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct Policy {
   double cpu_overcommit = 8;                                    // where the host does not say
   std::int64_t memory_reserve_bytes = std::int64_t{256} << 20;  // likewise
   bool keep_spare = true;
+  bool same_cpu_model = true;  // nothing moves live to another CPU model, unless a rule says that it may
   std::uint64_t seed = 0;
   Caps caps;
   std::chrono::milliseconds cooldown = std::chrono::minutes(30);
@@ -43,6 +45,8 @@ struct Question {
   std::vector<record::VmRequest> requests;  // virtual servers that are still nowhere
   bool stopped_too = false;                 // stopped virtual servers are items as well
   bool unmeasured_too = false;              // virtual servers of unknown CPU load may move
+  // Hosts that heartbeat tells something about: by name, what. Nothing goes there.
+  std::map<std::string, std::string> closed;
   std::function<std::string(const record::VmSample&)> held_vm;      // why it may not move; empty: it may
   std::function<std::string(const record::HostSample&)> held_host;  // why it is left out; empty: it is not
 };
@@ -57,12 +61,14 @@ struct Cluster {
   struct Vm {
     std::string name;
     const record::VmSample* sample = nullptr;  // nullptr: a request
+    bool live = false;                         // it runs, so that it cannot go to any CPU
     std::string frozen;                        // why, empty when it is not
   };
   struct HostState {
     std::string name;
     const record::HostSample* sample = nullptr;  // nullptr: named by virtual servers only
     std::string frozen;
+    std::string closed;  // why nothing goes there, if it is not drained or to be emptied
   };
 
   Model model;

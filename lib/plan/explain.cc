@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "base/units.h"
 
@@ -10,6 +11,7 @@ namespace rackline::plan {
 namespace {
 
 constexpr int kHostsInText = 8;
+constexpr int kItemsInText = 3;
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -74,16 +76,23 @@ std::string Explain::members(const State& state, int group, int bin, bool in_dom
   return joined(names);
 }
 
-std::string Explain::forbidden(int item, int bin) const {
+std::pair<std::string, std::string> Explain::forbidden(int item, int bin) const {
   const Cluster::Vm& vm = cluster_.vm(item);
   const auto& host = cluster_.hosts[static_cast<std::size_t>(bin)];
   for (const auto& rule : rules_.all()) {
-    if (std::find(rule.vms.begin(), rule.vms.end(), vm.name) == rule.vms.end() || !rule.hosts) continue;
-    const bool named = std::find(rule.hosts->begin(), rule.hosts->end(), host.name) != rule.hosts->end();
-    if (rule.rule == "pin" && !named) return "pinned to " + joined(*rule.hosts);
-    if (rule.rule == "exclude" && named) return "excluded by a rule";
+    if ((rule.rule != "pin" && rule.rule != "exclude") || !Rules::binds(rule, vm.name)) continue;
+    const bool named = Rules::names_host(rule, host.name);
+    if (rule.rule == "pin" && !named) return {"pin", "pinned to " + joined(*rule.hosts)};
+    if (rule.rule == "exclude" && named) return {"exclude", "excluded by a rule"};
   }
-  return "another machine architecture";
+  const int from = cluster_.model.start(item);
+  const record::HostSample* own =
+      from == kNowhere ? nullptr : cluster_.hosts[static_cast<std::size_t>(from)].sample;
+  if (own != nullptr && host.sample != nullptr && own->arch == host.sample->arch) {
+    return {"cpu_model", "another CPU model (" + host.sample->cpu_model.value_or("unknown") + " instead of " +
+                             own->cpu_model.value_or("unknown") + ")"};
+  }
+  return {"arch", "another machine architecture"};
 }
 
 std::string Explain::violation(const State& state, const Violation& violation) const {
@@ -93,7 +102,7 @@ std::string Explain::violation(const State& state, const Violation& violation) c
       return cluster_.vm(violation.which).name + " on " + host + ": the host is to be emptied";
     case Violation::Kind::kClass:
       return cluster_.vm(violation.which).name + " on " + host + ": " +
-             forbidden(violation.which, violation.bin);
+             forbidden(violation.which, violation.bin).second;
     case Violation::Kind::kCapacity:
       return host + " has promised " +
              amount(violation.which, state.used(violation.bin, violation.which) -
@@ -112,6 +121,19 @@ std::string Explain::violation(const State& state, const Violation& violation) c
              ": something that it depends on is not near";
   }
   return {};
+}
+
+std::string Explain::stuck(const State& state, const Violation& violation) const {
+  std::string text;
+  int told = 0;
+  for (int item = 0; item < cluster_.model.items() && told < kItemsInText; ++item) {
+    if (state.where(item) == kNowhere || !concerns(state, violation, item)) continue;
+    const std::string why = no_place(state, item);
+    if (why.empty()) return {};
+    ++told;
+    text += (text.empty() ? "" : "; ") + cluster_.vm(item).name + " cannot go elsewhere (" + why + ")";
+  }
+  return text;
 }
 
 bool Explain::concerns(const State& state, const Violation& violation, int item) const {
@@ -144,9 +166,13 @@ std::string Explain::obstacle(const State& state, int item, int bin, const Obsta
     case Kind::kBinFrozen:
       return cluster_.hosts[static_cast<std::size_t>(obstacle.which)].frozen;
     case Kind::kBinClosed:
-      return cluster_.model.state(bin) == BinState::kLeaving ? "is to be emptied" : "drained";
+      if (cluster_.model.state(bin) == BinState::kLeaving) return "is to be emptied";
+      if (const auto& host = cluster_.hosts[static_cast<std::size_t>(bin)]; !host.closed.empty()) {
+        return host.closed;
+      }
+      return "drained";
     case Kind::kClass:
-      return forbidden(item, bin);
+      return forbidden(item, bin).second;
     case Kind::kCapacity:
       return amount(obstacle.which, obstacle.missing) + " missing";
     case Kind::kGroupBin:
@@ -169,7 +195,7 @@ std::string Explain::obstacle(const State& state, int item, int bin, const Obsta
   return {};
 }
 
-std::string Explain::no_place(const State& state, int item) const {
+std::string Explain::no_place(const State& state, int item, const std::vector<bool>& out) const {
   if (cluster_.model.frozen(item)) return cluster_.vm(item).frozen;
   const int from = state.where(item);
   if (from != kNowhere && cluster_.model.state(from) == BinState::kFrozen) {
@@ -181,8 +207,9 @@ std::string Explain::no_place(const State& state, int item) const {
   bool some_admits = false;
   for (int bin = 0; bin < cluster_.model.bins(); ++bin) {
     if (bin == from) continue;
+    const bool unused = !out.empty() && out[static_cast<std::size_t>(bin)];
     const Obstacle obstacle = state.obstacle(item, bin);
-    if (!obstacle) {
+    if (!obstacle && !unused) {
       some_admits = true;
       continue;
     }
@@ -191,12 +218,68 @@ std::string Explain::no_place(const State& state, int item) const {
       continue;
     }
     ++told;
-    text +=
-        (text.empty() ? "" : "; ") + cluster_.host(bin) + ": " + this->obstacle(state, item, bin, obstacle);
+    text += (text.empty() ? "" : "; ") + cluster_.host(bin) + ": " +
+            (unused ? "is to be emptied as well" : this->obstacle(state, item, bin, obstacle));
   }
   if (some_admits) return {};
   if (left > 0) text += "; and " + std::to_string(left) + " more hosts";
   return text.empty() ? "there is no other host" : text;
+}
+
+std::string Explain::main_constraint(const State& state, int item, const std::vector<bool>& out) const {
+  std::map<std::string, int> counts;
+  for (int bin = 0; bin < cluster_.model.bins(); ++bin) {
+    if (bin == state.where(item) || (!out.empty() && out[static_cast<std::size_t>(bin)])) continue;
+    const Obstacle obstacle = state.obstacle(item, bin);
+    if (!obstacle) return "cpu_load";
+    ++counts[constraint(item, bin, obstacle)];
+  }
+  const auto most = std::max_element(counts.begin(), counts.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == counts.end() ? "memory" : most->first;
+}
+
+std::string Explain::constraint(int item, int bin, const Obstacle& obstacle) const {
+  using Kind = Obstacle::Kind;
+  switch (obstacle.kind) {
+    case Kind::kNone:
+      return {};
+    case Kind::kItemFrozen:
+    case Kind::kBinFrozen:
+      return "held";
+    case Kind::kBinClosed:
+      return "drained";
+    case Kind::kClass:
+      return forbidden(item, bin).first;
+    case Kind::kCapacity:
+      return obstacle.which == kMemory ? "memory" : "vcpus";
+    case Kind::kGroupBin:
+      return "anti_affinity";
+    case Kind::kGroupDomain:
+      return "spread";
+    case Kind::kSpare:
+      return "spare";
+  }
+  return {};
+}
+
+std::string Explain::shortage(const State& state) const {
+  const Model& model = cluster_.model;
+  std::string text;
+  for (int r = 0; r < model.resources(); ++r) {
+    Amount needed = 0;
+    Amount there = 0;
+    for (int bin = 0; bin < model.bins(); ++bin) {
+      const BinState kind = model.state(bin);
+      if (kind == BinState::kFrozen) continue;
+      needed += state.used(bin, r);
+      if (kind == BinState::kOpen) there += std::max<Amount>(0, model.capacity(bin, r));
+    }
+    if (!model.resource(r).hard || needed <= there) continue;
+    text += (text.empty() ? "" : "; ") + std::string("all virtual servers need ") + amount(r, needed) +
+            ", and the hosts that may take any have " + amount(r, there) + " together";
+  }
+  return text;
 }
 
 }  // namespace rackline::plan

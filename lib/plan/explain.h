@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plan/cluster.h"
@@ -21,8 +22,19 @@ class Explain {
   std::string load(const State& state, int bin) const;
   // "db1, db2 on h1: anti-affinity group db"
   std::string violation(const State& state, const Violation& violation) const;
-  // What forbids the item each host: "h1: 1.2GiB of memory missing; h2: drained"
-  std::string no_place(const State& state, int item) const;
+  // Why the violation cannot be mended by moving one virtual server: where each of those that could be moved
+  // for it may not go. Empty if one of them may.
+  std::string stuck(const State& state, const Violation& violation) const;
+  // What forbids the item each host: "h1: 1.2GiB of memory missing; h2: drained". Empty if some host admits
+  // it. The hosts of `out` (may be empty) are out of use.
+  std::string no_place(const State& state, int item, const std::vector<bool>& out = {}) const;
+  // The constraint (see below) that stands in the way on most hosts; "load" if some host admits it.
+  std::string main_constraint(const State& state, int item, const std::vector<bool>& out = {}) const;
+  // One word for the kind of obstacle, as records have it: memory, vcpus, anti_affinity, ...
+  std::string constraint(int item, int bin, const Obstacle& obstacle) const;
+  // "120GiB of memory for virtual servers, and the hosts have 100GiB": what all need and the open hosts do
+  // not have together; empty when they do.
+  std::string shortage(const State& state) const;
   // One of those, without the host.
   std::string obstacle(const State& state, int item, int bin, const Obstacle& obstacle) const;
 
@@ -32,7 +44,8 @@ class Explain {
   bool in_group(int item, int group) const;
   // The members of the group on the bin, or in its failure domain.
   std::string members(const State& state, int group, int bin, bool in_domain, int except) const;
-  std::string forbidden(int item, int bin) const;
+  // The word and the words for a host that the item's class forbids.
+  std::pair<std::string, std::string> forbidden(int item, int bin) const;
 
   const Cluster& cluster_;
   const Rules& rules_;

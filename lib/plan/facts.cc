@@ -18,15 +18,34 @@ void Rules::add(const record::PlacementRule& rule) {
   const auto refuse = [&](const std::string& why) {
     throw Error(Status::kUsage, "read the placement rules", rule.rule, why);
   };
-  const bool of_hosts = rule.rule == "pin" || rule.rule == "exclude";
-  if (!of_hosts && rule.rule != "anti_affinity" && rule.rule != "spread") {
-    refuse("there is no such rule; the rules are anti_affinity, spread, pin and exclude");
+  const bool of_hosts = rule.rule == "pin" || rule.rule == "exclude" || rule.rule == "compatible";
+  const bool depends = rule.rule == "depends";
+  if (!of_hosts && !depends && rule.rule != "anti_affinity" && rule.rule != "spread") {
+    refuse(
+        "there is no such rule; the rules are anti_affinity, spread, pin, exclude, depends and compatible");
   }
   if (of_hosts && (!rule.hosts || rule.hosts->empty())) refuse("it needs a list of hosts");
+  if (rule.vms.empty() && rule.rule != "compatible") refuse("it names no virtual server");
+  if (depends && (!rule.on || rule.on->empty())) refuse("it needs a list of what they depend on");
+  if (rule.domains && rule.rule != "spread") refuse("only spread can ask for a number of domains");
+  if (rule.domains && *rule.domains < 1) refuse("it asks for less than one failure domain");
+  if (rule.domains && *rule.domains > static_cast<std::int64_t>(rule.vms.size())) {
+    refuse("it asks for more failure domains than it names virtual servers");
+  }
   const bool known = std::any_of(rules_.begin(), rules_.end(), [&](const auto& other) {
-    return other.rule == rule.rule && other.vms == rule.vms && other.hosts == rule.hosts;
+    return other.rule == rule.rule && other.vms == rule.vms && other.hosts == rule.hosts &&
+           other.on == rule.on && other.domains == rule.domains;
   });
   if (!known) rules_.push_back(rule);
+}
+
+bool Rules::binds(const record::PlacementRule& rule, const std::string& vm) {
+  if (rule.vms.empty()) return rule.rule == "compatible";
+  return std::find(rule.vms.begin(), rule.vms.end(), vm) != rule.vms.end();
+}
+
+bool Rules::names_host(const record::PlacementRule& rule, const std::string& host) {
+  return rule.hosts && std::find(rule.hosts->begin(), rule.hosts->end(), host) != rule.hosts->end();
 }
 
 void History::add(const record::VmMoved& moved) {

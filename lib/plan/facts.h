@@ -51,6 +51,9 @@ class Rules {
   // Throws Error(kUsage) for a rule that is not understood: it would be broken unknowingly.
   void add(const record::PlacementRule& rule);
   const std::vector<record::PlacementRule>& all() const { return rules_; }
+  // Whether the rule speaks of the virtual server; one of compatible that names none speaks of all.
+  static bool binds(const record::PlacementRule& rule, const std::string& vm);
+  static bool names_host(const record::PlacementRule& rule, const std::string& host);
 
  private:
   std::vector<record::PlacementRule> rules_;

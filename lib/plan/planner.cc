@@ -4,60 +4,19 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <numeric>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/id.h"
 #include "base/time.h"
 #include "plan/explain.h"
+#include "plan/outline.h"
 
 namespace rackline::plan {
 namespace {
 
 std::size_t index(int i) {
   return static_cast<std::size_t>(i);
-}
-
-std::string joined(const std::vector<std::string>& texts, const char* between) {
-  std::string text;
-  for (const auto& part : texts) text += (text.empty() ? "" : between) + part;
-  return text;
-}
-
-std::vector<std::string> left_out(const Cluster& cluster) {
-  std::vector<std::string> hosts;
-  for (const auto& host : cluster.hosts) {
-    if (!host.frozen.empty()) hosts.push_back(host.name + " is left out: " + host.frozen);
-  }
-  return hosts;
-}
-
-std::vector<int> placement(const State& state) {
-  std::vector<int> where(index(state.model().items()));
-  for (int item = 0; item < state.model().items(); ++item) where[index(item)] = state.where(item);
-  return where;
-}
-
-// The search's own order of steps always works, the net moves in their own order are fewer and more parallel.
-Schedule schedule_of(const State& result, const std::vector<Step>& steps, const Policy& policy,
-                     bool keep_spare) {
-  std::vector<int> first;
-  first.reserve(steps.size());
-  for (const Step& step : steps) first.push_back(step.item);
-  Schedule net = order(result.model(), placement(result), policy.caps, keep_spare, first);
-  if (net.blocked.empty()) return net;
-  Schedule walked = stage(result.model(), steps, policy.caps, keep_spare);
-  return walked.blocked.size() < net.blocked.size() ? walked : net;
-}
-
-int moved(const State& state) {
-  int count = 0;
-  for (int item = 0; item < state.model().items(); ++item) {
-    count += state.where(item) != state.model().start(item) ? 1 : 0;
-  }
-  return count;
 }
 
 bool may_be_mended(const Violation& violation) {
@@ -75,6 +34,7 @@ void Planner::close(record::Time time) {
     for (const auto& host : open_.hosts()) open_.time = std::max(open_.time, host.time);
     for (const auto& vm : open_.vms()) open_.time = std::max(open_.time, vm.time);
   }
+  before_ = closed_.time;
   std::swap(open_, closed_);
   open_.clear();
   hold_.count(closed_, policy_.threshold_percent);
@@ -90,7 +50,9 @@ SearchLimits Planner::limits() const {
 }
 
 Cluster Planner::cluster_for(const Question& question) const {
-  return make_cluster(closed_, rules_, policy_, question);
+  Question whole = question;
+  whole.closed = closed_hosts_;
+  return make_cluster(closed_, rules_, policy_, whole);
 }
 
 bool Planner::spike(const record::HostSample& host) const {
@@ -154,6 +116,12 @@ record::NoBeneficialMove Planner::none(const State& state, std::string reason) c
 }
 
 std::string Planner::waiting_for() const {
+  if (before_ > closed_.time) {
+    // How long anything has lasted is not known then. The next round is compared with this one, so a clock
+    // that was put right costs one round.
+    return "the clock of the samples ran backwards, from " + format_time(before_) + " to " +
+           format_time(closed_.time) + ": nothing is decided on this round";
+  }
   if (pending_.empty() || closed_.time - pending_since_ >= policy_.cooldown) return {};
   std::map<std::string_view, std::string_view> running;
   for (const auto& vm : closed_.vms()) {
@@ -234,8 +202,12 @@ void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, cons
   std::vector<std::string_view> facts{"capplan", verb, time};
   for (const auto& move : plan.moves) facts.push_back(move.id);
   const std::string cause = derived_id(facts);
-  for (auto& move : plan.moves) move.cause = cause;
+  for (auto& move : plan.moves) {
+    const std::string known = cause_of(move);
+    move.cause = known.empty() ? cause : known;
+  }
   plan.score_after = state.score();
+  if (!plan.moves.empty()) plan.outlook = outlook(cluster, State(cluster.model), state);
 }
 
 Plan Planner::balance() {
@@ -262,7 +234,14 @@ Plan Planner::balance() {
   std::vector<Step> steps = mend_and_balance(state, explain, limits());
   int touched = moved(state);
   if (touched == 0) {
-    plan.none = none(before, joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough");
+    std::vector<std::string> more;
+    for (const Violation& violation : why.violations) {
+      if (std::string stuck = explain.stuck(before, violation); !stuck.empty())
+        more.push_back(std::move(stuck));
+    }
+    if (std::string missing = explain.shortage(before); !missing.empty()) more.push_back(std::move(missing));
+    plan.none = none(before, joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough" +
+                                 (more.empty() ? "" : "; " + joined(more, "; ")));
     return plan;
   }
   // Evening out beyond what is needed does not justify a mass movement: then only what is needed.
@@ -308,171 +287,6 @@ Plan Planner::balance() {
     pending_.emplace_back(move.vm, move.to);
   }
   pending_since_ = closed_.time;
-  return plan;
-}
-
-Plan Planner::evacuate(const std::vector<std::string>& hosts) {
-  Plan plan;
-  Question question;
-  question.leaving = hosts;
-  question.stopped_too = true;
-  question.unmeasured_too = true;
-  const Cluster cluster = cluster_for(question);
-  const Model& model = cluster.model;
-  std::vector<int> evacuees;
-  std::set<int> leaving;
-  for (const auto& name : hosts) {
-    const int bin = cluster.find_host(name);
-    if (bin == kNowhere) throw Error(Status::kUsage, "evacuate", name, "there is no such host in the input");
-    leaving.insert(bin);
-  }
-  for (int item = 0; item < model.items(); ++item) {
-    if (leaving.contains(model.start(item))) evacuees.push_back(item);
-  }
-  for (const int bin : leaving) {
-    const auto& host = cluster.hosts[index(bin)];
-    const bool known =
-        std::any_of(evacuees.begin(), evacuees.end(), [&](int i) { return model.start(i) == bin; });
-    if (!host.frozen.empty() && !known) {
-      throw Error(Status::kUnreachable, "evacuate", host.name, host.frozen,
-                  "what runs on a lost host is restarted by failover, not moved");
-    }
-  }
-
-  State state(model);
-  const Explain explain(cluster, rules_, policy_);
-  plan.left_out = left_out(cluster);
-  plan.score_before = plan.score_after = state.score();
-  plan.lower_bound = lower_bound(state);
-  if (evacuees.empty()) {
-    plan.none = none(state, joined(hosts, ", ") + (hosts.size() > 1 ? " are" : " is") + " empty");
-    return plan;
-  }
-
-  // A host taken out is a spare fewer, and that is what was asked for.
-  SearchLimits limits = this->limits();
-  limits.keep_spare = false;
-  Repaired repaired =
-      repair(state, limits, [](const Violation& v) { return v.kind == Violation::Kind::kLeaving; });
-  std::vector<int> gone;
-  for (const int item : evacuees) {
-    if (state.where(item) != model.start(item)) gone.push_back(item);
-  }
-  std::vector<Step> steps = std::move(repaired.steps);
-  if (!gone.empty()) {
-    const auto more = improve(state, limits, gone);
-    steps.insert(steps.end(), more.begin(), more.end());
-  }
-
-  std::int64_t touched = 0;
-  for (int item = 0; item < model.items(); ++item) {
-    if (state.where(item) == model.start(item) || !active(*cluster.vm(item).sample)) continue;
-    if (leaving.size() > 1 || !leaving.contains(model.start(item))) ++touched;
-  }
-  guard(touched, cluster.running);
-
-  const Schedule schedule = schedule_of(state, steps, policy_, false);
-  std::vector<std::string> reasons(index(model.items()));
-  for (const int item : evacuees) reasons[index(item)] = "evacuate " + cluster.host(model.start(item));
-  for (const Step& step : steps) {
-    if (step.why != Step::Why::kRoom) continue;
-    reasons[index(step.item)] =
-        "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
-  }
-  write_moves(cluster, schedule, "evacuate", reasons, plan);
-
-  State done(model);
-  for (const Move& move : schedule.moves) done.move(move.item, move.to);
-  for (const int item : evacuees) {
-    if (done.where(item) != model.start(item)) continue;
-    record::VmUnplaced unplaced;
-    unplaced.vm = cluster.vm(item).name;
-    unplaced.host = cluster.host(model.start(item));
-    const auto blocked = std::find_if(schedule.blocked.begin(), schedule.blocked.end(),
-                                      [item](const Blocked& b) { return b.item == item; });
-    unplaced.reason = explain.no_place(done, item);
-    if (unplaced.reason.empty() && blocked != schedule.blocked.end()) {
-      unplaced.reason = "there is no way to " + cluster.host(blocked->to) + ": " +
-                        explain.obstacle(done, item, blocked->to, blocked->why);
-    }
-    if (unplaced.reason.empty()) unplaced.reason = "left for the next plan: --max-moves";
-    plan.unplaced.push_back(std::move(unplaced));
-  }
-  return plan;
-}
-
-Plan Planner::place() {
-  Plan plan;
-  Question question;
-  std::map<std::string_view, std::string_view> present;
-  for (const auto& vm : closed_.vms()) present.emplace(vm.vm, vm.host);
-  std::set<std::string_view> asked;
-  for (const auto& request : requests_) {
-    if (present.contains(request.vm) || !asked.insert(request.vm).second) continue;
-    question.requests.push_back(request);
-  }
-  question.stopped_too = true;
-  const Cluster cluster = cluster_for(question);
-  const Model& model = cluster.model;
-  State state(model);
-  const Explain explain(cluster, rules_, policy_);
-  plan.left_out = left_out(cluster);
-  plan.score_before = state.score();
-
-  const int first = model.items() - static_cast<int>(question.requests.size());
-  std::vector<int> items(question.requests.size());
-  std::iota(items.begin(), items.end(), first);
-  std::stable_sort(items.begin(), items.end(), [&](int a, int b) {
-    return model.demand(a, kMemory).peak > model.demand(b, kMemory).peak;
-  });
-  const int without_spare = state.bins_without_spare();
-  std::map<std::string, std::string> why_not;
-  std::map<std::string, int> host_of;
-  for (const int item : items) {
-    std::vector<std::pair<double, int>> choices;
-    for (int bin = 0; bin < model.bins(); ++bin) {
-      if (state.admits(item, bin)) choices.emplace_back(state.score_with_shift(item, bin), bin);
-    }
-    std::sort(choices.begin(), choices.end());
-    for (const auto& [score, bin] : choices) {
-      state.move(item, bin);
-      if (!policy_.keep_spare || state.bins_without_spare() <= without_spare) break;
-      state.move(item, kNowhere);
-    }
-    const std::string& name = cluster.vm(item).name;
-    if (state.where(item) != kNowhere) {
-      host_of[name] = state.where(item);
-    } else {
-      why_not[name] = choices.empty() ? explain.no_place(state, item)
-                                      : explain.obstacle(state, item, choices.front().second,
-                                                         {Obstacle::Kind::kSpare, 0, 0});
-    }
-  }
-
-  const std::string time = format_time(closed_.time);
-  for (const auto& request : requests_) {
-    if (const auto refused = why_not.find(request.vm); refused != why_not.end()) {
-      record::VmUnplaced unplaced;
-      unplaced.vm = request.vm;
-      unplaced.reason = refused->second;
-      plan.unplaced.push_back(std::move(unplaced));
-      continue;
-    }
-    record::VmPlace place;
-    place.vm = request.vm;
-    place.memory_bytes = request.memory_bytes;
-    if (const auto there = present.find(request.vm); there != present.end()) {
-      place.host = there->second;
-      place.reason = "it is there already";
-    } else {
-      place.host = cluster.host(host_of.at(request.vm));
-      place.reason = "then " + explain.load(state, host_of.at(request.vm));
-    }
-    place.id = derived_id({"vm_place", time, place.vm, place.host});
-    plan.places.push_back(std::move(place));
-  }
-  plan.score_after = state.score();
-  plan.lower_bound = lower_bound(state);
   return plan;
 }
 

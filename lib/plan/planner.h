@@ -2,28 +2,55 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "plan/cluster.h"
+#include "plan/contradiction.h"
 #include "plan/facts.h"
 #include "plan/search.h"
+#include "record/kinds_availability.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_planning.h"
 
 namespace rackline::plan {
 
 class Explain;
+
+// What a plan makes of a host. Shares are percent; null where too little is known.
+struct HostOutlook {
+  std::string host;
+  record::Number cpu_before, cpu_after, memory_before, memory_after;
+  int vms_before = 0;
+  int vms_after = 0;
+};
 
 // An answer, as records without time and tool.
 struct Plan {
   std::vector<record::VmMove> moves;  // by stage
   std::vector<record::VmPlace> places;
   std::vector<record::VmUnplaced> unplaced;
+  std::vector<record::HostFreed> freed;
+  std::vector<HostOutlook> outlook;              // by name; empty when there are no moves
   std::optional<record::NoBeneficialMove> none;  // why there are no moves
   double score_before = 0;
   double score_after = 0;
   double lower_bound = 0;
   std::vector<std::string> left_out;  // hosts of which too little is known, with the reason
+};
+
+// What can be taken out of service together.
+struct Rolling {
+  std::vector<record::ServiceGroup> groups;
+  std::vector<record::HostUnserviceable> unserviceable;
+};
+
+// How many more of a size fit, and what each host gives of that.
+struct Capacity {
+  record::Headroom total;
+  std::vector<record::HostRoom> hosts;
 };
 
 // The capacity planner: reads rounds of samples, answers on the last round that is closed.
@@ -40,6 +67,10 @@ class Planner {
   Rules& rules() { return rules_; }
   History& history() { return history_; }
   void add(const record::VmRequest& request) { requests_.push_back(request); }
+  // What heartbeat says of a host: nothing goes to one in maintenance, or of which it is not sure.
+  void hear(const record::HostState& state, bool in_order);
+  // A plan for what has left its band cites it as its cause.
+  void hear(const record::Fluctuation& fluctuation);
 
   Round& round() { return open_; }               // the one that is being read
   const Round& last() const { return closed_; }  // the one that answers are about
@@ -53,8 +84,21 @@ class Planner {
   // Empties the hosts. Throws Error(kUsage) for one that was not sampled, Error(kUnreachable) for one that is
   // not up, Error(kRefused) as balance() for what moves beyond the virtual servers of a single host.
   Plan evacuate(const std::vector<std::string>& hosts);
-  // A host for each request.
-  Plan place();
+  // A host for each request. With `by_moving` others may have to move first to make room, in the stages of
+  // the plan, and up to Policy::max_change_percent of the running ones.
+  Plan place(bool by_moving = false);
+  // Frees as many hosts as it can, below the thresholds and with spare on those that are left; at most so
+  // many that Policy::max_change_percent holds.
+  Plan pack();
+  // In which groups the hosts (all when empty) can be taken out of service, at most `most` together, the
+  // virtual servers staying where they went.
+  Rolling rolling(const std::vector<std::string>& hosts, int most) const;
+  // For `size`; without one, for each request, or else for the usual size (median) of those that run.
+  std::vector<Capacity> headroom(const std::optional<record::VmRequest>& size) const;
+  // Why a virtual server, or those of a host, move or do not. Throws Error(kUsage) for an unknown name.
+  std::vector<record::Explanation> explain(const std::string& name) const;
+  // Whether the rules can be obeyed at all.
+  Contradictions examine() const { return contradictions(closed_, rules_, requests_); }
   // Whether balance() would look for moves; it does not look for them.
   record::BalanceCheck check() const;
 
@@ -73,6 +117,8 @@ class Planner {
   std::string idle_reason(const Cluster& cluster) const;
   SearchLimits limits() const;
   std::string waiting_for() const;
+  std::string cause_of(const record::VmMove& move) const;
+  Question question_of_all() const;
   std::vector<Step> mend_and_balance(State& state, const Explain& explain, const SearchLimits& limits) const;
   int most_without_force(std::int64_t running) const;
   void guard(std::int64_t touched, std::int64_t running) const;
@@ -90,6 +136,9 @@ class Planner {
   // The moves that were decided last in this stream, until they are seen done.
   std::vector<std::pair<std::string, std::string>> pending_;  // virtual server, target
   record::Time pending_since_{};
+  std::map<std::string, std::string> closed_hosts_;  // by what heartbeat says
+  std::map<std::string, std::string> fluctuations_;  // "vm NAME cpu" and the like: its id
+  record::Time before_{};                            // time of the round before the last
 };
 
 }  // namespace rackline::plan

@@ -8,6 +8,7 @@
 #include "record/kinds_audit.h"
 #include "record/kinds_availability.h"
 #include "record/kinds_capacity.h"
+#include "record/kinds_planning.h"
 
 namespace rackline::record {
 namespace {
@@ -22,6 +23,8 @@ constexpr Field kHostFields[] = {
     FIELD(Host, bmc, "its management controller: ipmi://ADDRESS or redfish://ADDRESS", "BMC"),
     FIELD(Host, failure_domain, "what fails together with it: a rack, a room, a power feed", "DOMAIN",
           kOmitted),
+    FIELD(Host, neighbourhood, "hosts of one are near enough to each other for what depends on the other", {},
+          kOmitted),
     FIELD(Host, shared_storage,
           "directories below which it sees the same files as every host that names them", {}, kOmitted),
     FIELD(Host, drained, "true: nothing may be placed there", {}, kOmitted),
@@ -32,12 +35,16 @@ constexpr Field kHostFields[] = {
 constexpr Field kPlacementRuleFields[] = {
     HEAD(PlacementRule),
     FIELD(PlacementRule, rule,
-          "anti_affinity: no two of vms on one host; spread: no two in one failure domain; pin: vms only on "
-          "hosts; "
-          "exclude: vms not on hosts",
+          "anti_affinity: no two of vms on one host; spread: no two in one failure domain, or with domains "
+          "in at least so many; pin: vms only on hosts; exclude: vms not on hosts; depends: each of vms in a "
+          "neighbourhood where one of on is; compatible: between hosts vms may move live whatever their CPU "
+          "models are",
           "RULE"),
-    FIELD(PlacementRule, vms, "the virtual servers it binds", "VMS"),
-    FIELD(PlacementRule, hosts, "the hosts that pin and exclude speak of", "HOSTS"),
+    FIELD(PlacementRule, vms, "the virtual servers it binds; of compatible: none means all", "VMS"),
+    FIELD(PlacementRule, hosts, "the hosts that pin, exclude and compatible speak of", "HOSTS"),
+    FIELD(PlacementRule, on, "the virtual servers that those of depends need", {}, kOmitted),
+    FIELD(PlacementRule, domains, "failure domains that spread asks for; null: one for each of vms", {},
+          kOmitted),
 };
 
 constexpr Field kVmRequestFields[] = {
@@ -85,6 +92,7 @@ constexpr Field kHostSampleFields[] = {
     FIELD(HostSample, cpu_model, "CPU model as libvirt names it"),
     FIELD(HostSample, cpu_mhz, "clock of its CPUs"),
     FIELD(HostSample, failure_domain, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, neighbourhood, "from the inventory", {}, kOmitted),
     FIELD(HostSample, drained, "from the inventory", {}, kOmitted),
     FIELD(HostSample, cpu_overcommit, "from the inventory", {}, kOmitted),
     FIELD(HostSample, memory_reserve_bytes, "from the inventory", {}, kOmitted),
@@ -155,6 +163,8 @@ constexpr Field kVmPlaceFields[] = {
     FIELD(VmPlace, vm, "virtual server that was asked for", "VM"),
     FIELD(VmPlace, host, "host that should run it", "HOST"),
     FIELD(VmPlace, memory_bytes, "its memory", "MEMORY"),
+    FIELD(VmPlace, after_stage, "there is room when this stage of the moves is done; left out: there is now",
+          "STAGE", kOmitted),
     FIELD(VmPlace, reason, "why there", "REASON"),
 };
 
@@ -329,6 +339,12 @@ std::span<const Kind* const> kinds() {
                                                            &VmUnplaced::kKind,
                                                            &NoBeneficialMove::kKind,
                                                            &BalanceCheck::kKind,
+                                                           &HostFreed::kKind,
+                                                           &ServiceGroup::kKind,
+                                                           &HostUnserviceable::kKind,
+                                                           &Headroom::kKind,
+                                                           &HostRoom::kKind,
+                                                           &Explanation::kKind,
                                                            &VmMoved::kKind,
                                                            &HostSelfFenced::kKind,
                                                            &HostFenced::kKind,

@@ -25,7 +25,7 @@ using List = std::optional<std::vector<std::string>>;
 struct Host : Head {
   std::string host;
   std::string uri;
-  Text peer_uri, bmc, failure_domain;
+  Text peer_uri, bmc, failure_domain, neighbourhood;
   List shared_storage;
   Flag drained;
   Number cpu_overcommit;
@@ -36,7 +36,8 @@ struct Host : Head {
 struct PlacementRule : Head {
   std::string rule;
   std::vector<std::string> vms;
-  List hosts;
+  List hosts, on;
+  Integer domains;
   static const Kind kKind;
 };
 
@@ -60,7 +61,7 @@ struct HostSample : Head {
   Integer memory_ballooned_bytes;
   Number disk_read_bytes_per_second, disk_write_bytes_per_second, net_rx_bytes_per_second,
       net_tx_bytes_per_second;
-  Text arch, cpu_model, failure_domain;
+  Text arch, cpu_model, failure_domain, neighbourhood;
   Flag drained;
   Number cpu_overcommit;
   Integer memory_reserve_bytes, window_ms, elapsed_ms;
@@ -102,7 +103,7 @@ struct VmMove : Head {
 struct VmPlace : Head {
   std::string id;
   std::string vm, host, reason;
-  Integer memory_bytes;
+  Integer memory_bytes, after_stage;
   static const Kind kKind;
 };
 

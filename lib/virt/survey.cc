@@ -73,6 +73,7 @@ Survey::Seen Survey::seen(Answer<Sample> answer) {
   }
   seen.host.host = known.host;
   seen.host.failure_domain = known.failure_domain;
+  seen.host.neighbourhood = known.neighbourhood;
   seen.host.drained = known.drained;
   seen.host.cpu_overcommit = known.cpu_overcommit;
   seen.host.memory_reserve_bytes = known.memory_reserve_bytes;

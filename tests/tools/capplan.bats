@@ -216,6 +216,235 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   assert_output --partial '"reason":"it is there already"'
 }
 
+# --- place by moving others, pack, headroom, rolling, explain ---
+
+# Two hosts of 64 GiB with three servers of 16 GiB each and some small ones on h2, so that nothing of 20 GiB has a place.
+tight() {
+  local i
+  host h1 30 && host h2 30 && host h3 30 '"drained":true'
+  for i in 1 2 3; do vm "a$i" h1 0.5 | sed 's/4294967296/17179869184/'; done
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12; do vm "b$i" h2 0.2; done
+  end
+}
+big() { echo '{"kind":"vm_request","vm":"big","memory_bytes":21474836480}'; }
+
+@test "place moves others to make room, says after which stage, and --no-moves does not" {
+  run -1 capplan --spare ignore place --no-moves < <(big && tight)
+  assert_equal "$(moves)" ''
+  assert_output --regexp '"vm":"big".*"reason":"h1: 4.25GiB of memory missing; h2: 4.25GiB of memory missing; h3: drained"'
+  run -0 capplan --spare ignore place < <(big && tight)
+  assert [ -n "$(moves)" ]
+  assert_output --regexp '"reason":"makes room on h[12] for big"'
+  last=$(jq -s 'map(select(.kind == "vm_move").stage) | max' <<<"$output")
+  assert_equal "$(jq 'select(.kind == "vm_place").after_stage' <<<"$output")" "$last"
+  # What it says is so: memory of each host when all is done.
+  target=$(jq -r 'select(.kind == "vm_place").host' <<<"$output")
+  freed=$(jq -s --arg h "$target" 'map(select(.kind == "vm_move" and .from == $h).memory_bytes) | add' <<<"$output")
+  assert [ "$freed" -ge $((4 * 1073741824)) ]
+  # N+1 forbids it: there is no third host.
+  run -1 capplan place < <(big && tight)
+  assert_equal "$(moves)" ''
+}
+
+@test "pack frees hosts below the thresholds, and a second time nothing" {
+  local i
+  { host h1 10 && host h2 10 && host h3 10 && host h4 10
+    for i in 1 2 3 4; do vm "a$i" "h$i" 1; done && end; } >facts
+  run -0 capplan --force pack <facts
+  # N+1 asks for two hosts.
+  assert_equal "$(jq -rs 'map(select(.kind == "host_freed").host) | length' <<<"$output")" 2
+  assert_equal "$(moves | wc -l)" 2
+  assert_equal "$(jq -rs 'map(select(.kind == "host_freed")) | all(.after_stage >= 1 and .moves == 1)' <<<"$output")" true
+  capplan --force pack <facts >plan
+  run -0 rackline-records --check <plan
+  jq -c --slurpfile plan plan 'if .kind == "vm_sample" then .vm as $v
+    | .host = ([$plan[] | select(.kind == "vm_move" and .vm == $v).to] + [.host])[0] else . end' facts >after
+  run -0 capplan --force pack <after
+  assert_equal "$(moves)" ''
+  assert_equal "$(jq -rs 'map(select(.kind == "host_freed").moves) | tostring' <<<"$output")" '[0,0]'
+  run -0 capplan --force --spare ignore pack <facts
+  assert_equal "$(jq -rs 'map(select(.kind == "host_freed").host) | length' <<<"$output")" 3
+  # Not by moving more than --max-change.
+  run -0 capplan pack <facts
+  assert_equal "$(moves | wc -l)" 1
+}
+
+@test "headroom tells how many more fit, and what blocks the next one" {
+  local i
+  { host h1 10 && host h2 10 && for i in 1 2; do vm "a$i" "h$i" 1; done && end; } >facts
+  run -0 capplan --spare ignore headroom --memory 8GiB --vcpus 2 <facts
+  # 64 GiB less 256 MiB less 4 GiB: 7 on each.
+  assert_equal "$(jq -c 'select(.kind == "headroom") | [.fits, .constraint]' <<<"$output")" '[14,"memory"]'
+  assert_output --partial 'h1: 4.25GiB of memory missing'
+  run -0 capplan headroom --memory 8GiB --vcpus 2 <facts
+  # Either host has to take what is on both: 2 * 4 + n * 8 <= 63.75.
+  assert_equal "$(jq -c 'select(.kind == "headroom") | [.fits, .constraint, .spare]' <<<"$output")" '[6,"spare",true]'
+  run -1 capplan headroom --memory 8GiB --at-least 7 <facts
+  run -0 capplan --spare ignore headroom --memory 1MiB --vcpus 20 <facts
+  assert_equal "$(jq -c 'select(.kind == "headroom") | [.fits, .constraint]' <<<"$output")" '[6,"vcpus"]'
+  run -0 capplan --spare ignore headroom --memory 1GiB --cpu 3 <facts
+  assert_equal "$(jq -c 'select(.kind == "headroom") | [.fits, .constraint]' <<<"$output")" '[4,"cpu_load"]'
+  run -1 capplan headroom --memory 100GiB <facts
+  # The usual size, and that of a request.
+  run -0 capplan --spare ignore headroom <facts
+  assert_equal "$(jq -c 'select(.kind == "headroom") | [.fits, .memory_bytes, .vcpus]' <<<"$output")" '[28,4294967296,2]'
+  run -0 capplan --spare ignore headroom < <(big && cat facts)
+  assert_equal "$(jq -c 'select(.kind == "headroom") | [.vm, .fits]' <<<"$output")" '["big",4]'
+  run -2 capplan headroom < <(end)
+}
+
+@test "rolling makes groups whose servers find a place, partners apart" {
+  local i
+  for i in 1 2 3 4 5 6; do host "h$i" 10 && vm "a$i" "h$i" 0.5; done >facts
+  end >>facts
+  run -0 capplan rolling <facts
+  assert_equal "$(jq -rs 'map(select(.kind == "service_group").hosts[]) | sort | join(" ")' <<<"$output")" 'h1 h2 h3 h4 h5 h6'
+  assert_equal "$(jq -rs 'map(select(.kind == "service_group")) | length' <<<"$output")" 2
+  run -0 capplan rolling --at-once 1 <facts
+  assert_equal "$(jq -rs 'map(select(.kind == "service_group")) | length' <<<"$output")" 6
+  # a1 and a2 are partners: their hosts are not away together.
+  run -0 capplan rolling < <(sed -E '/"vm":"a[12]"/s/}$/,"anti_affinity":"db"}/' facts)
+  assert_equal "$(jq -rs 'map(select(.kind == "service_group" and (.hosts | contains(["h1"])) and (.hosts | contains(["h2"])))) | length' <<<"$output")" 0
+  # Each group can be evacuated as it is told, one after the other.
+  run -0 capplan rolling h2 h3 <facts
+  assert_equal "$(jq -rc 'select(.kind == "service_group").hosts' <<<"$output")" '["h2","h3"]'
+  run -2 capplan rolling h9 <facts
+  # Two hosts: no spare while one is away.
+  run -1 capplan rolling < <(host h1 10 && host h2 10 && vm a h1 1 && vm b h2 1 && end)
+  assert_equal "$(jq -rs 'map(select(.kind == "host_unserviceable")) | length' <<<"$output")" 0
+  run -1 capplan rolling < <(host h1 10 && host h2 10 '"drained":true' && vm a h1 1 && end)
+  assert_equal "$(jq -rc 'select(.kind == "host_unserviceable") | [.host, .vm, .constraint]' <<<"$output")" '["h1","a","drained"]'
+}
+
+@test "explain says why a server moves, and what each other host has against it" {
+  { cluster && host h4 5 '"drained":true' && host h5 1 | sed 's/68719476736/2147483648/' && end; } >facts
+  capplan <facts >plan
+  mover=$(jq -rs 'map(select(.kind == "vm_move"))[0].vm' plan)
+  target=$(jq -rs 'map(select(.kind == "vm_move"))[0].to' plan)
+  run -0 capplan explain "$mover" <facts
+  assert_equal "$(jq -rs '.[0] | [.vm, .host, .target, .answer, .reason] | @tsv' <<<"$output")" "$mover"$'\th1\t'"$target"$'\tmoves\th1 cpu 90% > 75%'
+  assert_equal "$(jq -rc 'select(.target == "h4") | [.answer, .constraint]' <<<"$output")" '["forbidden","drained"]'
+  assert_equal "$(jq -rc 'select(.target == "h5") | [.answer, .constraint]' <<<"$output")" '["forbidden","memory"]'
+  run -0 capplan explain c1 <facts
+  assert_equal "$(jq -rs '.[0].answer' <<<"$output")" stays
+  assert_equal "$(jq -rc 'select(.target == "h1").answer' <<<"$output")" no_gain
+  run -0 capplan explain h1 <facts
+  assert_equal "$(jq -rs '.[0] | [.host, .answer] | @tsv' <<<"$output")" $'h1\tgives'
+  assert_equal "$(jq -rs 'map(select(.vm != null)) | length' <<<"$output")" 8
+  run -0 capplan explain h4 <facts
+  assert_output --partial drained
+  # Below the threshold a better place is known, and not needed.
+  run -0 capplan explain a1 < <(one_round 70)
+  assert_equal "$(jq -rs 'map(select(.target == "h2").answer)[0]' <<<"$output")" not_needed
+  assert_output --partial 'no host is above 75% cpu'
+  run -2 capplan explain nobody <facts
+  run -2 capplan explain <facts
+}
+
+@test "a table has bars of before and after, within the width and without colour" {
+  run -0 env COLUMNS=100 capplan -o table < <(one_round)
+  assert_line --regexp '^HOST +CPU +MEMORY +VMS$'
+  assert_line --regexp '^h1 +\[=+ *\|? *\] +90% -> +[0-9]+%.*8 -> [0-9]$'
+  refute_output --partial $'\x1b'
+  for columns in 100 80 50 30; do
+    run -0 env COLUMNS=$columns capplan -o table --force pack < <(one_round 30)
+    assert_equal "$(sed -n '/^HOST.*CPU/,/^end/p' <<<"$output" | grep -v '^end' | awk -v c=$columns 'length > c')" ''
+  done
+}
+
+# --- rules ---
+
+rules() { printf '{"kind":"placement_rule",%s}\n' "$@"; }
+
+@test "nothing moves live to another CPU model, unless a rule or --cpu-model says that it may" {
+  one_round | sed -E '/"host":"h[13]","state"/s/}$/,"cpu_model":"EPYC"}/; /"host":"h2","state":"up","cpus"/s/}$/,"cpu_model":"Skylake"}/' >facts
+  run -0 capplan --force <facts
+  assert_equal "$(moves | cut -f3 | sort -u)" h3
+  run -0 capplan --force explain a1 <facts
+  assert_output --partial 'another CPU model (Skylake instead of EPYC)'
+  run -0 capplan --force --cpu-model any <facts
+  assert_equal "$(moves | cut -f3 | grep -c h2)" "$(moves | cut -f3 | grep -c h2)"
+  assert [ "$(moves | cut -f3 | grep -c h2)" -gt 0 ]
+  run -0 capplan --force < <(rules '"rule":"compatible","vms":[],"hosts":["h1","h2"]' && cat facts)
+  assert [ "$(moves | cut -f3 | grep -c h2)" -gt 0 ]
+}
+
+@test "rules that contradict each other are named, and no plan is made" {
+  one_round >facts
+  while IFS='@' read -r rule other words; do
+    run -2 --separate-stderr capplan < <(rules "$rule" ${other:+"$other"} && cat facts)
+    assert_equal "$(moves)" ''
+    [[ $stderr == *"$words"* ]] || { echo "$stderr" && false; }
+    assert_equal "$(jq -rs '.[-1].outcome' <<<"$output")" failed
+  done <<'END'
+"rule":"pin","vms":["a1"],"hosts":["h1"]@"rule":"exclude","vms":["a1"],"hosts":["h1"]@pin of a1 to h1 and exclude of a1 from h1 leave a1 no host
+"rule":"pin","vms":["a1"],"hosts":["h1"]@"rule":"pin","vms":["a1","a2"],"hosts":["h2"]@pin of a1 to h1 and pin of a1, a2 to h2 leave a1 no host
+"rule":"pin","vms":["a1","a2"],"hosts":["h2"]@"rule":"anti_affinity","vms":["a1","a2"]@anti_affinity of a1, a2 and pin of a1, a2 to h2: a1, a2 need different hosts, and are left h2
+"rule":"exclude","vms":["a1"],"hosts":["h1","h2","h3"]@@exclude of a1 from h1, h2, h3 leaves a1 no host of the input
+"rule":"pin","vms":["a1"],"hosts":["h9"]@@pin of a1 to h9 leaves a1 no host of the input, which has no h9
+"rule":"depends","vms":["a1"],"on":["a2"]@"rule":"depends","vms":["a2"],"on":["a1"]@depends goes in a circle: a1 on a2 on a1
+END
+}
+
+@test "more partners than hosts are a warning, and the rest is planned" {
+  run -0 --separate-stderr capplan --force < <(rules '"rule":"anti_affinity","vms":["a1","b1","c1","c2"]' && one_round)
+  [[ $stderr == *'anti_affinity of a1, b1, c1, c2: 4 virtual servers need 4 hosts, and there are 3'* ]]
+  assert [ -n "$(moves)" ]
+}
+
+# --- input that cannot be ---
+
+@test "zero capacity, an unknown host, a sample from the future: these take no part, and explain says so" {
+  one_round >facts
+  run -0 capplan --force < <(sed '/"host":"h2","state":"up","cpus"/s/"cpus":10/"cpus":0/' facts)
+  assert_equal "$(moves | cut -f3 | sort -u)" h3
+  run -0 capplan explain h2 < <(sed '/"host":"h2","state":"up","cpus"/s/"cpus":10/"cpus":0/' facts)
+  assert_output --partial 'its sample says that it has no CPUs'
+  run -0 capplan explain h2 < <(sed '/"host":"h2","state":"up","cpus"/s/"memory_bytes":68719476736/"memory_bytes":0/' facts)
+  assert_output --partial 'its sample says that it has no memory'
+  run -0 capplan explain h7 < <(vm stray h7 1 && cat facts)
+  assert_equal "$(jq -rs '.[0] | [.host, .answer, .reason] | @tsv' <<<"$output")" $'h7\tleft_out\tthere is no sample of it'
+  run -0 capplan explain h2 < <(sed '/"host":"h2","state":"up","cpus"/s/12:00:00Z/13:00:00Z/' facts)
+  assert_output --partial 'its sample is from the future: 1h ahead'
+}
+
+@test "a clock that runs backwards decides nothing, and the next round is decided again" {
+  shift_to() { sed "s/12:00:00Z/$1Z/"; }
+  run -0 capplan --force < <(one_round 50 | grep -v '"end"' && one_round | shift_to 11:00:00)
+  assert_equal "$(moves)" ''
+  assert_output --partial 'the clock of the samples ran backwards, from 2026-11-22T12:00:00Z to 2026-11-22T11:00:00Z'
+  run -0 capplan --force < <(one_round 50 | grep -v '"end"' && one_round 50 | grep -v '"end"' | shift_to 11:00:00 && one_round | shift_to 11:01:00)
+  assert [ -n "$(moves)" ]
+}
+
+@test "more required than the whole cluster has is told" {
+  { host h1 10 && host h2 10 && for i in {1..20}; do vm "a$i" h1 0.1 && vm "b$i" h2 0.1; done && end; } >facts
+  run -0 capplan <facts
+  assert_equal "$(moves)" ''
+  assert_output --partial 'all virtual servers need 160GiB of memory, and the hosts that may take any have 127.5GiB'
+}
+
+# --- what others say ---
+
+@test "the cause of a fluctuation is carried into the plan" {
+  f="{\"kind\":\"fluctuation\",$T,\"id\":\"f-h1\",\"object\":\"host\",\"host\":\"h1\",\"resource\":\"cpu\",\"direction\":\"above\",\"value\":90,\"unit\":\"percent\",\"threshold\":75,\"held_ms\":60000,\"reason\":\"h1 cpu\"}"
+  run -0 capplan < <(echo "$f" && one_round)
+  assert_equal "$(jq -r 'select(.kind == "vm_move").cause' <<<"$output" | sort -u)" f-h1
+  assert_line "$f"
+  run -0 capplan < <(echo "$f" && echo "$f" | sed 's/above/back/; s/f-h1/f-2/' && one_round)
+  refute [ "$(jq -r 'select(.kind == "vm_move").cause' <<<"$output" | sort -u)" = f-h1 ]
+}
+
+@test "nothing goes to a host of which heartbeat says that it is in maintenance" {
+  m="{\"kind\":\"host_maintenance\",$T,\"id\":\"m\",\"host\":\"h2\",\"verdict\":\"maintenance\",\"net\":\"alive\",\"store\":\"alive\",\"libvirt\":\"answers\"}"
+  run -0 capplan --force < <(echo "$m" && one_round)
+  assert_equal "$(moves | cut -f3 | sort -u)" h3
+  run -0 capplan explain h2 < <(echo "$m" && one_round)
+  assert_output --partial 'heartbeat says maintenance'
+  run -0 capplan --force < <(echo "$m" && echo "$m" | sed 's/host_maintenance/host_up/' && one_round)
+  assert_output --partial '"to":"h2"'
+}
+
 @test "kinds that it does not know pass through unchanged" {
   line='{"kind":"weather","time":"2026-11-22T12:00:00Z","tool":"x","degrees":  21.50}'
   run -0 capplan < <(echo "$line" && one_round)

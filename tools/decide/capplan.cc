@@ -2,9 +2,13 @@
 // capplan: from rounds of samples to the moves that even out the load, empty a host, or place a virtual
 // server.
 #include <CLI/CLI.hpp>
+#include <limits>
+#include <set>
 
 #include "base/interrupt.h"
+#include "cli/bars.h"
 #include "cli/program.h"
+#include "plan/feed.h"
 #include "plan/planner.h"
 
 namespace rackline {
@@ -12,30 +16,35 @@ namespace {
 
 struct Options {
   plan::Policy policy;
-  std::string history, rules, spare = "keep";
-  std::vector<std::string> hosts;
+  std::string history, rules, spare = "keep", cpu_model = "same";
+  std::vector<std::string> hosts, names;
+  record::VmRequest size;
+  std::int64_t at_least = 1;
+  int at_once = std::numeric_limits<int>::max();
+  bool no_moves = false;
 };
 
-enum class Verb { kBalance, kEvacuate, kPlace, kCheck };
+enum class Verb { kBalance, kPack, kEvacuate, kPlace, kHeadroom, kRolling, kExplain, kCheck };
 
-// A rule that cannot be read is one that would be broken unknowingly.
-void take_rule(record::Reader& reader, plan::Planner& planner) {
-  record::PlacementRule rule;
-  if (!reader.read(rule)) {
-    throw Error(Status::kUsage, "read the placement rules", "line " + std::to_string(reader.line()),
-                "it cannot be read", "no plan is made without a rule that was meant to hold");
+cli::BarChart chart_of(const std::vector<plan::HostOutlook>& hosts, const plan::Policy& policy) {
+  cli::BarChart chart{"HOST", "VMS", {"CPU", "MEMORY"}, {}};
+  for (const auto& host : hosts) {
+    chart.rows.push_back({host.host,
+                          std::to_string(host.vms_before) + " -> " + std::to_string(host.vms_after),
+                          {{host.cpu_before, host.cpu_after, policy.threshold_percent},
+                           {host.memory_before, host.memory_after, policy.memory_threshold_percent}}});
   }
-  planner.rules().add(rule);
+  return chart;
 }
 
 class Session {
  public:
   Session(cli::Program& program, const Options& options, Verb verb)
-      : program_(program), options_(options), verb_(verb), planner_(options.policy) {
+      : program_(program), options_(options), verb_(verb), planner_(options.policy), feed_(planner_) {
     if (!options.rules.empty()) {
       const auto reader = program.file_reader(options.rules, record::Policy::kRefuse);
       while (reader->next()) {
-        if (reader->is<record::PlacementRule>()) take_rule(*reader, planner_);
+        if (reader->is<record::PlacementRule>()) feed_.take_rule(*reader);
       }
     }
     if (options.history.empty()) return;
@@ -48,7 +57,14 @@ class Session {
 
   Status run() {
     const auto reader = program_.stdin_reader(record::Policy::kSkip);
-    while (reader->next()) take(*reader);
+    while (reader->next()) {
+      record::RoundEnd end;
+      if (reader->is<record::RoundEnd>()) {
+        if (reader->read(end)) close(end.time, &end);
+      } else if (feed_.take(*reader)) {
+        program_.out().pass(*reader);
+      }
+    }
     const bool stopped = reader->end() && reader->end()->outcome == "interrupted" && closed_;
     if (interrupt::requested()) return Status::kDone;
     if (!reader->complete() || !stopped) cli::Program::require_complete(*reader, "plan");
@@ -58,29 +74,6 @@ class Session {
   }
 
  private:
-  void take(record::Reader& reader) {
-    if (reader.is<record::VmSample>()) {
-      if (reader.read(planner_.round().vm_slot())) planner_.round().keep_vm();
-    } else if (reader.is<record::HostSample>()) {
-      if (reader.read(planner_.round().host_slot())) planner_.round().keep_host();
-    } else if (reader.is<record::RoundEnd>()) {
-      record::RoundEnd end;
-      if (reader.read(end)) close(end.time, &end);
-    } else if (reader.is<record::PlacementRule>()) {
-      take_rule(reader, planner_);
-    } else if (reader.is<record::VmRequest>()) {
-      record::VmRequest request;
-      if (reader.read(request)) planner_.add(request);
-    } else {
-      if (record::VmMoved moved; reader.is<record::VmMoved>() && reader.read(moved)) {
-        planner_.history().add(moved);
-      }
-      program_.out().pass(reader);
-    }
-    if (reader.skipped() > skipped_) planner_.round().lines_skipped = true;
-    skipped_ = reader.skipped();
-  }
-
   // Only balance answers each round; the others are questions about the state as it is at the end.
   void close(record::Time time, const record::RoundEnd* end) {
     planner_.close(time);
@@ -88,6 +81,7 @@ class Session {
     ++rounds_;
     program_.out().stamp(planner_.last().time);
     if (verb_ != Verb::kBalance) return;
+    examine();
     plan::Plan plan = planner_.balance();
     if (plan.none) program_.note("round " + std::to_string(rounds_) + ": " + plan.none->reason);
     const bool moves = !plan.moves.empty();
@@ -97,49 +91,102 @@ class Session {
     answer_ = std::move(plan.none);
   }
 
+  // No plan is made on rules that contradict each other: which of them would it be right to break?
+  void examine() {
+    const plan::Contradictions found = planner_.examine();
+    if (!found.impossible.empty()) {
+      std::string all;
+      for (const auto& text : found.impossible) all += (all.empty() ? "" : "; ") + text;
+      throw Error(Status::kUsage, "plan", "contradictory rules", all, "no placement can obey them");
+    }
+    for (const auto& text : found.doubtful) {
+      if (told_.insert(text).second) program_.warn(text);
+    }
+    for (const auto& text : found.idle) {
+      if (told_.insert(text).second) program_.note(text);
+    }
+  }
+
   void write(const plan::Plan& plan) {
+    cli::Output& out = program_.out();
     for (const auto& text : plan.left_out) program_.note(text);
-    for (const auto& move : plan.moves) program_.out().write(move);
-    for (const auto& place : plan.places) program_.out().write(place);
-    for (const auto& unplaced : plan.unplaced) program_.out().write(unplaced);
+    for (const auto& move : plan.moves) out.write(move);
+    for (const auto& freed : plan.freed) out.write(freed);
+    for (const auto& place : plan.places) out.write(place);
+    for (const auto& unplaced : plan.unplaced) out.write(unplaced);
+    if (out.format() == cli::Format::kTable && !plan.outlook.empty()) {
+      out.illustrate(draw(chart_of(plan.outlook, options_.policy), cli::output_columns(), out.colour()));
+    }
     record::End& end = program_.end();
     if (moves_ == 0) end.score_before = plan.score_before;
     end.score_after = plan.score_after;
     end.lower_bound = plan.lower_bound;
     moves_ += static_cast<std::int64_t>(plan.moves.size());
     unplaced_ += static_cast<std::int64_t>(plan.unplaced.size());
-    if (verb_ != Verb::kPlace) end.moves = moves_;
+    if (verb_ != Verb::kPlace || moves_ > 0) end.moves = moves_;
     if (verb_ == Verb::kEvacuate || verb_ == Verb::kPlace) end.unplaced = unplaced_;
   }
 
   Status finish() {
     if (!closed_) planner_.close({});
-    if (verb_ == Verb::kCheck) {
-      const record::BalanceCheck check = planner_.check();
-      program_.out().write(check);
-      program_.end().outcome = "ok";
-      return check.balanced ? Status::kDone : Status::kNo;
-    }
-    if (verb_ == Verb::kBalance) {
-      if (!closed_) answer_ = planner_.balance().none;
-    } else {
-      plan::Plan plan = verb_ == Verb::kPlace ? planner_.place() : planner_.evacuate(options_.hosts);
-      write(plan);
-      answer_ = std::move(plan.none);
+    if (verb_ != Verb::kBalance) examine();
+    program_.end().outcome = "ok";  // also of a no: what could be told is whole
+    switch (verb_) {
+      case Verb::kCheck: {
+        const record::BalanceCheck check = planner_.check();
+        program_.out().write(check);
+        return check.balanced ? Status::kDone : Status::kNo;
+      }
+      case Verb::kHeadroom:
+        return headroom();
+      case Verb::kRolling:
+        return rolling();
+      case Verb::kExplain:
+        for (const auto& name : options_.names) {
+          for (const auto& explanation : planner_.explain(name)) program_.out().write(explanation);
+        }
+        return Status::kDone;
+      case Verb::kBalance:
+        if (!closed_) answer_ = planner_.balance().none;
+        break;
+      default:
+        plan::Plan plan = verb_ == Verb::kPlace  ? planner_.place(!options_.no_moves)
+                          : verb_ == Verb::kPack ? planner_.pack()
+                                                 : planner_.evacuate(options_.hosts);
+        write(plan);
+        answer_ = std::move(plan.none);
     }
     if (answer_ && moves_ == 0) program_.out().write(*answer_);
-    // What could be planned is a whole plan, to be carried out; what could not is told by its own records.
-    program_.end().outcome = "ok";
     return unplaced_ == 0 ? Status::kDone : Status::kNo;
+  }
+
+  Status headroom() {
+    bool enough = true;
+    const bool sized = options_.size.memory_bytes > 0;
+    for (const auto& answer : planner_.headroom(sized ? std::optional(options_.size) : std::nullopt)) {
+      for (const auto& host : answer.hosts) program_.out().write(host);
+      program_.out().write(answer.total);
+      enough = enough && answer.total.fits >= options_.at_least;
+    }
+    return enough ? Status::kDone : Status::kNo;
+  }
+
+  Status rolling() {
+    const plan::Rolling answer = planner_.rolling(options_.hosts, options_.at_once);
+    for (const auto& group : answer.groups) program_.out().write(group);
+    for (const auto& host : answer.unserviceable) program_.out().write(host);
+    return answer.unserviceable.empty() ? Status::kDone : Status::kNo;
   }
 
   cli::Program& program_;
   const Options& options_;
   Verb verb_;
   plan::Planner planner_;
+  plan::Feed feed_;
   std::optional<record::NoBeneficialMove> answer_;
+  std::set<std::string> told_;
   bool closed_ = false;
-  std::int64_t rounds_ = 0, skipped_ = 0, moves_ = 0, unplaced_ = 0;
+  std::int64_t rounds_ = 0, moves_ = 0, unplaced_ = 0;
 };
 
 void declare(cli::Program& program, Options& options) {
@@ -181,6 +228,10 @@ void declare(cli::Program& program, Options& options) {
       .choice(app, "--spare", options.spare, {"keep", "ignore"},
               "keep: no move may leave a host without place for its virtual servers if it fails")
       ->capture_default_str();
+  program
+      .choice(app, "--cpu-model", options.cpu_model, {"same", "any"},
+              "same: nothing moves live to a host of another CPU model")
+      ->capture_default_str();
   app.add_option("--max-inbound", policy.caps.in, "moves into a host in one stage")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
@@ -221,19 +272,52 @@ int main(int argc, char** argv) {
   auto& app = program.app();
   declare(program, options);
   app.require_subcommand(0, 1);
-  app.add_subcommand("balance", "even out the load");
-  auto* evacuate = app.add_subcommand("evacuate", "empty hosts");
-  auto* place = app.add_subcommand("place", "find a host for each vm_request");
-  auto* check = app.add_subcommand("check", "only tell whether the load needs to be evened out");
-  program.completes(evacuate->add_option("HOST", options.hosts, "hosts to be emptied")->required(),
-                    cli::Program::Values::kHosts);
+  const auto hosts = cli::Program::Values::kHosts;
+  std::map<const CLI::App*, Verb> verbs;
+  const auto verb = [&](const char* name, const char* text, Verb number) {
+    auto* sub = app.add_subcommand(name, text);
+    verbs[sub] = number;
+    return sub;
+  };
+  verb("balance", "even out the load", Verb::kBalance);
+  verb("pack", "free hosts, to switch them off", Verb::kPack);
+  auto* evacuate = verb("evacuate", "empty hosts", Verb::kEvacuate);
+  program.completes(evacuate->add_option("HOST", options.hosts, "hosts to be emptied")->required(), hosts);
+  auto* place = verb("place", "find a host for each vm_request", Verb::kPlace);
+  place->add_flag("--no-moves", options.no_moves, "move no others to make room");
+  auto* headroom = verb("headroom", "how many more of a size fit, and what blocks the next", Verb::kHeadroom);
+  program.bytes(*headroom, "--memory", options.size.memory_bytes, "memory of each; 0: as is usual here");
+  headroom->add_option("--vcpus", options.size.vcpus, "virtual CPUs of each, 1 if not given")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  headroom
+      ->add_option("--cpu", options.size.cpu_cores, "CPUs that each keeps busy: asks for the load as well")
+      ->type_name("CORES")
+      ->check(CLI::NonNegativeNumber);
+  headroom->add_option("--at-least", options.at_least, "exit 1 if fewer fit")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  auto* rolling = verb("rolling", "groups of hosts that can be serviced together", Verb::kRolling);
+  program.completes(rolling->add_option("HOST", options.hosts, "hosts to be serviced; all if not given"),
+                    hosts);
+  rolling->add_option("--at-once", options.at_once, "at most so many hosts together")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  auto* explain = verb("explain", "why virtual servers move, or do not", Verb::kExplain);
+  program.completes(explain->add_option("NAME", options.names, "a virtual server, or a host")
+                        ->required()
+                        ->type_name("VM|HOST"),
+                    cli::Program::Values::kVms);
+  verb("check", "only tell whether the load needs to be evened out", Verb::kCheck);
 
   return program.run(argc, argv, [&] {
     options.policy.keep_spare = options.spare == "keep";
-    const Verb verb = *evacuate ? Verb::kEvacuate
-                      : *place  ? Verb::kPlace
-                      : *check  ? Verb::kCheck
-                                : Verb::kBalance;
-    return Session(program, options, verb).run();
+    options.policy.same_cpu_model = options.cpu_model == "same";
+    Verb chosen = Verb::kBalance;
+    for (const auto& [sub, number] : verbs) {
+      if (sub->parsed()) chosen = number;
+    }
+    return Session(program, options, chosen).run();
   });
 }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plan/cluster.h"
+#include "plan/order.h"
+#include "plan/planner.h"
+#include "plan/search.h"
+
+namespace rackline::plan {
+
+// What the commands of the planner have in common when they put their answers together.
+
+std::string joined(const std::vector<std::string>& texts, const char* between);
+
+// "h3 is left out: its sample is stale", for each host of which too little is known.
+std::vector<std::string> left_out(const Cluster& cluster);
+
+// What becomes of each host between two states of the cluster.
+std::vector<HostOutlook> outlook(const Cluster& cluster, const State& before, const State& after);
+
+// How many items are elsewhere than at their start.
+int moved(const State& state);
+
+// The stages that lead to `result`. The search's own order of steps always works, the net moves in their own
+// order are fewer and more parallel.
+Schedule schedule_of(const State& result, const std::vector<Step>& steps, const Policy& policy,
+                     bool keep_spare);
+
+}  // namespace rackline::plan

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record/kinds_planning.h"
+
+#include "record/describe.h"
+
+namespace rackline::record {
+namespace {
+
+constexpr auto kConstraintText =
+    "what stands in the way: memory, vcpus, cpu_load, memory_load, spare, anti_affinity, spread, dependency, "
+    "pin, exclude, arch, cpu_model, drained or held (too "
+    "little is known, or it has moved lately)";
+
+constexpr Field kHostFreedFields[] = {
+    HEAD(HostFreed),
+    FIELD(HostFreed, cause, "the incident that the plan belongs to", {}, kOmitted),
+    FIELD(HostFreed, host, "host that can be switched off", "HOST"),
+    FIELD(HostFreed, moves, "virtual servers that leave it for that", "MOVES"),
+    FIELD(HostFreed, after_stage, "it is empty when this stage is done; null: it is empty now", "STAGE"),
+    FIELD(HostFreed, reason, "why this one", "REASON"),
+};
+
+constexpr Field kServiceGroupFields[] = {
+    HEAD(ServiceGroup),
+    FIELD(ServiceGroup, group, "its turn, from 1: the groups before it are back in service by then", "GROUP"),
+    FIELD(ServiceGroup, hosts, "hosts that can be out of service at the same time", "HOSTS"),
+    FIELD(ServiceGroup, vms, "virtual servers that have to leave them", "VMS"),
+    FIELD(ServiceGroup, memory_bytes, "their memory", "MEMORY"),
+    FIELD(ServiceGroup, reason, "why the next host is not in it as well", "REASON"),
+};
+
+constexpr Field kHostUnserviceableFields[] = {
+    HEAD(HostUnserviceable),
+    FIELD(HostUnserviceable, host, "host that cannot be emptied, not even alone", "HOST"),
+    FIELD(HostUnserviceable, vm, "the virtual server that cannot leave", "VM"),
+    FIELD(HostUnserviceable, constraint, kConstraintText),
+    FIELD(HostUnserviceable, reason, "why", "REASON"),
+};
+
+constexpr Field kHeadroomFields[] = {
+    HEAD(Headroom),
+    FIELD(Headroom, vm, "the vm_request that the size is from; null: the command line, or the usual size", {},
+          kOmitted),
+    FIELD(Headroom, fits, "how many more there is room for, as things are", "FITS"),
+    FIELD(Headroom, memory_bytes, "memory of each", "MEMORY"),
+    FIELD(Headroom, vcpus, "virtual CPUs of each", "VCPUS"),
+    FIELD(Headroom, cpu_cores, "CPUs that each keeps busy; null: not asked about", "CPU"),
+    FIELD(Headroom, spare, "true: with room left for the virtual servers of any one host that fails", "N+1"),
+    FIELD(Headroom, constraint, kConstraintText),
+    FIELD(Headroom, reason, "what blocks the next one", "REASON"),
+};
+
+constexpr Field kHostRoomFields[] = {
+    HEAD(HostRoom),
+    FIELD(HostRoom, host, "name of the host", "HOST"),
+    FIELD(HostRoom, fits, "how many of them it would take", "FITS"),
+    FIELD(HostRoom, memory_free_bytes, "memory that is not promised, before", "FREE"),
+    FIELD(HostRoom, vcpus_free, "virtual CPUs that may still be promised, before", "VCPUS"),
+    FIELD(HostRoom, constraint, kConstraintText),
+    FIELD(HostRoom, reason, "why no more", "REASON"),
+};
+
+constexpr Field kExplanationFields[] = {
+    HEAD(Explanation),
+    FIELD(Explanation, vm, "the virtual server that it is about; null: the host itself", "VM"),
+    FIELD(Explanation, host, "host that it is on, or that it is about", "HOST"),
+    FIELD(Explanation, target, "the other host; null: the answer as a whole", "TARGET"),
+    FIELD(
+        Explanation, answer,
+        "moves or comes: by the plan of balance; stays; forbidden: see constraint; no_gain: the score would "
+        "not get better by enough; not_needed: it would, but nothing calls for a plan; not_best: another "
+        "host gains more; later: left for another plan; of a host: gives, takes, gives_and_takes, "
+        "unchanged or left_out",
+        "ANSWER"),
+    FIELD(Explanation, constraint, kConstraintText, {}, kOmitted),
+    FIELD(Explanation, score_before, "score without the move, 0 is perfect"),
+    FIELD(Explanation, score_after, "score with it"),
+    FIELD(Explanation, gain, "by how much the move would lower the score", "GAIN"),
+    FIELD(Explanation, gain_needed, "by how much it has to", "NEEDED"),
+    FIELD(Explanation, reason, "the same for a person", "REASON"),
+};
+
+}  // namespace
+
+const Kind HostFreed::kKind{"host_freed",   Role::kFact, "A host that a plan leaves empty.",
+                            "capplan pack", "people",    kHostFreedFields};
+const Kind ServiceGroup::kKind{"service_group",
+                               Role::kFact,
+                               "Hosts whose virtual servers all find a place elsewhere at the same time.",
+                               "capplan rolling",
+                               "people",
+                               kServiceGroupFields};
+const Kind HostUnserviceable::kKind{
+    "host_unserviceable", Role::kFact, "A host that cannot be taken out of service, and why.",
+    "capplan rolling",    "people",    kHostUnserviceableFields};
+const Kind Headroom::kKind{
+    "headroom",         Role::kFact, "How many more virtual servers of a size there is room for.",
+    "capplan headroom", "people",    kHeadroomFields};
+const Kind HostRoom::kKind{"host_room",        Role::kFact, "What a host gives of a headroom.",
+                           "capplan headroom", "people",    kHostRoomFields};
+const Kind Explanation::kKind{
+    "explanation",     Role::kFact, "Why a virtual server goes to a host, or why it does not.",
+    "capplan explain", "people",    kExplanationFields};
+
+}  // namespace rackline::record

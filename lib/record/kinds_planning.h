@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "record/kinds.h"
+
+namespace rackline::record {
+
+// The answers of the capacity planner beside its moves. As in kinds.h, the meaning of each field stands
+// beside its description, in kinds_planning.cc. All of them are facts: what they tell of is carried out by
+// the moves, or asked for by a person.
+
+// capplan pack: a host that nothing runs on once the moves are done.
+struct HostFreed : Head {
+  Text cause;
+  std::string host;
+  std::int64_t moves = 0;
+  Integer after_stage;
+  std::string reason;
+  static const Kind kKind;
+};
+
+// capplan rolling: hosts that can be taken out of service together, group after group.
+struct ServiceGroup : Head {
+  std::int64_t group = 0;
+  std::vector<std::string> hosts;
+  std::int64_t vms = 0;
+  Integer memory_bytes;
+  std::string reason;
+  static const Kind kKind;
+};
+
+struct HostUnserviceable : Head {
+  std::string host;
+  Text vm, constraint;
+  std::string reason;
+  static const Kind kKind;
+};
+
+// capplan headroom: how many more virtual servers of a size there is room for.
+struct Headroom : Head {
+  Text vm;
+  std::int64_t fits = 0;
+  std::int64_t memory_bytes = 0;
+  Integer vcpus;
+  Number cpu_cores;
+  Flag spare;
+  Text constraint;
+  std::string reason;
+  static const Kind kKind;
+};
+
+// ... and what of that a host gives.
+struct HostRoom : Head {
+  std::string host;
+  std::int64_t fits = 0;
+  Integer memory_free_bytes;
+  Number vcpus_free;
+  Text constraint;
+  std::string reason;
+  static const Kind kKind;
+};
+
+// capplan explain: why a virtual server goes to a host, or why it does not.
+struct Explanation : Head {
+  Text vm;
+  std::string host;
+  Text target;
+  std::string answer;
+  Text constraint;
+  Number score_before, score_after, gain, gain_needed;
+  std::string reason;
+  static const Kind kKind;
+};
+
+}  // namespace rackline::record

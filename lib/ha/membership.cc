@@ -201,6 +201,9 @@ Membership::Judgement Membership::judge_agentless(const Host& host, Milliseconds
     if (host.libvirt != LibvirtAnswer::kTimeout) return {HostVerdict::kUp, {}};
     return {HostVerdict::kSuspect, "libvirtd does not answer; it has no agent"};
   }
+  if (host.libvirt != LibvirtAnswer::kTimeout)
+    return {HostVerdict::kSuspect,
+            "too many hosts are silent for its libvirtd to have been asked; it has no agent"};
   if (doubting_) return {HostVerdict::kSuspect, "silent, but so are too many others"};
   return {HostVerdict::kDown,
           "libvirtd has not answered for " + format_duration(silence) + "; it has no agent"};
@@ -258,6 +261,8 @@ bool Membership::flapping(const Host& host, Milliseconds now) const {
 void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& round) {
   // Agents are believed without questions; the silent ones and those without agent are asked again and again.
   if (host.maintenance || net_alive(host, now)) return;
+  // When the watcher begins, agents have the time of a beat to make themselves heard.
+  if (!host.net.ever() && now - started_ < policy_.detector.interval) return;
   const Milliseconds again =
       std::max(agentless(host) || firm(host.verdict) ? patient_.dead : patient_.suspect, policy_.answer);
   if (host.libvirt_asked && (!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked) &&

@@ -101,7 +101,11 @@ class Membership {
   // Whether the watcher itself can use the storage. Silence is counted only while it can.
   void storage_works(bool works, Milliseconds now);
   void libvirt(std::size_t host, LibvirtAnswer answer, Milliseconds now);
+  // The wish for an answer of libvirt could not be fulfilled: silence then means nothing.
+  void not_asked(std::size_t host) { hosts_[host].libvirt_asked.reset(); }
   void told(std::size_t host, bool reached, Milliseconds now);
+  // Whether heartbeats of it come in over the network.
+  bool heard(std::size_t host, Milliseconds now) const { return net_alive(hosts_[host], now); }
 
   void set_maintenance(const std::set<std::string, std::less<>>& hosts);
   // Hosts that are proven to be off: they are missing, but nobody has to doubt himself for that.

@@ -24,6 +24,7 @@ constexpr Milliseconds kReadStorage{250};
 constexpr Milliseconds kStorageFails{2'000};
 constexpr Milliseconds kComplain{60'000};
 constexpr std::size_t kPeersAsked = 3;
+constexpr std::size_t kMostWorkers = 512;
 
 using Names = std::set<std::string, std::less<>>;
 
@@ -200,7 +201,13 @@ void Watcher::read_mail() {
     mailbox_->storage_error.reset();
     mailbox_->marks_error.reset();
   }
-  for (const auto& [host, answer] : answers) membership_.libvirt(host, answer, now());
+  for (const auto& [host, answer] : answers) {
+    membership_.libvirt(host, answer, now());
+    Peer& peer = peers_[host];
+    peer.asking = false;
+    // A host whose agent is heard is not asked again; and others may be waiting for their turn.
+    if (peer.worker && (membership_.heard(host, now()) || workers_ >= kMostWorkers)) release(peer);
+  }
   if (!options_.slots.empty())
     membership_.storage_works(storage_read && now() - *storage_read < kStorageFails, now());
   for (const auto& [host, bytes] : slots) {
@@ -217,30 +224,47 @@ void Watcher::read_mail() {
 }
 
 void Watcher::fulfil(const Membership::Wish& wish) {
-  Peer& peer = peers_[wish.host];
-  if (wish.libvirt) {
-    const auto& host = options_.hosts[wish.host];
-    if (!peer.worker)
-      peer.worker =
-          std::make_unique<virt::HostWorker>(virt::Target{host.host, host.uri}, virt::ConnectOptions{});
-    if (peer.question) peer.question->drop();
-    peer.question =
-        peer.worker->submit([](virt::Connection& connection) { connection.probe(); },
-                            [mailbox = mailbox_, index = wish.host](const std::exception_ptr& failure) {
-                              const std::lock_guard lock(mailbox->mutex);
-                              mailbox->answers.emplace_back(index, answer_of(failure));
-                            });
+  if (wish.libvirt && !ask_libvirt(wish.host)) membership_.not_asked(wish.host);
+  if (wish.peers) ask_peers(wish.host);
+}
+
+// Each question has a thread and a connection of its own, since it cannot be cancelled: with thousands of
+// hosts they would be the end of this one. False when there are too many; it is asked again at the next tick.
+bool Watcher::ask_libvirt(std::size_t index) {
+  Peer& peer = peers_[index];
+  if (!peer.worker) {
+    if (workers_ >= kMostWorkers) return false;
+    const auto& host = options_.hosts[index];
+    peer.worker =
+        std::make_unique<virt::HostWorker>(virt::Target{host.host, host.uri}, virt::ConnectOptions{});
+    ++workers_;
   }
-  if (!wish.peers) return;
+  if (peer.question) peer.question->drop();
+  peer.asking = true;
+  peer.question = peer.worker->submit([](virt::Connection& connection) { connection.probe(); },
+                                      [mailbox = mailbox_, index](const std::exception_ptr& failure) {
+                                        const std::lock_guard lock(mailbox->mutex);
+                                        mailbox->answers.emplace_back(index, answer_of(failure));
+                                      });
+  return true;
+}
+
+void Watcher::release(Peer& peer) {
+  peer.question.reset();
+  peer.worker.reset();
+  --workers_;
+}
+
+void Watcher::ask_peers(std::size_t host) {
   Message ask;
   ask.type = Message::Type::kAsk;
-  ask.name = membership_.name(wish.host);
-  ask.target = peer.address.text();
+  ask.name = membership_.name(host);
+  ask.target = peers_[host].address.text();
   ask.nonce = nonce_;
   ask.seq = ++asks_;
   MessageBytes bytes;
   const std::size_t length = signer_.encode(ask, bytes);
-  for (const std::size_t helper : membership_.peers_of(wish.host, kPeersAsked))
+  for (const std::size_t helper : membership_.peers_of(host, kPeersAsked))
     socket_.send(peers_[helper].address, {bytes.data(), length});
 }
 

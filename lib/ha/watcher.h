@@ -54,8 +54,9 @@ class Watcher {
   struct Mailbox;  // shared with the threads that may hang
   struct Peer {
     net::Endpoint address;  // from where its last fresh beat came
-    std::unique_ptr<virt::HostWorker> worker;
+    std::unique_ptr<virt::HostWorker> worker;  // while its libvirtd is of interest
     std::optional<virt::Ticket> question;
+    bool asking = false;  // its answer is awaited
   };
 
   Milliseconds now() const { return clock_.monotonic(); }
@@ -65,6 +66,9 @@ class Watcher {
   void hear_beat(const Message& beat, const net::Endpoint& from);
   void read_mail();
   void fulfil(const Membership::Wish& wish);
+  bool ask_libvirt(std::size_t host);
+  void ask_peers(std::size_t host);
+  void release(Peer& peer);
   void turn(Milliseconds late);
   void complain(const std::string& what, const net::Endpoint& from);
   void tell_complaints();
@@ -78,6 +82,7 @@ class Watcher {
   std::uint64_t nonce_, asks_ = 0;
   Membership membership_;
   std::vector<Peer> peers_;
+  std::size_t workers_ = 0;  // of the peers
   std::shared_ptr<Mailbox> mailbox_;
   Message message_;  // reused: its strings keep their memory
   bool begun_ = false, reading_ = true;

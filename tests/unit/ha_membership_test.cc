@@ -287,10 +287,14 @@ TEST(Membership, AFlappingHostHasToShowCalm) {
 TEST(Membership, AHostWithoutAgentIsJudgedByLibvirtdAlone) {
   WatchPolicy policy;
   Membership membership(policy, {"h1", "h2"}, kNonce, Milliseconds{0});
-  bool lives = true;
+  bool lives = true, begun = false;
   std::vector<HostVerdict> of_h1;
   for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
-    if (now == seconds{1}) membership.snapshot(now);
+    if (!begun && membership.settled(now)) {
+      begun = true;
+      EXPECT_LE(now, seconds{2});
+      membership.snapshot(now);
+    }
     if (now == seconds{20}) lives = false;
     auto round = membership.tick(now);
     for (const auto& wish : round.wishes) {
@@ -306,6 +310,35 @@ TEST(Membership, AHostWithoutAgentIsJudgedByLibvirtdAlone) {
   }
   EXPECT_EQ(of_h1, (std::vector{HostVerdict::kSuspect, HostVerdict::kDown}));
   EXPECT_EQ(membership.verdict(1), HostVerdict::kUp);
+}
+
+TEST(Membership, WhenItBeginsAgentsAreHeardBeforeAnyLibvirtdIsAsked) {
+  Cluster cluster(200);
+  std::size_t asked = 0;
+  Membership fresh({}, cluster.names, kNonce, Milliseconds{0});
+  for (Milliseconds now{0}; now < seconds{1}; now += Milliseconds{100})
+    asked += fresh.tick(now).wishes.size();
+  EXPECT_EQ(asked, 0);
+}
+
+TEST(Membership, AQuestionThatCouldNotBeAskedIsNoSilence) {
+  Membership membership({}, {"h1", "h2", "h3"}, kNonce, Milliseconds{0});
+  for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
+    if (now == seconds{5}) {
+      for (std::size_t host = 0; host < 3; ++host) membership.libvirt(host, LibvirtAnswer::kAnswers, now);
+      membership.snapshot(now);
+    }
+    for (const auto& wish : membership.tick(now).wishes) {
+      if (wish.host == 0 && now > seconds{5}) {
+        membership.not_asked(wish.host);
+      } else if (now > seconds{5}) {
+        membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
+      }
+    }
+    if (now > seconds{5}) {
+      EXPECT_NE(membership.verdict(0), HostVerdict::kDown) << now.count();
+    }
+  }
 }
 
 TEST(Membership, AHostThatReturnsIsUpAndEndsItsIncident) {

@@ -19,13 +19,6 @@ std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }
 
-bool may_be_mended(const Violation& violation) {
-  // An overcommit of CPUs beyond the ratio slows down, no more: nothing goes there, but nobody is sent away
-  // for it.
-  return violation.kind != Violation::Kind::kLeaving &&
-         (violation.kind != Violation::Kind::kCapacity || violation.which == kMemory);
-}
-
 }  // namespace
 
 void Planner::close(record::Time time) {
@@ -38,6 +31,7 @@ void Planner::close(record::Time time) {
   std::swap(open_, closed_);
   open_.clear();
   hold_.count(closed_, policy_.threshold_percent);
+  usage_.count(closed_, policy_.threshold_percent);
 }
 
 SearchLimits Planner::limits() const {
@@ -56,7 +50,7 @@ Cluster Planner::cluster_for(const Question& question) const {
 }
 
 bool Planner::spike(const record::HostSample& host) const {
-  return host.cpu_percent.value_or(0) > policy_.threshold_percent && hold_.rounds(host.host) < policy_.hold;
+  return host.cpu_percent.value_or(0) > policy_.threshold_percent && hold_.rounds(host.host) < policy_.hold.value_or(1);
 }
 
 Question Planner::balance_question() const {
@@ -68,7 +62,7 @@ Question Planner::balance_question() const {
     if (!spike(host)) return {};
     return "its cpu " + percent_text(*host.cpu_percent) + " > " + percent_text(policy_.threshold_percent) +
            " has lasted for " + std::to_string(hold_.rounds(host.host)) + " of " +
-           std::to_string(policy_.hold) + " rounds";
+           std::to_string(policy_.hold.value_or(1)) + " rounds";
   };
   return question;
 }
@@ -231,7 +225,13 @@ Plan Planner::balance() {
     return plan;
   }
 
-  std::vector<Step> steps = mend_and_balance(state, explain, limits());
+  const bool steadily = this->steadily(state, why);
+  const Steady steady = steadily ? this->steady(cluster, state, why.overloaded) : Steady{};
+  const auto search = [&](State& from, const SearchLimits& limits) {
+    return steadily ? mend_and_relieve(from, steady, cluster.running, limits)
+                    : mend_and_balance(from, explain, limits);
+  };
+  std::vector<Step> steps = search(state, limits());
   int touched = moved(state);
   if (touched == 0) {
     std::vector<std::string> more;
@@ -240,7 +240,8 @@ Plan Planner::balance() {
         more.push_back(std::move(stuck));
     }
     if (std::string missing = explain.shortage(before); !missing.empty()) more.push_back(std::move(missing));
-    plan.none = none(before, joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough" +
+    plan.none = none(before, joined(why.reasons, "; ") + (steadily ? ": " + steady.outcome(why.overloaded)
+                                           : ": no move is allowed and lowers the score enough") +
                                  (more.empty() ? "" : "; " + joined(more, "; ")));
     return plan;
   }
@@ -250,7 +251,7 @@ Plan Planner::balance() {
     State less = before;
     SearchLimits few = limits();
     few.max_moves = std::min(few.max_moves, most);
-    std::vector<Step> fewer_steps = mend_and_balance(less, explain, few);
+    std::vector<Step> fewer_steps = search(less, few);
     if (trigger(less, explain).reasons.empty()) {
       state = less;
       steps = std::move(fewer_steps);
@@ -274,6 +275,7 @@ Plan Planner::balance() {
       }
     } else {
       reason = explain.overload(before, from);
+      if (steadily && !reason.empty()) reason += ", " + steady.texts[index(from)];
     }
     if (reason.empty()) {
       const int to = state.where(step.item) == from ? step.to : state.where(step.item);

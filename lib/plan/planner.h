@@ -10,10 +10,12 @@
 #include "plan/cluster.h"
 #include "plan/contradiction.h"
 #include "plan/facts.h"
+#include "plan/relief.h"
 #include "plan/search.h"
 #include "record/kinds_availability.h"
 #include "record/kinds_capacity.h"
 #include "record/kinds_planning.h"
+#include "plan/usage.h"
 
 namespace rackline::plan {
 
@@ -77,7 +79,9 @@ class Planner {
   // Ends the round, as of `time`.
   void close(record::Time time);
 
-  // Evens out the load if a host has been above a threshold for long enough, and mends broken rules.
+  // Evens out the load if a host has been above a threshold for long enough, and mends broken rules. From the
+  // second round on, servers leave hosts that are above the CPU threshold only where that is expected to
+  // last (plan/relief.h), and only as many as that needs.
   // Where a plan was made earlier in this stream, there is no other until its moves are seen done or the
   // cooldown has passed. Throws Error(kRefused) when too much of the fleet would move.
   Plan balance();
@@ -119,6 +123,18 @@ class Planner {
   std::string waiting_for() const;
   std::string cause_of(const record::VmMove& move) const;
   Question question_of_all() const;
+  // (planner_steady.cc) What is expected of a stream's hosts, and what to do about those that are busy now.
+  struct Steady {
+    Outlook outlook;
+    std::vector<int> hot;            // above the CPU threshold, and expected to be again
+    std::vector<std::string> texts;  // of each overloaded host, what is expected of it
+    // Why nothing moves in spite of the overloaded hosts.
+    std::string outcome(const std::vector<int>& overloaded) const;
+  };
+  bool steadily(const State& state, const Trigger& why) const;
+  Steady steady(const Cluster& cluster, const State& state, const std::vector<int>& overloaded) const;
+  std::vector<Step> mend_and_relieve(State& state, const Steady& steady, std::int64_t running,
+                                     SearchLimits limits) const;
   std::vector<Step> mend_and_balance(State& state, const Explain& explain, const SearchLimits& limits) const;
   int most_without_force(std::int64_t running) const;
   void guard(std::int64_t touched, std::int64_t running) const;
@@ -130,6 +146,7 @@ class Planner {
   Rules rules_;
   History history_;
   Hold hold_;
+  Usage usage_;
   std::vector<record::VmRequest> requests_;
   Round open_;
   Round closed_;

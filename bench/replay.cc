@@ -322,7 +322,7 @@ World read(const std::string& file, int hosts, double load, const std::string& p
 int main(int argc, char** argv) {
   using namespace rackline;
   CLI::App app("a day of CPU usage, planned again every five minutes");
-  std::string file, placement = "random";
+  std::string file, placement = "random", only;
   int hosts = 100;
   double load = 40;
   std::uint64_t seed = 1;
@@ -334,6 +334,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", seed);
   app.add_option("--horizon", horizon, "seconds");
   app.add_option("--move-price", price, "seconds");
+  app.add_option("--only", only, "one rule");
   app.add_option("FILE", file)->required();
   CLI11_PARSE(app, argc, argv);
   policy.horizon = std::chrono::seconds(horizon);
@@ -348,6 +349,7 @@ int main(int argc, char** argv) {
     rules.emplace_back("difference", std::make_unique<Difference>());
     rules.emplace_back("capplan", std::make_unique<Capplan>(policy));
     for (const auto& [name, rule] : rules) {
+      if (!only.empty() && name != only) continue;
       const Result result = play(world, *rule);
       std::printf("%s\t%d\t%.0f\t%.0f\t%.3f\t%.0f\t%d\n", name.c_str(), result.moves, result.overloaded,
                   result.saturated, result.imbalance, world.cpus, world.servers());

@@ -164,7 +164,9 @@ void Planner::guard(std::int64_t touched, std::int64_t running) const {
 }
 
 void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, const std::string& verb,
-                          const std::vector<std::string>& reasons, Plan& plan) const {
+                          const std::vector<std::string>& reasons, Plan& plan,
+                          const std::function<double(const State&)>& score) const {
+  const auto scored = [&score](const State& state) { return score ? score(state) : state.score(); };
   const std::string time = format_time(closed_.time);
   State state(cluster.model);
   std::vector<bool> on_its_way(index(cluster.model.items()), false);
@@ -184,9 +186,9 @@ void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, cons
     record.memory_bytes = cluster.model.demand(move.item, kMemory).peak;
     record.reason = move.aside ? "on its way, as there is no room at its target yet: " : "";
     record.reason += reasons[index(move.item)];
-    record.score_before = state.score();
+    record.score_before = plan.moves.empty() ? scored(state) : plan.moves.back().score_after;
     state.move(move.item, move.to);
-    record.score_after = state.score();
+    record.score_after = scored(state);
     const std::string incarnation = vm.domain_id ? std::to_string(*vm.domain_id) : "";
     record.id =
         derived_id({"vm_move", time, vm.vm, vm.uuid.value_or(""), incarnation, record.from, record.to});
@@ -200,11 +202,21 @@ void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, cons
     const std::string known = cause_of(move);
     move.cause = known.empty() ? cause : known;
   }
-  plan.score_after = state.score();
+  plan.score_after = scored(state);
   if (!plan.moves.empty()) plan.outlook = outlook(cluster, State(cluster.model), state);
 }
 
+void Planner::remember(const Plan& plan) {
+  for (const auto& move : plan.moves) {
+    history_.add(move.vm, closed_.time);
+    std::erase_if(pending_, [&](const auto& earlier) { return earlier.first == move.vm; });
+    pending_.emplace_back(move.vm, move.to);
+  }
+  pending_since_ = closed_.time;
+}
+
 Plan Planner::balance() {
+  if (policy_.objective == Objective::kGaneti) return even_out();
   Plan plan;
   const Cluster cluster = cluster_for(balance_question());
   State state(cluster.model);
@@ -283,12 +295,7 @@ Plan Planner::balance() {
     }
   }
   write_moves(cluster, schedule_of(state, steps, policy_, policy_.keep_spare), "balance", reasons, plan);
-  for (const auto& move : plan.moves) {
-    history_.add(move.vm, closed_.time);
-    std::erase_if(pending_, [&](const auto& earlier) { return earlier.first == move.vm; });
-    pending_.emplace_back(move.vm, move.to);
-  }
-  pending_since_ = closed_.time;
+  remember(plan);
   return plan;
 }
 

@@ -84,6 +84,7 @@ class Planner {
   // last (plan/relief.h), and only as many as that needs.
   // Where a plan was made earlier in this stream, there is no other until its moves are seen done or the
   // cooldown has passed. Throws Error(kRefused) when too much of the fleet would move.
+  // With Objective::kGaneti: always, as far as it lowers hbal's score, and drained hosts are emptied.
   Plan balance();
   // Empties the hosts. Throws Error(kUsage) for one that was not sampled, Error(kUnreachable) for one that is
   // not up, Error(kRefused) as balance() for what moves beyond the virtual servers of a single host.
@@ -136,10 +137,13 @@ class Planner {
   std::vector<Step> mend_and_relieve(State& state, const Steady& steady, std::int64_t running,
                                      SearchLimits limits) const;
   std::vector<Step> mend_and_balance(State& state, const Explain& explain, const SearchLimits& limits) const;
+  Plan even_out();  // (planner_even.cc)
   int most_without_force(std::int64_t running) const;
   void guard(std::int64_t touched, std::int64_t running) const;
   void write_moves(const Cluster& cluster, const Schedule& schedule, const std::string& verb,
-                   const std::vector<std::string>& reasons, Plan& plan) const;
+                   const std::vector<std::string>& reasons, Plan& plan,
+                   const std::function<double(const State&)>& score = {}) const;
+  void remember(const Plan& plan);
   record::NoBeneficialMove none(const State& state, std::string reason) const;
 
   Policy policy_;

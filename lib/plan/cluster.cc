@@ -13,10 +13,6 @@
 namespace rackline::plan {
 namespace {
 
-// Weights of the score, documented in capplan(1).
-constexpr double kBalanceWeight = 0.5;
-constexpr double kOverloadCost = 2;
-
 std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }
@@ -49,8 +45,8 @@ class Builder {
         policy_(policy),
         question_(question),
         cluster_{
-            Model({{.name = "memory", .transient = true, .spare = true, .balance_weight = kBalanceWeight},
-                   {.name = "cpu", .balance_weight = kBalanceWeight}}),
+            Model({{.name = "memory", .transient = true, .spare = true, .balance_weight = policy.load_weights.memory},
+                   {.name = "cpu", .balance_weight = policy.load_weights.cpu}}),
             {},
             {},
             0} {}
@@ -139,7 +135,7 @@ std::string Builder::why_frozen(const std::string& name, const HostFacts& facts)
   if (*host.cpus <= 0) return "its sample says that it has no CPUs";
   if (!host.memory_bytes) return "its memory is unknown";
   if (*host.memory_bytes <= 0) return "its sample says that it has no memory";
-  if (!host.cpu_percent) return "its CPU load is unknown";
+  if (!question_.promises_only && !host.cpu_percent) return "its CPU load is unknown";
   if (host.vms_running ? *host.vms_running != facts.seen_running : round_.lines_skipped) {
     return "not all of its virtual servers are known";
   }
@@ -171,9 +167,9 @@ std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
   cpu.overcommit = host.cpu_overcommit.value_or(policy_.cpu_overcommit);
   cpu.base = thousandths(host.cpu_percent.value_or(0) / 100 * static_cast<double>(host.cpus.value_or(0))) -
              facts.cpu_of_vms;
-  const auto limit = [](Supply& supply, double percent) {
+  const auto limit = [this](Supply& supply, double percent) {
     supply.safety = static_cast<Amount>(static_cast<double>(supply.size) * percent / 100);
-    if (supply.size > 0) supply.overload_cost = kOverloadCost / static_cast<double>(supply.size);
+    if (supply.size > 0) supply.overload_cost = policy_.load_weights.overload / static_cast<double>(supply.size);
   };
   limit(memory, policy_.memory_threshold_percent);
   limit(cpu, policy_.threshold_percent);
@@ -310,8 +306,8 @@ std::string Builder::why_frozen(const record::VmSample& vm) const {
   if (vm.state == "unknown" || vm.state == "crashed" || vm.state == "suspended") return "it is " + vm.state;
   if (vm.migrating.value_or(false)) return "it is being migrated";
   if (!vm.memory_bytes) return "its memory is unknown";
-  if (!question_.unmeasured_too && !vm.cpu_cores) return "its CPU load is unknown";
-  if (!question_.unmeasured_too && vm.state == "paused") return "it is paused";
+  if (!question_.unmeasured_too && !question_.promises_only && !vm.cpu_cores) return "its CPU load is unknown";
+  if (!question_.unmeasured_too && !question_.promises_only && vm.state == "paused") return "it is paused";
   return question_.held_vm ? question_.held_vm(vm) : std::string();
 }
 
@@ -326,7 +322,7 @@ void Builder::add_vm(const record::VmSample& vm) {
     item.demands[kMemory] = {vm.memory_bytes.value_or(0), vm.memory_bytes.value_or(0)};
     // Of unknown load: what it could take at most.
     item.demands[kCpu] = {promised, vm.cpu_cores               ? thousandths(*vm.cpu_cores)
-                                    : question_.unmeasured_too ? promised
+                                    : question_.unmeasured_too || question_.promises_only ? promised
                                                                : 0};
   }
   item.item_class = class_of(vm.vm, host, runs);

@@ -2,6 +2,7 @@
 #include "plan/facts.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 
@@ -62,6 +63,18 @@ void History::add(const std::string& vm, record::Time time) {
 bool History::cooling(std::string_view vm, record::Time now, std::chrono::milliseconds cooldown) const {
   const auto found = last_.find(vm);
   return found != last_.end() && now - found->second < cooldown;
+}
+
+double History::recent(record::Time now) const {
+  // Summed in the order of the times: an unordered map has none of its own, and rounding depends on it.
+  std::vector<double> ages;
+  for (const auto& [vm, time] : last_) {
+    ages.push_back(std::max(0.0, std::chrono::duration<double>(now - time).count()));
+  }
+  std::sort(ages.begin(), ages.end(), std::greater<>());
+  double count = 0;
+  for (const double age : ages) count += std::exp(-age / (24 * 3600));
+  return count;
 }
 
 void Hold::count(const Round& round, double threshold_percent) {

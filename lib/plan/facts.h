@@ -75,6 +75,8 @@ class History {
   void add(const std::string& vm, record::Time time);
   // Whether the virtual server moved less than `cooldown` before `now`.
   bool cooling(std::string_view vm, record::Time now, std::chrono::milliseconds cooldown) const;
+  // How many virtual servers moved lately: one that moves now counts 1, one that moved a day ago 1/e.
+  double recent(record::Time now) const;
 
  private:
   ByName<record::Time> last_;

@@ -68,6 +68,11 @@ std::vector<HostOutlook> outlook(const Cluster& cluster, const State& before, co
   return hosts;
 }
 
+bool may_be_mended(const Violation& violation) {
+  return violation.kind != Violation::Kind::kLeaving &&
+         (violation.kind != Violation::Kind::kCapacity || violation.which == kMemory);
+}
+
 int moved(const State& state) {
   int count = 0;
   for (int item = 0; item < state.model().items(); ++item) {

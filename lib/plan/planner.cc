@@ -19,13 +19,6 @@ std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }
 
-bool may_be_mended(const Violation& violation) {
-  // An overcommit of CPUs beyond the ratio slows down, no more: nothing goes there, but nobody is sent away
-  // for it.
-  return violation.kind != Violation::Kind::kLeaving &&
-         (violation.kind != Violation::Kind::kCapacity || violation.which == kMemory);
-}
-
 }  // namespace
 
 void Planner::close(record::Time time) {
@@ -38,6 +31,7 @@ void Planner::close(record::Time time) {
   std::swap(open_, closed_);
   open_.clear();
   hold_.count(closed_, policy_.threshold_percent);
+  usage_.count(closed_, policy_.threshold_percent);
 }
 
 SearchLimits Planner::limits() const {
@@ -56,7 +50,7 @@ Cluster Planner::cluster_for(const Question& question) const {
 }
 
 bool Planner::spike(const record::HostSample& host) const {
-  return host.cpu_percent.value_or(0) > policy_.threshold_percent && hold_.rounds(host.host) < policy_.hold;
+  return host.cpu_percent.value_or(0) > policy_.threshold_percent && hold_.rounds(host.host) < policy_.hold.value_or(1);
 }
 
 Question Planner::balance_question() const {
@@ -68,7 +62,7 @@ Question Planner::balance_question() const {
     if (!spike(host)) return {};
     return "its cpu " + percent_text(*host.cpu_percent) + " > " + percent_text(policy_.threshold_percent) +
            " has lasted for " + std::to_string(hold_.rounds(host.host)) + " of " +
-           std::to_string(policy_.hold) + " rounds";
+           std::to_string(policy_.hold.value_or(1)) + " rounds";
   };
   return question;
 }
@@ -170,7 +164,9 @@ void Planner::guard(std::int64_t touched, std::int64_t running) const {
 }
 
 void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, const std::string& verb,
-                          const std::vector<std::string>& reasons, Plan& plan) const {
+                          const std::vector<std::string>& reasons, Plan& plan,
+                          const std::function<double(const State&)>& score) const {
+  const auto scored = [&score](const State& state) { return score ? score(state) : state.score(); };
   const std::string time = format_time(closed_.time);
   State state(cluster.model);
   std::vector<bool> on_its_way(index(cluster.model.items()), false);
@@ -190,9 +186,9 @@ void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, cons
     record.memory_bytes = cluster.model.demand(move.item, kMemory).peak;
     record.reason = move.aside ? "on its way, as there is no room at its target yet: " : "";
     record.reason += reasons[index(move.item)];
-    record.score_before = state.score();
+    record.score_before = plan.moves.empty() ? scored(state) : plan.moves.back().score_after;
     state.move(move.item, move.to);
-    record.score_after = state.score();
+    record.score_after = scored(state);
     const std::string incarnation = vm.domain_id ? std::to_string(*vm.domain_id) : "";
     record.id =
         derived_id({"vm_move", time, vm.vm, vm.uuid.value_or(""), incarnation, record.from, record.to});
@@ -206,11 +202,21 @@ void Planner::write_moves(const Cluster& cluster, const Schedule& schedule, cons
     const std::string known = cause_of(move);
     move.cause = known.empty() ? cause : known;
   }
-  plan.score_after = state.score();
+  plan.score_after = scored(state);
   if (!plan.moves.empty()) plan.outlook = outlook(cluster, State(cluster.model), state);
 }
 
+void Planner::remember(const Plan& plan) {
+  for (const auto& move : plan.moves) {
+    history_.add(move.vm, closed_.time);
+    std::erase_if(pending_, [&](const auto& earlier) { return earlier.first == move.vm; });
+    pending_.emplace_back(move.vm, move.to);
+  }
+  pending_since_ = closed_.time;
+}
+
 Plan Planner::balance() {
+  if (policy_.objective == Objective::kGaneti) return even_out();
   Plan plan;
   const Cluster cluster = cluster_for(balance_question());
   State state(cluster.model);
@@ -231,7 +237,13 @@ Plan Planner::balance() {
     return plan;
   }
 
-  std::vector<Step> steps = mend_and_balance(state, explain, limits());
+  const bool steadily = this->steadily(state, why);
+  const Steady steady = steadily ? this->steady(cluster, state, why.overloaded) : Steady{};
+  const auto search = [&](State& from, const SearchLimits& limits) {
+    return steadily ? mend_and_relieve(from, steady, cluster.running, limits)
+                    : mend_and_balance(from, explain, limits);
+  };
+  std::vector<Step> steps = search(state, limits());
   int touched = moved(state);
   if (touched == 0) {
     std::vector<std::string> more;
@@ -240,7 +252,8 @@ Plan Planner::balance() {
         more.push_back(std::move(stuck));
     }
     if (std::string missing = explain.shortage(before); !missing.empty()) more.push_back(std::move(missing));
-    plan.none = none(before, joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough" +
+    plan.none = none(before, joined(why.reasons, "; ") + (steadily ? ": " + steady.outcome(why.overloaded)
+                                           : ": no move is allowed and lowers the score enough") +
                                  (more.empty() ? "" : "; " + joined(more, "; ")));
     return plan;
   }
@@ -250,7 +263,7 @@ Plan Planner::balance() {
     State less = before;
     SearchLimits few = limits();
     few.max_moves = std::min(few.max_moves, most);
-    std::vector<Step> fewer_steps = mend_and_balance(less, explain, few);
+    std::vector<Step> fewer_steps = search(less, few);
     if (trigger(less, explain).reasons.empty()) {
       state = less;
       steps = std::move(fewer_steps);
@@ -274,6 +287,7 @@ Plan Planner::balance() {
       }
     } else {
       reason = explain.overload(before, from);
+      if (steadily && !reason.empty()) reason += ", " + steady.texts[index(from)];
     }
     if (reason.empty()) {
       const int to = state.where(step.item) == from ? step.to : state.where(step.item);
@@ -281,12 +295,7 @@ Plan Planner::balance() {
     }
   }
   write_moves(cluster, schedule_of(state, steps, policy_, policy_.keep_spare), "balance", reasons, plan);
-  for (const auto& move : plan.moves) {
-    history_.add(move.vm, closed_.time);
-    std::erase_if(pending_, [&](const auto& earlier) { return earlier.first == move.vm; });
-    pending_.emplace_back(move.vm, move.to);
-  }
-  pending_since_ = closed_.time;
+  remember(plan);
   return plan;
 }
 

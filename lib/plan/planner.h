@@ -10,10 +10,12 @@
 #include "plan/cluster.h"
 #include "plan/contradiction.h"
 #include "plan/facts.h"
+#include "plan/relief.h"
 #include "plan/search.h"
 #include "record/kinds_availability.h"
 #include "record/kinds_capacity.h"
 #include "record/kinds_planning.h"
+#include "plan/usage.h"
 
 namespace rackline::plan {
 
@@ -77,9 +79,12 @@ class Planner {
   // Ends the round, as of `time`.
   void close(record::Time time);
 
-  // Evens out the load if a host has been above a threshold for long enough, and mends broken rules.
+  // Evens out the load if a host has been above a threshold for long enough, and mends broken rules. From the
+  // second round on, servers leave hosts that are above the CPU threshold only where that is expected to
+  // last (plan/relief.h), and only as many as that needs.
   // Where a plan was made earlier in this stream, there is no other until its moves are seen done or the
   // cooldown has passed. Throws Error(kRefused) when too much of the fleet would move.
+  // With Objective::kGaneti: always, as far as it lowers hbal's score, and drained hosts are emptied.
   Plan balance();
   // Empties the hosts. Throws Error(kUsage) for one that was not sampled, Error(kUnreachable) for one that is
   // not up, Error(kRefused) as balance() for what moves beyond the virtual servers of a single host.
@@ -119,17 +124,33 @@ class Planner {
   std::string waiting_for() const;
   std::string cause_of(const record::VmMove& move) const;
   Question question_of_all() const;
+  // (planner_steady.cc) What is expected of a stream's hosts, and what to do about those that are busy now.
+  struct Steady {
+    Outlook outlook;
+    std::vector<int> hot;            // above the CPU threshold, and expected to be again
+    std::vector<std::string> texts;  // of each overloaded host, what is expected of it
+    // Why nothing moves in spite of the overloaded hosts.
+    std::string outcome(const std::vector<int>& overloaded) const;
+  };
+  bool steadily(const State& state, const Trigger& why) const;
+  Steady steady(const Cluster& cluster, const State& state, const std::vector<int>& overloaded) const;
+  std::vector<Step> mend_and_relieve(State& state, const Steady& steady, std::int64_t running,
+                                     SearchLimits limits) const;
   std::vector<Step> mend_and_balance(State& state, const Explain& explain, const SearchLimits& limits) const;
+  Plan even_out();  // (planner_even.cc)
   int most_without_force(std::int64_t running) const;
   void guard(std::int64_t touched, std::int64_t running) const;
   void write_moves(const Cluster& cluster, const Schedule& schedule, const std::string& verb,
-                   const std::vector<std::string>& reasons, Plan& plan) const;
+                   const std::vector<std::string>& reasons, Plan& plan,
+                   const std::function<double(const State&)>& score = {}) const;
+  void remember(const Plan& plan);
   record::NoBeneficialMove none(const State& state, std::string reason) const;
 
   Policy policy_;
   Rules rules_;
   History history_;
   Hold hold_;
+  Usage usage_;
   std::vector<record::VmRequest> requests_;
   Round open_;
   Round closed_;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What balance() does in a stream of rounds about hosts that are busy now.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "plan/explain.h"
+#include "plan/outline.h"
+#include "plan/planner.h"
+
+namespace rackline::plan {
+namespace {
+
+// A host that is expected to be above its threshold for less of the time than this had a spike.
+constexpr double kLeastAbove = 0.02;
+// As long as the stream is shorter, once above the threshold is not yet a load.
+constexpr std::chrono::hours kFamiliar{1};
+// After so many moves of a day the next one costs twice as much: a part of the fleet, and at least some.
+constexpr double kAllowance = 0.006;
+constexpr double kLeastAllowance = 8;
+
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+}  // namespace
+
+// Memory given away does not come and go, and who asks for evenness wants all of it: the outlook is about the
+// CPU alone.
+bool Planner::steadily(const State& state, const Trigger& why) const {
+  return usage_.rounds() > 1 && !why.imbalanced &&
+         std::none_of(why.overloaded.begin(), why.overloaded.end(), [&](int bin) {
+           return state.load(bin, kMemory) > state.model().supply(bin, kMemory).safety;
+         });
+}
+
+Planner::Steady Planner::steady(const Cluster& cluster, const State& state,
+                                const std::vector<int>& overloaded) const {
+  Steady steady;
+  steady.outlook.resource = kCpu;
+  for (const auto& vm : cluster.vms) {
+    const bool runs = vm.sample != nullptr && active(*vm.sample);
+    steady.outlook.items.push_back(runs ? usage_.of(*vm.sample) : Expected{});
+  }
+  for (const auto& host : cluster.hosts) steady.outlook.bins.push_back(usage_.of_host(host.name));
+  steady.texts.resize(cluster.hosts.size());
+
+  const Prospect prospect(state, steady.outlook);
+  for (const int bin : overloaded) {
+    const double above = prospect.above(bin);
+    std::string& text = steady.texts[index(bin)];
+    text = "expected to be above it " + percent_text(100 * above) + " of the time";
+    if (above < kLeastAbove) continue;
+    // Who says how many rounds it has to hold has had his answer already.
+    if (!policy_.hold && usage_.span() < kFamiliar && !usage_.repeated(cluster.host(bin))) {
+      text = "seen above it only once so far";
+      continue;
+    }
+    steady.hot.push_back(bin);
+  }
+  return steady;
+}
+
+std::string Planner::Steady::outcome(const std::vector<int>& overloaded) const {
+  std::string text;
+  for (const int bin : overloaded) text += (text.empty() ? "" : "; ") + texts[index(bin)];
+  return text + (hot.empty() ? "" : ": no move is allowed and spares as much overload as it costs");
+}
+
+std::vector<Step> Planner::mend_and_relieve(State& state, const Steady& steady, std::int64_t running,
+                                            SearchLimits limits) const {
+  std::vector<Step> steps = repair(state, limits, may_be_mended).steps;
+  Fare fare;
+  fare.horizon = std::chrono::duration<double>(policy_.horizon).count();
+  fare.price = std::chrono::duration<double>(policy_.move_price).count();
+  fare.allowance = std::max(kLeastAllowance, kAllowance * static_cast<double>(running));
+  fare.spent = history_.recent(closed_.time);
+  // Relief is wanted, not needed: as much of it as may be without --force.
+  limits.max_moves = std::min(limits.max_moves, std::max(most_without_force(running), moved(state)));
+  const std::vector<Step> more = relieve(state, steady.outlook, steady.hot, fare, limits);
+  steps.insert(steps.end(), more.begin(), more.end());
+  return steps;
+}
+
+}  // namespace rackline::plan

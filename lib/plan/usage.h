@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+#include "plan/facts.h"
+
+namespace rackline::plan {
+
+// What something is expected to keep busy, in thousandths of a CPU.
+struct Expected {
+  double mean = 0;
+  double variance = 0;
+};
+
+// What virtual servers, and hosts beside them, have used over the rounds of a stream, and what may be
+// expected of them after that.
+//
+// One sample says little: real servers are idle now and at four times their mean five minutes later, and a
+// planner that believes the last sample moves for spikes. Kept are, for each, an exponentially weighted mean
+// and variance over the last hours, corrected for their short past, with an assumed variance that counts as
+// much as a few samples. Percentiles of a window were discarded: those of a sum cannot be had from those of
+// its parts, while means and variances add up, and what is asked is how a host fares with other servers.
+// Memory is per virtual server and host, not per round; what is not seen any more is forgotten.
+class Usage {
+ public:
+  // A round that is not later than the one before counts nothing: a clock that went back is no evidence.
+  void count(const Round& round, double threshold_percent);
+
+  int rounds() const { return rounds_; }
+  std::chrono::seconds span() const { return span_; }  // from the first round to the last
+
+  // A server that was never measured is expected to do what its sample says.
+  Expected of(const record::VmSample& vm) const;
+  // What the host itself keeps busy beside its virtual servers; zero when that was never measured.
+  Expected of_host(std::string_view host) const;
+  // Whether the host was above the threshold in an earlier round of the last two hours as well.
+  bool repeated(std::string_view host) const;
+
+ private:
+  struct Track {
+    double weight = 0;  // seconds that it was watched, the older the less
+    double mean = 0;
+    double variance = 0;
+    std::int64_t round = 0;
+
+    void add(double value, double seconds, double decay, std::int64_t now);
+  };
+  struct Above {
+    record::Time last{};
+    record::Time before{};
+  };
+  Expected expected(const Track& track, double size) const;
+
+  ByName<Track> vms_;
+  ByName<Track> hosts_;
+  ByName<Above> above_;
+  record::Time time_{};
+  std::chrono::seconds span_{0};
+  int rounds_ = 0;
+  std::int64_t seen_ = 0;
+};
+
+}  // namespace rackline::plan

@@ -6,6 +6,7 @@
 
 #include "record/describe.h"
 #include "record/kinds_availability.h"
+#include "record/kinds_reserve.h"
 
 namespace rackline::record {
 namespace {
@@ -278,6 +279,7 @@ std::span<const Kind* const> kinds() {
                                                            &PlacementRule::kKind,
                                                            &FenceMethod::kKind,
                                                            &VmRequest::kKind,
+                                                           &ReservationRequest::kKind,
                                                            &HostSample::kKind,
                                                            &VmSample::kKind,
                                                            &HostUp::kKind,
@@ -306,6 +308,15 @@ std::span<const Kind* const> kinds() {
                                                            &VmRestarted::kKind,
                                                            &VmNotRestarted::kKind,
                                                            &HostCleared::kKind,
+                                                           &Reservation::kKind,
+                                                           &RequestRefused::kKind,
+                                                           &PoolShare::kKind,
+                                                           &Loan::kKind,
+                                                           &ReclaimHit::kKind,
+                                                           &CalendarRow::kKind,
+                                                           &LedgerFault::kKind,
+                                                           &LedgerCheck::kKind,
+                                                           &ReservationApplied::kKind,
                                                            &Progress::kKind,
                                                            &RoundEnd::kKind,
                                                            &End::kKind});

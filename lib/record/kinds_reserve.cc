@@ -77,7 +77,7 @@ constexpr Field kRequestRefusedFields[] = {
     FIELD(RequestRefused, constraint,
           "capacity: the pool has too little; limit, borrow_limit, never_lent or headroom: a rule of a pool; "
           "lent: a lender has to reclaim first; borrowed: a pool that borrows lends nothing; below_grants: "
-          "more is granted than would be left; unknown_pool, unknown_resource, unknown_id; ended; cycle; "
+          "more is granted than would be left; unknown_pool, unknown_resource, unknown_id; ended; cycle; other_tree; "
           "not_empty; duplicate; batch: another request of the batch was refused",
           "CONSTRAINT"),
     FIELD(RequestRefused, pool, "pool where it does not hold", "POOL"),

@@ -17,6 +17,7 @@ constexpr Field kReservationRequestFields[] = {
     HEAD(ReservationRequest),
     FIELD(ReservationRequest, id, "name to be given to it: a repeated request of that id is granted once",
           "ID"),
+    FIELD(ReservationRequest, cause, "the incident that it belongs to", {}, kOmitted),
     FIELD(ReservationRequest, pool, "pool that it is claimed from", "POOL"),
     FIELD(ReservationRequest, owner, "for whom", "OWNER"),
     FIELD(ReservationRequest, amount, "as on the command line: \"cpu=4,memory=16GiB\"", "AMOUNT"),
@@ -78,7 +79,7 @@ constexpr Field kRequestRefusedFields[] = {
           "capacity: the pool has too little; limit, borrow_limit, never_lent or headroom: a rule of a pool; "
           "lent: a lender has to reclaim first; borrowed: a pool that borrows lends nothing; below_grants: "
           "more is granted than would be left; unknown_pool, unknown_resource, unknown_id; ended; cycle; other_tree; "
-          "not_empty; duplicate; batch: another request of the batch was refused",
+          "not_empty; duplicate; in_use: what is borrowed is granted; invalid: the request cannot be understood; batch: another request of the batch was refused",
           "CONSTRAINT"),
     FIELD(RequestRefused, pool, "pool where it does not hold", "POOL"),
     FIELD(RequestRefused, owner, "who asked", "OWNER"),

@@ -25,7 +25,7 @@ struct Amounts {
 // --- decisions: written by people and programs, carried out by "reserve claim -" ---
 
 struct ReservationRequest : Head {
-  Text id;
+  Text id, cause;
   std::string pool, owner;
   Text amount;
   Number cpu_cores;

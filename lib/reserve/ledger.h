@@ -140,6 +140,10 @@ class Ledger {
   Answer<PoolAnswer> remove_pool(const std::string& name);
   // Of the pool's part in `resource`, at `time`.
   PoolState state(const Pool& pool, const std::string& resource, Second time);
+  // The most that the pool has granted and lent, less what it has borrowed, at any time in the span.
+  std::int64_t held(const std::string& pool, const std::string& resource, Span span) {
+    return peak(pool, resource, {span});
+  }
 
   std::optional<Pool> find_pool(const std::string& name);
   // The hosts of the pool, else those of the nearest pool above it that has some.

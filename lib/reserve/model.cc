@@ -71,7 +71,7 @@ std::optional<std::int64_t> number_of(const Json& document, const char* name) {
 }
 
 std::string until_digits(Second until) {
-  char digits[16];
+  char digits[24];
   std::snprintf(digits, sizeof digits, "%010llx",
                 static_cast<unsigned long long>(std::max<Second>(until, 0)));
   return digits;

@@ -78,8 +78,10 @@ constexpr Field kRequestRefusedFields[] = {
     FIELD(RequestRefused, constraint,
           "capacity: the pool has too little; limit, borrow_limit, never_lent or headroom: a rule of a pool; "
           "lent: a lender has to reclaim first; borrowed: a pool that borrows lends nothing; below_grants: "
-          "more is granted than would be left; unknown_pool, unknown_resource, unknown_id; ended; cycle; other_tree; "
-          "not_empty; duplicate; in_use: what is borrowed is granted; invalid: the request cannot be understood; batch: another request of the batch was refused",
+          "more is granted than would be left; unknown_pool, unknown_resource, unknown_id; ended; cycle; "
+          "other_tree; "
+          "not_empty; duplicate; in_use: what is borrowed is granted; invalid: the request cannot be "
+          "understood; batch: another request of the batch was refused",
           "CONSTRAINT"),
     FIELD(RequestRefused, pool, "pool where it does not hold", "POOL"),
     FIELD(RequestRefused, owner, "who asked", "OWNER"),
@@ -106,7 +108,7 @@ constexpr Field kPoolShareFields[] = {
     FIELD(PoolShare, resource, "cpu, memory, disk, lun, network, or any other name", "RESOURCE"),
     FIELD(PoolShare, unit, "cores, bytes, bits_per_second or pieces: of all numbers", "UNIT"),
     FIELD(PoolShare, capacity, "what a root has; of its parent, what a child is guaranteed", "CAPACITY"),
-    FIELD(PoolShare, overcommit, "how many times that may be granted", "RATIO"),
+    FIELD(PoolShare, overcommit_ratio, "how many times that may be granted", "RATIO"),
     FIELD(PoolShare, size, "capacity times overcommit: what may be granted", "SIZE"),
     FIELD(PoolShare, reserved, "what of it its children are guaranteed", "RESERVED"),
     FIELD(PoolShare, granted, "what of it is claimed now, children not counted", "GRANTED"),
@@ -219,7 +221,7 @@ constexpr Field kReservationAppliedFields[] = {
 }  // namespace
 
 const Kind ReservationRequest::kKind{
-    "reservation_request", Role::kDecision,          "Somebody wants a part of a pool.", "people",
+    "reservation_request", Role::kConfiguration,     "Somebody wants a part of a pool.", "people",
     "reserve claim -",     kReservationRequestFields};
 const Kind Reservation::kKind{"reservation",
                               Role::kResult,

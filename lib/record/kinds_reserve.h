@@ -22,7 +22,7 @@ struct Amounts {
   List amounts;
 };
 
-// --- decisions: written by people and programs, carried out by "reserve claim -" ---
+// --- configuration: written by people and programs, carried out by "reserve claim -" ---
 
 struct ReservationRequest : Head {
   Text id, cause;
@@ -75,7 +75,7 @@ struct PoolShare : Head {
   std::string pool;
   Text parent, outcome;
   std::string resource, unit;
-  double capacity = 0, overcommit = 1, size = 0;
+  double capacity = 0, overcommit_ratio = 1, size = 0;
   Number reserved, granted, borrowed, lent, free, lendable;
   Number limit, borrow_limit, never_lent, headroom;
   Integer shares;

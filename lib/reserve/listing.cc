@@ -219,7 +219,7 @@ record::PoolShare Records::share(const Pool& pool, const std::string& resource) 
   to.resource = resource;
   to.unit = std::string(unit_name(about.unit));
   to.capacity = number(about.capacity);
-  to.overcommit = static_cast<double>(about.ratio) / 1000;
+  to.overcommit_ratio = static_cast<double>(about.ratio) / 1000;
   to.size = number(about.size());
   to.reserved = number(about.given);
   to.limit = maybe(about.limit);

@@ -137,8 +137,10 @@ TEST(Profile, OneMoreReservationTouchesFewDocumentsHoweverManyThereAre) {
   Profile profile(pages, "t/");
   profile.add("cpu", {kStart + 1'000'003, kStart + 20'000'001}, 1);
   profile.save();
-  EXPECT_LE(pages.transaction()->puts.size(), 9U);
-  for (const auto& put : pages.transaction()->puts) EXPECT_LT(put.value.size(), 6'000U);
+  const auto transaction = pages.transaction();
+  ASSERT_TRUE(transaction);
+  EXPECT_LE(transaction->puts.size(), 9U);
+  for (const auto& put : transaction->puts) EXPECT_LT(put.value.size(), 6'000U);
 }
 
 TEST(Profile, ADocumentThatIsNoneOfOursIsToldByItsName) {

@@ -557,7 +557,7 @@ Answer<Granted> Ledger::extend(const std::string& id, const Period& period) {
   Claim claim = claim_from(*place, *text);
   enter(claim.pool);
   const Second end = claim.until();
-  if (!claim.ended.empty() || end <= now_) {
+  if (end <= now_) {
     return Refusal{.request = "extend",
                    .constraint = "ended",
                    .id = id,
@@ -608,6 +608,7 @@ Answer<Granted> Ledger::extend(const std::string& id, const Period& period) {
       claim.spans.push_back(span);
     }
   }
+  claim.ended.clear();  // one that was cut short, and has room again
   put(claim, *place);
   return Granted{claim, "extended", loans};
 }

@@ -7,8 +7,12 @@
 #include "record/describe.h"
 #include "record/kinds_audit.h"
 #include "record/kinds_availability.h"
+<<<<<<< HEAD
 #include "record/kinds_capacity.h"
 #include "record/kinds_planning.h"
+=======
+#include "record/kinds_reserve.h"
+>>>>>>> reserve
 
 namespace rackline::record {
 namespace {
@@ -317,6 +321,7 @@ std::span<const Kind* const> kinds() {
                                                            &PlacementRule::kKind,
                                                            &FenceMethod::kKind,
                                                            &VmRequest::kKind,
+                                                           &ReservationRequest::kKind,
                                                            &HostSample::kKind,
                                                            &VmSample::kKind,
                                                            &HostUsage::kKind,
@@ -354,6 +359,7 @@ std::span<const Kind* const> kinds() {
                                                            &VmRestarted::kKind,
                                                            &VmNotRestarted::kKind,
                                                            &HostCleared::kKind,
+<<<<<<< HEAD
                                                            &AuditRecord::kKind,
                                                            &AuditBegin::kKind,
                                                            &AuditClose::kKind,
@@ -365,6 +371,17 @@ std::span<const Kind* const> kinds() {
                                                            &AuditVerified::kKind,
                                                            &AuditStep::kKind,
                                                            &AuditPart::kKind,
+=======
+                                                           &Reservation::kKind,
+                                                           &RequestRefused::kKind,
+                                                           &PoolShare::kKind,
+                                                           &Loan::kKind,
+                                                           &ReclaimHit::kKind,
+                                                           &CalendarRow::kKind,
+                                                           &LedgerFault::kKind,
+                                                           &LedgerCheck::kKind,
+                                                           &ReservationApplied::kKind,
+>>>>>>> reserve
                                                            &Progress::kKind,
                                                            &RoundEnd::kKind,
                                                            &End::kKind});

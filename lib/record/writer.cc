@@ -53,8 +53,32 @@ Json to_json(const Field& field, const void* record) {
   return nullptr;
 }
 
-// The unit is the name's suffix, so the table knows how people write the value.
-std::string humanised(const Field& field, const Json& value) {
+// At most three decimals, and none that say nothing.
+std::string short_number(double number) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.3f", number);
+  std::string cell = text.data();
+  cell.erase(cell.find_last_not_of('0') + 1);
+  if (cell.ends_with('.')) cell.pop_back();
+  return cell;
+}
+
+// Of a record whose numbers are of this or that resource, its field `unit` says in what.
+std::string in_unit(double number, std::string_view unit) {
+  if (unit == "bytes") {
+    return number < 0 ? "-" + format_bytes(std::llround(-number)) : format_bytes(std::llround(number));
+  }
+  if (unit != "bits_per_second") return short_number(number);
+  constexpr std::pair<double, const char*> kSteps[] = {
+      {1e12, "Tbit/s"}, {1e9, "Gbit/s"}, {1e6, "Mbit/s"}, {1e3, "kbit/s"}};
+  for (const auto& [factor, name] : kSteps) {
+    if (std::abs(number) >= factor) return short_number(number / factor) + name;
+  }
+  return short_number(number) + "bit/s";
+}
+
+// The unit is the name's suffix, so the table knows how people write the value; `unit` is the record's own.
+std::string humanised(const Field& field, const Json& value, std::string_view unit) {
   const std::string_view name = field.name;
   if (value.is_null()) return "-";
   if (name.ends_with("_bytes") && value.is_number_integer()) return format_bytes(value.get<std::int64_t>());
@@ -63,6 +87,9 @@ std::string humanised(const Field& field, const Json& value) {
   }
   if (name.ends_with("_ms") && value.is_number_integer()) {
     return format_duration(std::chrono::milliseconds{value.get<std::int64_t>()});
+  }
+  if (value.is_number_float() && !unit.empty() && !name.ends_with("_ratio")) {
+    return in_unit(value.get<double>(), unit);
   }
   if (value.is_number_float()) {
     std::array<char, 64> text{};
@@ -111,6 +138,8 @@ std::string to_words(const Kind& kind, std::string_view line) {
   const Json document = Json::parse(line, nullptr, false);
   if (!document.is_object()) return {};
   std::string words(kind.name);
+  const auto says = document.find("unit");
+  const std::string unit = says != document.end() && says->is_string() ? says->get<std::string>() : "";
   const auto names = headings(kind, false);
   std::size_t column = 0;
   for (const Field& field : kind.fields) {
@@ -118,16 +147,21 @@ std::string to_words(const Kind& kind, std::string_view line) {
     const std::string& name = names[column++];
     const auto value = document.find(field.name);
     if (value != document.end() && !value->is_null())
-      words += "  " + name + " " + printable(humanised(field, *value));
+      words += "  " + name + " " + printable(humanised(field, *value, unit));
   }
   return words;
 }
 
 std::vector<std::string> to_cells(const Kind& kind, const void* record, bool all) {
   std::vector<std::string> cells;
+  std::string unit;
+  for (const Field& field : kind.fields) {
+    if (field.name != "unit") continue;
+    if (const Json says = to_json(field, record); says.is_string()) unit = says.get<std::string>();
+  }
   for (const Field& field : kind.fields) {
     if (!shown(field, all)) continue;
-    cells.push_back(printable(humanised(field, to_json(field, record))));
+    cells.push_back(printable(humanised(field, to_json(field, record), unit)));
   }
   return cells;
 }

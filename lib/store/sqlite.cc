@@ -7,12 +7,15 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/interrupt.h"
 #include "base/time.h"
 
 namespace rackline::store {
@@ -73,6 +76,35 @@ struct FileLock final : Lock::Holder {
   Fd fd;
 };
 
+// Waits for the lock of an open file in the kernel's queue, which serves in the order of arrival and hands
+// over at once: 64 that ask again and again would wait for the luckiest, and burn a CPU. As flock(2) knows no
+// time limit, it waits on a thread of its own. False: not within that time, or a stop was asked for; the
+// thread then gives the lock back when it gets it.
+bool wait_for_lock(const std::shared_ptr<Fd>& fd, Milliseconds patience) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool held = false;
+  };
+  const auto shared = std::make_shared<Shared>();
+  std::thread([shared, fd] {
+    while (flock(fd->get(), LOCK_EX) != 0) {
+      if (errno != EINTR) return;
+    }
+    const std::lock_guard guard(shared->mutex);
+    shared->held = true;
+    shared->changed.notify_all();
+  }).detach();
+  constexpr Milliseconds kLook{100};
+  const auto deadline = system_clock().monotonic() + patience;
+  std::unique_lock guard(shared->mutex);
+  while (!shared->held) {
+    if (system_clock().monotonic() >= deadline || interrupt::requested()) return false;
+    shared->changed.wait_for(guard, kLook);
+  }
+  return true;
+}
+
 class SqliteStore final : public Store {
  public:
   explicit SqliteStore(std::string path) : path_(std::move(path)) {
@@ -88,8 +120,82 @@ class SqliteStore final : public Store {
   }
 
   std::optional<Entry> get(std::string_view key) override {
-    check_key(key);
     const std::lock_guard guard(mutex_);
+    return read(key);
+  }
+
+  void scan(std::string_view first, std::string_view last, const Visit& visit) override {
+    const std::lock_guard guard(mutex_);
+    walk(first, last, visit);
+  }
+
+  std::optional<std::int64_t> update(std::string_view name, const Work& work) override {
+    check_lock_name(name);
+    const std::string file = path_ + "." + std::string(name) + ".lock";
+    const auto fd = std::make_shared<Fd>(open_lock(file));
+    if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0 && !wait_for_lock(fd, Milliseconds{kBusyMilliseconds})) {
+      throw Error(Status::kBusy, "write store", path_, "others are writing it");
+    }
+    // The thread that waited may still hold the descriptor when this one is done with it.
+    struct Unlock {
+      int fd;
+      ~Unlock() { flock(fd, LOCK_UN); }
+    };
+    const Unlock unlock{fd->get()};
+    const std::lock_guard guard(mutex_);
+    return transact([&]() -> std::optional<std::int64_t> {
+      Reading view(*this);
+      const auto transaction = work(view);
+      if (!transaction) return std::nullopt;
+      check_keys(*transaction);
+      return apply(*transaction);
+    });
+  }
+
+  std::vector<Entry> list(std::string_view prefix) override {
+    if (!prefix.empty()) check_key(prefix);
+    // Keys are ASCII, so 0x7f stands above every continuation of the prefix.
+    const std::string above = std::string(prefix) + '\x7f';
+    std::vector<Entry> entries;
+    scan(prefix, above, [&](const Entry& entry) {
+      entries.push_back(entry);
+      return true;
+    });
+    return entries;
+  }
+
+  std::optional<std::int64_t> commit(const Transaction& transaction) override {
+    check_keys(transaction);
+    const std::lock_guard guard(mutex_);
+    return transact([&] { return apply(transaction); });
+  }
+
+  std::optional<Lock> try_lock(std::string_view name) override {
+    check_lock_name(name);
+    const std::string file = path_ + "." + std::string(name) + ".lock";
+    Fd fd = open_lock(file);
+    while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return std::nullopt;
+      if (errno != EINTR) throw system_error(Status::kUnreachable, "take lock", file);
+    }
+    return Lock(std::make_unique<FileLock>(std::move(fd)));
+  }
+
+ private:
+  class Reading final : public View {
+   public:
+    explicit Reading(SqliteStore& store) : store_(store) {}
+    std::optional<Entry> get(std::string_view key) override { return store_.read(key); }
+    void scan(std::string_view first, std::string_view last, const Visit& visit) override {
+      store_.walk(first, last, visit);
+    }
+
+   private:
+    SqliteStore& store_;
+  };
+
+  std::optional<Entry> read(std::string_view key) {
+    check_key(key);
     Statement select(database_.get(), "SELECT key, value, version FROM entry WHERE key = ?1");
     const int code = select.bind(1, key).step();
     if (code == SQLITE_DONE) return std::nullopt;
@@ -97,32 +203,28 @@ class SqliteStore final : public Store {
     return Entry{select.text(0), select.text(1), select.integer(2)};
   }
 
-  std::vector<Entry> list(std::string_view prefix) override {
-    if (!prefix.empty()) check_key(prefix);
-    // Keys are ASCII, so 0x7f stands above every continuation of the prefix.
-    const std::string above = std::string(prefix) + '\x7f';
-    const std::lock_guard guard(mutex_);
+  void walk(std::string_view first, std::string_view last, const Visit& visit) {
     Statement select(database_.get(),
                      "SELECT key, value, version FROM entry WHERE key >= ?1 AND key < ?2 ORDER BY key");
-    select.bind(1, prefix).bind(2, above);
-    std::vector<Entry> entries;
+    select.bind(1, first).bind(2, last);
     int code = SQLITE_ROW;
     while ((code = select.step()) == SQLITE_ROW) {
-      entries.push_back({select.text(0), select.text(1), select.integer(2)});
+      if (!visit({select.text(0), select.text(1), select.integer(2)})) return;
     }
     if (code != SQLITE_DONE) fail("read store", code);
-    return entries;
   }
 
-  std::optional<std::int64_t> commit(const Transaction& transaction) override {
+  static void check_keys(const Transaction& transaction) {
     for (const auto& compare : transaction.compares) check_key(compare.key);
     for (const auto& put : transaction.puts) check_key(put.key);
     for (const auto& key : transaction.deletes) check_key(key);
-    const std::lock_guard guard(mutex_);
-    // IMMEDIATE: a deferred transaction that turns from reading to writing may fail with "busy" at once.
+  }
+
+  // IMMEDIATE: a deferred transaction that turns from reading to writing may fail with "busy" at once.
+  std::optional<std::int64_t> transact(const std::function<std::optional<std::int64_t>()>& work) {
     execute("write store", "BEGIN IMMEDIATE");
     try {
-      const auto version = apply(transaction);
+      const auto version = work();
       execute("write store", version ? "COMMIT" : "ROLLBACK");
       return version;
     } catch (...) {
@@ -132,19 +234,6 @@ class SqliteStore final : public Store {
     }
   }
 
-  std::optional<Lock> try_lock(std::string_view name) override {
-    check_lock_name(name);
-    const std::string file = path_ + "." + std::string(name) + ".lock";
-    Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) throw system_error(Status::kUnreachable, "open lock", file);
-    while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) return std::nullopt;
-      if (errno != EINTR) throw system_error(Status::kUnreachable, "take lock", file);
-    }
-    return Lock(std::make_unique<FileLock>(std::move(fd)));
-  }
-
- private:
   [[noreturn]] void fail(const std::string& attempted, int code) const {
     std::string why = sqlite3_errstr(code & 0xff);
     if (database_) {
@@ -171,6 +260,12 @@ class SqliteStore final : public Store {
     struct stat about = {};
     if (fstat(fd.get(), &about) != 0) throw system_error(Status::kUnreachable, "open store", path_);
     if (!S_ISREG(about.st_mode)) throw Error(Status::kUnreachable, "open store", path_, "not a regular file");
+  }
+
+  static Fd open_lock(const std::string& file) {
+    Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) throw system_error(Status::kUnreachable, "open lock", file);
+    return fd;
   }
 
   void execute(const char* attempted, const char* sql) {

@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -9,6 +10,36 @@
 #include "store/sqlite.h"
 
 namespace rackline::store {
+namespace {
+
+constexpr Milliseconds kTurn{10'000};
+
+// Remembers what was read, so that the commit can demand that it is still so.
+class ComparedView final : public View {
+ public:
+  explicit ComparedView(Store& store) : store_(store) {}
+
+  std::optional<Entry> get(std::string_view key) override {
+    auto entry = store_.get(key);
+    seen_.try_emplace(std::string(key), entry ? entry->version : 0);
+    return entry;
+  }
+  // What a scan has seen is guarded by the lock alone: comparing each entry could be more than a transaction
+  // may hold.
+  void scan(std::string_view first, std::string_view last, const Visit& visit) override {
+    store_.scan(first, last, visit);
+  }
+
+  void demand(Transaction& transaction) const {
+    for (const auto& [key, version] : seen_) transaction.compares.push_back({key, version});
+  }
+
+ private:
+  Store& store_;
+  std::map<std::string, std::int64_t> seen_;
+};
+
+}  // namespace
 
 std::unique_ptr<Store> Store::open(const std::string& url) {
   constexpr std::string_view kSqlite = "sqlite:";
@@ -25,6 +56,31 @@ std::optional<Lock> Store::lock(std::string_view name, const Clock& clock, Milli
     if (now >= deadline) return std::nullopt;
     const auto woken = interrupt::wait_until(clock, std::min(deadline, now + kAgain), false);
     if (woken == interrupt::Woken::kInterrupt) return std::nullopt;
+  }
+}
+
+void Store::scan(std::string_view first, std::string_view last, const Visit& visit) {
+  const auto differ = std::mismatch(first.begin(), first.end(), last.begin(), last.end());
+  const std::string_view prefix = first.substr(0, static_cast<std::size_t>(differ.first - first.begin()));
+  for (const auto& entry : list(prefix)) {
+    if (entry.key >= first && entry.key < last && !visit(entry)) return;
+  }
+}
+
+std::optional<std::int64_t> Store::update(std::string_view name, const Work& work) {
+  const Milliseconds deadline = system_clock().monotonic() + kTurn;
+  const auto turn = lock(name, system_clock(), deadline);
+  if (!turn) throw Error(Status::kBusy, "write store", std::string(name), "others are writing it");
+  for (;;) {
+    ComparedView view(*this);
+    auto transaction = work(view);
+    if (!transaction) return std::nullopt;
+    view.demand(*transaction);
+    if (const auto version = commit(*transaction)) return version;
+    // Somebody wrote it without the lock.
+    if (system_clock().monotonic() >= deadline) {
+      throw Error(Status::kBusy, "write store", std::string(name), "others write it all the time");
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,22 @@ struct Transaction {
   std::vector<std::string> deletes;  // a key that is not there is no error
 };
 
+// Is handed one entry after the other; false: no more are wanted.
+using Visit = std::function<bool(const Entry&)>;
+
+// What an update reads: the store as of one instant, which no other update of the same name changes
+// meanwhile.
+class View {
+ public:
+  virtual ~View() = default;
+  virtual std::optional<Entry> get(std::string_view key) = 0;
+  virtual void scan(std::string_view first, std::string_view last, const Visit& visit) = 0;
+};
+
+// Reads, and answers with what is to be written; nothing: leave everything as it is. It may be called again,
+// when somebody else was quicker, so it must have no effect but its answer. It must not use the store itself.
+using Work = std::function<std::optional<Transaction>(View&)>;
+
 // A held lock; it is given back with this object, and when the process ends in whatever way.
 //
 // Where the store is another machine, a lock is a lease, and a holder that stood still or was cut off for too
@@ -85,6 +102,19 @@ class Store {
 
   // All entries whose key begins with `prefix`, in the byte order of their keys, as of one instant.
   virtual std::vector<Entry> list(std::string_view prefix) = 0;
+
+  // Hands over the entries first <= key < last in the byte order of their keys, as of one instant and without
+  // holding them all in memory. `visit` must not use the store.
+  virtual void scan(std::string_view first, std::string_view last, const Visit& visit);
+
+  // Reads and writes as one, and returns the version of what was written, or nothing when `work` wanted
+  // nothing written. Updates of one `name` (a lock's name) happen one after the other, in the order in which
+  // they asked: with many writers, transactions that only compare would make each other fail for ever.
+  // Throws Error(kBusy) when its turn does not come within ten seconds, and what `work` throws.
+  //
+  // This one takes the lock and compares what was read, so that it holds on any store; one that has
+  // transactions which read does better.
+  virtual std::optional<std::int64_t> update(std::string_view name, const Work& work);
 
   // Carries out the whole transaction durably (on disk when it returns) and returns the version that its puts
   // got; or nothing, when one of the compares did not hold.

@@ -96,6 +96,77 @@ TEST_P(AnyStore, ManyMayArriveAtANewStoreAtOnce) {
   EXPECT_EQ(opened, 6);
 }
 
+TEST_P(AnyStore, AScanIsBoundedOrderedAndEndsWhenNoMoreIsWanted) {
+  const auto store = Store::open(url());
+  store->commit({{}, {{key("c"), "3"}, {key("a"), "1"}, {key("b"), "2"}, {key("d"), "4"}}, {}});
+  std::string seen;
+  const auto visit = [&](const Entry& entry) {
+    seen += entry.value;
+    return entry.value != "2" || seen.size() > 2;
+  };
+  store->scan(key("a"), key("d"), visit);
+  EXPECT_EQ(seen, "12");
+  store->scan(key("a"), key("d"), visit);
+  EXPECT_EQ(seen, "12123");
+}
+
+TEST_P(AnyStore, UpdatesOfManyWritersAreAllCountedWithoutComparing) {
+  const auto count = [&] {
+    const auto store = Store::open(url());
+    for (int done = 0; done < 25; ++done) {
+      store->update(lock_name("n"), [&](View& view) -> std::optional<Transaction> {
+        const auto entry = view.get(key("n"));
+        const int n = entry ? std::stoi(entry->value) : 0;
+        return Transaction{{}, {{key("n"), std::to_string(n + 1)}}, {}};
+      });
+    }
+  };
+  std::array<std::thread, 4> threads;
+  for (auto& thread : threads) thread = std::thread(count);
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(Store::open(url())->get(key("n"))->value, "100");
+}
+
+TEST_P(AnyStore, AnUpdateThatThrowsOrWantsNothingLeavesEverythingAsItWas) {
+  const auto store = Store::open(url());
+  store->commit({{}, {{key("a"), "1"}}, {}});
+  EXPECT_FALSE(store->update(lock_name("n"), [](View&) { return std::optional<Transaction>{}; }));
+  EXPECT_THROW(store->update(lock_name("n"),
+                             [&](View& view) -> std::optional<Transaction> {
+                               view.get(key("a"));
+                               throw Error(Status::kNo, "do", "it", "no");
+                             }),
+               Error);
+  EXPECT_EQ(store->get(key("a"))->value, "1");
+  EXPECT_TRUE(Store::open(url())->update(lock_name("n"), [&](View&) {
+    return Transaction{{}, {{key("a"), "2"}}, {}};
+  }));
+  EXPECT_EQ(store->get(key("a"))->value, "2");
+}
+
+TEST_P(AnyStore, AnUpdateWhoseWriterIsKilledLetsTheNextOneIn) {
+  const pid_t child = fork();
+  if (child == 0) {
+    Store::open(url())->update(lock_name("n"), [](View&) -> std::optional<Transaction> {
+      for (;;) pause();
+    });
+  }
+  const auto store = Store::open(url());
+  const auto deadline = system_clock().monotonic() + Milliseconds{10'000};
+  while (store->try_lock(lock_name("n")) && system_clock().monotonic() < deadline) {
+    std::this_thread::yield();
+  }
+  std::thread waiting([&] {
+    Store::open(url())->update(lock_name("n"), [&](View&) {
+      return Transaction{{}, {{key("n"), "in"}}, {}};
+    });
+  });
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  waiting.join();
+  EXPECT_EQ(store->get(key("n"))->value, "in");
+}
+
 TEST_P(AnyStore, ALockIsHeldOnceAndGivenBackWithItsObject) {
   const auto store = Store::open(url());
   const auto other = Store::open(url());

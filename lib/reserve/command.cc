@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reserve/command.h"
+
+#include "base/error.h"
+
+namespace rackline::reserve {
+namespace {
+
+constexpr Second kDay = 24 * 3600;
+
+Error misused(const std::string& what, const std::string& why, const std::string& hint = {}) {
+  return {Status::kUsage, "read the command line", what, why, hint};
+}
+
+Second seconds(Milliseconds length) {
+  return std::chrono::duration_cast<std::chrono::seconds>(length).count();
+}
+
+// "cpu=4,memory=1.5", or one value for every resource that `all` names.
+template <class T>
+std::map<std::string, std::int64_t> figures(const std::string& text, const std::vector<std::string>& all,
+                                            const T& parse) {
+  std::map<std::string, std::int64_t> found;
+  if (text.find('=') == std::string::npos) {
+    for (const auto& name : all) found[name] = parse(text);
+    return found;
+  }
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto comma = rest.find(',');
+    const std::string_view one = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+    const auto equals = one.find('=');
+    if (equals == 0 || equals == std::string_view::npos) throw misused(text, "expected RESOURCE=NUMBER,...");
+    if (!found.emplace(one.substr(0, equals), parse(std::string(one.substr(equals + 1)))).second) {
+      throw misused(text, std::string(one.substr(0, equals)) + " stands there twice");
+    }
+  }
+  return found;
+}
+
+std::int64_t parse_shares(const std::string& text) {
+  if (text.empty() || text.size() > 7 || text.find_first_not_of("0123456789") != std::string::npos) {
+    throw misused(text, "shares are a whole number");
+  }
+  return std::stoll(text);
+}
+
+// "cpu=32,memory=none": amounts, and those that are taken away.
+Quantities limits_of(const std::string& text, std::vector<std::string>& none) {
+  std::string kept;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto comma = rest.find(',');
+    const std::string_view one = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+    if (one.ends_with("=none")) {
+      none.emplace_back(one.substr(0, one.size() - 5));
+    } else {
+      kept += (kept.empty() ? "" : ",") + std::string(one);
+    }
+  }
+  return kept.empty() ? Quantities{} : parse_amounts(kept, true);
+}
+
+}  // namespace
+
+Period Command::period(Second now) const {
+  Period period;
+  if (!from.empty()) period.from = parse_instant(from, now);
+  if (!until.empty()) period.until = parse_instant(until, now);
+  if (length.count() != 0) {
+    if (!until.empty()) throw misused("--for", "there is an --until, too");
+    if (length < Milliseconds{1000}) throw misused("--for", "shorter than a second");
+    period.length = seconds(length);
+  }
+  period.every = every;
+  return period;
+}
+
+ClaimRequest Command::claim(Second now) const {
+  if (atomic) throw misused("--atomic", "it is for a stream of requests", "reserve claim - --atomic");
+  if (owner.empty()) throw misused("claim", "--owner is missing");
+  if (amount.empty())
+    throw misused("claim", "--amount is missing", "for example --amount cpu=4,memory=16GiB");
+  ClaimRequest request;
+  request.id = id;
+  request.pool = pool;
+  request.owner = owner;
+  request.amounts = parse_amounts(amount);
+  request.period = period(now);
+  request.priority = priority;
+  request.tags = tags;
+  request.vm = vm;
+  request.host = host;
+  if (!limit.empty()) request.limits = parse_amounts(limit);
+  if (!headroom.empty()) request.headroom = parse_headroom(headroom);
+  request.borrow = borrow;
+  request.lendable = lendable;
+  return request;
+}
+
+void Command::check_stream() const {
+  if (!owner.empty() || !amount.empty() || !id.empty()) {
+    throw misused(
+        "claim -", "the requests of a stream say themselves what they want",
+        "records such as {\"kind\":\"reservation_request\",\"pool\":\"rack1\",\"owner\":\"web\",\"amount\":"
+        "\"cpu=4\"}");
+  }
+}
+
+LoanRequest Command::loan(Second now) const {
+  if (amount.empty())
+    throw misused("borrow", "--amount is missing", "for example --amount cpu=4,memory=16GiB");
+  LoanRequest request;
+  request.id = id;
+  request.borrower = pool;
+  request.lender = lender;
+  request.owner = owner;
+  request.amounts = parse_amounts(amount);
+  request.period = period(now);
+  request.priority = priority;
+  return request;
+}
+
+ReclaimRequest Command::reclaim() const {
+  ReclaimRequest request;
+  request.lender = pool;
+  request.borrower = lender;
+  if (!amount.empty()) request.amounts = parse_amounts(amount);
+  request.grace = seconds(grace);
+  return request;
+}
+
+PoolRequest Command::pool_request() const {
+  PoolRequest request;
+  request.name = pool;
+  request.parent = parent;
+  if (!capacity.empty()) request.capacity = parse_amounts(capacity, true);
+  if (!reservation.empty()) request.reservation = parse_amounts(reservation, true);
+  request.limit = limits_of(limit, request.no_limit);
+  request.borrow_limit = limits_of(borrow_limit, request.no_borrow_limit);
+  if (!never_lent.empty()) request.never_lent = parse_amounts(never_lent, true);
+  std::vector<std::string> names;
+  for (const auto* each : {&request.capacity, &request.reservation}) {
+    for (const auto& [name, quantity] : *each) names.push_back(name);
+  }
+  if (!overcommit.empty()) request.ratios = figures(overcommit, names, parse_ratio);
+  if (!shares.empty()) request.shares = figures(shares, names, parse_shares);
+  if (!hosts.empty()) request.hosts = hosts;
+  if (!headroom.empty()) request.headroom = parse_headroom(headroom);
+  if (expandable && fixed) throw misused("--expandable", "there is --fixed, too");
+  if (expandable) request.expandable = true;
+  if (fixed) request.expandable = false;
+  return request;
+}
+
+Second Command::at(Second now) const {
+  return time.empty() ? now : parse_instant(time, now);
+}
+
+Filter Command::filter(Second now) const {
+  Filter filter;
+  filter.pool = pool;
+  filter.owner = owner;
+  filter.tag = tag;
+  filter.vm = vm;
+  filter.host = host;
+  filter.id = id;
+  filter.ended = all || state == "ended" || state == "released" || state == "reclaimed";
+  if (!time.empty()) filter.span = Span{at(now), at(now) + 1};
+  if (!from.empty() || !until.empty()) {
+    if (!time.empty()) throw misused("--at", "there is --from or --until, too");
+    const Second begin = from.empty() ? now : parse_instant(from, now);
+    const Second end = until.empty() ? kForever : parse_instant(until, now);
+    if (end <= begin) throw misused("--until", "it is not after --from");
+    filter.span = Span{begin, end};
+  }
+  return filter;
+}
+
+Window Command::window(Second now) const {
+  Window window;
+  window.from = from.empty() ? now : parse_instant(from, now);
+  window.until = until.empty() ? window.from + 7 * kDay : parse_instant(until, now);
+  if (window.until <= window.from) throw misused("--until", "it is not after --from");
+  return window;
+}
+
+}  // namespace rackline::reserve

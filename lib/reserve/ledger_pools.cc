@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/error.h"
+#include "reserve/ledger.h"
+#include "reserve/ledger_terms.h"
+
+namespace rackline::reserve {
+namespace {
+
+constexpr std::int64_t kMostShares = 1'000'000;
+
+Refusal refusal_of(const std::string& verb, const std::string& constraint, const std::string& pool,
+                   const std::string& reason) {
+  return {.request = verb, .constraint = constraint, .pool = pool, .reason = reason};
+}
+
+[[noreturn]] void misused(const std::string& pool, const std::string& why, const std::string& hint = {}) {
+  throw Error(Status::kUsage, "read pool", pool, why, hint);
+}
+
+}  // namespace
+
+// The request's figures into the pool.
+void Ledger::shape(const PoolRequest& request, Pool& to) {
+  const auto resource = [&](const std::string& name, const Quantity& quantity) -> Resource& {
+    const auto [place, fresh] = to.resources.try_emplace(name);
+    if (fresh) place->second.unit = quantity.unit;
+    if (place->second.unit != quantity.unit) {
+      misused(to.name, name + " is counted in " + std::string(unit_name(place->second.unit)) +
+                           " there, not in " + std::string(unit_name(quantity.unit)));
+    }
+    return place->second;
+  };
+  const auto known = [&](const std::string& name, const char* what) -> Resource& {
+    const auto found = to.resources.find(name);
+    if (found == to.resources.end())
+      misused(to.name, "it has no " + name + ", of which " + what + " is given");
+    return found->second;
+  };
+  if (to.parent.empty() && !request.reservation.empty()) {
+    misused(to.name, "a reservation is a part of a parent, and it has none", "give --capacity, or --parent");
+  }
+  for (const auto& [name, quantity] : request.capacity) {
+    Resource& about = resource(name, quantity);
+    about.capacity = quantity.base;
+    // What is a pool's capacity is all that it has; a reservation is the least that it has.
+    about.expandable = false;
+  }
+  for (const auto& [name, quantity] : request.reservation) {
+    if (request.capacity.contains(name)) {
+      misused(to.name, name + " has both a capacity and a reservation",
+              "the capacity of a part is what it is guaranteed; --limit is the most that it may have");
+    }
+    Resource& about = resource(name, quantity);
+    about.capacity = quantity.base;
+    about.expandable = true;
+  }
+  for (const auto& [name, quantity] : request.limit) {
+    Resource& about = resource(name, quantity);
+    about.limit = quantity.base;
+    if (!to.parent.empty() && !request.capacity.contains(name)) about.expandable = true;
+  }
+  for (const auto& [name, ratio] : request.ratios) known(name, "an overcommit ratio").ratio = ratio;
+  for (const auto& [name, shares] : request.shares) {
+    if (shares <= 0 || shares > kMostShares)
+      misused(to.name, "shares are 1 to " + std::to_string(kMostShares));
+    known(name, "a number of shares").shares = shares;
+  }
+  for (const auto& [name, quantity] : request.borrow_limit)
+    resource(name, quantity).borrow_limit = quantity.base;
+  for (const auto& [name, quantity] : request.never_lent) resource(name, quantity).never_lent = quantity.base;
+  for (const auto& name : request.no_limit) known(name, "a limit").limit.reset();
+  for (const auto& name : request.no_borrow_limit) known(name, "a borrowing limit").borrow_limit.reset();
+  if (request.hosts) to.hosts = *request.hosts;
+  if (request.headroom) to.headroom = *request.headroom;
+  if (request.expandable) {
+    for (auto& [name, about] : to.resources) about.expandable = *request.expandable;
+  }
+  if (to.resources.empty()) misused(to.name, "it has no resources", "give --capacity cpu=64,memory=512GiB");
+  for (const auto& [name, about] : to.resources) {
+    if (times(about.capacity, about.ratio) >= kMost && about.ratio > 1000) {
+      misused(to.name, name + ": capacity times overcommit is more than can be kept");
+    }
+    if (!to.parent.empty() && about.limit && *about.limit < about.size()) {
+      misused(to.name, name + ": the limit is lower than what it is guaranteed");
+    }
+    if (about.never_lent > about.size()) {
+      misused(to.name, name + ": more is never lent than it has");
+    }
+  }
+  for (const auto& [name, amount] : to.headroom.amounts) {
+    if (!to.resources.contains(name))
+      misused(to.name, "it has no " + name + " of which headroom could be kept");
+  }
+}
+
+// Whether what is granted, lent and guaranteed still fits, and whether the parent has the rest.
+std::optional<Refusal> Ledger::resize(const Pool& before, const Pool& after) {
+  const std::vector<Span> always{{now_, kForever}};
+  Amounts taken;
+  const auto less = [&](const std::string& constraint, const std::string& where, const std::string& resource,
+                        std::int64_t requested, std::int64_t available, std::int64_t missing,
+                        const std::string& why) {
+    auto refusal = refusal_of("pool", constraint, where, why);
+    refusal.resource = resource;
+    refusal.unit = after.resources.at(resource).unit;
+    refusal.requested = requested;
+    refusal.available = available;
+    refusal.missing = missing;
+    return refusal;
+  };
+  for (const auto& [name, about] : after.resources) {
+    const auto old = before.resources.find(name);
+    const std::int64_t size_before = old == before.resources.end() ? 0 : old->second.size();
+    const auto held = peak(after.name, name, always);
+    if (about.own() < held) {
+      auto refusal =
+          less("below_grants", after.name, name, about.size(), held + about.given, held - about.own(),
+               readable(held + about.given, about.unit) + " " + name +
+                   " are granted, lent or guaranteed to its children");
+      refusal.conflict_at = profile(after.name).first_above(name, always.front(), about.own());
+      if (old != before.resources.end()) {
+        refusal.held_by = holders(before, name, refusal.conflict_at.value_or(now_));
+      }
+      return refusal;
+    }
+    const auto lent = peak(after.name, out_series(name), always);
+    if (lent > about.size() - about.never_lent) {
+      return less("below_grants", after.name, name, about.size() - about.never_lent, lent,
+                  lent - about.size() + about.never_lent,
+                  readable(lent, about.unit) + " " + name + " are lent; reserve reclaim " + after.name +
+                      " brings them back");
+    }
+    const auto borrowed = peak(after.name, in_series(name), always);
+    if (borrowed > 0 && ((about.borrow_limit && borrowed > *about.borrow_limit) ||
+                         (about.limit && about.size() + borrowed > *about.limit))) {
+      return less("below_grants", after.name, name, about.limit.value_or(0), borrowed, borrowed,
+                  readable(borrowed, about.unit) + " " + name + " are borrowed");
+    }
+    if (after.parent.empty()) continue;
+    const Pool& parent = pool(after.parent);
+    const auto theirs = parent.resources.find(name);
+    const auto more = about.size() - size_before;
+    if (theirs == parent.resources.end()) {
+      if (more == 0 && about.size() == 0) continue;
+      auto refusal = refusal_of("pool", "unknown_resource", parent.name,
+                                "pool " + parent.name + ", of which it is a part, has no " + name);
+      refusal.resource = name;
+      return refusal;
+    }
+    if (theirs->second.unit != about.unit) {
+      misused(after.name,
+              name + " is counted in " + std::string(unit_name(theirs->second.unit)) + " in " + parent.name);
+    }
+    // What the parent has borrowed may be taken back, so it is not given away for good.
+    const auto room =
+        theirs->second.own() - peak(parent.name, name, always) - peak(parent.name, in_series(name), always);
+    if (more > std::max<std::int64_t>(room, 0)) {
+      auto refusal = less("capacity", parent.name, name, more, std::max<std::int64_t>(room, 0), more - room,
+                          parent.name + " has no more than that to give away");
+      refusal.conflict_at =
+          profile(parent.name).first_above(name, always.front(), theirs->second.own() - more);
+      refusal.held_by = holders(parent, name, refusal.conflict_at.value_or(now_));
+      return refusal;
+    }
+    taken[name] = more;
+  }
+  if (after.parent.empty()) return std::nullopt;
+  Pool& parent = pool(after.parent);
+  for (const auto& [name, more] : taken) parent.resources.at(name).given += more;
+  changed(parent.name);
+  profile(parent.name).set_written(now_);
+  return std::nullopt;
+}
+
+Answer<PoolAnswer> Ledger::add_pool(const PoolRequest& request) {
+  check_pool_name(request.name);
+  Pool fresh;
+  fresh.name = request.name;
+  fresh.parent = request.parent.value_or("");
+  if (fresh.parent == fresh.name)
+    return refusal_of("pool", "cycle", fresh.name, "it would be its own parent");
+  if (!fresh.parent.empty()) {
+    if (lookup(fresh.parent) == nullptr) {
+      return refusal_of("pool", "unknown_pool", fresh.parent, "there is no pool " + fresh.parent);
+    }
+    enter(fresh.parent);
+  }
+  fresh.since = now_;
+  if (const Pool* there = lookup(request.name)) {
+    // The same once more is done already. What its children are guaranteed is not part of the request.
+    Pool same = *there;
+    same.since = fresh.since;
+    same.children.clear();
+    same.tracks_use = false;
+    for (auto& [name, about] : same.resources) about.given = 0;
+    shape(request, fresh);
+    if (to_text(same) == to_text(fresh)) return PoolAnswer{*there, "already"};
+    return refusal_of("pool", "duplicate", request.name,
+                      "there is a pool of that name with other figures; reserve pool set changes it");
+  }
+  shape(request, fresh);
+  if (auto refusal = resize(Pool{}, fresh)) return *refusal;
+  if (!fresh.parent.empty()) {
+    Pool& parent = pool(fresh.parent);
+    if (!parent.tracks_use) {
+      // Until now all that was granted in it was its own.
+      for (const auto& [name, about] : parent.resources) profile(parent.name).copy(name, use_series(name));
+      parent.tracks_use = true;
+    }
+    parent.children.push_back(fresh.name);
+    changed(parent.name);
+  }
+  profile(fresh.name).set_written(now_);
+  pools_[fresh.name] = fresh;
+  changed(fresh.name);
+  return PoolAnswer{fresh, "added"};
+}
+
+Answer<PoolAnswer> Ledger::set_pool(const PoolRequest& request) {
+  const Pool* there = lookup(request.name);
+  if (there == nullptr) {
+    return refusal_of("pool", "unknown_pool", request.name, "there is no pool " + request.name);
+  }
+  enter(request.name);
+  const Pool before = *there;
+  Pool after = before;
+  if (request.parent && *request.parent != before.parent) {
+    if (!request.parent->empty()) {
+      if (lookup(*request.parent) == nullptr) {
+        return refusal_of("pool", "unknown_pool", *request.parent, "there is no pool " + *request.parent);
+      }
+      const auto above_it = chain(*request.parent);
+      if (std::find(above_it.begin(), above_it.end(), request.name) != above_it.end()) {
+        return refusal_of("pool", "cycle", request.name,
+                          *request.parent + " is a part of " + request.name + " itself");
+      }
+    }
+    return refusal_of("pool", "not_empty", request.name,
+                      "a pool stays where it is: what is granted in it is counted in all pools above it; "
+                      "remove it, and add it again elsewhere");
+  }
+  shape(request, after);
+  if (to_text(after) == to_text(before)) return PoolAnswer{before, "already"};
+  if (auto refusal = resize(before, after)) return *refusal;
+  after.since = now_;
+  pools_[request.name] = after;
+  changed(request.name);
+  profile(request.name).set_written(now_);
+  return PoolAnswer{after, "changed"};
+}
+
+Answer<PoolAnswer> Ledger::remove_pool(const std::string& name) {
+  const Pool* there = lookup(name);
+  if (there == nullptr) return refusal_of("pool", "unknown_pool", name, "there is no pool " + name);
+  enter(name);
+  const Pool gone = *there;
+  if (!gone.children.empty()) {
+    return refusal_of("pool", "not_empty", name, "it has children: " + gone.children.front());
+  }
+  if (!claims_ending_after(name, now_, 1).empty()) {
+    auto refusal = refusal_of("pool", "not_empty", name, "something is granted in it");
+    for (const auto& [resource, about] : gone.resources) {
+      const auto at = profile(name).first_above(resource, {now_, kForever}, 0);
+      if (!at) continue;
+      refusal.conflict_at = at;
+      refusal.resource = resource;
+      refusal.held_by = holders(gone, resource, *at);
+      break;
+    }
+    return refusal;
+  }
+  const std::vector<Span> always{{now_, kForever}};
+  for (const auto& [resource, about] : gone.resources) {
+    if (peak(name, in_series(resource), always) > 0 || peak(name, out_series(resource), always) > 0) {
+      return refusal_of("pool", "not_empty", name, "it has lent or borrowed " + resource);
+    }
+  }
+  if (!gone.parent.empty()) {
+    Pool& parent = pool(gone.parent);
+    std::erase(parent.children, name);
+    for (const auto& [resource, about] : gone.resources) {
+      const auto theirs = parent.resources.find(resource);
+      if (theirs != parent.resources.end()) theirs->second.given -= about.size();
+    }
+    changed(parent.name);
+    profile(parent.name).set_written(now_);
+    // What was granted in it no longer adds up in the pools above it; from now on it is nothing.
+    for (const auto& each : chain(gone.parent)) {
+      pool(each).since = now_;
+      changed(each);
+    }
+  }
+  std::vector<std::string> keys;
+  pages_.scan(profile_prefix(name), above(profile_prefix(name)),
+              [&](const std::string& key, const std::string&) {
+                keys.push_back(key);
+                return true;
+              });
+  for (const auto& key : keys) pages_.erase(key);
+  profiles_.erase(name);
+  pools_[name] = std::nullopt;
+  changed(name);
+  return PoolAnswer{gone, "removed"};
+}
+
+PoolState Ledger::state(const Pool& of, const std::string& resource, Second time) {
+  Profile& mine = profile(of.name);
+  const Resource& about = of.resources.at(resource);
+  PoolState state;
+  const auto held = mine.at(resource, time);
+  // Counted where loans cross the pool's border; its own part of them is what its own sum has.
+  state.borrowed = mine.at(in_series(resource), time);
+  state.lent = mine.at(out_series(resource), time);
+  state.granted = held - state.lent + state.borrowed;
+  state.free = std::max<std::int64_t>(about.own() - held, 0);
+  state.lendable =
+      state.borrowed > 0
+          ? 0
+          : std::max<std::int64_t>(0, std::min(state.free, about.size() - about.never_lent - state.lent));
+  state.headroom = of.headroom.empty() ? 0 : headroom_of(of, of.headroom, resource);
+  return state;
+}
+
+}  // namespace rackline::reserve

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "reserve/ledger.h"
+
+namespace rackline::reserve {
+
+// What is to be granted, whoever asks for it. For the parts of the ledger's own implementation alone.
+struct Ledger::Terms {
+  std::string request = {};
+  std::string id = {}, pool = {}, owner = {};
+  Amounts amounts = {};
+  std::vector<Span> spans = {};
+  std::int64_t priority = 0;
+  // A claim may borrow what it lacks; a loan is all borrowed.
+  bool borrow = false;
+  bool all_borrowed = false;
+  std::string lender = {};
+  std::optional<Headroom> headroom = {};
+};
+
+// What a pool could lend, and the rule that allows no more.
+struct Ledger::Lending {
+  std::int64_t room = 0;
+  std::string constraint = {};
+};
+
+}  // namespace rackline::reserve

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reserve/when.h"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "base/units.h"
+
+namespace rackline::reserve {
+namespace {
+
+constexpr int kMinutesOfDay = 24 * 60;
+constexpr std::array<std::string_view, 7> kDays = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+
+[[noreturn]] void refuse_instant(std::string_view text) {
+  throw Error(Status::kUsage, "read time", std::string(text),
+              "expected 2026-11-22T12:00:00Z, \"2026-11-22 08:00\" in local time, 08:00, +2h or now");
+}
+[[noreturn]] void refuse_rule(std::string_view text, const std::string& why) {
+  throw Error(Status::kUsage, "read recurrence", std::string(text), why,
+              "for example \"weekdays 8-18\", \"mon,wed 22:00-6:00\" or \"daily 0-24\"");
+}
+
+bool take_number(std::string_view& text, std::size_t digits, int& number) {
+  const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (end == 0 || end > digits) return false;
+  std::from_chars(text.data(), text.data() + end, number);
+  text.remove_prefix(end);
+  return true;
+}
+bool take(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// "8", "8:30", "24". Minutes since midnight.
+bool take_clock(std::string_view& text, int& minutes) {
+  int hour = 0;
+  int minute = 0;
+  if (!take_number(text, 2, hour)) return false;
+  if (take(text, ':') && !(take_number(text, 2, minute) && minute < 60)) return false;
+  minutes = hour * 60 + minute;
+  return minutes <= kMinutesOfDay;
+}
+
+std::tm local(Second at) {
+  const std::time_t time = at;
+  std::tm parts = {};
+  localtime_r(&time, &parts);
+  return parts;
+}
+
+// The instant of that local date and minute; mktime brings days and minutes beyond their end in order.
+Second instant(int year, int month, int day, int minutes) {
+  std::tm parts = {};
+  parts.tm_year = year - 1900;
+  parts.tm_mon = month - 1;
+  parts.tm_mday = day;
+  parts.tm_hour = minutes / 60;
+  parts.tm_min = minutes % 60;
+  parts.tm_isdst = -1;
+  return std::mktime(&parts);
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return out;
+}
+
+// "mon", "monday".
+std::optional<std::size_t> day_of(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kFull = {"sunday",   "monday", "tuesday", "wednesday",
+                                                     "thursday", "friday", "saturday"};
+  for (std::size_t i = 0; i < kDays.size(); ++i) {
+    if (name == kDays[i] || name == kFull[i] || name == std::string(kFull[i]) + "s") return i;
+  }
+  return std::nullopt;
+}
+
+void add_days(std::string_view given, std::string_view words, std::array<bool, 7>& days) {
+  const auto range = [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from;; i = (i + 1) % 7) {
+      days[i] = true;
+      if (i == to) break;
+    }
+  };
+  while (!words.empty()) {
+    const auto comma = words.find(',');
+    const std::string_view word = words.substr(0, comma);
+    words = comma == std::string_view::npos ? std::string_view{} : words.substr(comma + 1);
+    if (word == "weekdays" || word == "weekday") {
+      range(1, 5);
+    } else if (word == "weekends" || word == "weekend") {
+      range(6, 0);
+    } else if (word == "daily" || word == "day" || word == "days") {
+      days.fill(true);
+    } else if (const auto one = day_of(word)) {
+      days[*one] = true;
+    } else {
+      const auto dash = word.find('-');
+      const auto from = dash == std::string_view::npos ? std::nullopt : day_of(word.substr(0, dash));
+      const auto to = dash == std::string_view::npos ? std::nullopt : day_of(word.substr(dash + 1));
+      if (!from || !to) refuse_rule(given, "\"" + std::string(word) + "\" is no day");
+      range(*from, *to);
+    }
+  }
+}
+
+}  // namespace
+
+Second parse_instant(std::string_view text, Second now) {
+  if (text == "now") return now;
+  if (text.starts_with('+')) {
+    return now + std::chrono::duration_cast<std::chrono::seconds>(parse_duration(text.substr(1))).count();
+  }
+  if (const auto time = rackline::parse_time(text)) {
+    const Second at = time->time_since_epoch().count();
+    if (at < 0 || at >= kForever) refuse_instant(text);
+    return at;
+  }
+  const std::tm today = local(now);
+  int year = today.tm_year + 1900;
+  int month = today.tm_mon + 1;
+  int day = today.tm_mday;
+  int minutes = 0;
+  std::string_view rest = text;
+  if (rest.size() >= 10 && rest[4] == '-') {
+    if (!take_number(rest, 4, year) || !take(rest, '-') || !take_number(rest, 2, month) || !take(rest, '-') ||
+        !take_number(rest, 2, day) || year < 1970 || year > 4000 || month < 1 || month > 12 || day < 1 ||
+        day > 31) {
+      refuse_instant(text);
+    }
+    if (!rest.empty() && !take(rest, ' ') && !take(rest, 'T')) refuse_instant(text);
+    if (!rest.empty() && (!take_clock(rest, minutes) || !rest.empty())) refuse_instant(text);
+    // A 31st of February would become some day of March.
+    if (local(instant(year, month, day, 12 * 60)).tm_mday != day) refuse_instant(text);
+  } else if (rest.find(':') == std::string_view::npos || !take_clock(rest, minutes) || !rest.empty()) {
+    refuse_instant(text);
+  }
+  return instant(year, month, day, minutes);
+}
+
+Recurrence parse_recurrence(std::string_view text) {
+  std::vector<std::string> words;
+  const std::string given = lower(text);
+  for (std::size_t at = 0; at < given.size();) {
+    const auto end = std::min(given.find(' ', at), given.size());
+    if (end > at) words.push_back(given.substr(at, end - at));
+    at = end + 1;
+  }
+  if (!words.empty() && words.front() == "every") words.erase(words.begin());
+  if (words.size() == 4 && words[2] == "to") words = {words[0], words[1] + "-" + words[3]};
+  if (words.size() != 2) refuse_rule(text, "expected days and hours");
+  Recurrence rule;
+  add_days(text, words[0], rule.days);
+  std::string_view hours = words[1];
+  if (!take_clock(hours, rule.from_minute) || !take(hours, '-') || !take_clock(hours, rule.until_minute) ||
+      !hours.empty()) {
+    refuse_rule(text, "\"" + words[1] + "\" are no hours");
+  }
+  if (rule.from_minute >= kMinutesOfDay) refuse_rule(text, "a day begins at 0");
+  if (rule.until_minute <= rule.from_minute) rule.until_minute += kMinutesOfDay;
+  return rule;
+}
+
+std::vector<Span> occurrences(const Recurrence& rule, Span window) {
+  std::vector<Span> spans;
+  // From the day before: its hours may reach into the window.
+  const std::tm first = local(window.from);
+  for (int offset = -1;; ++offset) {
+    const Second noon =
+        instant(first.tm_year + 1900, first.tm_mon + 1, first.tm_mday + offset, kMinutesOfDay / 2);
+    const std::tm day = local(noon);
+    const auto at = [&](int minutes) {
+      return instant(day.tm_year + 1900, day.tm_mon + 1, day.tm_mday, minutes);
+    };
+    if (at(0) >= window.until) break;
+    if (!rule.days[static_cast<std::size_t>(day.tm_wday)]) continue;
+    const Span span{std::max(at(rule.from_minute), window.from),
+                    std::min(at(rule.until_minute), window.until)};
+    if (span.from >= span.until) continue;
+    if (!spans.empty() && span.from <= spans.back().until) {
+      spans.back().until = std::max(spans.back().until, span.until);
+      continue;
+    }
+    if (spans.size() == kMostOccurrences) {
+      throw Error(Status::kUsage, "read recurrence", "its times",
+                  "more than " + std::to_string(kMostOccurrences) + " until its end",
+                  "give it an earlier end, and extend it later");
+    }
+    spans.push_back(span);
+  }
+  return spans;
+}
+
+}  // namespace rackline::reserve

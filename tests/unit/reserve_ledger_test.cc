@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "reserve/check.h"
+#include "reserve/ledger.h"
+#include "reserve/listing.h"
+#include "reserve_support.h"
+
+namespace rackline::reserve {
+namespace {
+
+constexpr Second kMinute = 60;
+constexpr Second kHour = 3600;
+
+class LedgerTest : public testing::Test {
+ protected:
+  template <class T>
+  Answer<T> act(const std::function<Answer<T>(Ledger&)>& verb, bool accept_clock = false) {
+    std::optional<Answer<T>> answer;
+    Desk(store, clock, accept_clock).run([&](Ledger& ledger) {
+      answer = verb(ledger);
+      return std::holds_alternative<T>(*answer);
+    });
+    std::int64_t faults = 0;
+    const auto sound = check(store, [&](const record::LedgerFault& fault) {
+      ADD_FAILURE() << fault.fault << ": " << fault.subject << ": " << fault.reason;
+      ++faults;
+    });
+    EXPECT_EQ(sound.faults, faults);
+    return *answer;
+  }
+  Answer<PoolAnswer> add(PoolRequest request) {
+    return act<PoolAnswer>([&](Ledger& ledger) { return ledger.add_pool(request); });
+  }
+  Answer<PoolAnswer> set(PoolRequest request) {
+    return act<PoolAnswer>([&](Ledger& ledger) { return ledger.set_pool(request); });
+  }
+  static PoolRequest pool(const std::string& name, const std::string& capacity,
+                          const std::string& parent = {}) {
+    PoolRequest request;
+    request.name = name;
+    if (!parent.empty()) request.parent = parent;
+    if (!capacity.empty()) request.capacity = parse_amounts(capacity, true);
+    return request;
+  }
+  static ClaimRequest wish(const std::string& pool, const std::string& owner, const std::string& amount) {
+    ClaimRequest request;
+    request.pool = pool;
+    request.owner = owner;
+    request.amounts = amounts(amount);
+    return request;
+  }
+  Answer<Granted> claim(const ClaimRequest& request) {
+    return act<Granted>([&](Ledger& ledger) { return ledger.claim(request); });
+  }
+  Answer<Granted> claim(const std::string& pool, const std::string& owner, const std::string& amount) {
+    return claim(wish(pool, owner, amount));
+  }
+  Answer<Lent> borrow(const std::string& borrower, const std::string& lender, const std::string& amount,
+                      std::int64_t priority = 0) {
+    LoanRequest request;
+    request.borrower = borrower;
+    request.lender = lender;
+    request.amounts = amounts(amount);
+    request.priority = priority;
+    return act<Lent>([&](Ledger& ledger) { return ledger.borrow(request); });
+  }
+  Answer<Reclaimed> reclaim(const std::string& lender, Second grace = 0, const std::string& amount = {}) {
+    ReclaimRequest request;
+    request.lender = lender;
+    request.grace = grace;
+    if (!amount.empty()) request.amounts = amounts(amount);
+    return act<Reclaimed>([&](Ledger& ledger) { return ledger.reclaim(request); });
+  }
+  template <class T>
+  static const Refusal& refusal(const Answer<T>& answer) {
+    static const Refusal kNone;
+    EXPECT_TRUE(std::holds_alternative<Refusal>(answer));
+    return std::holds_alternative<Refusal>(answer) ? std::get<Refusal>(answer) : kNone;
+  }
+  template <class T>
+  static bool granted(const Answer<T>& answer) {
+    return std::holds_alternative<T>(answer);
+  }
+  PoolState state(const std::string& name, const std::string& resource) {
+    PoolState found;
+    Desk(store, clock).look([&](Ledger& ledger) {
+      found = ledger.state(*ledger.find_pool(name), resource, now());
+    });
+    return found;
+  }
+  Second now() const { return clock.wall().time_since_epoch().count(); }
+  void pass(Second time) { clock.advance(Milliseconds{time * 1000}); }
+
+  MemoryStore store;
+  FakeClock clock;
+};
+
+TEST_F(LedgerTest, AllOrNothing) {
+  add(pool("r", "cpu=4,memory=8GiB"));
+  EXPECT_TRUE(granted(claim("r", "web", "cpu=3,memory=2GiB")));
+  const auto answer = claim("r", "db", "cpu=1,memory=7GiB");
+  EXPECT_EQ(refusal(answer).constraint, "capacity");
+  EXPECT_EQ(refusal(answer).resource, "memory");
+  EXPECT_EQ(refusal(answer).missing, std::int64_t{1} << 30);
+  EXPECT_EQ(state("r", "cpu").granted, 3000);
+}
+
+TEST_F(LedgerTest, ARefusalSaysWhenItWouldFitAndWhoHoldsIt) {
+  add(pool("r", "cpu=4"));
+  auto long_one = wish("r", "web", "cpu=2");
+  long_one.period.length = 10 * kHour;
+  auto short_one = wish("r", "ci", "cpu=2");
+  short_one.period.length = kHour;
+  short_one.id = "short";
+  claim(long_one);
+  claim(short_one);
+  auto want = wish("r", "db", "cpu=1");
+  want.period.length = 2 * kHour;
+  auto answer = claim(want);
+  EXPECT_EQ(refusal(answer).fits_at, now() + kHour);
+  EXPECT_EQ(refusal(answer).held_by.size(), 2U);
+  EXPECT_EQ(refusal(answer).held_by.front(), "cpu=2 ci short");
+  want.amounts = amounts("cpu=3");
+  answer = claim(want);
+  EXPECT_EQ(refusal(answer).fits_at, now() + 10 * kHour);
+  want.amounts = amounts("cpu=5");
+  EXPECT_FALSE(refusal(claim(want)).fits_at);
+}
+
+TEST_F(LedgerTest, WhatEndsIsFreeWithoutAnybodyDoingAnything) {
+  add(pool("r", "cpu=4"));
+  auto request = wish("r", "web", "cpu=4");
+  request.period.length = kHour;
+  claim(request);
+  EXPECT_FALSE(granted(claim("r", "db", "cpu=1")));
+  pass(kHour);
+  EXPECT_TRUE(granted(claim("r", "db", "cpu=4")));
+}
+
+TEST_F(LedgerTest, TimesMeetWithoutTouching) {
+  add(pool("r", "cpu=1"));
+  auto first = wish("r", "a", "cpu=1");
+  first.period = {now() + 100, now() + 200, {}, {}};
+  auto second = first;
+  second.period = {now() + 200, now() + 300, {}, {}};
+  auto across = first;
+  across.period = {now() + 199, now() + 201, {}, {}};
+  EXPECT_TRUE(granted(claim(first)));
+  EXPECT_TRUE(granted(claim(second)));
+  EXPECT_EQ(refusal(claim(across)).conflict_at, now() + 199);
+  auto between = first;
+  between.period = {now(), now() + 100, {}, {}};
+  EXPECT_TRUE(granted(claim(between)));
+}
+
+TEST_F(LedgerTest, ARepeatedIdIsGrantedOnce) {
+  add(pool("r", "cpu=4"));
+  auto request = wish("r", "web", "cpu=3");
+  request.id = "job-7";
+  EXPECT_EQ(std::get<Granted>(claim(request)).outcome, "granted");
+  EXPECT_EQ(std::get<Granted>(claim(request)).outcome, "already");
+  EXPECT_EQ(state("r", "cpu").granted, 3000);
+  request.amounts = amounts("cpu=1");
+  EXPECT_EQ(refusal(claim(request)).constraint, "duplicate");
+}
+
+TEST_F(LedgerTest, ExtendAndReleaseChangeOnlyTheRest) {
+  add(pool("r", "cpu=2"));
+  auto request = wish("r", "web", "cpu=2");
+  request.id = "a";
+  request.period.length = kHour;
+  claim(request);
+  auto later = wish("r", "db", "cpu=1");
+  later.period = {now() + 2 * kHour, now() + 3 * kHour, {}, {}};
+  claim(later);
+  const auto extend = [&](Second length) {
+    return act<Granted>([&](Ledger& ledger) { return ledger.extend("a", {{}, {}, length, {}}); });
+  };
+  EXPECT_EQ(refusal(extend(2 * kHour)).missing, 1000);
+  EXPECT_TRUE(granted(extend(kHour)));
+  pass(kMinute);
+  const auto release = [&] { return act<Ended>([&](Ledger& ledger) { return ledger.release("a"); }); };
+  EXPECT_EQ(std::get<Ended>(release()).outcome, "released");
+  EXPECT_EQ(std::get<Ended>(release()).outcome, "already");
+  EXPECT_TRUE(granted(claim("r", "ci", "cpu=1")));
+  EXPECT_EQ(refusal(extend(kHour)).constraint, "ended");
+}
+
+TEST_F(LedgerTest, RecurringOnesHoldOnlyTheirTimes) {
+  add(pool("r", "cpu=2"));
+  setenv("TZ", "UTC", 1);
+  tzset();
+  auto office = wish("r", "office", "cpu=2");
+  office.period = {{}, now() + 14 * 24 * kHour, {}, "weekdays 8-18"};
+  const auto answer = claim(office);
+  ASSERT_TRUE(granted(answer));
+  EXPECT_EQ(std::get<Granted>(answer).claim.spans.size(), 10U);
+  auto night = wish("r", "night", "cpu=2");
+  night.period = {{}, now() + 14 * 24 * kHour, {}, "daily 18-8"};
+  EXPECT_TRUE(granted(claim(night)));
+  auto noon = wish("r", "noon", "cpu=1");
+  noon.period = {{}, now() + 7 * 24 * kHour, {}, "mon 12-13"};
+  EXPECT_EQ(refusal(claim(noon)).constraint, "capacity");
+  noon.period.every = "sun 12-13";
+  EXPECT_TRUE(granted(claim(noon)));
+}
+
+TEST_F(LedgerTest, OvercommitCountsTheSizeNotTheCapacity) {
+  auto request = pool("r", "cpu=2,memory=4GiB");
+  request.ratios["cpu"] = 4000;
+  add(request);
+  EXPECT_TRUE(granted(claim("r", "web", "cpu=8")));
+  EXPECT_FALSE(granted(claim("r", "web", "cpu=0.001")));
+  EXPECT_FALSE(granted(claim("r", "web", "memory=5GiB")));
+}
+
+TEST_F(LedgerTest, AChildIsGuaranteedItsPartAndNoMore) {
+  add(pool("r", "cpu=10"));
+  EXPECT_TRUE(granted(add(pool("web", "cpu=6", "r"))));
+  EXPECT_EQ(refusal(add(pool("db", "cpu=5", "r"))).missing, 1000);
+  EXPECT_FALSE(granted(claim("r", "x", "cpu=5")));
+  EXPECT_TRUE(granted(claim("r", "x", "cpu=4")));
+  EXPECT_TRUE(granted(claim("web", "x", "cpu=6")));
+  EXPECT_EQ(refusal(claim("web", "x", "cpu=1")).constraint, "capacity");
+}
+
+TEST_F(LedgerTest, AReservationGrowsIntoWhatItsParentHasFreeUpToItsLimit) {
+  add(pool("r", "cpu=10"));
+  PoolRequest request = pool("web", "", "r");
+  request.reservation = amounts("cpu=2");
+  request.limit = amounts("cpu=5");
+  add(request);
+  add(pool("db", "cpu=4", "r"));
+  const auto answer = claim("web", "x", "cpu=4");
+  ASSERT_TRUE(granted(answer));
+  EXPECT_EQ(std::get<Granted>(answer).loans.front().lender, "r");
+  EXPECT_EQ(refusal(claim("web", "x", "cpu=2")).constraint, "limit");
+  // What db is guaranteed is not the parent's to give.
+  EXPECT_TRUE(granted(claim("r", "x", "cpu=2")));
+  EXPECT_EQ(refusal(claim("web", "x", "cpu=1")).constraint, "capacity");
+  EXPECT_TRUE(granted(claim("db", "x", "cpu=4")));
+}
+
+TEST_F(LedgerTest, CyclesAndUnknownParentsAreRefused) {
+  EXPECT_EQ(refusal(add(pool("a", "cpu=1", "a"))).constraint, "cycle");
+  EXPECT_EQ(refusal(add(pool("a", "cpu=1", "b"))).constraint, "unknown_pool");
+  add(pool("a", "cpu=4"));
+  add(pool("b", "cpu=2", "a"));
+  auto move = pool("a", "");
+  move.parent = "b";
+  EXPECT_EQ(refusal(set(move)).constraint, "cycle");
+}
+
+TEST_F(LedgerTest, APoolIsNotShrunkBelowItsGrants) {
+  add(pool("r", "cpu=10"));
+  add(pool("web", "cpu=3", "r"));
+  auto later = wish("r", "x", "cpu=5");
+  later.period = {now() + kHour, now() + 2 * kHour, {}, {}};
+  claim(later);
+  const auto answer = set(pool("r", "cpu=7"));
+  EXPECT_EQ(refusal(answer).constraint, "below_grants");
+  EXPECT_EQ(refusal(answer).missing, 1000);
+  EXPECT_EQ(refusal(answer).conflict_at, now() + kHour);
+  EXPECT_TRUE(granted(set(pool("r", "cpu=8"))));
+  pass(2 * kHour);
+  EXPECT_TRUE(granted(set(pool("r", "cpu=3"))));
+  EXPECT_EQ(refusal(set(pool("web", "cpu=4"))).constraint, "capacity");
+}
+
+TEST_F(LedgerTest, HeadroomKeepsTheLargestHostFree) {
+  PoolRequest rack = pool("r", "cpu=10");
+  rack.headroom = parse_headroom("N+1");
+  add(rack);
+  auto host = pool("h1", "cpu=4", "r");
+  host.hosts = std::vector<std::string>{"h1"};
+  add(host);
+  host = pool("h2", "cpu=6", "r");
+  host.hosts = std::vector<std::string>{"h2"};
+  add(host);
+  EXPECT_TRUE(granted(claim("h1", "x", "cpu=3")));
+  EXPECT_EQ(refusal(claim("h2", "x", "cpu=2")).constraint, "headroom");
+  EXPECT_EQ(refusal(claim("h2", "x", "cpu=2")).missing, 1000);
+  EXPECT_TRUE(granted(claim("h2", "x", "cpu=1")));
+}
+
+TEST_F(LedgerTest, HeadroomOfOneClaim) {
+  add(pool("r", "cpu=10"));
+  auto request = wish("r", "x", "cpu=6");
+  request.headroom = parse_headroom("cpu=5");
+  EXPECT_EQ(refusal(claim(request)).constraint, "headroom");
+  request.headroom = parse_headroom("cpu=4");
+  EXPECT_TRUE(granted(claim(request)));
+  request.amounts = amounts("cpu=1");
+  request.headroom = parse_headroom("N+1");
+  EXPECT_THROW(claim(request), Error);  // of which hosts?
+}
+
+class LoanTest : public LedgerTest {
+ protected:
+  void SetUp() override {
+    add(pool("r", "cpu=20"));
+    add(pool("web", "cpu=10", "r"));
+    add(pool("db", "cpu=10", "r"));
+  }
+};
+
+TEST_F(LoanTest, OnlyWhatIsIdleIsLent) {
+  claim("web", "x", "cpu=7");
+  EXPECT_EQ(refusal(borrow("db", "web", "cpu=4")).missing, 1000);
+  EXPECT_TRUE(granted(borrow("db", "web", "cpu=3")));
+  EXPECT_TRUE(granted(claim("db", "y", "cpu=13")));
+  EXPECT_EQ(state("web", "cpu").lent, 3000);
+  EXPECT_EQ(state("db", "cpu").borrowed, 3000);
+  const auto answer = claim("web", "x", "cpu=1");
+  EXPECT_EQ(refusal(answer).constraint, "lent");
+  EXPECT_EQ(refusal(answer).held_by.back().substr(0, 16), "cpu=3 lent to db");
+}
+
+TEST_F(LoanTest, AClaimBorrowsWhatItLacksAndGivesItBackWithItsEnd) {
+  auto request = wish("db", "y", "cpu=12");
+  request.id = "big";
+  EXPECT_EQ(refusal(claim(request)).constraint, "capacity");
+  request.borrow = true;
+  const auto answer = claim(request);
+  ASSERT_TRUE(granted(answer));
+  EXPECT_EQ(std::get<Granted>(answer).loans.front().lender, "web");
+  EXPECT_FALSE(granted(claim("web", "x", "cpu=9")));
+  pass(kMinute);
+  act<Ended>([&](Ledger& ledger) { return ledger.release("big"); });
+  EXPECT_TRUE(granted(claim("web", "x", "cpu=10")));
+}
+
+TEST_F(LoanTest, ABorrowingLimitAndAPartThatIsNeverLentHold) {
+  auto change = pool("db", "");
+  change.borrow_limit = amounts("cpu=4");
+  set(change);
+  EXPECT_EQ(refusal(borrow("db", "web", "cpu=5")).constraint, "borrow_limit");
+  change = pool("web", "");
+  change.never_lent = amounts("cpu=7");
+  set(change);
+  EXPECT_EQ(refusal(borrow("db", "web", "cpu=4")).constraint, "never_lent");
+  EXPECT_TRUE(granted(borrow("db", "web", "cpu=3")));
+  EXPECT_FALSE(granted(borrow("db", "web", "cpu=1")));
+}
+
+TEST_F(LoanTest, WhoBorrowsLendsNothing) {
+  add(pool("r2", "cpu=9"));
+  borrow("db", "web", "cpu=2");
+  EXPECT_EQ(refusal(borrow("web", "db", "cpu=1")).constraint, "lent");
+  EXPECT_EQ(refusal(borrow("r", "db", "cpu=1")).constraint, "borrowed");
+  EXPECT_EQ(refusal(borrow("r2", "db", "cpu=1")).constraint, "other_tree");
+}
+
+TEST_F(LoanTest, ReclaimReturnsTheFullShareFromTheLowestPriorityFirst) {
+  borrow("db", "web", "cpu=10");
+  for (const auto& [owner, priority] : {std::pair{"low", 1}, std::pair{"high", 9}, std::pair{"middle", 5}}) {
+    auto request = wish("db", owner, "cpu=6");
+    request.priority = priority;
+    request.id = owner;
+    ASSERT_TRUE(granted(claim(request)));
+  }
+  const auto answer = reclaim("web", 5 * kMinute);
+  ASSERT_TRUE(granted(answer));
+  std::vector<std::string> hit;
+  for (const auto& each : std::get<Reclaimed>(answer).hits) {
+    if (!each.is_loan) hit.push_back(each.owner);
+  }
+  EXPECT_EQ(hit, (std::vector<std::string>{"low", "middle"}));
+  // The borrowers keep it for the grace time, and not a second longer.
+  EXPECT_FALSE(granted(claim("web", "x", "cpu=1")));
+  EXPECT_EQ(state("db", "cpu").granted, 18000);
+  pass(5 * kMinute);
+  EXPECT_EQ(state("db", "cpu").granted, 6000);
+  EXPECT_TRUE(granted(claim("web", "x", "cpu=10")));
+}
+
+TEST_F(LoanTest, ReclaimingAPartTakesTheLoanOfTheLowestPriority) {
+  borrow("db", "web", "cpu=3", 5);
+  borrow("db", "web", "cpu=3", 1);
+  borrow("db", "web", "cpu=3", 9);
+  const auto answer = reclaim("web", 0, "cpu=2");
+  ASSERT_EQ(std::get<Reclaimed>(answer).hits.size(), 1U);
+  EXPECT_EQ(std::get<Reclaimed>(answer).hits.front().priority, 1);
+  EXPECT_EQ(state("web", "cpu").lent, 6000);
+}
+
+TEST_F(LoanTest, ALoanInUseIsNotGivenBackByHand) {
+  const auto lent = borrow("db", "web", "cpu=4");
+  const std::string id = std::get<Lent>(lent).loans.front().id;
+  claim("db", "y", "cpu=12");
+  EXPECT_EQ(refusal(act<Ended>([&](Ledger& ledger) { return ledger.release(id); })).constraint, "in_use");
+  EXPECT_EQ(state("db", "cpu").borrowed, 4000);
+}
+
+TEST_F(LoanTest, ALenderIsNotShrunkByWhatItHasLent) {
+  borrow("db", "web", "cpu=4");
+  EXPECT_EQ(refusal(set(pool("web", "cpu=3"))).constraint, "below_grants");
+  auto change = pool("web", "");
+  change.never_lent = amounts("cpu=7");
+  EXPECT_EQ(refusal(set(change)).constraint, "below_grants");
+}
+
+TEST_F(LedgerTest, APoolInWhichSomethingIsHeldIsNotRemoved) {
+  add(pool("r", "cpu=4"));
+  add(pool("a", "cpu=2", "r"));
+  auto request = wish("a", "x", "cpu=1");
+  request.id = "c";
+  claim(request);
+  const auto remove = [&](const std::string& name) {
+    return act<PoolAnswer>([&](Ledger& ledger) { return ledger.remove_pool(name); });
+  };
+  EXPECT_EQ(refusal(remove("r")).constraint, "not_empty");
+  EXPECT_EQ(refusal(remove("a")).constraint, "not_empty");
+  pass(kHour);
+  act<Ended>([&](Ledger& ledger) { return ledger.release("c"); });
+  EXPECT_TRUE(granted(remove("a")));
+  EXPECT_TRUE(granted(claim("r", "x", "cpu=4")));
+  EXPECT_TRUE(granted(add(pool("b", "cpu=0", "r"))));
+}
+
+TEST_F(LedgerTest, AddingTheSamePoolAgainIsDoneAlready) {
+  add(pool("r", "cpu=4"));
+  add(pool("a", "cpu=2", "r"));
+  pass(5);
+  EXPECT_EQ(std::get<PoolAnswer>(add(pool("r", "cpu=4"))).outcome, "already");
+  EXPECT_EQ(refusal(add(pool("r", "cpu=5"))).constraint, "duplicate");
+}
+
+TEST_F(LedgerTest, AClockThatRanBackwardsALittleIsWaitedOutAndMoreIsRefused) {
+  add(pool("r", "cpu=4"));
+  pass(1000);
+  auto request = wish("r", "x", "cpu=4");
+  request.period.length = 100;
+  const auto ends = std::get<Granted>(claim(request)).claim.until();
+  FakeClock earlier(clock.wall() - std::chrono::seconds{30});
+  std::optional<Answer<Granted>> answer;
+  Desk(store, earlier).run([&](Ledger& ledger) {
+    answer = ledger.claim(wish("r", "y", "cpu=1"));
+    return granted(*answer);
+  });
+  EXPECT_EQ(refusal(*answer).fits_at, ends);
+  FakeClock hours(clock.wall() - std::chrono::hours{3});
+  EXPECT_THROW(
+      Desk(store, hours).run([&](Ledger& ledger) { return granted(ledger.claim(wish("r", "y", "cpu=1"))); }),
+      Error);
+  Desk(store, hours, true).run([&](Ledger& ledger) {
+    auto past = wish("r", "y", "cpu=1");
+    past.period.length = kHour;
+    answer = ledger.claim(past);
+    return granted(*answer);
+  });
+  EXPECT_TRUE(granted(*answer));
+  check(store, [](const record::LedgerFault& fault) { ADD_FAILURE() << fault.reason; });
+}
+
+TEST_F(LedgerTest, BadAmountsAreToldAndNothingIsWritten) {
+  add(pool("r", "cpu=4,memory=8GiB"));
+  const auto before = store.entries;
+  for (const char* text : {"cpu=-1", "cpu=0", "cpu=1e3", "cpu=0.0001", "cpu=99999999999999999999", "cpu=1GiB",
+                           "memory=4", "memory=1Gbit", "memory=-1GiB", "memory=0.5B", "cpu", "=4", "",
+                           "cpu=", "cpu=4,", "cpu=1,cpu=2", "Cpu=1", "memory=9EiB", "cpu=nan"}) {
+    EXPECT_THROW(parse_amounts(text), Error) << text;
+  }
+  EXPECT_EQ(refusal(claim("r", "x", "gpu=1")).constraint, "unknown_resource");
+  EXPECT_EQ(refusal(claim("nowhere", "x", "cpu=1")).constraint, "unknown_pool");
+  auto late = wish("r", "x", "cpu=1");
+  late.period = {now() - 10, {}, {}, {}};
+  EXPECT_THROW(claim(late), Error);
+  late.period = {now() + 10, now() + 5, {}, {}};
+  EXPECT_THROW(claim(late), Error);
+  EXPECT_EQ(store.entries, before);
+}
+
+TEST_F(LedgerTest, CheckFindsWhatIsWrongAndNamesIt) {
+  add(pool("r", "cpu=4"));
+  auto request = wish("r", "x", "cpu=3");
+  request.id = "c";
+  claim(request);
+  const auto faults = [&] {
+    std::vector<std::string> found;
+    check(store, [&](const record::LedgerFault& fault) { found.push_back(fault.fault); });
+    return found;
+  };
+  const auto good = store.entries;
+  const auto key = [&](const std::string& prefix) { return store.list(prefix).front().key; };
+  // More is granted than the sums say, and more than there is.
+  auto& text = store.entries.at(key("reserve/c/")).first;
+  text.replace(text.find("3000"), 4, "5000");
+  EXPECT_EQ(faults(), (std::vector<std::string>{"profile", "over_granted"}));
+  store.entries = good;
+  store.entries.erase(key("reserve/c/"));
+  EXPECT_FALSE(faults().empty());
+  store.entries = good;
+  store.entries.erase("reserve/i/c");
+  EXPECT_EQ(faults(), std::vector<std::string>{"index"});
+  store.entries = good;
+  store.entries.erase(key("reserve/t/"));
+  EXPECT_EQ(faults(), std::vector<std::string>{"profile"});
+  store.entries = good;
+  store.entries.at(key("reserve/c/")).first = "{\"id\":";
+  EXPECT_EQ(faults().front(), "unreadable");
+  store.entries = good;
+  EXPECT_TRUE(faults().empty());
+}
+
+}  // namespace
+}  // namespace rackline::reserve

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "ha/agent.h"
 #include "ha/fence_rules.h"
 #include "ha_fence_fake.h"
 
@@ -115,6 +116,13 @@ TEST_F(Rules, TheSelfFenceTimeHasToBeWellBelowTheTakeoverTime) {
   EXPECT_TRUE(self_is_accepted());
   request.state.self_fence_ms = 8'000;
   EXPECT_FALSE(self_is_accepted());
+}
+
+// Heartbeat's default beside fence's.
+TEST_F(Rules, AsItComesTheSelfFenceTimeIsWellBelowTheTakeoverTime) {
+  request.state.watchdog = true;
+  request.state.self_fence_ms = AgentOptions{}.self_fence.count();
+  EXPECT_TRUE(self_is_accepted()) << self_fence_objection(request, policy);
 }
 
 TEST_F(Rules, SilenceThatIsNotKnownCountsFromTheRequest) {

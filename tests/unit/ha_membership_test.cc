@@ -192,6 +192,22 @@ TEST(Membership, DoubtsItselfWhenMoreThanHalfAreSilent) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
 }
 
+TEST(Membership, HostsWithoutAgentsThatAreSilentTogetherAreNotDown) {
+  Membership membership({}, {"h1", "h2", "h3"}, kNonce, Milliseconds{0});
+  int doubts = 0;
+  for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
+    if (now == seconds{5}) membership.snapshot(now);
+    const auto round = membership.tick(now);
+    for (const auto& wish : round.wishes) {
+      if (wish.host == 2 || now < seconds{20}) membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
+    }
+    if (round.doubt) ++doubts;
+    for (std::size_t host = 0; host < 3; ++host) EXPECT_NE(membership.verdict(host), HostVerdict::kDown);
+  }
+  EXPECT_EQ(membership.verdict(0), HostVerdict::kSuspect);
+  EXPECT_EQ(doubts, 1);
+}
+
 TEST(Membership, AFencedHostIsMissingForAKnownReason) {
   Cluster cluster(3);
   cluster.kill("h1");

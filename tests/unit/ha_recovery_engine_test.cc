@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <set>
 
 #include "ha/recovery.h"
@@ -71,7 +72,7 @@ class RecoveryTest : public testing::Test {
             cluster_,
             store,
             system_clock(),
-            [this](const TcpCheck&, Milliseconds) { return serves_; },
+            [this](const TcpCheck&, Milliseconds) { return on_check_(), serves_; },
             {.restarted = [this](const record::VmRestarted& record) { restarted_.push_back(record); },
              .not_restarted = [this](const record::VmNotRestarted& r) { not_restarted_.push_back(r); },
              .warn = [this](const std::string& text) { warnings_ += text + "\n"; }}};
@@ -92,6 +93,7 @@ class RecoveryTest : public testing::Test {
   RecoveryPolicy policy_;
   std::deque<Protected> vms_;
   bool serves_ = true;
+  std::function<void()> on_check_ = [] {};  // while one was started and others wait for it
   std::vector<record::VmRestarted> restarted_;
   std::vector<record::VmNotRestarted> not_restarted_;
   std::string warnings_;
@@ -211,6 +213,37 @@ TEST_F(RecoveryTest, WhatIsActiveElsewhereIsNotStartedHoweverItIsActive) {
   ASSERT_EQ(restarted_.size(), 2U);
   EXPECT_EQ(restarted_[0].outcome, "already");
   EXPECT_EQ(host_in_store("moved"), "h2");
+}
+
+// A run takes minutes: what was seen at its beginning is no proof at its end.
+TEST_F(RecoveryTest, WhatBecameActiveDuringTheRunIsNotStarted) {
+  vm("a").check = "tcp:10.0.0.1:80";
+  vm("b").after = {"a"};
+  protect();
+  policy_.fresh = Milliseconds{-1};
+  on_check_ = [this] { cluster_.add("h3", "b"); };
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_EQ(cluster_.started.size(), 1U);
+  EXPECT_EQ(cluster_.whereabouts("b"), "h1(off) h3");
+  EXPECT_TRUE(cluster_.ran_twice.empty());
+}
+
+TEST_F(RecoveryTest, AFenceThatWasTakenBackDuringTheRunIsNoProof) {
+  vm("a").check = "tcp:10.0.0.1:80";
+  vm("b").after = {"a"};
+  protect();
+  on_check_ = [this] {
+    auto mark = *fence_mark(*store_, "h1");
+    mark.state = FenceMark::State::kReturning;
+    EXPECT_TRUE(put(*store_, mark));
+  };
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_EQ(cluster_.started.size(), 1U);
+  EXPECT_EQ(cluster_.whereabouts("b"), "h1(off)");
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "refused");
 }
 
 TEST_F(RecoveryTest, ActiveOnTwoHostsIsToldLoudlyAndNotTouched) {
@@ -343,6 +376,18 @@ TEST_F(RecoveryTest, AFailedStartLeavesNothingAndIsTriedElsewhereButNotForEver) 
   for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).failing_starts = 0;
   recovery.accept(fenced, Milliseconds{0});  // repeated by a person
   EXPECT_EQ(restarted_.size(), 1U);
+}
+
+TEST_F(RecoveryTest, AFailedStartRemovesNoDefinitionThatWasThereBefore) {
+  vm("a");
+  protect();
+  for (const char* host : {"h2", "h3", "h4"}) {
+    cluster_.at(host).failing_starts = 9;
+    cluster_.add(host, "a", virt::VmState::kShutoff);
+  }
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_FALSE(cluster_.started.empty());
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1(off) h2(off) h3(off) h4(off)");
 }
 
 TEST_F(RecoveryTest, AStartOfUnknownOutcomeIsNotTriedElsewhereBeforeThatHostIsFenced) {

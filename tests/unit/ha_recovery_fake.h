@@ -179,7 +179,7 @@ class FakeCluster final : public RecoveryCluster {
       const std::lock_guard guard(cluster.mutex_);
       if (existing(uuid).state != virt::VmState::kShutoff)
         throw Error(Status::kRefused, "undefine", uuid, "it runs");
-      cluster.hosts_[name].vms.erase(uuid);
+      if (!cluster.definitions_stick) cluster.hosts_[name].vms.erase(uuid);
     }
     bool autostart(const std::string& uuid) override {
       const std::lock_guard guard(cluster.mutex_);
@@ -219,6 +219,7 @@ class FakeCluster final : public RecoveryCluster {
            vm + ".qcow2'/><target dev='vda'/></disk></devices></domain>";
   }
   bool autostart_sticks = false;
+  bool definitions_stick = false;  // an undefine says yes and does nothing
 
  private:
   std::mutex mutex_;

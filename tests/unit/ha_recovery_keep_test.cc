@@ -136,6 +136,18 @@ TEST_F(KeepTest, ClearRemovesWhatIsStaleAndThenTheMark) {
   EXPECT_EQ(clear("h1").outcome, "already");
 }
 
+TEST_F(KeepTest, ClearDoesNotBelieveThatACopyIsGone) {
+  cluster_.add("h1", "moved", virt::VmState::kShutoff);
+  protect({"moved"});
+  settle_host(*store_, "moved", "h2");
+  mark("h1");
+  cluster_.definitions_stick = true;
+  EXPECT_EQ(clear("h1").outcome, "refused");
+  EXPECT_TRUE(fence_mark(*store_, "h1"));
+  cluster_.definitions_stick = false;
+  EXPECT_EQ(clear("h1").outcome, "done");
+}
+
 TEST_F(KeepTest, ClearEndsAStaleCopyOnlyByConsentAndOnlyBesideTheRightOne) {
   cluster_.add("h1", "a");
   protect({"a"});

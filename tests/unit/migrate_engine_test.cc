@@ -185,6 +185,15 @@ TEST_F(MigrateTest, KeepsItsLimits) {
   EXPECT_EQ(world_->most_inbound, 3);
 }
 
+TEST_F(MigrateTest, TheLimitOfALinkGoesWithEveryMove) {
+  policy_.bandwidth_bytes_per_second = 123'456'789;
+  world_->add("h1", "db1");
+  world_->add("h2", "db2");
+  run({move("db1", "h1", "h2"), move("db2", "h2", "h1")});
+  ASSERT_EQ(world_->requests.size(), 2U);
+  for (const auto& request : world_->requests) EXPECT_EQ(request.bandwidth_bytes_per_second, 123'456'789);
+}
+
 TEST_F(MigrateTest, AFailedMoveLeavesTheSourceRunningAndTheOthersGoOn) {
   world_->add("h1", "db1");
   world_->ending = FakeWorld::Ending::kFailure;

@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Proof that every safety rule has a test which fails without it: takes each clause of each rule out, and runs the test
+# that the table names for it. A patch that does not apply any more, or a test that passes all the same, is a failure.
+# The tree itself is never touched: a patched copy of one file is compiled, and linked in the place of its original.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+
+usage() {
+  cat <<'END'
+usage: tests/rules/run.sh [--check] [PATTERN...]
+  PATTERN   only those whose name matches the glob, such as '02-*' or 12-fence-intent
+  --check   only whether each patch still applies, in seconds
+END
+}
+
+check=no patterns=()
+for argument; do
+  case $argument in
+  --check) check=yes ;;
+  -h | --help) usage && exit ;;
+  -*) usage >&2 && exit 2 ;;
+  *) patterns+=("$argument") ;;
+  esac
+done
+
+rules=tests/rules
+tree=$PWD
+build=$PWD/build
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+log=$scratch/log
+passed=0 failed=0
+
+ok() { passed=$((passed + 1)) && echo "ok rule $1"; }
+not_ok() {
+  failed=$((failed + 1))
+  echo "not ok rule $1"
+  if [ -s "$log" ]; then tail -n 30 "$log" | sed 's/^/# /'; fi
+}
+
+wanted() { # NAME: whether it was asked for
+  local pattern
+  [ ${#patterns[@]} -gt 0 ] || return 0
+  for pattern in "${patterns[@]}"; do
+    # shellcheck disable=SC2053 # it is a glob
+    [[ $1 = $pattern ]] && return 0
+  done
+  return 1
+}
+
+# The table's lines: name, test, and what goes, apart by tabs.
+table() { sed -e '/^#/d' -e '/^$/d' -e 's/ *| */\t/g' "$rules/table"; }
+
+# --- what is compiled ---
+
+# The object that holds a unit test, below build/.
+object_of_test() { # SUITE.NAME, as the table has it
+  local suite=${1%%.*} name=${1#*.} source
+  suite=${suite//\*/} name=${name//\*/} # the instances of a parametrised test
+  source=$(grep -lE "^TEST(_F|_P)?\($suite, $name\)" tests/unit/*_test.cc)
+  echo "tests/unit/CMakeFiles/rackline-unit.dir/$(basename "$source").o"
+}
+
+# Quick rather than fast code, and no symbols: it runs once. A patch need not be free of warnings.
+compile() { # OBJECT FILE: an object of build/ made anew, from this file
+  local command
+  command=$(ninja -C "$build" -t commands "$1" 2>"$log" | tail -n 1)
+  command=${command#*ccache }
+  command=${command/ -o $1 / -o $scratch/$(basename "$1") }
+  command=${command/ -MF $1.d / -MF $scratch/d }
+  (cd "$build" && bash -c "${command% -c *} -I$scratch/tree/lib -U_FORTIFY_SOURCE -O0 -g0 -w -c $2") >>"$log" 2>&1
+}
+
+# Links a program of build/ to $scratch/bin/NAME. Objects in $scratch take the place of those of the same name.
+link() { # TARGET OBJECT...: of its own objects only these; empty: all
+  local target=$1 command before after own
+  shift
+  command=$(ninja -C "$build" -t commands "$target" 2>"$log" | tail -n 1)
+  command=${command#: && } command=${command% && :}
+  own=$*
+  [ -n "$own" ] || own=$(grep -oE '[^ ]+\.cc\.o' <<<"$command" | tr '\n' ' ')
+  local objects=("$scratch"/*.o) object
+  for object in $own; do
+    [ -e "$scratch/$(basename "$object")" ] || objects+=("$object")
+  done
+  before=${command%%[^ ]*.cc.o *}
+  before=$(sed -E 's/ [^ ]+\.cc\.o .*//' <<<"$command")
+  after=$(sed -E 's/.* -o [^ ]+ //' <<<"$command")
+  (cd "$build" && bash -c "$before -Wl,--strip-debug ${objects[*]} -o $scratch/bin/$target $after") >>"$log" 2>&1
+}
+
+# --- what is run ---
+
+# Status 0 when all of the tests pass, 1 when each of them fails, 2 when only some do, and 3 when there is no such
+# test or it came to no end.
+verdict() { # STATUS RAN GOOD
+  if [ "$1" = 124 ] || [ "${2:-0}" = 0 ]; then return 3; fi
+  if [ "$1" = 0 ]; then return 0; fi
+  if [ "${3:-0}" = 0 ]; then return 1; fi
+  return 2
+}
+
+run_unit() { # PROGRAM FILTER
+  local status=0
+  timeout -k 5 300 "$1" --gtest_filter="$2" --gtest_brief=1 >"$log" 2>&1 || status=$?
+  if [ $status -ge 128 ]; then return 1; fi # it crashed
+  verdict $status "$(sed -n 's/^\[==========\] \([0-9]*\) test.* ran.*/\1/p' "$log")" \
+    "$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log")"
+}
+
+run_bats() { # FILE NAME
+  local status=0 name=$2 letter regex=''
+  while IFS= read -r -n 1 letter; do
+    if [[ $letter = [a-zA-Z0-9' ',:] ]]; then regex+=$letter; else regex+="[$letter]"; fi
+  done < <(printf %s "$name")
+  RACKLINE_BUILD=$scratch timeout -k 5 300 bats --tap --filter "^$regex\$" "tests/tools/$1" >"$log" 2>&1 </dev/null || status=$?
+  verdict $status "$(grep -cE '^(not )?ok ' "$log")" "$(grep -cE '^ok ' "$log")"
+}
+
+fresh_programs() {
+  rm -rf "$scratch/bin" && mkdir "$scratch/bin"
+  ln -s "$build"/bin/* "$scratch/bin"
+}
+
+without() { # NAME TEST WHAT
+  local name=$1 test=$2 what=$3 patch=$tree/$rules/$1.patch file object status=0 rule=${1%%-*}
+  local title="${rule#0}: $what ($name, $test)"
+  : >"$log"
+  file=$(sed -n 's|^+++ b/||p' "$patch")
+  rm -rf "$scratch"/tree "$scratch"/*.o
+  mkdir -p "$scratch/tree/$(dirname "$file")"
+  cp "$file" "$scratch/tree/$file"
+  if ! (cd "$scratch/tree" && GIT_CEILING_DIRECTORIES=$scratch git apply -C1 "$patch" 2>"$log") || cmp -s "$file" "$scratch/tree/$file"; then
+    not_ok "$title: the patch does not apply any more"
+    return
+  fi
+  if [ $check = yes ]; then
+    ok "$title: the patch applies"
+    return
+  fi
+  case $file in
+  lib/*.cc) object=lib/CMakeFiles/rackline_$(cut -d / -f 2 <<<"$file").dir/${file#lib/}.o ;;
+  tools/*.cc) object=tools/CMakeFiles/$(basename "$file" .cc).dir/${file#tools/}.o ;;
+  *.h) object=$(object_of_test "${test#unit:}") ;; # what a test sees of a header is compiled with it
+  esac
+  case $test in
+  unit:*)
+    local names=() tests=() one
+    IFS=: read -ra names <<<"${test#unit:}"
+    for one in "${names[@]}"; do tests+=("$(object_of_test "$one")"); done
+    mapfile -t tests < <(printf '%s\n' "${tests[@]}" | sort -u)
+    local source=$scratch/tree/$file
+    case $file in *.h) source=$tree/tests/unit/$(basename "$object" .o) ;; esac
+    mkdir -p "$scratch/bin"
+    if compile "$object" "$source" && link rackline-unit "${tests[@]}"; then
+      run_unit "$scratch/bin/rackline-unit" "${test#unit:}" || status=$?
+    else
+      status=9
+    fi
+    ;;
+  *)
+    fresh_programs
+    local program=${test%%.bats:*}
+    rm "$scratch/bin/$program"
+    if compile "$object" "$scratch/tree/$file" && link "$program"; then
+      run_bats "$program.bats" "${test#*.bats:}" || status=$?
+    else
+      status=9
+    fi
+    ;;
+  esac
+  case $status in
+  0) not_ok "$title: the test passes without it" ;;
+  1) ok "$title: fails without it" ;;
+  2) not_ok "$title: some of the tests pass without it" ;;
+  3) not_ok "$title: there is no such test, or it came to no end" ;;
+  *) not_ok "$title: it does not build without it" ;;
+  esac
+}
+
+if [ $check = no ]; then
+  mapfile -t tests < <(table | while IFS=$'\t' read -r name test _; do if wanted "$name"; then echo "$test"; fi; done | sort -u)
+  mapfile -t programs < <(printf '%s\n' "${tests[@]}" | sed -n 's/\.bats:.*//p' | sort -u)
+  [ -f "$build/build.ninja" ] && grep -q rackline-unit "$build/build.ninja" || cmake -S . -B "$build" -G Ninja -DRACKLINE_TESTS=ON >/dev/null
+  ninja -C "$build" --quiet rackline-unit ${programs[@]:+"${programs[@]}" rackline-records} >&2
+  # Only a test that passes with the rule says something by failing without it.
+  filter=$(printf '%s\n' "${tests[@]}" | sed -n 's/^unit://p' | paste -sd :)
+  [ -z "$filter" ] || run_unit "$build/tests/rackline-unit" "$filter" || not_ok "all: these do not pass with the rules in place"
+  fresh_programs
+  for test in "${tests[@]}"; do
+    case $test in unit:*) continue ;; esac
+    run_bats "${test%%:*}" "${test#*:}" || not_ok "all: $test does not pass with the rules in place"
+  done
+fi
+while IFS=$'\t' read -r name test what; do
+  if wanted "$name"; then without "$name" "$test" "$what" </dev/null; fi
+done < <(table)
+# A patch that the table does not know proves nothing.
+for patch in "$rules"/*.patch; do
+  name=$(basename "$patch" .patch)
+  : >"$log"
+  table | cut -f 1 | grep -qxF -- "$name" || not_ok "${name%%-*}: $name is not in the table"
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]

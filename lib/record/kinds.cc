@@ -7,12 +7,9 @@
 #include "record/describe.h"
 #include "record/kinds_audit.h"
 #include "record/kinds_availability.h"
-<<<<<<< HEAD
 #include "record/kinds_capacity.h"
 #include "record/kinds_planning.h"
-=======
 #include "record/kinds_reserve.h"
->>>>>>> reserve
 
 namespace rackline::record {
 namespace {
@@ -359,7 +356,6 @@ std::span<const Kind* const> kinds() {
                                                            &VmRestarted::kKind,
                                                            &VmNotRestarted::kKind,
                                                            &HostCleared::kKind,
-<<<<<<< HEAD
                                                            &AuditRecord::kKind,
                                                            &AuditBegin::kKind,
                                                            &AuditClose::kKind,
@@ -371,7 +367,6 @@ std::span<const Kind* const> kinds() {
                                                            &AuditVerified::kKind,
                                                            &AuditStep::kKind,
                                                            &AuditPart::kKind,
-=======
                                                            &Reservation::kKind,
                                                            &RequestRefused::kKind,
                                                            &PoolShare::kKind,
@@ -381,7 +376,6 @@ std::span<const Kind* const> kinds() {
                                                            &LedgerFault::kKind,
                                                            &LedgerCheck::kKind,
                                                            &ReservationApplied::kKind,
->>>>>>> reserve
                                                            &Progress::kKind,
                                                            &RoundEnd::kKind,
                                                            &End::kKind});

@@ -9,18 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/author.h"
 #include "audit/line.h"
 #include "audit/sign.h"
 #include "base/fd.h"
 #include "base/time.h"
 
 namespace rackline::audit {
-
-// Who writes, and why: stands in every line.
-struct Author {
-  std::string actor, host;
-  std::optional<std::string> request, cause;
-};
 
 // The writing end of a trail. Several processes may write one trail: each takes turns under flock(2) on the
 // file itself, and finds out whether it was rotated meanwhile.

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/etcd.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <csignal>
+#include <cstdlib>
+#include <exception>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -13,18 +21,26 @@
 #include "base/id.h"
 #include "base/interrupt.h"
 #include "store/etcd_client.h"
+#include "store/file_lock.h"
 
 namespace rackline::store {
 namespace {
 
 constexpr const char* kTransaction = "/v3/kv/txn";
 constexpr const char* kLeaseGone = "lease not found";
-constexpr std::int64_t kPage = 1000;  // entries in one answer
+// Entries in one answer: few at first, as a scan may want no more.
+constexpr std::int64_t kFirstPage = 64, kLargestPage = 4096;
 // A marker lives as long as its lease, which nobody keeps alive: what a run leaves behind is gone soon after
 // it. It is used for half of that time, so that it does not end while a transaction is on its way.
 constexpr std::chrono::seconds kMarkerTtl{60};
 constexpr Milliseconds kMarkerUse{30'000};
 constexpr Milliseconds kGiveBack{2000};
+
+void check_keys(const Transaction& transaction) {
+  for (const auto& condition : transaction.compares) check_key(condition.key);
+  for (const auto& write : transaction.puts) check_key(write.key);
+  for (const auto& key : transaction.deletes) check_key(key);
+}
 
 Json key_request(const std::string& key) {
   Json request;
@@ -211,7 +227,8 @@ class EtcdStore final : public Store {
       : core_(new Core{EtcdClient(url, parse_etcd_url(url)), {}, std::move(options)}),
         entries_(core_->client.prefix() + "kv/"),
         locks_(core_->client.prefix() + "lock/"),
-        markers_(core_->client.prefix() + "txn/") {}
+        markers_(core_->client.prefix() + "txn/"),
+        turns_(core_->client.prefix() + "turn/") {}
 
   std::optional<Entry> get(std::string_view key) override {
     check_key(key);
@@ -220,12 +237,21 @@ class EtcdStore final : public Store {
 
   std::vector<Entry> list(std::string_view prefix) override {
     if (!prefix.empty()) check_key(prefix);
-    const Milliseconds until = deadline();
-    for (;;) {
-      if (auto entries = list_once(entries_ + std::string(prefix), until)) return *entries;
-    }
+    std::vector<Entry> entries;
+    const auto keep = [&](const Entry& entry) {
+      entries.push_back(entry);
+      return true;
+    };
+    const std::string first = entries_ + std::string(prefix);
+    while (!walk(first, end_of_prefix(first), 0, keep)) entries.clear();
+    return entries;
   }
 
+  void scan(std::string_view first, std::string_view last, const Visit& visit) override {
+    if (!walk(entries_ + std::string(first), entries_ + std::string(last), 0, visit)) compacted();
+  }
+
+  std::optional<std::int64_t> update(std::string_view name, const Work& work) override;
   std::optional<std::int64_t> commit(const Transaction& transaction) override;
   std::optional<Lock> try_lock(std::string_view name) override;
 
@@ -253,24 +279,32 @@ class EtcdStore final : public Store {
     return entry;
   }
 
-  // Nothing: etcd has forgotten that revision meanwhile (compaction), and the list has to begin anew.
-  std::optional<std::vector<Entry>> list_once(const std::string& prefix, Milliseconds until) {
-    std::vector<Entry> entries;
-    Json request = key_request(prefix);
-    request["range_end"] = to_base64(end_of_prefix(prefix));
-    request["limit"] = std::to_string(kPage);
-    for (std::int64_t revision = 0;;) {
+  // The entries first <= key < last as of a revision, 0: of now. False: etcd has forgotten that revision
+  // meanwhile (compaction); some may have been visited already.
+  bool walk(const std::string& first, const std::string& last, std::int64_t revision, const Visit& visit) {
+    Json request = key_request(first);
+    request["range_end"] = to_base64(last);
+    for (std::int64_t page = kFirstPage;; page = std::min(2 * page, kLargestPage)) {
+      request["limit"] = std::to_string(page);
       if (revision != 0) request["revision"] = std::to_string(revision);
-      const auto reply = core_->client.call("read store", "/v3/kv/range", request, until);
-      if (reply.error.find("compacted") != std::string::npos) return std::nullopt;
+      const auto reply = core_->client.call("read store", "/v3/kv/range", request, deadline());
+      if (reply.error.find("compacted") != std::string::npos) return false;
       if (!reply.error.empty()) core_->refuse("read store", reply);
       if (revision == 0) revision = revision_of(reply);
       const auto pairs = reply.body.find("kvs");
-      if (pairs == reply.body.end() || pairs->empty()) return entries;
-      for (const auto& pair : *pairs) entries.push_back(ours(entry_of(pair)));
-      if (!reply.body.value("more", false)) return entries;
-      request["key"] = to_base64(entries_ + entries.back().key + '\0');
+      if (pairs == reply.body.end() || pairs->empty()) return true;
+      Entry entry;
+      for (const auto& pair : *pairs) {
+        entry = ours(entry_of(pair));
+        if (!visit(entry)) return true;
+      }
+      if (!reply.body.value("more", false)) return true;
+      request["key"] = to_base64(entries_ + entry.key + '\0');
     }
+  }
+  [[noreturn]] void compacted() const {
+    throw Error(Status::kUnreachable, "read store", core_->client.url(),
+                "etcd has compacted what was being read", "again");
   }
 
   Marker take_marker(Milliseconds until) {
@@ -295,8 +329,15 @@ class EtcdStore final : public Store {
 
   bool void_delivery(Marker& marker, const std::string& id, std::int64_t& version, Milliseconds until);
 
+  void add_writes(Json& request, const Transaction& transaction) const;
+  bool guard_locks(const std::vector<std::pair<std::string, std::int64_t>>& held, const EtcdReply& reply,
+                   std::size_t from) const;
+  std::shared_ptr<Fd> wait_for_turn(std::string_view name) const;
+
+  class Snapshot;
+
   std::shared_ptr<Core> core_;
-  std::string entries_, locks_, markers_;
+  std::string entries_, locks_, markers_, turns_;
   std::mutex mutex_;
   std::vector<Marker> idle_;
 };
@@ -328,10 +369,35 @@ bool EtcdStore::void_delivery(Marker& marker, const std::string& id, std::int64_
   return present.value == own;
 }
 
+void EtcdStore::add_writes(Json& request, const Transaction& transaction) const {
+  for (const auto& condition : transaction.compares)
+    request["compare"].push_back(compare(entries_ + condition.key, condition.version));
+  for (const auto& key : transaction.deletes)
+    request["success"].push_back({{"request_delete_range", key_request(entries_ + key)}});
+  for (const auto& write : transaction.puts)
+    request["success"].push_back(put(entries_ + write.key, write.value));
+}
+
+// After a transaction that did not hold, and of which the ranges of the held locks begin at `from`. True: one
+// of them was given back by another thread, in order, while it was on its way. Throws Error(kBusy) when one
+// was lost.
+bool EtcdStore::guard_locks(const std::vector<std::pair<std::string, std::int64_t>>& held,
+                            const EtcdReply& reply, std::size_t from) const {
+  bool given_back = false;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const auto& [key, revision] = held[i];
+    if (found(reply, from + i).version == revision) continue;
+    if (core_->locks.holds(key, revision)) {
+      throw Error(Status::kBusy, "write store", core_->client.url(),
+                  "the lock " + key.substr(locks_.size()) + " was lost", "another may hold it now");
+    }
+    given_back = true;
+  }
+  return given_back;
+}
+
 std::optional<std::int64_t> EtcdStore::commit(const Transaction& transaction) {
-  for (const auto& condition : transaction.compares) check_key(condition.key);
-  for (const auto& write : transaction.puts) check_key(write.key);
-  for (const auto& key : transaction.deletes) check_key(key);
+  check_keys(transaction);
   const Milliseconds until = deadline();
   for (;;) {
     Marker marker = take_marker(until);
@@ -344,13 +410,7 @@ std::optional<std::int64_t> EtcdStore::commit(const Transaction& transaction) {
       request["compare"].push_back(compare(key, revision));
       request["failure"].push_back(range(key));
     }
-    for (const auto& condition : transaction.compares)
-      request["compare"].push_back(compare(entries_ + condition.key, condition.version));
-    for (const auto& key : transaction.deletes)
-      request["success"].push_back({{"request_delete_range", key_request(entries_ + key)}});
-    for (const auto& write : transaction.puts)
-      request["success"].push_back(put(entries_ + write.key, write.value));
-
+    add_writes(request, transaction);
     const auto reply = core_->client.call("write store", kTransaction, request, until);
     if (reply.error.find(kLeaseGone) != std::string::npos) {
       if (reply.unsure) unknown_outcome(core_->client.url());
@@ -376,17 +436,156 @@ std::optional<std::int64_t> EtcdStore::commit(const Transaction& transaction) {
       return version;
     }
     give_back(std::move(marker));
-    bool given_back = false;
-    for (std::size_t i = 0; i < held.size(); ++i) {
-      const auto& [key, revision] = held[i];
-      if (found(reply, i + 1).version == revision) continue;
-      if (core_->locks.holds(key, revision)) {
-        throw Error(Status::kBusy, "write store", core_->client.url(),
-                    "the lock " + key.substr(locks_.size()) + " was lost", "another may hold it now");
-      }
-      given_back = true;  // by another thread, in order, while the transaction was on its way
+    if (!guard_locks(held, reply, 1)) return std::nullopt;
+  }
+}
+
+// The updates of one name have a key whose revision each of them moves: "COUNT ID ID ...", how many there
+// have been and the ids of the latest. So the one that read the store before another wrote it fails; one that
+// was delivered twice holds once; and one whose answer was lost finds its id there.
+struct Turn {
+  std::int64_t revision = 0, count = 0;
+  std::vector<std::string> ids;
+
+  static constexpr std::size_t kRemembered = 16;
+  static Turn from(const Entry& entry) {
+    Turn turn;
+    turn.revision = entry.version;
+    std::istringstream words(entry.value);
+    words >> turn.count;
+    for (std::string id; words >> id;) turn.ids.push_back(id);
+    return turn;
+  }
+  std::string next(const std::string& id) const {
+    std::string text = std::to_string(count + 1) + " " + id;
+    for (std::size_t i = 0; i < std::min(ids.size(), kRemembered - 1); ++i) text += " " + ids[i];
+    return text;
+  }
+};
+
+// The store at one revision, which is that of the first read; with that the turn is read.
+class EtcdStore::Snapshot final : public View {
+ public:
+  Snapshot(EtcdStore& store, std::string turn_key) : store_(store), turn_key_(std::move(turn_key)) {}
+
+  std::optional<Entry> get(std::string_view key) override {
+    check_key(key);
+    const std::string whole = store_.entries_ + std::string(key);
+    if (revision_ == 0) return begin(whole);
+    Json request = key_request(whole);
+    request["revision"] = std::to_string(revision_);
+    const auto reply = store_.core_->client.call("read store", "/v3/kv/range", request, store_.deadline());
+    if (reply.error.find("compacted") != std::string::npos) store_.compacted();
+    if (!reply.error.empty()) store_.core_->refuse("read store", reply);
+    const Json pairs = reply.body.value("kvs", Json::array());
+    return pairs.empty() ? std::nullopt : std::optional(store_.ours(entry_of(pairs[0])));
+  }
+  void scan(std::string_view first, std::string_view last, const Visit& visit) override {
+    turn();
+    if (!store_.walk(store_.entries_ + std::string(first), store_.entries_ + std::string(last), revision_,
+                     visit))
+      store_.compacted();
+  }
+  const Turn& turn() {
+    if (revision_ == 0) begin(turn_key_);
+    return turn_;
+  }
+
+ private:
+  std::optional<Entry> begin(const std::string& key) {
+    const Json request{{"success", Json::array({range(turn_key_), range(key)})}};
+    const auto reply = store_.core_->client.call("read store", kTransaction, request, store_.deadline());
+    if (!reply.error.empty()) store_.core_->refuse("read store", reply);
+    revision_ = revision_of(reply);
+    turn_ = Turn::from(found(reply, 0));
+    Entry entry = found(reply, 1);
+    if (entry.version == 0) return std::nullopt;
+    return store_.ours(std::move(entry));
+  }
+
+  EtcdStore& store_;
+  std::string turn_key_;
+  std::int64_t revision_ = 0;
+  Turn turn_;
+};
+
+// Those of one machine wait for each other here, which is fair and costs etcd nothing; what is left is a race
+// between machines. Nothing where no file can be made: then all of them race.
+std::shared_ptr<Fd> EtcdStore::wait_for_turn(std::string_view name) const {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  const std::string directory = runtime != nullptr && *runtime != '\0' ? runtime : "/tmp";
+  const std::string file = directory + "/rackline-" + std::to_string(geteuid()) + "-" +
+                           hex(fnv1a(core_->client.url() + " " + std::string(name))) + ".turn";
+  auto fd = std::make_shared<Fd>(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  struct stat about = {};
+  if (!*fd || fstat(fd->get(), &about) != 0 || about.st_uid != geteuid()) return nullptr;
+  if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0 && !wait_for_lock(fd, core_->options.timeout))
+    throw Error(Status::kBusy, "write store", core_->client.url(), "others are writing it");
+  return fd;
+}
+
+std::optional<std::int64_t> EtcdStore::update(std::string_view name, const Work& work) {
+  check_lock_name(name);
+  struct Unlock {
+    std::shared_ptr<Fd> fd;
+    ~Unlock() {
+      if (fd) flock(fd->get(), LOCK_UN);
     }
-    if (!given_back) return std::nullopt;
+  };
+  const Unlock waited{wait_for_turn(name)};
+  const Milliseconds until = deadline();
+  const std::string key = turns_ + std::string(name);
+  std::vector<std::string> sent;  // deliveries that may still be on their way, or have come unseen
+  std::int64_t counted = 0;       // updates that there had been when the first of them was sent
+  Milliseconds pause{1};
+  for (;;) {
+    Snapshot view(*this, key);
+    // Before the work is done again: it would find its own doing there.
+    for (const auto& id : sent) {
+      const auto& ids = view.turn().ids;
+      if (std::find(ids.begin(), ids.end(), id) != ids.end()) return view.turn().revision;
+    }
+    if (!sent.empty() && view.turn().count - counted > static_cast<std::int64_t>(Turn::kRemembered))
+      unknown_outcome(core_->client.url());
+    std::optional<Transaction> wanted;
+    std::exception_ptr failed;
+    try {
+      wanted = work(view);
+    } catch (const Error&) {
+      if (sent.empty()) throw;
+      failed = std::current_exception();
+    }
+    if (!wanted && sent.empty()) return std::nullopt;
+    const Turn& turn = view.turn();
+    if (wanted) check_keys(*wanted);
+
+    const auto held = core_->locks.all();
+    const std::string id = random_id();
+    Json request{{"compare", Json::array({compare(key, turn.revision)})},
+                 {"success", Json::array({put(key, turn.next(id))})},
+                 {"failure", Json::array()}};
+    for (const auto& [lock, revision] : held) {
+      request["compare"].push_back(compare(lock, revision));
+      request["failure"].push_back(range(lock));
+    }
+    // Nothing is wanted any more: the turn is moved, so that what was sent before can never hold.
+    if (wanted) add_writes(request, *wanted);
+    if (sent.empty()) counted = turn.count;
+    const auto reply = core_->client.call("write store", kTransaction, request, until);
+    if (!reply.error.empty()) core_->refuse("write store", reply);
+    if (succeeded(reply)) {
+      if (failed) std::rethrow_exception(failed);
+      return wanted ? std::optional(revision_of(reply)) : std::nullopt;
+    }
+    if (reply.unsure) sent.push_back(id);
+    guard_locks(held, reply, 0);
+    if (system_clock().monotonic() + pause >= until) {
+      if (!sent.empty()) unknown_outcome(core_->client.url());
+      throw Error(Status::kBusy, "write store", core_->client.url(), "others write it all the time");
+    }
+    // Another machine was quicker; a different pause on each lets one of them win.
+    std::this_thread::sleep_for(pause + Milliseconds{static_cast<unsigned char>(id[0]) % 7});
+    pause = std::min(2 * pause, Milliseconds{64});
   }
 }
 

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/time.h"
+#include "store/file_lock.h"
 
 namespace rackline::store {
 namespace {

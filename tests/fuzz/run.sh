@@ -56,6 +56,14 @@ fuzz() { # FUZZER SEEDS LONGEST RUNS
 mkdir -p "$seeds/messages"
 printf 'RLHB\1\1%080d' 0 >"$seeds/messages/head"
 printf '"RLHB"\n' >"$build/messages.dict"
+mkdir -p "$seeds/lines"
+printf '%s\n%s\n' '{"kind":"vm_moved","vm":"a"}' 'no record' |
+  "$programs/bin/audit" append --file "$build/lines.trail" --actor a >/dev/null 2>&1 || true
+"$programs/bin/audit" redact --file "$build/lines.trail" --line 1 --field record.vm --reason r >/dev/null
+split -l 1 "$build/lines.trail" "$seeds/lines/line."
+rm -f "$build"/lines.trail*
+printf '"%s"\n' ',\"salt\":\"' ',\"salts\":[' '],\"text\":\"' ',\"root\":\"' '\",\"hash\":\"' '{\"redacted\":\"' >"$build/lines.dict"
+fuzz audit_line_fuzz lines 4096 "$runs"
 fuzz message_fuzz messages 400 "$((runs * 10))"
 fuzz units_fuzz units 64 "$((runs * 10))"
 fuzz record_reader_fuzz records 1024 "$runs"

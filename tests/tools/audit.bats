@@ -16,7 +16,7 @@ records() { # COUNT
   for ((n = 1; n <= $1; n++)); do record "$n"; done
   echo '{"kind":"end","time":"2026-11-22T12:00:00Z","tool":"migrate","outcome":"ok"}'
 }
-says() { jq -e "$1" <<<"$output" >/dev/null || fail "$output: not $1"; }
+says() { jq -es "[.[] | $1] | any" <<<"$output" >/dev/null || fail "$output: not $1"; }
 problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<<"$output"; }
 
 @test "append is a tee: the same bytes come out, and each record is in the trail" {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/check.h"
 #include "audit/parts.h"
 #include "audit/trail.h"
 #include "audit/verify.h"
@@ -97,18 +98,8 @@ inline Checked check_text(std::string_view text, VerifyOptions options = {},
 
 inline Checked check_files(const std::string& path, VerifyOptions options = {}) {
   Checked checked;
-  Verifier verifier(std::move(options), [&](const Finding& finding) { checked.findings.push_back(finding); });
-  for (const auto& part : parts_of(path)) {
-    verifier.begin_file(part.file);
-    read_lines(
-        part,
-        [&](std::string_view line) {
-          verifier.line(line);
-          return true;
-        },
-        [&](std::string_view rest) { verifier.torn(rest.size()); });
-  }
-  checked.result = verifier.finish(read_head(path));
+  checked.result = check_trail(path, std::move(options),
+                               [&](const Finding& finding) { checked.findings.push_back(finding); });
   return checked;
 }
 

@@ -44,7 +44,8 @@ class LosingProxy {
   LosingProxy& operator=(const LosingProxy&) = delete;
 
   const std::string& address() const { return address_; }
-  void lose_next_transaction() { armed_ = true; }
+  // `after`: so many are let through before.
+  void lose_next_transaction(int after = 0) { armed_ = after + 1; }
   bool lost() const { return lost_; }
 
  private:
@@ -93,7 +94,7 @@ class LosingProxy {
     const ssize_t size = read(from.get(), bytes.data(), bytes.size());
     if (size <= 0) return false;
     const std::string_view text(bytes.data(), static_cast<std::size_t>(size));
-    if (to_server && text.find("/v3/kv/txn") != std::string_view::npos && armed_.exchange(false))
+    if (to_server && text.find("/v3/kv/txn") != std::string_view::npos && armed_ > 0 && --armed_ == 0)
       link.doomed = true;
     if (link.silent) return true;
     if (!to_server && link.doomed) {
@@ -112,7 +113,8 @@ class LosingProxy {
   Fd listener_;
   std::string address_;
   std::vector<Link> links_;
-  std::atomic<bool> armed_{false}, lost_{false}, stop_{false};
+  std::atomic<int> armed_{0};
+  std::atomic<bool> lost_{false}, stop_{false};
   std::thread thread_;
 };
 

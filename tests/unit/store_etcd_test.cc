@@ -122,6 +122,54 @@ TEST_F(Etcd, ATransactionWhoseAnswerIsLostIsDoneOnce) {
   }
 }
 
+TEST_F(Etcd, AnUpdateWhoseAnswerIsLostIsDoneOnce) {
+  for (const bool reset : {false, true}) {
+    LosingProxy proxy(cluster().client(0), reset);
+    const auto store = open_etcd("etcd://" + proxy.address() + "," + cluster().client(1));
+    const auto add_one = [&](View& view) -> std::optional<Transaction> {
+      const auto entry = view.get("n");
+      return Transaction{{}, {{"n", std::to_string((entry ? std::stoi(entry->value) : 0) + 1)}}, {}};
+    };
+    store->commit({{}, {{"n", "0"}}, {}});
+    ASSERT_TRUE(store->update("desk", add_one));
+    // Two transactions are an update: one that reads, and one that writes.
+    proxy.lose_next_transaction(1);
+    ASSERT_TRUE(store->update("desk", add_one));
+    EXPECT_TRUE(proxy.lost());
+    EXPECT_EQ(open()->get("n")->value, "2");
+    ASSERT_TRUE(store->update("desk", add_one));
+    EXPECT_EQ(open()->get("n")->value, "3");
+  }
+}
+
+// As several machines do it, which do not wait for each other in a file.
+TEST_F(Etcd, UpdatesOfSeveralMachinesAreAllCountedWhileTheLeaderDies) {
+  constexpr int kMachines = 3, kEach = 25;
+  std::atomic<int> done{0};
+  std::vector<std::thread> machines;
+  for (int m = 0; m < kMachines; ++m) {
+    machines.emplace_back([&, m] {
+      // Another order of the members is another name for the same etcd, and so another file.
+      std::string members;
+      for (std::size_t i = 0; i < EtcdCluster::kMembers; ++i)
+        members +=
+            (i == 0 ? "" : ",") + cluster().client((i + static_cast<std::size_t>(m)) % EtcdCluster::kMembers);
+      const auto store = open_etcd("etcd://" + members);
+      for (int i = 0; i < kEach; ++i) {
+        store->update("desk", [&](View& view) -> std::optional<Transaction> {
+          const auto entry = view.get("n");
+          return Transaction{{}, {{"n", std::to_string((entry ? std::stoi(entry->value) : 0) + 1)}}, {}};
+        });
+        ++done;
+      }
+    });
+  }
+  while (done < kMachines * kEach / 3) std::this_thread::sleep_for(Milliseconds{5});
+  cluster().kill_member(cluster().leader());
+  for (auto& machine : machines) machine.join();
+  EXPECT_EQ(open()->get("n")->value, std::to_string(kMachines * kEach));
+}
+
 TEST_F(Etcd, ALongListIsOfOneRevision) {
   const auto store = open();
   constexpr int kEntries = 2300;

@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // audit: keeps every record that passes in a file of which no line can be changed, removed or moved unseen.
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstdlib>
 
+#include "audit/check.h"
 #include "audit/follow.h"
-#include "audit/parts.h"
 #include "audit/query.h"
 #include "audit/records.h"
 #include "audit/sign.h"
 #include "audit/story.h"
 #include "audit/tee.h"
 #include "audit/trail.h"
-#include "audit/verify.h"
 #include "base/interrupt.h"
 #include "cli/program.h"
 
@@ -38,38 +33,16 @@ struct Options {
   std::string id, new_key;
 };
 
-// Who stands at the keyboard, also behind sudo.
-std::string person() {
-  const char* sudo = std::getenv("SUDO_USER");
-  if (sudo != nullptr && *sudo != '\0' && geteuid() == 0) return sudo;
-  const auto* entry = getpwuid(getuid());
-  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(getuid());
-}
-
-std::string machine() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
-
 audit::Trail trail_of(cli::Program& program, const Options& options) {
   const auto given = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional<std::string>(text);
   };
   const auto& who = options.query;
-  audit::Author author{who.actor.empty() ? person() : who.actor, who.host.empty() ? machine() : who.host,
-                       given(who.request), given(who.cause)};
+  audit::Author author{who.actor.empty() ? audit::this_person() : who.actor,
+                       who.host.empty() ? audit::this_machine() : who.host, given(who.request),
+                       given(who.cause)};
   return {options.file, std::move(author), program.clock(),
           [&](const std::string& text) { program.warn(text); }};
-}
-
-std::vector<audit::Part> parts_to_read(const Options& options) {
-  auto parts = audit::parts_of(options.file);
-  if (parts.empty()) throw Error(Status::kUsage, "read the trail", options.file, "there is none");
-  return parts;
-}
-
-void all_lines(const Options& options, const std::function<bool(std::string_view)>& each) {
-  for (const auto& part : parts_to_read(options)) audit::read_lines(part, each, {});
 }
 
 Status append(cli::Program& program, const Options& options) {
@@ -97,27 +70,11 @@ Status verify(cli::Program& program, Options& options) {
   std::optional<audit::PublicKey> key;
   if (!options.key.empty()) key = audit::PublicKey::load(options.key);
   options.verify.key = key ? &*key : nullptr;
-  if (!options.checkpoints.empty()) {
-    const auto keep = [&](std::string_view line) {
-      options.verify.checkpoints.emplace_back(line);
-      return true;
-    };
-    audit::read_lines({options.checkpoints, 0, false}, keep, [&](std::string_view line) { keep(line); });
-  }
-  audit::Verifier verifier(
-      options.verify, [&](const audit::Finding& finding) { program.out().write(audit::record_of(finding)); });
-  for (const auto& part : parts_to_read(options)) {
-    verifier.begin_file(part.file);
-    audit::read_lines(
-        part,
-        [&](std::string_view line) {
-          verifier.line(line);
-          return !interrupt::requested();
-        },
-        [&](std::string_view rest) { verifier.torn(rest.size()); });
-    if (interrupt::requested()) return Status::kNo;
-  }
-  const auto result = verifier.finish(audit::read_head(options.file));
+  if (!options.checkpoints.empty()) options.verify.checkpoints = audit::read_checkpoints(options.checkpoints);
+  const auto result = audit::check_trail(options.file, options.verify, [&](const audit::Finding& finding) {
+    program.out().write(audit::record_of(finding));
+  });
+  if (interrupt::requested()) return Status::kNo;
   program.out().write(audit::record_of(result, key.has_value()));
   program.end().records = result.records;
   return result.findings == 0 ? Status::kDone : Status::kNo;
@@ -151,14 +108,15 @@ Status query(cli::Program& program, Options& options, bool follow) {
   if (follow) {
     audit::follow(options.file, options.all, look);
   } else {
-    all_lines(options, look);
+    audit::all_lines(options.file, look);
   }
   program.end().records = found;
   return Status::kDone;
 }
 
 Status tell(cli::Program& program, const Options& options) {
-  const auto steps = audit::story_of(options.id, [&](const auto& each) { all_lines(options, each); });
+  const auto steps =
+      audit::story_of(options.id, [&](const auto& each) { audit::all_lines(options.file, each); });
   for (const auto& step : steps) program.out().write(step);
   program.end().records = static_cast<std::int64_t>(steps.size());
   if (!steps.empty()) return Status::kDone;
@@ -166,11 +124,16 @@ Status tell(cli::Program& program, const Options& options) {
   return Status::kNo;
 }
 
-Status rotate(cli::Program& program, const Options& options) {
+// Only append begins a trail: elsewhere a name that was mistyped would make one.
+std::int64_t require_trail(const Options& options) {
   struct stat about = {};
   if (stat(options.file.c_str(), &about) != 0)
-    throw system_error(Status::kUsage, "rotate the trail", options.file);
-  if (about.st_size < options.larger) return Status::kDone;
+    throw system_error(Status::kUsage, "open the trail", options.file);
+  return about.st_size;
+}
+
+Status rotate(cli::Program& program, const Options& options) {
+  if (require_trail(options) < options.larger) return Status::kDone;
   auto trail = trail_of(program, options);
   const auto rotated = trail.rotate(!options.plain);
   if (!rotated) return Status::kDone;
@@ -184,7 +147,7 @@ Status rotate(cli::Program& program, const Options& options) {
 }
 
 Status redact(cli::Program& program, const Options& options) {
-  parts_to_read(options);
+  require_trail(options);
   auto trail = trail_of(program, options);
   program.end().done = static_cast<std::int64_t>(trail.redact(options.redaction));
   program.end().already = static_cast<std::int64_t>(options.redaction.lines.size()) - *program.end().done;
@@ -192,7 +155,7 @@ Status redact(cli::Program& program, const Options& options) {
 }
 
 Status checkpoint(cli::Program& program, const Options& options) {
-  parts_to_read(options);
+  require_trail(options);
   const auto key = audit::PrivateKey::load(options.key);
   program
       .describes_itself();  // what is printed is to be kept: a file of checkpoints, and nothing between them

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/check.h"
+
+#include "audit/parts.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+
+namespace rackline::audit {
+namespace {
+
+std::vector<Part> present_parts(const std::string& trail) {
+  auto parts = parts_of(trail);
+  if (parts.empty()) throw Error(Status::kUsage, "read the trail", trail, "there is none");
+  return parts;
+}
+
+}  // namespace
+
+Verified check_trail(const std::string& trail, VerifyOptions options, const Verifier::Report& report) {
+  Verifier verifier(std::move(options), report);
+  for (const auto& part : present_parts(trail)) {
+    verifier.begin_file(part.file);
+    read_lines(
+        part,
+        [&](std::string_view line) {
+          verifier.line(line);
+          return !interrupt::requested();
+        },
+        [&](std::string_view rest) { verifier.torn(rest.size()); });
+  }
+  if (interrupt::requested()) return {};  // of a part of a trail nothing can be said
+  return verifier.finish(read_head(trail));
+}
+
+std::vector<std::string> read_checkpoints(const std::string& file) {
+  std::vector<std::string> lines;
+  const auto keep = [&](std::string_view line) {
+    if (!line.empty()) lines.emplace_back(line);
+    return true;
+  };
+  read_lines({file, 0, false}, keep, [&](std::string_view line) { keep(line); });
+  return lines;
+}
+
+void all_lines(const std::string& trail, const std::function<bool(std::string_view)>& each) {
+  for (const auto& part : present_parts(trail)) read_lines(part, each, {});
+}
+
+}  // namespace rackline::audit

@@ -221,6 +221,45 @@ class HeldLock final : public Lock::Holder {
   std::thread keeper_;
 };
 
+// The updates of one name have a key whose revision each of them moves. So one that read the store before
+// another wrote it fails; one that was delivered twice holds once; and one whose answer was lost finds its id
+// there: "COUNT ID:BEFORE ID:BEFORE ...", how many there have been, and of the latest the ids with the
+// revision that the key had before. By that older ones are found too, in etcd's own history.
+struct Turn {
+  struct Done {
+    std::string id;
+    std::int64_t before = 0;
+  };
+  std::int64_t revision = 0, count = 0;
+  std::vector<Done> latest;  // newest first
+
+  static constexpr std::size_t kRemembered = 16;
+  static Turn from(const Entry& entry) {
+    Turn turn;
+    turn.revision = entry.version;
+    std::istringstream words(entry.value);
+    words >> turn.count;
+    Done done;
+    while (std::getline(words >> std::ws, done.id, ':') && words >> done.before) turn.latest.push_back(done);
+    return turn;
+  }
+  std::string next(const std::string& id) const {
+    std::string text = std::to_string(count + 1) + " " + id + ":" + std::to_string(revision);
+    for (std::size_t i = 0; i < std::min(latest.size(), kRemembered - 1); ++i)
+      text += " " + latest[i].id + ":" + std::to_string(latest[i].before);
+    return text;
+  }
+  // The revision that the update with one of these ids got.
+  std::optional<std::int64_t> find(const std::vector<std::string>& ids) const {
+    std::int64_t got = revision;
+    for (const auto& done : latest) {
+      if (std::find(ids.begin(), ids.end(), done.id) != ids.end()) return got;
+      got = done.before;
+    }
+    return std::nullopt;
+  }
+};
+
 class EtcdStore final : public Store {
  public:
   EtcdStore(const std::string& url, EtcdOptions options)
@@ -335,6 +374,8 @@ class EtcdStore final : public Store {
   std::shared_ptr<Fd> wait_for_turn(std::string_view name) const;
 
   class Snapshot;
+  std::optional<std::int64_t> find_done(const std::string& key, Turn turn,
+                                        const std::vector<std::string>& sent, std::int64_t counted) const;
 
   std::shared_ptr<Core> core_;
   std::string entries_, locks_, markers_, turns_;
@@ -440,29 +481,6 @@ std::optional<std::int64_t> EtcdStore::commit(const Transaction& transaction) {
   }
 }
 
-// The updates of one name have a key whose revision each of them moves: "COUNT ID ID ...", how many there
-// have been and the ids of the latest. So the one that read the store before another wrote it fails; one that
-// was delivered twice holds once; and one whose answer was lost finds its id there.
-struct Turn {
-  std::int64_t revision = 0, count = 0;
-  std::vector<std::string> ids;
-
-  static constexpr std::size_t kRemembered = 16;
-  static Turn from(const Entry& entry) {
-    Turn turn;
-    turn.revision = entry.version;
-    std::istringstream words(entry.value);
-    words >> turn.count;
-    for (std::string id; words >> id;) turn.ids.push_back(id);
-    return turn;
-  }
-  std::string next(const std::string& id) const {
-    std::string text = std::to_string(count + 1) + " " + id;
-    for (std::size_t i = 0; i < std::min(ids.size(), kRemembered - 1); ++i) text += " " + ids[i];
-    return text;
-  }
-};
-
 // The store at one revision, which is that of the first read; with that the turn is read.
 class EtcdStore::Snapshot final : public View {
  public:
@@ -524,6 +542,24 @@ std::shared_ptr<Fd> EtcdStore::wait_for_turn(std::string_view name) const {
   return fd;
 }
 
+// Whether one of these deliveries was carried out since there had been `counted` updates, and as which
+// revision.
+std::optional<std::int64_t> EtcdStore::find_done(const std::string& key, Turn turn,
+                                                 const std::vector<std::string>& sent,
+                                                 std::int64_t counted) const {
+  for (;;) {
+    if (const auto version = turn.find(sent)) return version;
+    if (turn.count - static_cast<std::int64_t>(turn.latest.size()) <= counted) return std::nullopt;
+    if (turn.latest.empty()) unknown_outcome(core_->client.url());
+    Json request = key_request(key);
+    request["revision"] = std::to_string(turn.latest.back().before);
+    const auto reply = core_->client.call("read store", "/v3/kv/range", request, deadline());
+    const Json pairs = reply.body.value("kvs", Json::array());
+    if (!reply.error.empty() || pairs.empty()) unknown_outcome(core_->client.url());  // compacted
+    turn = Turn::from(entry_of(pairs[0]));
+  }
+}
+
 std::optional<std::int64_t> EtcdStore::update(std::string_view name, const Work& work) {
   check_lock_name(name);
   struct Unlock {
@@ -541,12 +577,9 @@ std::optional<std::int64_t> EtcdStore::update(std::string_view name, const Work&
   for (;;) {
     Snapshot view(*this, key);
     // Before the work is done again: it would find its own doing there.
-    for (const auto& id : sent) {
-      const auto& ids = view.turn().ids;
-      if (std::find(ids.begin(), ids.end(), id) != ids.end()) return view.turn().revision;
+    if (!sent.empty()) {
+      if (const auto version = find_done(key, view.turn(), sent, counted)) return version;
     }
-    if (!sent.empty() && view.turn().count - counted > static_cast<std::int64_t>(Turn::kRemembered))
-      unknown_outcome(core_->client.url());
     std::optional<Transaction> wanted;
     std::exception_ptr failed;
     try {

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# The programs on a store of several machines: a real etcd of three members, of which one dies.
+# shellcheck disable=SC2154 # stderr is set by run
+load ../helper
+load ../etcd
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  started=() etcd_pids=()
+  etcd_start
+  export RACKLINE_STORE=$ETCD_URL/site RACKLINE_INVENTORY=$PWD/inventory
+  for h in h1 h2 h3; do echo '{"kind":"host","host":"'"$h"'","uri":"test:///default","shared_storage":["/srv"]}'; done >inventory
+}
+
+teardown() {
+  local pid
+  for pid in "${started[@]}"; do
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  etcd_stop
+}
+
+watch_as() { # FILE: a controller, as each of several machines runs one
+  heartbeat watch --lead --listen 127.0.0.1:0 >"$1" 2>"$1.err" &
+  started+=("$!")
+}
+leads() { # FILE
+  for _ in $(seq 600); do
+    [ -s "$1" ] && return
+    sleep 0.1
+  done
+  fail "$1 does not lead: $(cat "$1.err")"
+}
+
+@test "of several controllers one leads; the next follows when it dies, also while a member of etcd is gone" {
+  heartbeat key key && export RACKLINE_HEARTBEAT_KEY=$PWD/key
+  watch_as first
+  leads first
+  watch_as second
+  kill -KILL "${etcd_pids[0]}"
+  sleep 2 # longer than the second needs to ask for the lead
+  assert_equal "$(wc -c <second)" 0
+  kill -0 "${started[0]}"
+  kill -KILL "${started[0]}"
+  leads second
+}
+
+@test "what one machine has kept another one reads" {
+  run -0 --separate-stderr failover list
+  run -0 --separate-stderr heartbeat maintenance h2 --for 1h
+  kill -KILL "${etcd_pids[1]}"
+  RACKLINE_STORE=etcd://$(cut -d, -f3 <<<"$ETCD_URL")/site run -0 --separate-stderr heartbeat maintenance
+  assert_output --partial h2
+}
+
+@test "without a majority of the members: status 3 in time, and which" {
+  kill -KILL "${etcd_pids[0]}" "${etcd_pids[1]}"
+  run -3 --separate-stderr timeout 60 failover list
+  assert_regex "$stderr" "failover: read store: etcd://[^ ]*: no member answers"
+  assert_regex "$stderr" 'more than half of the members'
+}
+
+@test "an address that is none: status 2" {
+  run -2 --separate-stderr failover list --store etcd://
+  run -2 --separate-stderr failover list --store etcd://a,,b
+  assert_regex "$stderr" 'expected etcd://HOST:PORT'
+}

@@ -2,6 +2,7 @@
 #include "usage/rounds.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace rackline::usage {
@@ -37,6 +38,23 @@ void Rounds::end(const record::End& end) {
 
 std::optional<std::int64_t> Rounds::fluctuations() const {
   return watch_ ? std::optional(fluctuations_) : std::nullopt;
+}
+
+void by_host(std::vector<record::HostSample>& hosts, std::vector<record::VmSample>& vms,
+             const std::function<void(record::HostSample&)>& on_host,
+             const std::function<void(record::VmSample&)>& on_vm) {
+  std::map<std::string, std::vector<record::VmSample*>> of_host;
+  for (auto& vm : vms) of_host[vm.host].push_back(&vm);
+  for (auto& host : hosts) {
+    const auto found = of_host.find(host.host);
+    on_host(host);
+    if (found == of_host.end()) continue;
+    for (auto* vm : found->second) on_vm(*vm);
+    of_host.erase(found);
+  }
+  for (auto& [host, rest] : of_host) {
+    for (auto* vm : rest) on_vm(*vm);
+  }
 }
 
 }  // namespace rackline::usage

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "usage/exposition.h"
 #include "usage/recording.h"
@@ -47,5 +48,11 @@ class Rounds {
   std::optional<Exposition> page_;
   std::int64_t rounds_ = 0, fluctuations_ = 0;
 };
+
+// Calls `on_host` with each host and then `on_vm` with its virtual servers, as hosts are sampled; those of
+// hosts that are not there come last.
+void by_host(std::vector<record::HostSample>& hosts, std::vector<record::VmSample>& vms,
+             const std::function<void(record::HostSample&)>& on_host,
+             const std::function<void(record::VmSample&)>& on_vm);
 
 }  // namespace rackline::usage

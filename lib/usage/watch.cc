@@ -28,9 +28,13 @@ std::optional<double> number(const record::Integer& value) {
   return value ? std::optional(static_cast<double>(*value)) : std::nullopt;
 }
 
-// A share that is none is not known: a broken figure must not be taken for a calm host.
+// What cannot be a measure is not known: a broken figure must not be taken for a calm host. Rounded as a
+// record is, so that a replay comes to the same.
 std::optional<double> sound(const std::optional<double>& value) {
-  return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
+  constexpr double kDecimals = 1e6;
+  if (!value || !std::isfinite(*value) || *value < 0) return std::nullopt;
+  const double rounded = std::round(*value * kDecimals) / kDecimals;
+  return std::isfinite(rounded) ? rounded : *value;
 }
 
 std::optional<std::int64_t> whole(const std::optional<double>& value) {
@@ -137,8 +141,9 @@ void Watch::add(const record::VmSample& sample) {
   tracks[index(Resource::kSteal)].value = sound(sample.cpu_steal_percent);
   tracks[index(Resource::kSwap)].value.reset();
   if (sample.swap_in_bytes_per_second && sample.swap_out_bytes_per_second) {
-    tracks[index(Resource::kSwap)].value =
-        sound(*sample.swap_in_bytes_per_second + *sample.swap_out_bytes_per_second);
+    const auto in = sound(sample.swap_in_bytes_per_second);
+    const auto out = sound(sample.swap_out_bytes_per_second);
+    if (in && out) tracks[index(Resource::kSwap)].value = *in + *out;
   }
   if (runs && vm.vcpus.value_or(1) <= 0) {
     vm.doubt = "virtual server " + sample.vm + ": it has " + std::to_string(*sample.vcpus) + " CPUs";

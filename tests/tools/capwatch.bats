@@ -6,10 +6,12 @@ load ../helper
 setup() {
   cd "$BATS_TEST_TMPDIR" || return
   frozen_pid=
+  watcher=
 }
 
 teardown() {
   [ -z "$frozen_pid" ] || kill -KILL "$frozen_pid"
+  [ -z "$watcher" ] || kill -KILL "$watcher" || true
 }
 
 # host NAME VM...: a host of the test driver with these VMs, as a line of the inventory. A VM is NAME or NAME:stopped.
@@ -239,4 +241,315 @@ refusing_host() {
   host h1 >inventory
   run -3 --separate-stderr bash -c 'capwatch --inventory inventory --window 10ms >/dev/full'
   assert_regex "$stderr" '^capwatch: write records: stdout: No space left on device'
+}
+
+# --- windows, recordings, metrics, saved clusters ---
+
+# A round of one host as a recording has it: sample ROUND SECOND HOST CPU%
+sample() {
+  printf '{"kind":"host_sample","time":"%s","tool":"capwatch","host":"%s","state":"up","cpus":8,"cpu_percent":%s,"memory_bytes":1000,"memory_used_bytes":500}\n' \
+    "$(date -u -d "@$((1800000000 + $2))" +%FT%TZ)" "$3" "$4"
+}
+closed() {
+  printf '{"kind":"round_end","time":"%s","tool":"capwatch","round":%d,"at_ms":%d}\n' \
+    "$(date -u -d "@$((1800000000 + $2))" +%FT%TZ)" "$1" "$(($2 * 1000))"
+}
+# rounds FROM TO CPU%: rounds of h1 every 10 s.
+rounds() {
+  local second
+  for ((second = $1; second < $2; second += 10)); do
+    sample 0 "$second" h1 "$3"
+    closed $((second / 10 + 1)) "$second"
+  done
+}
+stream_end='{"kind":"end","time":"2027-01-15T09:00:00Z","tool":"capwatch","outcome":"ok"}'
+
+@test "--follow: windows of hosts and servers behind the samples of each round" {
+  { host h1 a b && host h2 c:stopped; } >inventory
+  run -0 --separate-stderr capwatch --inventory inventory --window 10ms --follow --interval 100ms --count 3
+  assert_equal "$stderr" ""
+  rackline-records --check <<<"$output"
+  assert_equal "$(jq -c 'select(.kind == "vm_usage" and .vm == "a") | [.host, .samples]' <<<"$output" | paste -sd' ')" \
+    '["h1",1] ["h1",2] ["h1",3]'
+  holds '.kind == "vm_usage"' '.cpu_p95_cores > 0.9 and .cpu_p95_cores < 1.1 and .vm != "c"'
+  assert_equal "$(jq -r .kind <<<"$output" | uniq | tail -3 | paste -sd' ')" "vm_usage round_end end"
+  assert_equal "$(jq -c 'select(.kind == "end") | [.rounds, .fluctuations]' <<<"$output")" '[3,0]'
+}
+
+@test "--replay: usage that stays outside is a fluctuation with its evidence, and so is the way back" {
+  { rounds 0 300 30 && rounds 300 600 95 && rounds 600 900 30 && echo "$stream_end"; } >rec
+  run -0 --separate-stderr capwatch --replay rec
+  assert_equal "$stderr" ""
+  rackline-records --check <<<"$output"
+  jq -c 'select(.kind == "fluctuation")' <<<"$output" >said
+  assert_equal "$(jq -r '"\(.object) \(.host) \(.resource) \(.direction) \(.threshold) \(.unit)"' said)" \
+    $'host h1 cpu above 75 percent\nhost h1 cpu back 75 percent'
+  assert_equal "$(jq -s '.[1].cause == .[0].id and .[0].id != .[1].id' said)" true
+  jq -es '.[0] | .value > 75 and .held_ms >= 60000 and .p95 == 95 and .trend_per_hour > 0 and (.reason | test("^h1 cpu .* > 75% for 1m"))' said
+  assert_equal "$(jq -r 'select(.kind == "end").fluctuations' <<<"$output")" 1
+}
+
+@test "--replay: one spike reports nothing, and nor does usage that trembles around the edge" {
+  { rounds 0 300 30 && rounds 300 310 100 && rounds 310 900 30; } >rec
+  run -0 capwatch --replay rec
+  assert_equal "$(grep -c '"fluctuation"' <<<"$output")" 0
+  { rounds 0 600 80 && for s in {600..1800..40}; do rounds "$s" $((s + 20)) 74 && rounds $((s + 20)) $((s + 40)) 76; done; } >rec
+  run -0 capwatch --replay rec
+  assert_equal "$(grep -c '"kind":"fluctuation"' <<<"$output")" 1
+}
+
+@test "bands, hold and hysteresis are as given" {
+  rounds 0 600 50 >rec
+  run -0 capwatch --replay rec --band cpu=40
+  assert_equal "$(jq -r 'select(.kind == "fluctuation").direction' <<<"$output")" above
+  run -0 capwatch --replay rec --band cpu=60..90
+  assert_equal "$(jq -r 'select(.kind == "fluctuation").direction' <<<"$output")" below
+  run -0 capwatch --replay rec --band cpu=off,memory=40
+  assert_equal "$(jq -r 'select(.kind == "fluctuation").resource' <<<"$output")" memory
+  run -0 capwatch --replay rec --band cpu=40 --hold 1h
+  refute_output --partial '"fluctuation"'
+  local wrong
+  for wrong in cpu disk=5 cpu=60..10 cpu=x; do
+    run -2 --separate-stderr capwatch --replay rec --band "$wrong"
+    assert_regex "$stderr" '^capwatch: read a band: '
+  done
+}
+
+@test "--record keeps the rounds, and --replay makes of them what was said at the time" {
+  { host h1 a b && host h2 c; } >inventory
+  run -0 capwatch --inventory inventory --window 10ms --follow -i 100ms -c 4 --hold 150ms --vm-band cpu=1 --record rec
+  echo "$output" >live
+  assert [ "$(grep -c '"kind":"fluctuation"' live)" -ge 3 ]
+  rackline-records --check rec
+  assert_equal "$(jq -r .kind rec | sort | uniq -c | xargs)" "1 end 8 host_sample 4 round_end 12 vm_sample"
+  run -0 --separate-stderr capwatch --replay rec --hold 150ms --vm-band cpu=1
+  assert_equal "$stderr" ""
+  diff <(grep -v '"kind":"end"' live | sort) <(grep -v '"kind":"end"' <<<"$output" | sort)
+  # A second run stands behind the first.
+  run -0 capwatch --inventory inventory --window 10ms --record rec
+  run -0 --separate-stderr capwatch --replay rec
+  assert_equal "$stderr" ""
+  assert_equal "$(grep -c '"kind":"round_end"' <<<"$output")" 5
+  # What another capwatch wrote on its stdout is a recording, too; and hosts may be chosen of it.
+  run -0 capwatch --replay live h2 --vm-band cpu=1 --hold 150ms
+  assert_equal "$(jq -r 'select(.host).host' <<<"$output" | sort -u)" h2
+}
+
+@test "a recorder that is killed costs the round in hand" {
+  host h1 a >inventory
+  capwatch --inventory inventory --interval 50ms --window 10ms --record rec >/dev/null 3>&- &
+  watcher=$!
+  for _ in {1..200}; do [ "$(grep -c round_end rec 2>/dev/null)" -ge 3 ] && break || sleep 0.05; done
+  kill -KILL "$watcher"
+  wait "$watcher" || true
+  watcher=
+  printf '{"kind":"host_sample","time":"2026-11-2' >>rec
+  run -0 capwatch --inventory inventory --window 10ms --record rec
+  run -0 --separate-stderr capwatch --replay rec
+  assert_regex "$stderr" '^capwatch: read records: rec: line [0-9]+: '
+  assert_equal "$(jq -r 'select(.kind == "end").skipped' <<<"$output")" 1
+  assert_equal "$(grep -c '"kind":"round_end"' <<<"$output")" "$(grep -c '"kind":"round_end"' rec)"
+}
+
+@test "a recording that was cut in the middle is replayed as far as it is whole" {
+  { rounds 0 100 30 && sample 0 100 h1 30 && sample 0 100 h2 30 | head -c 40; } >rec
+  run -0 --separate-stderr capwatch --replay rec
+  assert_equal "$(grep -c '"kind":"round_end"' <<<"$output")" 10
+  assert_line --index 0 --partial '"host_sample"'
+  assert_regex "$stderr" 'capwatch: read records: rec: line 22: '
+  assert_regex "$stderr" 'capwatch: replay the rounds: rec: line [0-9]+: the round before was cut off and is left out'
+}
+
+@test "a recording in which time runs backwards is refused, and nothing is written of it" {
+  { rounds 0 100 30 && sample 0 50 h1 30 && closed 11 50; } | sed 's/,"at_ms":[0-9]*//' >rec
+  run -2 --separate-stderr capwatch --replay rec
+  assert_equal "$(jq -r .kind <<<"$output")" end
+  assert_regex "$stderr" '^capwatch: replay the rounds: rec: line 22: time runs backwards: the round is of 2027-01-15T08:00:50Z'
+  # From a pipe it is met on the way.
+  run -2 --separate-stderr capwatch --replay - <rec
+  assert_regex "$stderr" '^capwatch: replay the rounds: stdin: line 22: time runs backwards'
+  assert_equal "$(jq -r 'select(.kind == "end").outcome' <<<"$output")" failed
+}
+
+@test "what is no recording is refused" {
+  echo '{"kind":"end","time":"2026-11-22T12:00:00Z","tool":"x","outcome":"ok"}' >empty
+  head -c 4096 /dev/urandom >noise
+  local file
+  for file in empty noise missing; do
+    run -2 --separate-stderr capwatch --replay "$file"
+    assert_equal "$(jq -r .kind <<<"$output")" end
+  done
+}
+
+@test "samples without capacity are named, and no share is taken of nothing" {
+  rounds 0 600 95 | sed 's/"memory_bytes":1000/"memory_bytes":0/; s/"cpus":8/"cpus":0/' >rec
+  run -0 --separate-stderr capwatch --replay rec
+  assert_equal "$stderr" "capwatch: watch the usage: host h1: it has 0 CPUs, so no share of them can be told"
+  refute_output --partial '"fluctuation"'
+  refute_output --partial '"host_usage"'
+  holds '.kind == "host_sample"' '.cpus == 0 and .memory_bytes == 0'
+}
+
+# scrape PATH [METHOD]: the page that the server answers, its head in the file headers. Where it is, -v has said in the file said.
+scrape() {
+  local address
+  address=$(sed -n 's,.*metrics are at http://\(.*\)/metrics$,\1,p' said)
+  [ -n "$address" ] && exec 9<>"/dev/tcp/${address%:*}/${address##*:}" || return
+  printf '%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' "${2:-GET}" "$1" >&9
+  tr -d '\r' <&9 >answer
+  exec 9>&-
+  sed '/^$/q' answer >headers
+  sed '1,/^$/d' answer
+}
+
+@test "--listen: a scraper gets the last whole round, in Prometheus' text format" {
+  { host h1 a b && refusing_host; } >inventory
+  capwatch --inventory inventory --interval 200ms --window 10ms --listen 127.0.0.1:0 -v >/dev/null 2>said 3>&- &
+  watcher=$!
+  for _ in {1..100}; do scrape /metrics 2>/dev/null >page && grep -q rackline_rounds_total page && break || sleep 0.1; done
+  grep -qi '^content-type: text/plain; version=0.0.4' headers
+  grep -qx 'rackline_host_up{host="h1"} 1' page
+  grep -qx 'rackline_host_up{host="gone"} 0' page
+  grep -qx 'rackline_host_memory_bytes{host="h1"} 17179869184' page
+  grep -qx 'rackline_vm_running{host="h1",vm="a"} 1' page
+  grep -q '^rackline_vm_usage_cpu_p95_cores{host="h1",vm="b"} [0-9.]*$' page
+  # Every line is a HELP, a TYPE or a sample; each family has both, once and before its samples.
+  awk '/^# HELP [a-z0-9_]+ ./ {if (help[$3]++) bad = 1; next}
+    /^# TYPE [a-z0-9_]+ (gauge|counter)$/ {if (type[$3]++ || !help[$3] || ($4 == "counter") != ($3 ~ /_total$/)) bad = 1; last = $3; next}
+    /^[a-z0-9_]+(\{([a-z_]+="[^"\\]*",?)+\})? [-+0-9.e]+$/ {name = $0; sub(/[{ ].*/, "", name); if (name != last) bad = 1; next}
+    {print "not understood: " $0; bad = 1} END {exit bad}' page
+  run -0 scrape /else
+  grep -q '^HTTP/1.1 404' headers
+  run -0 scrape /metrics POST
+  grep -q '^HTTP/1.1 405' headers
+}
+
+@test "--listen: an address that is taken is an error before the first round" {
+  host h1 a >inventory
+  capwatch --inventory inventory --interval 1h --window 10ms --listen 127.0.0.1:0 -v >/dev/null 2>said 3>&- &
+  watcher=$!
+  for _ in {1..100}; do grep -q http said && break || sleep 0.1; done
+  run -3 --separate-stderr capwatch --inventory inventory --listen "$(sed 's/.*http:..\(.*\)\/metrics/\1/' said)"
+  assert_equal "$(jq -r .kind <<<"$output")" end
+  assert_regex "$stderr" '^capwatch: listen: 127.0.0.1:[0-9]*: Address already in use'
+}
+
+@test "--from ganeti: nodes and instances are hosts and servers, and what binds them are rules" {
+  cat >cluster <<'DATA'
+group-01|uuid-01|preferred||
+
+node1|16384|512|12288|409600|153600|16|M|uuid-01|1|rack:a
+node2|16384|512|14848|409600|153600|16|N|uuid-01|1|rack:b
+node3|16384|512|15872|409600|153600|16|Y|uuid-01|1|rack:b
+
+dns1|2048|51200|2|running|Y|node1||ext|service:dns|1
+dns2|1024|51200|1|running|Y|node2||rbd|service:dns|1
+disk|1024|51200|1|running|Y|node1|node2|drbd||1
+off|1024|51200|1|ADMIN_down|Y|node2||ext||1
+
+htools:iextags:service
+htools:nlocation:rack
+
+|128,1,1024,1,1,1|128,1,1024,1,1,1;32768,8,1048576,16,8,12|ext|3.0|32.0
+DATA
+  run -0 --separate-stderr capwatch --from ganeti cluster
+  assert_equal "$stderr" ""
+  rackline-records --check <<<"$output"
+  assert_equal "$(jq -c 'select(.kind == "host_sample") |
+    [.host, .state, .cpus, .memory_bytes, .memory_free_bytes, .vms_running, .vms_stopped, .cpu_overcommit, .failure_domain, .imported]' <<<"$output")" \
+    '["node1","up",16,17179869184,12884901888,2,0,3,"rack:a","ganeti"]
+["node2","up",16,17179869184,15569256448,1,1,3,"rack:b","ganeti"]
+["node3","unreachable",16,17179869184,16642998272,0,0,3,"rack:b","ganeti"]'
+  assert_equal "$(jq -c 'select(.kind == "vm_sample") | [.vm, .host, .state, .memory_bytes, .vcpus, .cpu_cores]' <<<"$output" | head -1)" \
+    '["dns1","node1","running",2147483648,2,null]'
+  assert_equal "$(jq -c 'select(.kind == "placement_rule") | [.rule, .vms, .hosts]' <<<"$output")" \
+    '["pin",["disk"],["node1","node2"]]
+["anti_affinity",["dns1","dns2"],null]'
+  # The same file gives the same records, and so does a pipe but for the time.
+  assert_equal "$(capwatch --from ganeti cluster | grep sample | md5sum)" "$(grep sample <<<"$output" | md5sum)"
+  assert_equal "$(capwatch --from ganeti - <cluster | jq -c 'del(.time)' | grep sample)" "$(jq -c 'del(.time)' <<<"$output" | grep sample)"
+}
+
+@test "--from ganeti: every cluster of Ganeti's own tests is read" {
+  local data=$REPO/../shared/data/ganeti-htools file
+  [ -d "$data" ] || skip "no $data"
+  for file in "$data"/*; do
+    run -0 --separate-stderr capwatch --from ganeti "$file"
+    assert_equal "$stderr" ""
+    rackline-records --check <<<"$output"
+    assert_equal "$(grep -c '"host_sample"' <<<"$output")" "$(awk -v RS= 'NR == 2 {print NF}' FS='\n' "$file")"
+  done
+}
+
+@test "--from csv: a table with the names of the fields" {
+  cat >table.csv <<'DATA'
+host,vm,cpus,vcpus,memory_bytes,memory_used_bytes,cpu_cores,anti_affinity
+h1,,16,,64GiB,20GiB,,
+h1,db1,,4,16GiB,12GiB,2.5,db
+h1,"web, old",,2,4294967296,,0.7,
+h2,,16,,64GiB,1GiB,,
+DATA
+  run -0 --separate-stderr capwatch --from csv table.csv
+  assert_equal "$stderr" ""
+  rackline-records --check <<<"$output"
+  assert_equal "$(jq -c 'select(.kind == "host_sample") | [.host, .cpus, .memory_bytes, .cpu_percent, .vms_running, .vcpus_allocated]' <<<"$output")" \
+    '["h1",16,68719476736,20,2,6]
+["h2",16,68719476736,null,0,0]'
+  assert_equal "$(jq -c 'select(.kind == "vm_sample") | [.vm, .cpu_percent, .anti_affinity]' <<<"$output")" \
+    '["db1",62.5,"db"]
+["web, old",35,null]'
+}
+
+@test "--from csv with times is a history that --follow watches" {
+  {
+    echo time,host,cpus,memory_bytes,cpu_percent
+    for minute in {10..59}; do
+      echo "2026-11-25T12:$minute:00Z,h1,8,1GiB,$((minute < 30 ? 20 : 95))"
+    done
+  } >history.csv
+  run -0 capwatch --from csv history.csv --follow
+  assert_equal "$(jq -r 'select(.kind == "fluctuation") | "\(.host) \(.direction) \(.time)"' <<<"$output")" "h1 above 2026-11-25T12:31:00Z"
+  assert_equal "$(grep -c '"round_end"' <<<"$output")" 50
+}
+
+@test "a saved cluster that cannot be read is refused with its line, and nothing is written of it" {
+  printf 'g|u|preferred||\n\nn1|16384|0|x|1|1|16|N|u|1\n\n\n' >broken.ganeti
+  printf 'host,cpus,memory_bytes\nh1,8,1GiB\nh2,0,1GiB\n' >zero.csv
+  printf 'host,vm,cpus,memory_bytes\nh1,,8,1GiB\nh9,a,,1GiB\n' >nowhere.csv
+  printf 'host,cpus,memory_bytes\nh1,8\n' >short.csv
+  head -c 4096 /dev/urandom >noise
+  : >empty
+  check() { # FORMAT FILE WHY
+    run -2 --separate-stderr capwatch --from "$1" "$2"
+    assert_equal "$(jq -r .kind <<<"$output")" end
+    assert_regex "$stderr" "^capwatch: [a-z A-Z]+: $2: $3"
+  }
+  check ganeti broken.ganeti 'line 3: free memory: expected a number, not "x"'
+  check csv zero.csv 'line 3: cpus: a host has at least one'
+  check csv nowhere.csv 'line 3: there is no row for the host "h9"'
+  check csv short.csv 'line 2: there are 2 cells under 3 headings'
+  check csv empty 'it is empty'
+  check ganeti empty 'line 0: there is no node in it'
+  check ganeti noise 'line 1: '
+  check csv noise 'line 1: '
+  check ganeti missing 'No such file or directory'
+  run -2 --separate-stderr capwatch --from vmware noise
+  assert_regex "$stderr" '^capwatch: .*vmware'
+}
+
+@test "options that exclude each other: exit 2" {
+  host h1 >inventory
+  rounds 0 10 30 >rec
+  run -2 capwatch --replay rec --interval 1s
+  run -2 capwatch --replay rec --record again
+  run -2 capwatch --replay rec --listen 127.0.0.1:0
+  run -2 capwatch --replay rec --from csv rec
+  run -2 capwatch --from csv rec --list hosts
+  run -2 capwatch --inventory inventory --count 3
+}
+
+@test "a full disk under a recording is an error" {
+  host h1 >inventory
+  run -3 --separate-stderr capwatch --inventory inventory --window 10ms --record /dev/full
+  assert_regex "$stderr" '^capwatch: record the rounds: /dev/full: No space left on device'
 }

@@ -60,6 +60,46 @@ TEST(Sample, RatesComeFromTwoReadings) {
   EXPECT_DOUBLE_EQ(sample.vms.at(0).cpu_percent.value(), 25);
 }
 
+TEST(Sample, StealBalloonSwapAndPressureAreTakenWhereTheyAreOffered) {
+  HostStats before = host_with({running("a", 1), running("b", 2)});
+  for (VmStats& vm : before.vms) vm.cpu_delay_ns = 1'000'000'000;
+  before.pressure = {1'000'000, 2'000'000, 0};
+  VmStats& a = before.vms[0];
+  a.memory_max_bytes = 3 << 20;
+  a.memory_usable_bytes = 1 << 19;
+  a.swap_in_bytes = 4096;
+  a.swap_out_bytes = 0;
+  HostStats now = before;
+  now.taken += 2s;
+  now.vms[0].cpu_delay_ns = 2'000'000'000;  // half a CPU's worth of waiting
+  now.vms[0].swap_in_bytes = 4096 + 8192;
+  now.pressure = {1'500'000, 2'100'000, 0};
+  const Sample sample = assembled(now, &before);
+  EXPECT_DOUBLE_EQ(sample.vms.at(0).cpu_steal_percent.value(), 25);
+  EXPECT_DOUBLE_EQ(sample.vms.at(1).cpu_steal_percent.value(), 0);
+  EXPECT_DOUBLE_EQ(sample.host.cpu_steal_percent.value(), 12.5);
+  EXPECT_EQ(sample.vms.at(0).memory_max_bytes, 3 << 20);
+  EXPECT_EQ(sample.vms.at(0).memory_usable_bytes, 1 << 19);
+  EXPECT_EQ(sample.host.memory_ballooned_bytes, 2 << 20);
+  EXPECT_DOUBLE_EQ(sample.vms.at(0).swap_in_bytes_per_second.value(), 4096);
+  EXPECT_DOUBLE_EQ(sample.vms.at(0).swap_out_bytes_per_second.value(), 0);
+  EXPECT_FALSE(sample.vms.at(1).swap_in_bytes_per_second);
+  EXPECT_DOUBLE_EQ(sample.host.cpu_pressure_percent.value(), 25);
+  EXPECT_DOUBLE_EQ(sample.host.memory_pressure_percent.value(), 5);
+  EXPECT_DOUBLE_EQ(sample.host.io_pressure_percent.value(), 0);
+}
+
+TEST(Sample, StealThatOneServerDoesNotTellIsUnknownOfTheHost) {
+  HostStats before = host_with({running("a", 1), running("b", 2)});
+  before.vms[0].cpu_delay_ns = 0;
+  HostStats now = before;
+  now.taken += 2s;
+  const Sample sample = assembled(now, &before);
+  EXPECT_EQ(sample.vms.at(0).cpu_steal_percent, 0);
+  EXPECT_FALSE(sample.host.cpu_steal_percent);
+  EXPECT_FALSE(sample.host.memory_pressure_percent);
+}
+
 TEST(Sample, WithoutAnEarlierReadingRatesAreUnknownAndAmountsKnown) {
   const Sample sample = assembled(host_with({running("a", 1)}), nullptr);
   EXPECT_FALSE(sample.host.cpu_percent);

@@ -71,8 +71,9 @@ class Writer {
   // `round` has samples and an end, as those that are replayed and imported.
   template <class Round>
   void round(Round& round) {
-    for (auto& host : round.hosts) sample(std::move(host));
-    for (auto& vm : round.vms) sample(std::move(vm));
+    usage::by_host(
+        round.hosts, round.vms, [&](auto& host) { sample(std::move(host)); },
+        [&](auto& vm) { sample(std::move(vm)); });
     end_round(round.end, round.at);
   }
 

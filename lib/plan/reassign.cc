@@ -106,6 +106,117 @@ struct Wide<std::int64_t> {
   static constexpr int kLanes = 4;
 };
 
+// The inner loops, for the machine that they run on: wider registers make half as many trials again.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define RACKLINE_WIDE __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+#else
+#define RACKLINE_WIDE
+#endif
+
+// The demands of an item on its way. What is transient stays at its start as well, and so needs no room there
+// when it comes back, and leaves none when it goes.
+template <class Load>
+struct Parcel {
+  const typename Wide<Load>::Loads* demand;
+  bool from_start;
+  bool to_start;
+};
+
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+template <class Load>
+inline __attribute__((always_inline)) bool any(const typename Wide<Load>::Loads& flags) {
+  Load all = 0;
+  for (int c = 0; c < Wide<Load>::kLanes; ++c) all |= flags[c];
+  return all != 0;
+}
+
+template <class Costs>
+inline __attribute__((always_inline)) double total(const Costs& costs) {
+  double sum = 0;
+  for (std::size_t c = 0; c < sizeof(Costs) / sizeof(double); ++c) sum += costs[c];
+  return sum;
+}
+
+// What the cost of bins rises by when `out` leaves `from` for `to`; kNever when there is no room.
+template <class Load, class Vector = typename Wide<Load>::Loads, class Costs = typename Wide<Load>::Costs>
+inline __attribute__((always_inline)) double shift_cost(int blocks, const Parcel<Load>& item, const Vector* room,
+                                                        const Vector* from, const Vector* to,
+                                                        const Vector* lasting, const Costs* weights) {
+  Vector bad{};
+  for (int b = 0; b < blocks; ++b) bad |= (item.to_start ? item.demand[b] & lasting[b] : item.demand[b]) > room[b];
+  if (any<Load>(bad)) return kNever;
+  Costs sum{};
+  const Vector zero{};
+  for (int b = 0; b < blocks; ++b) {
+    const Vector d = item.demand[b];
+    const Vector less = from[b] - d;
+    const Vector more = to[b] + d;
+    const Vector rise = (more > zero ? more : zero) - (to[b] > zero ? to[b] : zero);
+    const Vector fall = (from[b] > zero ? from[b] : zero) - (less > zero ? less : zero);
+    sum += weights[b] * (__builtin_convertvector(rise, Costs) - __builtin_convertvector(fall, Costs));
+  }
+  return total(sum);
+}
+
+// The same for two items: `one` goes from the first bin to the second, `other` from there to the third, which
+// may be the first.
+template <class Load, class Vector = typename Wide<Load>::Loads, class Costs = typename Wide<Load>::Costs>
+inline __attribute__((always_inline)) double chain_cost(int blocks, const Parcel<Load>& one,
+                                                        const Parcel<Load>& other, const Vector* room_second,
+                                                        const Vector* room_third, const Vector* first,
+                                                        const Vector* second, const Vector* third,
+                                                        const Vector* lasting, const Costs* weights) {
+  const bool exchange = first == third;
+  Vector bad{};
+  for (int b = 0; b < blocks; ++b) {
+    const Vector comes = one.to_start ? one.demand[b] & lasting[b] : one.demand[b];
+    const Vector goes = other.from_start ? other.demand[b] & lasting[b] : other.demand[b];
+    bad |= comes - goes > room_second[b];
+    Vector last = other.to_start ? other.demand[b] & lasting[b] : other.demand[b];
+    if (exchange) last -= one.from_start ? one.demand[b] & lasting[b] : one.demand[b];
+    bad |= last > room_third[b];
+  }
+  if (any<Load>(bad)) return kNever;
+  Costs sum{};
+  const Vector zero{};
+  for (int b = 0; b < blocks; ++b) {
+    const Vector d = one.demand[b];
+    const Vector e = other.demand[b];
+    const Vector then_first = first[b] - (exchange ? d - e : d);
+    const Vector then_second = second[b] + d - e;
+    Vector change = (then_first > zero ? then_first : zero) - (first[b] > zero ? first[b] : zero);
+    const Vector rise = (then_second > zero ? then_second : zero) - (second[b] > zero ? second[b] : zero);
+    Costs costs = __builtin_convertvector(change, Costs) + __builtin_convertvector(rise, Costs);
+    if (!exchange) {
+      const Vector then_third = third[b] + e;
+      change = (then_third > zero ? then_third : zero) - (third[b] > zero ? third[b] : zero);
+      costs += __builtin_convertvector(change, Costs);
+    }
+    sum += weights[b] * costs;
+  }
+  return total(sum);
+}
+
+// Named, as functions of several versions cannot be templates.
+#define RACKLINE_KERNELS(Load)                                                                                 \
+  RACKLINE_WIDE double shift_cost_of(int blocks, const Parcel<Load>& item, const Wide<Load>::Loads* room,      \
+                                     const Wide<Load>::Loads* from, const Wide<Load>::Loads* to,               \
+                                     const Wide<Load>::Loads* lasting, const Wide<Load>::Costs* weights) {     \
+    return shift_cost<Load>(blocks, item, room, from, to, lasting, weights);                                   \
+  }                                                                                                            \
+  RACKLINE_WIDE double chain_cost_of(int blocks, const Parcel<Load>& one, const Parcel<Load>& other,           \
+                                     const Wide<Load>::Loads* room_second,                                     \
+                                     const Wide<Load>::Loads* room_third, const Wide<Load>::Loads* first,      \
+                                     const Wide<Load>::Loads* second, const Wide<Load>::Loads* third,          \
+                                     const Wide<Load>::Loads* lasting, const Wide<Load>::Costs* weights) {     \
+    return chain_cost<Load>(blocks, one, other, room_second, room_third, first, second, third, lasting,        \
+                            weights);                                                                          \
+  }
+RACKLINE_KERNELS(std::int32_t)
+RACKLINE_KERNELS(std::int64_t)
+#undef RACKLINE_KERNELS
+
 // Loads, as far as they are added and compared. Thirty-two bits where they are enough: twice as many at once.
 // Costs are doubles that hold whole numbers, exact up to 2^53.
 template <class Load>
@@ -129,7 +240,8 @@ class Annealer {
   bool from_start(int item, int bin) const { return starts_[index(item)] == bin; }
 
   bool try_shift(int item, int to, double most);
-  bool try_swap(int one, int other, double most);
+  bool try_chain(int one, int other, int third, double most);
+  bool apart(int item, int to, int leaving) const;
   void go(int item, int to);
 
   double cost_of_move(int item, int from, int to) const;
@@ -366,38 +478,22 @@ int Annealer<Load>::unmet_rise(int item, int to) const {
   return rise;
 }
 
+// Whether a group keeps the item from the bin, as another of it is there; `leaving` is about to go.
+template <class Load>
+bool Annealer<Load>::apart(int item, int to, int leaving) const {
+  const int g = group_of_[index(item)];
+  if (g < 0 || groups_[index(g)].apart < 0) return false;
+  if (leaving >= 0 && group_of_[index(leaving)] == g) return false;
+  return occupied_[index(groups_[index(g)].apart) * index(bins_) + index(to)] != 0;
+}
+
 template <class Load>
 bool Annealer<Load>::try_shift(int item, int to, double most) {
   const int from = where_[index(item)];
-  const int g = group_of_[index(item)];
-  if (g >= 0) {
-    const int apart = groups_[index(g)].apart;
-    if (apart >= 0 && occupied_[index(apart) * index(bins_) + index(to)] != 0) return false;
-  }
-  const Vector* demand = &demands_[row(item)];
-  const Vector* room = &room_[row(to)];
-  const bool back = from_start(item, to);
-  Vector bad{};
-  for (int b = 0; b < blocks_; ++b) {
-    bad |= (back ? demand[b] & lasting_[index(b)] : demand[b]) > room[b];
-  }
-  for (int c = 0; c < kLanes; ++c) {
-    if (bad[c] != 0) return false;
-  }
-  const Vector* here = &over_[row(from)];
-  const Vector* there = &over_[row(to)];
-  Costs sum{};
-  const Vector zero{};
-  for (int b = 0; b < blocks_; ++b) {
-    const Vector d = demand[b];
-    const Vector less = here[b] - d;
-    const Vector more = there[b] + d;
-    const Vector rise = (more > zero ? more : zero) - (there[b] > zero ? there[b] : zero);
-    const Vector fall = (here[b] > zero ? here[b] : zero) - (less > zero ? less : zero);
-    sum += weights_[index(b)] * (__builtin_convertvector(rise, Costs) - __builtin_convertvector(fall, Costs));
-  }
-  double delta = 0;
-  for (int c = 0; c < kLanes; ++c) delta += sum[c];
+  if (from == to || apart(item, to, -1)) return false;
+  const Parcel<Load> parcel{&demands_[row(item)], from_start(item, from), from_start(item, to)};
+  double delta = shift_cost_of(blocks_, parcel, &room_[row(to)], &over_[row(from)], &over_[row(to)],
+                               lasting_.data(), weights_.data());
   if (delta > most + price_ * unmet_) return false;
   delta += cost_of_move(item, from, to);
   const int rise = unmet_rise(item, to);
@@ -408,76 +504,36 @@ bool Annealer<Load>::try_shift(int item, int to, double most) {
   return true;
 }
 
+// `one` to where `other` is, and that to the third bin.
 template <class Load>
-bool Annealer<Load>::try_swap(int one, int other, double most) {
+bool Annealer<Load>::try_chain(int one, int other, int third, double most) {
   const int here = where_[index(one)];
   const int there = where_[index(other)];
-  if (here == there) return false;
-  const int g = group_of_[index(one)];
-  const int h = group_of_[index(other)];
-  if (g >= 0 && g != h) {
-    const int apart = groups_[index(g)].apart;
-    if (apart >= 0 && occupied_[index(apart) * index(bins_) + index(there)] != 0) return false;
-  }
-  if (h >= 0 && g != h) {
-    const int apart = groups_[index(h)].apart;
-    if (apart >= 0 && occupied_[index(apart) * index(bins_) + index(here)] != 0) return false;
-  }
-  const Vector* mine = &demands_[row(one)];
-  const Vector* its = &demands_[row(other)];
-  const Vector* over_here = &over_[row(here)];
-  const Vector* over_there = &over_[row(there)];
-  const Vector zero{};
-  // Items that have their start at an end of the swap keep what is transient there.
-  const bool one_starts_here = from_start(one, here);
-  const bool one_starts_there = from_start(one, there);
-  const bool other_starts_here = from_start(other, here);
-  const bool other_starts_there = from_start(other, there);
-  Vector bad{};
-  for (int b = 0; b < blocks_; ++b) {
-    const Vector lasting = lasting_[index(b)];
-    const Vector mine_lasting = mine[b] & lasting;
-    const Vector its_lasting = its[b] & lasting;
-    const Vector comes_there = one_starts_there ? mine_lasting : mine[b];
-    const Vector goes_there = other_starts_there ? its_lasting : its[b];
-    const Vector comes_here = other_starts_here ? its_lasting : its[b];
-    const Vector goes_here = one_starts_here ? mine_lasting : mine[b];
-    bad |= comes_there - goes_there > room_[row(there) + index(b)];
-    bad |= comes_here - goes_here > room_[row(here) + index(b)];
-  }
-  for (int c = 0; c < kLanes; ++c) {
-    if (bad[c] != 0) return false;
-  }
-  Costs sum{};
-  for (int b = 0; b < blocks_; ++b) {
-    const Vector d = mine[b] - its[b];
-    const Vector then_here = over_here[b] - d;
-    const Vector then_there = over_there[b] + d;
-    const Vector rise =
-        (then_there > zero ? then_there : zero) - (over_there[b] > zero ? over_there[b] : zero);
-    const Vector fall = (over_here[b] > zero ? over_here[b] : zero) - (then_here > zero ? then_here : zero);
-    sum += weights_[index(b)] * (__builtin_convertvector(rise, Costs) - __builtin_convertvector(fall, Costs));
-  }
-  double delta = 0;
-  for (int c = 0; c < kLanes; ++c) delta += sum[c];
+  if (here == there || there == third || apart(one, there, other)) return false;
+  // Where both are of one group and the third bin is where the first was, there is room for the other.
+  if (apart(other, third, here == third ? one : -1)) return false;
+  const Parcel<Load> first{&demands_[row(one)], from_start(one, here), from_start(one, there)};
+  const Parcel<Load> second{&demands_[row(other)], from_start(other, there), from_start(other, third)};
+  double delta = chain_cost_of(blocks_, first, second, &room_[row(there)], &room_[row(third)],
+                               &over_[row(here)], &over_[row(there)], &over_[row(third)], lasting_.data(),
+                               weights_.data());
   if (delta > most + price_ * unmet_) return false;
-  const double first = cost_of_move(one, here, there);
-  // The groups' part of the two costs of moves depends on which comes first: the second is asked for when
-  // the first has moved.
-  if (g != h || g < 0) {
-    if (!allowed(one, there)) return false;
-  }
+  delta += cost_of_move(one, here, there);
+  // What the second move means depends on the first having been made. Of two of a group that change places
+  // nobody notices anything.
+  const bool unnoticed = here == third && group_of_[index(one)] == group_of_[index(other)];
+  if (!unnoticed && !allowed(one, there)) return false;
   int rise = unmet_rise(one, there);
   go(one, there);
-  rise += unmet_rise(other, here);
-  delta += first + cost_of_move(other, there, here);
-  if (delta + price_ * rise > most || (g != h && !allowed(other, here))) {
+  rise += unmet_rise(other, third);
+  delta += cost_of_move(other, there, third);
+  if (delta + price_ * rise > most || !(unnoticed || allowed(other, third))) {
     go(one, here);
     return false;
   }
   cost_ += delta;
   unmet_ += rise;
-  go(other, here);
+  go(other, third);
   return true;
 }
 
@@ -547,6 +603,7 @@ Reassigned Annealer<Load>::run() {
   const double hot = env("HOT", 1e-2);
   const double cold = env("COLD", 1e-5);
   const double swaps = env("SWAPS", 0.5);
+  const std::uint64_t chain_limit = static_cast<std::uint64_t>((swaps + env("CHAINS", 0.1)) * 1024);
   const std::uint64_t swap_limit = static_cast<std::uint64_t>(swaps * 1024);
   const std::uint64_t home_limit = static_cast<std::uint64_t>(env("HOME_", 0.1) * 1024);
   double impact = 0;
@@ -577,11 +634,15 @@ Reassigned Annealer<Load>::run() {
       const double most = temperature * patience[bits & 4095];
       const int item = static_cast<int>(((bits >> 32) * static_cast<std::uint64_t>(items_)) >> 32);
       bool done;
-      if (((bits >> 12) & 1023) < swap_limit) {
-        done = try_swap(item, random_.below(items_), most);
+      const std::uint64_t kind = (bits >> 12) & 1023;
+      const bool home = ((bits >> 22) & 1023) < home_limit;
+      if (kind < swap_limit) {
+        done = try_chain(item, random_.below(items_), where_[index(item)], most);
+      } else if (kind < chain_limit) {
+        const int other = random_.below(items_);
+        done = try_chain(item, other, home ? starts_[index(other)] : random_.below(bins_), most);
       } else {
-        const int to = ((bits >> 22) & 1023) < home_limit ? starts_[index(item)] : random_.below(bins_);
-        done = to != where_[index(item)] && try_shift(item, to, most);
+        done = try_shift(item, home ? starts_[index(item)] : random_.below(bins_), most);
       }
       if (done && cost_ < best_cost_ && unmet_ == 0) keep();
     }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "plan/contradiction.h"
 
 namespace rackline::plan {
 namespace {
@@ -178,16 +179,17 @@ std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
 
 void Builder::add_hosts() {
   std::map<std::string, int> domains;
-  int own_domains = 0;
+  std::map<std::string, int> neighbourhoods;
+  // Numbers in the order of the hosts' names; one of which nothing is said is one by itself.
+  const auto number_of = [](std::map<std::string, int>& numbers, std::string name) {
+    const int next = static_cast<int>(numbers.size());
+    return numbers.emplace(std::move(name), next).first->second;
+  };
   for (const auto& [name, facts] : hosts_) {
-    if (facts.sample != nullptr && facts.sample->failure_domain)
-      domains.emplace(*facts.sample->failure_domain, 0);
-  }
-  for (auto& [name, number] : domains) number = own_domains++;
-  for (const auto& [name, facts] : hosts_) {
-    const bool named = facts.sample != nullptr && facts.sample->failure_domain;
-    // A host of which nothing is said fails by itself.
-    const int domain = named ? domains[*facts.sample->failure_domain] : own_domains++;
+    const bool known = facts.sample != nullptr;
+    const int domain = number_of(domains, known ? domain_name(*facts.sample) : "the host " + name);
+    const int neighbourhood =
+        number_of(neighbourhoods, known ? neighbourhood_name(*facts.sample) : "the host " + name);
     std::string frozen = why_frozen(name, facts);
     BinState state = BinState::kOpen;
     if (!frozen.empty()) {
@@ -202,7 +204,7 @@ void Builder::add_hosts() {
       closed = told->second;
       if (state == BinState::kOpen) state = BinState::kClosed;
     }
-    cluster_.model.add_bin(supplies(facts), state, domain);
+    cluster_.model.add_bin(supplies(facts), state, domain, neighbourhood);
     cluster_.hosts.push_back({name, facts.sample, std::move(frozen), std::move(closed)});
   }
 }
@@ -227,13 +229,23 @@ void Builder::add_groups() {
       for (const auto& vm : rule.vms) host_rules_[vm].push_back(&rule);
       continue;
     }
-    const bool spread = rule.rule == "spread";
-    const int group =
-        cluster_.model.add_group({.name = (spread ? "spread of " : "anti-affinity of ") + names_of(rule.vms),
-                                  .per_bin = spread ? 0 : 1,
-                                  .per_domain = spread ? 1 : 0});
-    for (const auto& vm : std::set<std::string>(rule.vms.begin(), rule.vms.end())) {
-      rule_groups_[vm].push_back(group);
+    const auto group_of = [&](const std::vector<std::string>& vms, Group group) {
+      const int number = cluster_.model.add_group(std::move(group));
+      for (const auto& vm : std::set<std::string>(vms.begin(), vms.end())) {
+        rule_groups_[vm].push_back(number);
+      }
+      return number;
+    };
+    const std::string names = names_of(rule.vms);
+    if (rule.rule == "depends") {
+      const int needs = group_of(rule.vms, {.name = names});
+      cluster_.model.add_dependency(needs, group_of(*rule.on, {.name = names_of(*rule.on)}));
+    } else if (rule.rule == "spread") {
+      const int domains = static_cast<int>(rule.domains.value_or(0));
+      group_of(rule.vms,
+               {.name = "spread of " + names, .per_domain = domains > 0 ? 0 : 1, .min_domains = domains});
+    } else {
+      group_of(rule.vms, {.name = "anti-affinity of " + names, .per_bin = 1});
     }
   }
 }

@@ -19,7 +19,8 @@ class Stages {
         keep_spare_(keep_spare),
         state_(model),
         in_(index(model.bins()), 0),
-        out_(index(model.bins()), 0) {
+        out_(index(model.bins()), 0),
+        leaving_(index(model.bins() * model.resources()), 0) {
     if (keep_spare_) without_spare_ = state_.bins_without_spare();
   }
 
@@ -29,7 +30,7 @@ class Stages {
   bool may_go(int item, int bin) {
     const int from = state_.where(item);
     if (state_.in_flight(item) || in_[index(bin)] >= caps_.in || out_[index(from)] >= caps_.out) return false;
-    return state_.admits(item, bin);
+    return state_.admits(item, bin) && fits_beside_leaving(item, bin);
   }
 
   bool go(int item, int bin, bool aside) {
@@ -42,6 +43,9 @@ class Stages {
     }
     ++in_[index(bin)];
     ++out_[index(from)];
+    for (int r = 0; r < model_.resources(); ++r) {
+      leaving_[index(from * model_.resources() + r)] += model_.demand(item, r).peak;
+    }
     flying_.push_back(item);
     moves_.push_back({item, from, bin, stage_, aside});
     return true;
@@ -55,18 +59,33 @@ class Stages {
     flying_.clear();
     std::fill(in_.begin(), in_.end(), 0);
     std::fill(out_.begin(), out_.end(), 0);
+    std::fill(leaving_.begin(), leaving_.end(), 0);
     ++stage_;
   }
 
   std::vector<Move> take_moves() { return std::move(moves_); }
 
  private:
+  // What is not transient is free at the source as soon as an item has left it; but nobody knows in which
+  // order the moves of a stage begin and end, so within the stage it counts as still taken.
+  bool fits_beside_leaving(int item, int bin) const {
+    for (int r = 0; r < model_.resources(); ++r) {
+      const Resource& resource = model_.resource(r);
+      const Amount peak = model_.demand(item, r).peak;
+      if (!resource.hard || resource.transient || peak <= 0) continue;
+      const Amount there = state_.used(bin, r) + leaving_[index(bin * model_.resources() + r)];
+      if (there + peak > model_.capacity(bin, r)) return false;
+    }
+    return true;
+  }
+
   const Model& model_;
   Caps caps_;
   bool keep_spare_;
   State state_;
   std::vector<int> in_;
   std::vector<int> out_;
+  std::vector<Amount> leaving_;  // [bin][resource]
   std::vector<int> flying_;
   std::vector<Move> moves_;
   int stage_ = 1;

@@ -232,13 +232,9 @@ class Referee {
         }
       }
       if (rule.rule == "spread" && rule.domains) {
-        // One that is on its way may fail on either side.
+        // Until it has arrived, one that is on its way runs where it was.
         std::set<std::string> certain;
-        for (const auto& vm : rule.vms) {
-          std::set<std::string> own;
-          for (const auto& host : places.at(vm)) own.insert(*hosts_.at(host)->failure_domain);
-          if (own.size() == 1) certain.insert(*own.begin());
-        }
+        for (const auto& vm : rule.vms) certain.insert(*hosts_.at(places.at(vm).front())->failure_domain);
         const auto missing = *rule.domains - static_cast<std::int64_t>(certain.size());
         if (missing > 0) found[name] = missing;
       }

@@ -71,6 +71,7 @@ class State {
   const Model& model() const { return *model_; }
   int where(int item) const { return where_[index(item)]; }
   bool in_flight(int item) const { return flight_[index(item)] != kNowhere; }
+  int target(int item) const { return flight_[index(item)]; }  // of one in flight
   // In no particular order.
   const std::vector<int>& items_on(int bin) const { return on_bin_[index(bin)]; }
   Amount used(int bin, int r) const { return used_[at(bin, r)]; }  // promised peaks, those in flight included

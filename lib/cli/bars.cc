@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kLeastBar = 8;
 constexpr std::size_t kMostBar = 30;
-constexpr std::size_t kNumbers = 13;  // " 91% ->  60%!"
+constexpr std::size_t kNumbers = 12;  // " 91% -> 60%!"
 constexpr std::size_t kGap = 2;
 
 // UTF-8 characters, not bytes.

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "base/units.h"
+#include "plan/contradiction.h"
 
 namespace rackline::plan {
 namespace {
@@ -78,7 +80,8 @@ class Builder {
   // bin of its host, kNowhere for a request.
   int class_of(const std::string& vm, int from, bool live);
   int class_for(std::vector<bool> allowed);
-  bool compatible(int from, int to, bool live, const std::string& vm) const;
+  std::vector<int> cpus_for(const std::string& vm) const;
+  bool may_go(int from, int to, bool live, const std::vector<int>& cpus) const;
   std::vector<int> groups_of(const std::string& vm, const std::optional<std::string>& group) const;
 
   const Round& round_;
@@ -97,7 +100,8 @@ class Builder {
   std::map<std::vector<bool>, int> classes_;
   // Classes of virtual servers that no rule speaks of, by what their hosts have in common: with thousands of
   // hosts, comparing each virtual server's with all others would take longer than the search.
-  std::map<std::tuple<std::string, std::string, int, bool>, int> plain_classes_;
+  std::map<std::tuple<std::string, int, bool>, int> plain_classes_;
+  std::vector<int> cpus_;
 };
 
 void Builder::collect() {
@@ -178,16 +182,17 @@ std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
 
 void Builder::add_hosts() {
   std::map<std::string, int> domains;
-  int own_domains = 0;
+  std::map<std::string, int> neighbourhoods;
+  // Numbers in the order of the hosts' names; one of which nothing is said is one by itself.
+  const auto number_of = [](std::map<std::string, int>& numbers, std::string name) {
+    const int next = static_cast<int>(numbers.size());
+    return numbers.emplace(std::move(name), next).first->second;
+  };
   for (const auto& [name, facts] : hosts_) {
-    if (facts.sample != nullptr && facts.sample->failure_domain)
-      domains.emplace(*facts.sample->failure_domain, 0);
-  }
-  for (auto& [name, number] : domains) number = own_domains++;
-  for (const auto& [name, facts] : hosts_) {
-    const bool named = facts.sample != nullptr && facts.sample->failure_domain;
-    // A host of which nothing is said fails by itself.
-    const int domain = named ? domains[*facts.sample->failure_domain] : own_domains++;
+    const bool known = facts.sample != nullptr;
+    const int domain = number_of(domains, known ? domain_name(*facts.sample) : "the host " + name);
+    const int neighbourhood =
+        number_of(neighbourhoods, known ? neighbourhood_name(*facts.sample) : "the host " + name);
     std::string frozen = why_frozen(name, facts);
     BinState state = BinState::kOpen;
     if (!frozen.empty()) {
@@ -202,7 +207,7 @@ void Builder::add_hosts() {
       closed = told->second;
       if (state == BinState::kOpen) state = BinState::kClosed;
     }
-    cluster_.model.add_bin(supplies(facts), state, domain);
+    cluster_.model.add_bin(supplies(facts), state, domain, neighbourhood);
     cluster_.hosts.push_back({name, facts.sample, std::move(frozen), std::move(closed)});
   }
 }
@@ -227,13 +232,23 @@ void Builder::add_groups() {
       for (const auto& vm : rule.vms) host_rules_[vm].push_back(&rule);
       continue;
     }
-    const bool spread = rule.rule == "spread";
-    const int group =
-        cluster_.model.add_group({.name = (spread ? "spread of " : "anti-affinity of ") + names_of(rule.vms),
-                                  .per_bin = spread ? 0 : 1,
-                                  .per_domain = spread ? 1 : 0});
-    for (const auto& vm : std::set<std::string>(rule.vms.begin(), rule.vms.end())) {
-      rule_groups_[vm].push_back(group);
+    const auto group_of = [&](const std::vector<std::string>& vms, Group group) {
+      const int number = cluster_.model.add_group(std::move(group));
+      for (const auto& vm : std::set<std::string>(vms.begin(), vms.end())) {
+        rule_groups_[vm].push_back(number);
+      }
+      return number;
+    };
+    const std::string names = names_of(rule.vms);
+    if (rule.rule == "depends") {
+      const int needs = group_of(rule.vms, {.name = names});
+      cluster_.model.add_dependency(needs, group_of(*rule.on, {.name = names_of(*rule.on)}));
+    } else if (rule.rule == "spread") {
+      const int domains = static_cast<int>(rule.domains.value_or(0));
+      group_of(rule.vms,
+               {.name = "spread of " + names, .per_domain = domains > 0 ? 0 : 1, .min_domains = domains});
+    } else {
+      group_of(rule.vms, {.name = "anti-affinity of " + names, .per_bin = 1});
     }
   }
 }
@@ -247,17 +262,45 @@ std::vector<int> Builder::groups_of(const std::string& vm, const std::optional<s
   return groups;
 }
 
-bool Builder::compatible(int from, int to, bool live, const std::string& vm) const {
-  const auto& source = cluster_.hosts[index(from)];
-  const auto& target = cluster_.hosts[index(to)];
-  if (from == to || source.sample == nullptr || target.sample == nullptr) return true;
+// Hosts between which the virtual server may move live, as numbers that are equal: those of one CPU model,
+// those that a rule calls compatible, and whatever these lead to together, since it could go there by two
+// moves as well.
+std::vector<int> Builder::cpus_for(const std::string& vm) const {
+  std::vector<int> leads(cluster_.hosts.size());
+  std::iota(leads.begin(), leads.end(), 0);
+  const auto root = [&](int host) {
+    while (leads[index(host)] != host) host = leads[index(host)];
+    return host;
+  };
+  const auto join = [&](int one, int other) { leads[index(root(other))] = root(one); };
+  std::map<record::Text, int> models;
+  for (std::size_t i = 0; i < cluster_.hosts.size(); ++i) {
+    const auto* sample = cluster_.hosts[i].sample;
+    if (sample == nullptr) continue;
+    const int host = static_cast<int>(i);
+    join(models.emplace(sample->cpu_model, host).first->second, host);
+  }
+  for (const auto* rule : compatible_) {
+    if (!Rules::binds(*rule, vm)) continue;
+    int first = kNowhere;
+    for (const auto& name : *rule->hosts) {
+      const int host = cluster_.find_host(name);
+      if (host == kNowhere) continue;
+      if (first == kNowhere) first = host;
+      join(first, host);
+    }
+  }
+  for (std::size_t i = 0; i < leads.size(); ++i) leads[i] = root(static_cast<int>(i));
+  return leads;
+}
+
+bool Builder::may_go(int from, int to, bool live, const std::vector<int>& cpus) const {
+  const auto* source = cluster_.hosts[index(from)].sample;
+  const auto* target = cluster_.hosts[index(to)].sample;
+  if (from == to || source == nullptr || target == nullptr) return true;
   // A guest cannot move to another machine architecture, nor live to a CPU that lacks what it was promised.
-  if (source.sample->arch != target.sample->arch) return false;
-  if (!live || !policy_.same_cpu_model || source.sample->cpu_model == target.sample->cpu_model) return true;
-  return std::any_of(compatible_.begin(), compatible_.end(), [&](const auto* rule) {
-    return Rules::binds(*rule, vm) && Rules::names_host(*rule, source.name) &&
-           Rules::names_host(*rule, target.name);
-  });
+  return source->arch == target->arch &&
+         (!live || !policy_.same_cpu_model || cpus[index(from)] == cpus[index(to)]);
 }
 
 int Builder::class_for(std::vector<bool> allowed) {
@@ -271,23 +314,22 @@ int Builder::class_of(const std::string& vm, int from, bool live) {
   const auto rules = host_rules_.find(vm);
   const bool ruled = rules != host_rules_.end();
   if (from == kNowhere && !ruled) return 0;
+  if (cpus_.empty()) cpus_ = cpus_for("");
   const bool plain = !ruled && !compatible_by_vm_;
-  const record::HostSample* sample = from == kNowhere ? nullptr : cluster_.hosts[index(from)].sample;
   int* known = nullptr;
   if (plain) {
-    // A null is another value than any text. Which host it is matters where rules name hosts.
-    const auto key = [](const record::Text& text) { return text ? "=" + *text : std::string(); };
-    const auto [found, fresh] =
-        plain_classes_.try_emplace({sample ? key(sample->arch) : "?", sample ? key(sample->cpu_model) : "?",
-                                    compatible_.empty() && sample != nullptr ? kNowhere : from, live},
-                                   0);
+    const auto* sample = cluster_.hosts[index(from)].sample;
+    // A null is another value than any text.
+    const std::string arch = sample == nullptr ? "?" : sample->arch ? "=" + *sample->arch : "";
+    const auto [found, fresh] = plain_classes_.try_emplace({arch, cpus_[index(from)], live}, 0);
     if (!fresh) return found->second;
     known = &found->second;
   }
+  const std::vector<int> own = compatible_by_vm_ ? cpus_for(vm) : cpus_;
   std::vector<bool> allowed(cluster_.hosts.size(), true);
   for (std::size_t i = 0; i < allowed.size(); ++i) {
     const auto& host = cluster_.hosts[i];
-    if (from != kNowhere) allowed[i] = compatible(from, static_cast<int>(i), live, vm);
+    if (from != kNowhere) allowed[i] = may_go(from, static_cast<int>(i), live, own);
     if (!ruled) continue;
     for (const auto* rule : rules->second) {
       if (Rules::names_host(*rule, host.name) != (rule->rule == "pin")) allowed[i] = false;

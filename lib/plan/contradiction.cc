@@ -197,7 +197,7 @@ class Examination {
       Names names;
       for (const auto& host : allowed(vm)) {
         const auto* sample = hosts_.at(host);
-        names.insert(sample == nullptr ? "host " + host : neighbourhood_name(*sample));
+        names.insert(sample == nullptr ? "the host " + host : neighbourhood_name(*sample));
       }
       return names;
     };

@@ -256,7 +256,11 @@ std::string Explain::constraint(int item, int bin, const Obstacle& obstacle) con
     case Kind::kGroupBin:
       return "anti_affinity";
     case Kind::kGroupDomain:
+    case Kind::kSpread:
       return "spread";
+    case Kind::kNeeds:
+    case Kind::kNeeded:
+      return "dependency";
     case Kind::kSpare:
       return "spare";
   }

@@ -2,6 +2,9 @@
 #include "plan/order.h"
 
 #include <algorithm>
+#include <map>
+
+#include "plan/room.h"
 
 namespace rackline::plan {
 namespace {
@@ -9,6 +12,8 @@ namespace {
 std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }
+
+constexpr std::size_t kMostTogether = 6;
 
 // The stage that is being filled, on the state in which it starts.
 class Stages {
@@ -19,7 +24,9 @@ class Stages {
         keep_spare_(keep_spare),
         state_(model),
         in_(index(model.bins()), 0),
-        out_(index(model.bins()), 0) {
+        out_(index(model.bins()), 0),
+        leaving_(index(model.bins() * model.resources()), 0),
+        none_(index(model.bins()), false) {
     if (keep_spare_) without_spare_ = state_.bins_without_spare();
   }
 
@@ -29,20 +36,24 @@ class Stages {
   bool may_go(int item, int bin) {
     const int from = state_.where(item);
     if (state_.in_flight(item) || in_[index(bin)] >= caps_.in || out_[index(from)] >= caps_.out) return false;
-    return state_.admits(item, bin);
+    return state_.admits(item, bin) && fits_beside_leaving(item, bin);
   }
 
   bool go(int item, int bin, bool aside) {
     if (!may_go(item, bin)) return false;
     const int from = state_.where(item);
     state_.depart(item, bin);
-    if (keep_spare_ && state_.bins_without_spare() > without_spare_) {
+    flying_.push_back(item);
+    if (keep_spare_ && !spare_is_kept()) {
+      flying_.pop_back();
       state_.recall(item);
       return false;
     }
     ++in_[index(bin)];
     ++out_[index(from)];
-    flying_.push_back(item);
+    for (int r = 0; r < model_.resources(); ++r) {
+      leaving_[index(from * model_.resources() + r)] += model_.demand(item, r).peak;
+    }
     moves_.push_back({item, from, bin, stage_, aside});
     return true;
   }
@@ -55,18 +66,70 @@ class Stages {
     flying_.clear();
     std::fill(in_.begin(), in_.end(), 0);
     std::fill(out_.begin(), out_.end(), 0);
+    std::fill(leaving_.begin(), leaving_.end(), 0);
     ++stage_;
   }
 
   std::vector<Move> take_moves() { return std::move(moves_); }
 
  private:
+  // What is not transient is free at the source as soon as an item has left it; but nobody knows in which
+  // order the moves of a stage begin and end, so within the stage it counts as still taken.
+  bool fits_beside_leaving(int item, int bin) const {
+    for (int r = 0; r < model_.resources(); ++r) {
+      const Resource& resource = model_.resource(r);
+      const Amount peak = model_.demand(item, r).peak;
+      if (!resource.hard || resource.transient || peak <= 0) continue;
+      const Amount there = state_.used(bin, r) + leaving_[index(bin * model_.resources() + r)];
+      if (there + peak > model_.capacity(bin, r)) return false;
+    }
+    return true;
+  }
+
+  // Whether enough bins could fail, whichever of the moves under way are done by then. For a bin that fails
+  // the worst is that all moves to others are still under way, as they take room on both sides; those to it
+  // either have arrived, and have to go elsewhere, or still take the room at their source. So all sets of
+  // these are tried, few as they are by the caps.
+  bool spare_is_kept() {
+    int without = state_.bins_without_spare();
+    if (without > without_spare_) return false;
+    std::map<int, std::vector<int>> coming;
+    for (const int item : flying_) coming[state_.target(item)].push_back(item);
+    for (const auto& [bin, items] : coming) {
+      if (has_spare(state_, bin, none_) && loses_spare(bin, items) && ++without > without_spare_)
+        return false;
+    }
+    return true;
+  }
+
+  bool loses_spare(int bin, const std::vector<int>& coming) {
+    const std::size_t most = std::min(coming.size(), kMostTogether);
+    for (unsigned set = 1; set < 1U << most; ++set) {
+      std::vector<std::pair<int, int>> done;  // item, where it came from
+      for (std::size_t i = 0; i < coming.size(); ++i) {
+        // More than can be tried one by one: the last ones together with the whole of the others.
+        const bool in_set = i < most ? (set >> i & 1U) != 0 : set == (1U << most) - 1;
+        if (in_set) done.emplace_back(coming[i], state_.where(coming[i]));
+      }
+      for (const auto& [item, from] : done) state_.arrive(item);
+      const bool spare = has_spare(state_, bin, none_);
+      for (const auto& [item, from] : done) {
+        state_.move(item, from);
+        state_.depart(item, bin);
+      }
+      if (!spare) return true;
+    }
+    return false;
+  }
+
   const Model& model_;
   Caps caps_;
   bool keep_spare_;
   State state_;
   std::vector<int> in_;
   std::vector<int> out_;
+  std::vector<Amount> leaving_;  // [bin][resource]
+  std::vector<bool> none_;
   std::vector<int> flying_;
   std::vector<Move> moves_;
   int stage_ = 1;

@@ -627,7 +627,8 @@ Reassigned Annealer<Load>::run() {
     static double next = 0;
     if (getenv("W") && elapsed >= next) {
       next = elapsed + 0.05;
-      fprintf(stderr, "t %.2f T %.2e cost %.0f best %.0f unmet %d price/T %.2g\n", elapsed, temperature / impact, cost_, best_cost_, unmet_, price_/temperature);
+      fprintf(stderr, "t %.2f T %.2e cost %.0f best %.0f unmet %d price/T %.2g\n", elapsed,
+              temperature / impact, cost_, best_cost_, unmet_, price_ / temperature);
     }
     for (int i = 0; i < kTrialsBetweenLooks; ++i) {
       const std::uint64_t bits = random_.bits();

@@ -15,7 +15,14 @@ std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }
 
-// Whether the items of `failed` find room on the open others, first fit decreasing.
+bool can_fail(const State& state, int bin, const std::vector<bool>& out) {
+  const BinState kind = state.model().state(bin);
+  return !out[index(bin)] && (kind == BinState::kOpen || kind == BinState::kClosed);
+}
+
+}  // namespace
+
+// First fit decreasing.
 bool has_spare(const State& state, int failed, const std::vector<bool>& out) {
   const Model& model = state.model();
   const int r = model.spare_resource();
@@ -46,13 +53,6 @@ bool has_spare(const State& state, int failed, const std::vector<bool>& out) {
     return true;
   });
 }
-
-bool can_fail(const State& state, int bin, const std::vector<bool>& out) {
-  const BinState kind = state.model().state(bin);
-  return !out[index(bin)] && (kind == BinState::kOpen || kind == BinState::kClosed);
-}
-
-}  // namespace
 
 int bins_without_spare(const State& state, const std::vector<bool>& out) {
   if (state.model().spare_resource() == kNowhere) return 0;

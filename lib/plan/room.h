@@ -9,6 +9,9 @@
 
 namespace rackline::plan {
 
+// Whether the items of the bin would find room on the open others if it failed, but for the bins of `out`.
+bool has_spare(const State& state, int failed, const std::vector<bool>& out);
+
 // Bins whose items would not fit on the open others if it failed, as State::bins_without_spare counts them,
 // while the bins of `out` are out of use: they give no room, and cannot fail.
 int bins_without_spare(const State& state, const std::vector<bool>& out);

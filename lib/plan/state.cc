@@ -24,6 +24,7 @@ State::State(const Model& model)
       group_bin_(cell(model.groups(), 0, model.bins()), 0),
       group_domain_(cell(model.groups(), 0, model.domains()), 0),
       spread_(index(model.groups()), 0),
+      flying_(index(model.groups()), 0),
       total_size_(index(model.resources()), 0),
       centre_(index(model.resources()), 0),
       deviation_(index(model.resources()), 0),
@@ -119,7 +120,9 @@ Obstacle State::obstacle_of_needs(int item, int bin) const {
       if (here != kNowhere && certain_[cell(*g, here, model.domains())] == 1) --then;
       if (there != here && certain_[cell(*g, there, model.domains())] == 0) ++then;
       if (here == kNowhere || here == there) then = now;
-      if (then < std::min(least, now)) return {Kind::kSpread, *g, 0};
+      // One that is on its way may land where another one is: until it has, it is counted nowhere. That must
+      // not make the group look as if it had been in fewer domains all along.
+      if (then < std::min(least, now + flying_[index(*g)])) return {Kind::kSpread, *g, 0};
     }
     if (provided_.empty()) continue;
     const int near = model.neighbourhood(bin);
@@ -149,6 +152,13 @@ bool State::spread_rises(int group, int item, int bin) const {
 bool State::provides(int group, int bin) const {
   return provided_.empty() ||
          provided_[cell(group, model_->neighbourhood(bin), model_->neighbourhoods())] > 0;
+}
+
+void State::count_flying(int item, int by) {
+  if (certain_.empty()) return;
+  for (int k = model_->group_begin(item); k < model_->group_begin(item + 1); ++k) {
+    flying_[index(model_->group_list()[index(k)])] += by;
+  }
 }
 
 void State::count_certain(int item, int bin, int by) {
@@ -320,7 +330,10 @@ void State::depart(int item, int bin) {
   take(item, bin, 1, true, true);
   take(item, from, -1, false, true);
   // Moving within a domain or a neighbourhood changes nothing for it.
-  if (model_->domain(bin) != model_->domain(from)) count_certain(item, from, -1);
+  if (model_->domain(bin) != model_->domain(from)) {
+    count_certain(item, from, -1);
+    count_flying(item, 1);
+  }
   if (model_->neighbourhood(bin) != model_->neighbourhood(from)) {
     count_needs(item, from, -1, 0);
     count_needs(item, bin, 0, 1);
@@ -335,7 +348,10 @@ void State::recall(int item) {
   count_groups(item, bin, -1, model_->domain(bin) != model_->domain(from));
   take(item, bin, -1, true, true);
   take(item, from, 1, false, true);
-  if (model_->domain(bin) != model_->domain(from)) count_certain(item, from, 1);
+  if (model_->domain(bin) != model_->domain(from)) {
+    count_certain(item, from, 1);
+    count_flying(item, -1);
+  }
   if (model_->neighbourhood(bin) != model_->neighbourhood(from)) {
     count_needs(item, from, 1, 0);
     count_needs(item, bin, 0, -1);
@@ -348,7 +364,10 @@ void State::arrive(int item) {
   flight_[index(item)] = kNowhere;
   count_groups(item, from, -1, model_->domain(bin) != model_->domain(from));
   take(item, from, -1, true, false);
-  if (model_->domain(bin) != model_->domain(from)) count_certain(item, bin, 1);
+  if (model_->domain(bin) != model_->domain(from)) {
+    count_certain(item, bin, 1);
+    count_flying(item, -1);
+  }
   if (model_->neighbourhood(bin) != model_->neighbourhood(from)) {
     count_needs(item, from, 0, -1);
     count_needs(item, bin, 1, 0);

@@ -71,6 +71,7 @@ class State {
   const Model& model() const { return *model_; }
   int where(int item) const { return where_[index(item)]; }
   bool in_flight(int item) const { return flight_[index(item)] != kNowhere; }
+  int target(int item) const { return flight_[index(item)]; }  // of one in flight
   // In no particular order.
   const std::vector<int>& items_on(int bin) const { return on_bin_[index(bin)]; }
   Amount used(int bin, int r) const { return used_[at(bin, r)]; }  // promised peaks, those in flight included
@@ -127,6 +128,7 @@ class State {
   void take(int item, int bin, int sign, bool transient, bool lasting);
   void count_needs(int item, int bin, int provides, int depends);
   void count_certain(int item, int bin, int by);
+  void count_flying(int item, int by);
   Obstacle obstacle_of_needs(int item, int bin) const;
   double mismatch(int bin, const Amount* more, int sign) const;
   double cost_of_move(int item, int bin) const;
@@ -151,6 +153,7 @@ class State {
   // Of groups that have to be spread or have to do with dependencies, empty where the model has none.
   std::vector<std::uint16_t> certain_;   // [group][domain]: members that are there and stay for now
   std::vector<int> spread_;              // [group]: domains of which that is so
+  std::vector<int> flying_;              // [group]: members on their way to another domain
   std::vector<std::uint16_t> provided_;  // [group][neighbourhood]: likewise
   std::vector<std::uint16_t>
       present_;  // [group][neighbourhood]: members that are there or on their way to it

@@ -232,13 +232,9 @@ class Referee {
         }
       }
       if (rule.rule == "spread" && rule.domains) {
-        // One that is on its way may fail on either side.
+        // Until it has arrived, one that is on its way runs where it was.
         std::set<std::string> certain;
-        for (const auto& vm : rule.vms) {
-          std::set<std::string> own;
-          for (const auto& host : places.at(vm)) own.insert(*hosts_.at(host)->failure_domain);
-          if (own.size() == 1) certain.insert(*own.begin());
-        }
+        for (const auto& vm : rule.vms) certain.insert(*hosts_.at(places.at(vm).front())->failure_domain);
         const auto missing = *rule.domains - static_cast<std::int64_t>(certain.size());
         if (missing > 0) found[name] = missing;
       }
@@ -270,12 +266,24 @@ class Referee {
     if (to.drained.value_or(false)) return "the target is drained";
     const auto& first = *hosts_.at(start_.at(move.vm).front());
     if (first.arch != to.arch) return "another architecture";
-    const bool said = std::any_of(world_.rules.begin(), world_.rules.end(), [&](const auto& rule) {
-      return rule.rule == "compatible" &&
-             std::count(rule.hosts->begin(), rule.hosts->end(), first.host) > 0 &&
-             std::count(rule.hosts->begin(), rule.hosts->end(), to.host) > 0;
-    });
-    if (first.cpu_model != to.cpu_model && !said) return "another CPU model";
+    // Hosts that it can be led to by equal models and by rules, one step after another.
+    std::set<std::string> reached{first.host};
+    for (bool more = true; more;) {
+      more = false;
+      for (const auto& [one, sample] : hosts_) {
+        for (const auto& [other, beside] : hosts_) {
+          const bool said = std::any_of(world_.rules.begin(), world_.rules.end(),
+                                        [&, a = one, b = other](const auto& rule) {
+                                          return rule.rule == "compatible" &&
+                                                 std::count(rule.hosts->begin(), rule.hosts->end(), a) > 0 &&
+                                                 std::count(rule.hosts->begin(), rule.hosts->end(), b) > 0;
+                                        });
+          if (!reached.contains(one) || (sample->cpu_model != beside->cpu_model && !said)) continue;
+          more = reached.insert(other).second || more;
+        }
+      }
+    }
+    if (!reached.contains(to.host)) return "another CPU model";
     if (move.memory_bytes != vm.memory_bytes) return "the memory of the move is not the server's";
     return {};
   }
@@ -335,7 +343,10 @@ class Referee {
       for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
       for (const std::size_t m : order) {
         places[moves[m].vm] = {moves[m].from, moves[m].to};
-        judge(places, allowed, spare ? spare_allowed : 1000, what + " leaving " + moves[m].vm);
+        // Spare is asked for when all have left: one that has not needs a place if its host fails, and has
+        // the room at its target for that, but first fit decreasing does not always find what is there.
+        const bool all = m == order.back();
+        judge(places, allowed, spare && all ? spare_allowed : 1000, what + " leaving " + moves[m].vm);
       }
       for (const std::size_t m : order) {
         places[moves[m].vm] = {moves[m].to};
@@ -416,7 +427,10 @@ TEST(PlanProperty, EveryInstantOfEveryPlanObeysWhatWasObeyedAndThenThereIsNothin
     const World then = after(world, end);
     Planner again(policy);
     then.into(again, kNoon + 1h);
-    EXPECT_TRUE(again.balance().moves.empty()) << what << ": a second plan";
+    for (const auto& move : again.balance().moves) {
+      ADD_FAILURE() << what << ": a second plan: " << move.vm << " " << move.from << " " << move.to << ": "
+                    << move.reason << " " << *move.score_before << " " << *move.score_after;
+    }
     if (::testing::Test::HasFailure()) return;
   }
   EXPECT_GT(plans, cases() / 10);

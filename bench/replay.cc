@@ -8,7 +8,8 @@
 // minutes of the day. Each server gets 2, 4 or 8 virtual CPUs, by the seed. All hosts are alike, of so many
 // CPUs that their mean load over the day is --load percent; memory is plentiful, so that only the CPU counts.
 // What a rule sees is what was used, which is never more than a host has; what is counted is what was wanted.
-// A move takes effect in the next five minutes. The rules need not respect memory or spare hosts; capplan does.
+// A move takes effect in the next five minutes. The rules need not respect memory or spare hosts; capplan
+// does.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -174,7 +175,8 @@ class Difference : public Rule {
       const double used = view.used[at(vm)];
       if (view.where[at(vm)] != from || view.step - moved_[at(vm)] < kCooldown) continue;
       if (used <= 0 || used >= difference) continue;
-      if (best < 0 || std::abs(used - difference / 2) < std::abs(view.used[at(best)] - difference / 2)) best = vm;
+      if (best < 0 || std::abs(used - difference / 2) < std::abs(view.used[at(best)] - difference / 2))
+        best = vm;
     }
     if (best < 0) return {};
     moved_[at(best)] = view.step;
@@ -232,7 +234,9 @@ class Capplan : public Rule {
  private:
   static constexpr std::int64_t kMemoryOfVcpu = std::int64_t{2} << 30;
   static std::string name(const char* kind, int number) { return kind + std::to_string(number); }
-  static int number(const std::string& name) { return std::stoi(name.substr(name.find_first_of("0123456789"))); }
+  static int number(const std::string& name) {
+    return std::stoi(name.substr(name.find_first_of("0123456789")));
+  }
 
   plan::Planner planner_;
 };
@@ -267,7 +271,8 @@ Result play(const World& world, Rule& rule) {
   return result;
 }
 
-World read(const std::string& file, int hosts, double load, const std::string& placement, std::uint64_t seed) {
+World read(const std::string& file, int hosts, double load, const std::string& placement,
+           std::uint64_t seed) {
   World world;
   world.hosts = hosts;
   std::mt19937_64 random(seed);

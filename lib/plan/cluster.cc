@@ -46,12 +46,14 @@ class Builder {
         rules_(rules),
         policy_(policy),
         question_(question),
-        cluster_{
-            Model({{.name = "memory", .transient = true, .spare = true, .balance_weight = policy.load_weights.memory},
-                   {.name = "cpu", .balance_weight = policy.load_weights.cpu}}),
-            {},
-            {},
-            0} {}
+        cluster_{Model({{.name = "memory",
+                         .transient = true,
+                         .spare = true,
+                         .balance_weight = policy.load_weights.memory},
+                        {.name = "cpu", .balance_weight = policy.load_weights.cpu}}),
+                 {},
+                 {},
+                 0} {}
 
   Cluster build() {
     collect();
@@ -173,7 +175,8 @@ std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
              facts.cpu_of_vms;
   const auto limit = [this](Supply& supply, double percent) {
     supply.safety = static_cast<Amount>(static_cast<double>(supply.size) * percent / 100);
-    if (supply.size > 0) supply.overload_cost = policy_.load_weights.overload / static_cast<double>(supply.size);
+    if (supply.size > 0)
+      supply.overload_cost = policy_.load_weights.overload / static_cast<double>(supply.size);
   };
   limit(memory, policy_.memory_threshold_percent);
   limit(cpu, policy_.threshold_percent);
@@ -348,7 +351,8 @@ std::string Builder::why_frozen(const record::VmSample& vm) const {
   if (vm.state == "unknown" || vm.state == "crashed" || vm.state == "suspended") return "it is " + vm.state;
   if (vm.migrating.value_or(false)) return "it is being migrated";
   if (!vm.memory_bytes) return "its memory is unknown";
-  if (!question_.unmeasured_too && !question_.promises_only && !vm.cpu_cores) return "its CPU load is unknown";
+  if (!question_.unmeasured_too && !question_.promises_only && !vm.cpu_cores)
+    return "its CPU load is unknown";
   if (!question_.unmeasured_too && !question_.promises_only && vm.state == "paused") return "it is paused";
   return question_.held_vm ? question_.held_vm(vm) : std::string();
 }
@@ -363,9 +367,9 @@ void Builder::add_vm(const record::VmSample& vm) {
     const Amount promised = thousandths(static_cast<double>(vm.vcpus.value_or(1)));
     item.demands[kMemory] = {vm.memory_bytes.value_or(0), vm.memory_bytes.value_or(0)};
     // Of unknown load: what it could take at most.
-    item.demands[kCpu] = {promised, vm.cpu_cores               ? thousandths(*vm.cpu_cores)
+    item.demands[kCpu] = {promised, vm.cpu_cores ? thousandths(*vm.cpu_cores)
                                     : question_.unmeasured_too || question_.promises_only ? promised
-                                                               : 0};
+                                                                                          : 0};
   }
   item.item_class = class_of(vm.vm, host, runs);
   item.groups = groups_of(vm.vm, vm.anti_affinity);

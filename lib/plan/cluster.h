@@ -21,8 +21,8 @@ enum class Objective : std::uint8_t {
   kGaneti,  // the score of hbal: of promises (plan/evenness.h)
 };
 
-// What each part of hbal's score counts, as it does; memory and virtual CPUs both as they are and with what is
-// forthcoming.
+// What each part of hbal's score counts, as it does; memory and virtual CPUs both as they are and with what
+// is forthcoming.
 struct EvenWeights {
   double memory = 1;
   double vcpus = 1;
@@ -39,20 +39,24 @@ struct LoadWeights {
   double overload = 2;
 };
 
+// A machine of 2020 makes about so many evaluations of a search in a millisecond. Budgets are counted in them
+// and not by a clock, so that the same input gives the same plan on any machine.
+inline constexpr std::int64_t kStepsPerMillisecond = 50'000;
+
 // What a person may set. Shares are percent.
 struct Policy {
   Objective objective = Objective::kLoad;
   LoadWeights load_weights;
   EvenWeights even_weights;
-  double least_gain = 0.001;             // of a move, for hbal's score
-  std::int64_t budget = 200'000'000;     // evaluations of the search for hbal's score
-  double threshold_percent = 75;         // CPU load above which a host is relieved
-  double memory_threshold_percent = 90;  // the same for memory given away
+  double least_gain = 0.02;                           // of a move, for hbal's score
+  std::int64_t budget = 4000 * kStepsPerMillisecond;  // evaluations of the search for hbal's score
+  double threshold_percent = 75;                      // CPU load above which a host is relieved
+  double memory_threshold_percent = 90;               // the same for memory given away
   double imbalance =
       std::numeric_limits<double>::infinity();  // evens out above this score of imbalance as well
-  double margin = 0.06;  // a move has to lower the score by this, divided by the number of hosts
+  double margin = 0.06;     // a move has to lower the score by this, divided by the number of hosts
   std::optional<int> hold;  // rounds above the threshold before anything is done; unset: as the outlook says
-  std::chrono::milliseconds horizon = std::chrono::hours(6);     // for so long loads are taken to last
+  std::chrono::milliseconds horizon = std::chrono::hours(6);        // for so long loads are taken to last
   std::chrono::milliseconds move_price = std::chrono::seconds(75);  // overload that a move has to spare in it
   double max_change_percent = 30;
   bool force = false;
@@ -78,8 +82,8 @@ struct Question {
   bool unmeasured_too = false;              // virtual servers of unknown CPU load may move
   // Hosts that heartbeat tells something about: by name, what. Nothing goes there.
   std::map<std::string, std::string> closed;
-  bool promises_only = false;               // ... and hosts of unknown CPU load take part
-  std::function<std::string(const record::VmSample&)> held_vm;      // why it may not move; empty: it may
+  bool promises_only = false;                                   // ... and hosts of unknown CPU load take part
+  std::function<std::string(const record::VmSample&)> held_vm;  // why it may not move; empty: it may
   std::function<std::string(const record::HostSample&)> held_host;  // why it is left out; empty: it is not
 };
 

@@ -38,7 +38,8 @@ Evenness::Evenness(const Model& model, const EvenWeights& weights, const std::ve
   for (int item = 0; item < model.items(); ++item) {
     memory.amounts[index(item)] = static_cast<double>(model.demand(item, kMemory).peak);
     vcpus.amounts[index(item)] = static_cast<double>(model.demand(item, kCpu).peak);
-    if (measured[index(item)]) cpu.amounts[index(item)] = static_cast<double>(model.demand(item, kCpu).usual) / 1000;
+    if (measured[index(item)])
+      cpu.amounts[index(item)] = static_cast<double>(model.demand(item, kCpu).usual) / 1000;
   }
   for (int bin = 0; bin < model.bins(); ++bin) {
     if (!counts(bin)) continue;
@@ -195,8 +196,8 @@ double Evener::gain(int from, int to, int item, int other) const {
   ++evaluations_;
   double gain = 0;
   for (const Sums& sums : metrics_) {
-    const double amount = sums.metric->amounts[index(item)] -
-                          (other != kNowhere ? sums.metric->amounts[index(other)] : 0.0);
+    const double amount =
+        sums.metric->amounts[index(item)] - (other != kNowhere ? sums.metric->amounts[index(other)] : 0.0);
     const double less = -amount * sums.metric->shares[index(from)];
     const double more = amount * sums.metric->shares[index(to)];
     const double squares = sums.squares + less * (2 * sums.values[index(from)] + less) +
@@ -293,7 +294,8 @@ void Evener::descend() {
       if (!go(shift.item, shift.to)) continue;
       any = true;
       for (const int bin : {from, shift.to}) {
-        if (const Shift next = best_from(bin); next.item != kNowhere && bin == from) turns.push({next.gain, bin});
+        if (const Shift next = best_from(bin); next.item != kNowhere && bin == from)
+          turns.push({next.gain, bin});
       }
     }
   }

@@ -10,7 +10,8 @@
 
 namespace rackline::plan {
 
-// The score by which Ganeti's hbal judges a cluster (hbal(1), "Cluster scoring"), as far as storage is shared:
+// The score by which Ganeti's hbal judges a cluster (hbal(1), "Cluster scoring"), as far as storage is
+// shared:
 //
 //     memory    * deviation of the hosts' free memory, as a part of their memory
 //   + vcpus     * deviation of virtual CPUs for each CPU (each host has one of its own, as Ganeti counts)
@@ -35,8 +36,9 @@ class Evenness {
   struct Metric {
     double weight = 0;
     std::vector<double> amounts;  // of each item
-    std::vector<double> shares;   // of each bin: what an amount of 1 adds to its value; 0 for one that counts not
-    std::vector<double> own;      // of each bin: its value when it is empty
+    std::vector<double>
+        shares;               // of each bin: what an amount of 1 adds to its value; 0 for one that counts not
+    std::vector<double> own;  // of each bin: its value when it is empty
   };
 
   const Model* model_;
@@ -48,7 +50,7 @@ class Evenness {
 struct EvenLimits {
   int max_moves = std::numeric_limits<int>::max();
   bool keep_spare = true;
-  double least_gain = 0.001;  // of a move
+  double least_gain = 0.02;  // of a move
   // Evaluations before the search for exchanges ends. A number and not a time, so that the same input gives
   // the same plan on any machine.
   std::int64_t budget = 200'000'000;
@@ -56,8 +58,8 @@ struct EvenLimits {
 
 // Lowers the score of `state` by placing items elsewhere, as long as each item that is not where it started
 // earns `least_gain`. First as hbal does, the best shift of all each time; then by shifts, exchanges of two
-// and returns, until none of them pays: what a greedy way has moved in vain goes back, and what took two moves
-// is found in one. The result is a placement in which rules and capacities hold, not an order of moves.
+// and returns, until none of them pays: what a greedy way has moved in vain goes back, and what took two
+// moves is found in one. The result is a placement in which rules and capacities hold, not an order of moves.
 // Planning on it again finds nothing.
 void even_out(State& state, const Evenness& evenness, const EvenLimits& limits);
 

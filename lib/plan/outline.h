@@ -20,8 +20,8 @@ std::vector<std::string> left_out(const Cluster& cluster);
 
 // What becomes of each host between two states of the cluster.
 std::vector<HostOutlook> outlook(const Cluster& cluster, const State& before, const State& after);
-// Whether balance() mends such a violation. An overcommit of CPUs beyond the ratio slows down, no more: nothing
-// goes there, but nobody is sent away for it.
+// Whether balance() mends such a violation. An overcommit of CPUs beyond the ratio slows down, no more:
+// nothing goes there, but nobody is sent away for it.
 bool may_be_mended(const Violation& violation);
 
 // How many items are elsewhere than at their start.

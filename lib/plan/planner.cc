@@ -50,7 +50,8 @@ Cluster Planner::cluster_for(const Question& question) const {
 }
 
 bool Planner::spike(const record::HostSample& host) const {
-  return host.cpu_percent.value_or(0) > policy_.threshold_percent && hold_.rounds(host.host) < policy_.hold.value_or(1);
+  return host.cpu_percent.value_or(0) > policy_.threshold_percent &&
+         hold_.rounds(host.host) < policy_.hold.value_or(1);
 }
 
 Question Planner::balance_question() const {
@@ -252,7 +253,8 @@ Plan Planner::balance() {
         more.push_back(std::move(stuck));
     }
     if (std::string missing = explain.shortage(before); !missing.empty()) more.push_back(std::move(missing));
-    plan.none = none(before, joined(why.reasons, "; ") + (steadily ? ": " + steady.outcome(why.overloaded)
+    plan.none = none(before, joined(why.reasons, "; ") +
+                                 (steadily ? ": " + steady.outcome(why.overloaded)
                                            : ": no move is allowed and lowers the score enough") +
                                  (more.empty() ? "" : "; " + joined(more, "; ")));
     return plan;

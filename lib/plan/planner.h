@@ -12,10 +12,10 @@
 #include "plan/facts.h"
 #include "plan/relief.h"
 #include "plan/search.h"
+#include "plan/usage.h"
 #include "record/kinds_availability.h"
 #include "record/kinds_capacity.h"
 #include "record/kinds_planning.h"
-#include "plan/usage.h"
 
 namespace rackline::plan {
 

@@ -31,7 +31,8 @@ Plan Planner::even_out() {
   const State before = state;
   const Explain explain(cluster, rules_, policy_);
   std::vector<bool> measured;
-  for (const auto& vm : cluster.vms) measured.push_back(vm.sample != nullptr && vm.sample->cpu_cores.has_value());
+  for (const auto& vm : cluster.vms)
+    measured.push_back(vm.sample != nullptr && vm.sample->cpu_cores.has_value());
   const Evenness evenness(model, policy_.even_weights, measured);
   plan.left_out = left_out(cluster);
   plan.score_before = plan.score_after = evenness.of(state);

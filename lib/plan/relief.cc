@@ -47,7 +47,8 @@ class Relief {
         limits_(limits),
         prospect_(state, outlook),
         without_spare_(limits.keep_spare ? state.bins_without_spare() : 0) {
-    for (int item = 0; item < model_.items(); ++item) away_ += state.where(item) != model_.start(item) ? 1 : 0;
+    for (int item = 0; item < model_.items(); ++item)
+      away_ += state.where(item) != model_.start(item) ? 1 : 0;
   }
 
   std::vector<Step> run(std::vector<int> hot);
@@ -62,9 +63,7 @@ class Relief {
   void collect(int from, const std::vector<int>& calm, std::vector<Candidate>& candidates) const;
   bool fits(int item, int to) const;
   bool take(int item, int to);
-  bool keeps_spare() const {
-    return !limits_.keep_spare || state_.bins_without_spare() <= without_spare_;
-  }
+  bool keeps_spare() const { return !limits_.keep_spare || state_.bins_without_spare() <= without_spare_; }
 
   State& state_;
   const Model& model_;
@@ -134,8 +133,7 @@ std::vector<Step> Relief::run(std::vector<int> hot) {
     }
     std::stable_sort(hot.begin(), hot.end(),
                      [&](int a, int b) { return trouble[index(a)] > trouble[index(b)]; });
-    std::stable_sort(calm.begin(), calm.end(),
-                     [&](int a, int b) { return ease[index(a)] > ease[index(b)]; });
+    std::stable_sort(calm.begin(), calm.end(), [&](int a, int b) { return ease[index(a)] > ease[index(b)]; });
     for (std::size_t first = 0; first < hot.size() && !moved; first += kSources) {
       std::vector<Candidate> candidates;
       for (std::size_t h = first; h < std::min(hot.size(), first + kSources); ++h) {

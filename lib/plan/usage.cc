@@ -100,8 +100,8 @@ Expected Usage::of_host(std::string_view host) const {
 
 bool Usage::repeated(std::string_view host) const {
   const auto found = above_.find(host);
-  return found != above_.end() && found->second.last == time_ &&
-         found->second.before != record::Time{} && time_ - found->second.before <= kRepeatWithin;
+  return found != above_.end() && found->second.last == time_ && found->second.before != record::Time{} &&
+         time_ - found->second.before <= kRepeatWithin;
 }
 
 }  // namespace rackline::plan

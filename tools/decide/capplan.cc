@@ -10,13 +10,15 @@
 #include "cli/program.h"
 #include "plan/feed.h"
 #include "plan/planner.h"
+#include "plan/weights.h"
 
 namespace rackline {
 namespace {
 
 struct Options {
   plan::Policy policy;
-  std::string history, rules, spare = "keep", cpu_model = "same";
+  std::string history, rules, spare = "keep", cpu_model = "same", objective = "load", weights;
+  std::chrono::milliseconds budget = std::chrono::seconds(4);
   std::vector<std::string> hosts, names;
   record::VmRequest size;
   std::int64_t at_least = 1;
@@ -82,6 +84,18 @@ class Session {
     program_.out().stamp(planner_.last().time);
     if (verb_ != Verb::kBalance) return;
     examine();
+    // A single round is answered as it stands, but the first one of a stream only tells where things stand:
+    // which of the two it is shows when the input goes on, or ends.
+    const plan::Policy& policy = options_.policy;
+    first_.reset();
+    if (rounds_ == 1 && end != nullptr && !policy.hold && policy.objective == plan::Objective::kLoad) {
+      first_ = *end;
+    } else {
+      answer(end);
+    }
+  }
+
+  void answer(const record::RoundEnd* end) {
     plan::Plan plan = planner_.balance();
     if (plan.none) program_.note("round " + std::to_string(rounds_) + ": " + plan.none->reason);
     const bool moves = !plan.moves.empty();
@@ -148,6 +162,7 @@ class Session {
         return Status::kDone;
       case Verb::kBalance:
         if (!closed_) answer_ = planner_.balance().none;
+        if (first_) answer(&*first_);
         break;
       default:
         plan::Plan plan = verb_ == Verb::kPlace  ? planner_.place(!options_.no_moves)
@@ -184,6 +199,7 @@ class Session {
   plan::Planner planner_;
   plan::Feed feed_;
   std::optional<record::NoBeneficialMove> answer_;
+  std::optional<record::RoundEnd> first_;  // the end of a round that is not answered yet
   std::set<std::string> told_;
   bool closed_ = false;
   std::int64_t rounds_ = 0, moves_ = 0, unplaced_ = 0;
@@ -206,8 +222,22 @@ void declare(cli::Program& program, Options& options) {
       ->capture_default_str();
   app.add_option("--hold", policy.hold, "rounds on end that a host must be above the threshold")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::PositiveNumber);
+  program.duration(app, "--horizon", policy.horizon, "in a stream: for so long loads are taken to last");
+  program.duration(app, "--move-price", policy.move_price,
+                   "in a stream: overload that a move has to spare within the horizon");
+  program
+      .choice(app, "--objective", options.objective, {"load", "ganeti"},
+              "load: even out what is used; ganeti: what is promised, by the score of hbal")
       ->capture_default_str();
+  app.add_option("--weight", options.weights, "what parts of the score count, such as cpu=1,memory=0.5")
+      ->type_name("NAME=N,...");
+  app.add_option("--min-gain", policy.least_gain, "what a move has to lower the score of hbal by")
+      ->type_name("SCORE")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  program.duration(app, "--budget", options.budget,
+                   "look for exchanges by the score of hbal for about so long, counted in steps");
   program.duration(app, "--cooldown", policy.cooldown,
                    "leave a virtual server alone for so long after a move");
   program.duration(app, "--stale", policy.stale, "leave out a host whose sample is older at the round's end");
@@ -314,6 +344,9 @@ int main(int argc, char** argv) {
   return program.run(argc, argv, [&] {
     options.policy.keep_spare = options.spare == "keep";
     options.policy.same_cpu_model = options.cpu_model == "same";
+    if (options.objective == "ganeti") options.policy.objective = plan::Objective::kGaneti;
+    options.policy.budget = options.budget.count() * plan::kStepsPerMillisecond;
+    plan::set_weights(options.policy, options.weights);
     Verb chosen = Verb::kBalance;
     for (const auto& [sub, number] : verbs) {
       if (sub->parsed()) chosen = number;

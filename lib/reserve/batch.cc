@@ -16,7 +16,7 @@
 namespace rackline::reserve {
 namespace {
 
-constexpr std::size_t kMostTogether = 256;
+constexpr std::size_t kMostTogether = 1024;
 constexpr std::size_t kMostWaiting = 4096;
 constexpr Milliseconds kLook{100};
 

@@ -246,7 +246,7 @@ class Check {
       report("profile", key, "it belongs to no pool");
       return;
     }
-    const auto content = Profile::parse(key, text);
+    const auto content = Profile::parse(key, text, extent->from);
     const Second since = known->second.since;
     static const Changes kNothing;
     for (const auto& [name, changes] : content.changes) {

@@ -17,8 +17,8 @@ constexpr int kRootShift = 36;
 constexpr int kBelowRoot = 24;
 constexpr int kFanoutShift = 6;
 constexpr int kLeafShift = 6;
-// Of all series together. A list twice as long is no faster to write than a node that is split.
-constexpr std::size_t kMostChanges = 128;
+// Of all series together: a document of a thousand bytes, which SQLite still keeps within one page.
+constexpr std::size_t kMostChanges = 64;
 
 int child_shift(int shift) {
   return shift == kRootShift ? kBelowRoot : shift - kFanoutShift;
@@ -107,7 +107,7 @@ std::optional<Span> Profile::extent(std::string_view name) {
   return Span{index << shift, (index + 1) << shift};
 }
 
-Profile::Content Profile::parse(const std::string& key, const std::string& text) {
+Profile::Content Profile::parse(const std::string& key, const std::string& text, Second base) {
   const Json document = Json::parse(text, nullptr, false);
   if (!document.is_object()) damaged(key, "it is no JSON object");
   Content content;
@@ -126,7 +126,7 @@ Profile::Content Profile::parse(const std::string& key, const std::string& text)
         }
       } else {
         auto& changes = content.changes[series];
-        for (std::size_t i = 0; i < list.size(); i += 2) changes.push_back({list[i], list[i + 1]});
+        for (std::size_t i = 0; i < list.size(); i += 2) changes.push_back({base + list[i], list[i + 1]});
       }
     }
   } catch (const Json::exception&) {
@@ -143,7 +143,7 @@ Profile::Node& Profile::load(int shift, Second base) {
   node->base = base;
   const std::string name = key(shift, base);
   if (const auto text = pages_.read(name)) {
-    node->content = parse(name, *text);
+    node->content = parse(name, *text, base);
     node->stored = true;
   }
   return *node;
@@ -170,7 +170,7 @@ void Profile::save() {
     for (const auto& [series, changes] : node->content.changes) {
       Json& list = part[series] = Json::array();
       for (const auto& change : changes) {
-        list.push_back(change.at);
+        list.push_back(change.at - node->base);
         list.push_back(change.delta);
       }
     }

@@ -71,8 +71,9 @@ class Profile {
     std::map<std::string, std::vector<Change>> changes;
     std::map<std::string, std::vector<Child>> children;
   };
-  // Throws Error(kUnreachable) for a text that is no document of a tree.
-  static Content parse(const std::string& key, const std::string& text);
+  // Times in a document count from where its node begins (`base`), which keeps it short. Throws
+  // Error(kUnreachable) for a text that is no document of a tree.
+  static Content parse(const std::string& key, const std::string& text, Second base);
   // The part of a key behind the prefix, taken apart: where the node begins and how long it is.
   static std::optional<Span> extent(std::string_view name);
   // What a parent must know of a node that has these changes.

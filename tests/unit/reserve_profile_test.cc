@@ -146,7 +146,7 @@ TEST(Profile, OneMoreReservationTouchesFewDocumentsHoweverManyThereAre) {
 TEST(Profile, ADocumentThatIsNoneOfOursIsToldByItsName) {
   for (const char* text :
        {"", "[]", "{\"p\":{\"cpu\":[1]}}", "{\"p\":{\"cpu\":\"x\"}}", "{\"c\":{\"cpu\":[1,2]}}"}) {
-    EXPECT_THROW(Profile::parse("t/36.0", text), std::exception) << text;
+    EXPECT_THROW(Profile::parse("t/36.0", text, 0), std::exception) << text;
   }
   EXPECT_FALSE(Profile::extent("36.1"));
   EXPECT_FALSE(Profile::extent("7.0"));

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+# The reservation desk through its program: what is granted and refused, who is told what, and what a ledger is like
+# after everything that can befall it.
+load ../helper
+load ../reserve
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  export RACKLINE_STORE=sqlite:$PWD/ledger.db
+  reserve pool add rack1 --capacity cpu=64,memory=512GiB >/dev/null
+}
+
+teardown() {
+  if mountpoint -q small; then umount small; fi
+  # Whatever a test has done, the ledger adds up, and an independent reader finds nothing over-granted.
+  [ -n "${damaged:-}" ] || { reserve check >/dev/null && [ -z "$(over_granted ledger.db)" ]; }
+}
+
+field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
+
+@test "a claim is granted with exit 0, one that cannot be had is refused with exit 1 and all that is to be known" {
+  run -0 --separate-stderr reserve claim rack1 --owner web --amount cpu=4,memory=16GiB
+  assert_equal "$stderr" ""
+  assert_equal "$(field reservation '[.pool, .owner, .state, .outcome, .cpu_cores, .memory_bytes] | map(tostring) | join(" ")')" \
+    "rack1 web active granted 4 17179869184"
+  rackline-records --check <<<"$output"
+  run -0 reserve claim rack1 --owner db --amount cpu=50 --for 2h --id db
+  run -1 --separate-stderr reserve claim rack1 --owner ci --amount cpu=16,memory=1GiB --for 1h
+  rackline-records --check <<<"$output"
+  assert_equal "$(field request_refused '[.constraint, .resource, .requested, .available, .missing, .held_by[0]] | map(tostring) | join(" ")')" \
+    "capacity cpu 16 10 6 cpu=50 db db"
+  # It fits when db's ends.
+  assert_equal "$(field request_refused .fits_at)" "$(reserve list --id db | jq -r 'select(.kind == "reservation").until')"
+  assert_equal "${#stderr_lines[@]}" 1
+  assert_regex "$stderr" "^reserve: claim: rack1: .*lacks 6 of 16 cpu"
+}
+
+@test "all or nothing: what is free of one resource is not taken when another is missing" {
+  run -1 --separate-stderr reserve claim rack1 --owner x --amount cpu=1,memory=600GiB
+  assert_equal "$(field request_refused .resource)" memory
+  run -0 reserve claim rack1 --owner x --amount cpu=64
+}
+
+@test "what ends is free again without a daemon" {
+  reserve claim rack1 --owner x --amount cpu=64 --for 1s
+  run -1 --separate-stderr reserve claim rack1 --owner y --amount cpu=1
+  sleep 1.1
+  run -0 reserve claim rack1 --owner y --amount cpu=64
+  run -0 reserve list
+  assert_equal "$(field reservation .owner)" y
+  run -0 reserve list --all
+  assert_equal "$(field reservation '"\(.owner) \(.state)"')" $'x ended\ny active'
+}
+
+@test "an id can be claimed once, extended and released; repeating each of them is safe" {
+  run -0 reserve claim rack1 --owner x --amount cpu=40 --for 1h --id job
+  run -0 reserve claim rack1 --owner x --amount cpu=40 --for 1h --id job
+  assert_equal "$(field reservation .outcome)" already
+  run -1 --separate-stderr reserve claim rack1 --owner y --amount cpu=40 --id job
+  assert_equal "$(field request_refused .constraint)" duplicate
+  until=$(reserve list | jq -r 'select(.kind == "reservation").until | fromdate')
+  run -0 reserve extend job --for 30m
+  assert_equal "$(field reservation '.until | fromdate')" $((until + 1800))
+  run -0 reserve extend job --until "$(date -u -d "@$((until + 1800))" +%FT%TZ)"
+  assert_equal "$(field reservation .outcome)" already
+  run -0 reserve release job
+  assert_equal "$(field reservation '"\(.outcome) \(.state)"')" "released released"
+  run -0 reserve release job
+  assert_equal "$(field reservation .outcome)" already
+  run -1 --separate-stderr reserve release nothing
+  assert_equal "$(field request_refused .constraint)" unknown_id
+}
+
+@test "a reservation of next week holds next week and not today" {
+  from=$(date -u -d '+7 days' +%FT00:00:00Z) until=$(date -u -d '+8 days' +%FT00:00:00Z)
+  run -0 reserve claim rack1 --owner x --amount cpu=64 --from "$from" --until "$until"
+  assert_equal "$(field reservation .state)" pending
+  run -0 reserve claim rack1 --owner y --amount cpu=64 --until "$from"
+  run -1 --separate-stderr reserve claim rack1 --owner z --amount cpu=1
+  run -0 reserve list --at "$from"
+  assert_equal "$(field reservation .owner)" x
+}
+
+@test "every weekday from 8 to 18 leaves the nights and weekends" {
+  run -0 reserve claim rack1 --owner office --amount cpu=64 --every "weekdays 8-18" --for 28d
+  assert_equal "$(field reservation .occurrences)" 20
+  run -0 reserve claim rack1 --owner night --amount cpu=64 --every "daily 18-8" --for 28d
+  run -0 reserve claim rack1 --owner weekend --amount cpu=64 --every "sat,sun 8-18" --for 28d
+  run -1 --separate-stderr reserve claim rack1 --owner z --amount cpu=1 --every "mon 9-10" --for 28d
+  run -2 --separate-stderr reserve claim rack1 --owner z --amount cpu=1 --every "someday 9-10"
+  assert_regex "$stderr" 'no day'
+}
+
+@test "requests as JSON lines: one result each, in their order; those of a batch together or not at all" {
+  request() { jq -nc --arg pool "$1" --arg amount "$2" '{kind: "reservation_request", pool: $pool, owner: "b", amount: $amount}'; }
+  run -1 --separate-stderr reserve claim - < <(request rack1 cpu=30 && request rack1 cpu=40 && request rack1 cpu=30 && request rack1 cpu=-1 && request no cpu=1)
+  assert_equal "$(jq -r 'select(.kind != "end") | .outcome // .constraint' <<<"$output" | xargs)" "granted capacity granted invalid unknown_pool"
+  rackline-records --check <<<"$output"
+  reserve list | jq -r 'select(.kind == "reservation").id' | xargs reserve release
+  run -1 --separate-stderr reserve claim - --atomic < <(request rack1 cpu=30 && request rack1 cpu=40)
+  assert_equal "$(jq -r 'select(.kind == "request_refused").constraint' <<<"$output" | xargs)" "batch capacity"
+  run -0 reserve list
+  assert_equal "$(field reservation .id)" ""
+  run -0 reserve claim - --atomic < <(request rack1 cpu=30 && request rack1 cpu=34)
+  assert_equal "$(field reservation .outcome)" $'granted\ngranted'
+}
+
+@test "a batch whose producer died is not begun, a line that cannot be read stops the rest" {
+  claim='{"kind":"reservation_request","time":"2026-11-22T12:00:00Z","tool":"x","pool":"rack1","owner":"b","cpu_cores":1}'
+  run -2 --separate-stderr reserve claim - --atomic <<<"$claim"
+  run -2 --separate-stderr reserve claim - < <(echo "$claim" && echo '{"kind":"reservation_request","pool":3}' && echo "$claim")
+  assert_equal "$(field reservation .cpu_cores)" 1
+  run -0 reserve list
+  assert_equal "$(field reservation .cpu_cores)" 1
+}
+
+@test "a part is guaranteed its own, and a pool is not shrunk below its grants" {
+  reserve pool add web --parent rack1 --capacity cpu=16,memory=64GiB
+  run -1 --separate-stderr reserve claim rack1 --owner x --amount cpu=49
+  run -1 --separate-stderr reserve pool add db --parent rack1 --capacity cpu=49
+  assert_equal "$(field request_refused '"\(.constraint) \(.missing)"')" "capacity 1"
+  reserve claim web --owner x --amount cpu=10
+  run -1 --separate-stderr reserve pool set web --capacity cpu=9
+  assert_equal "$(field request_refused '"\(.constraint) \(.missing)"')" "below_grants 1"
+  run -1 --separate-stderr reserve pool set rack1 --capacity cpu=15
+  run -1 --separate-stderr reserve pool remove rack1
+  assert_equal "$(field request_refused .constraint)" not_empty
+  run -0 reserve pool list web
+  assert_equal "$(field pool_share 'select(.resource == "cpu") | [.capacity, .granted, .free] | map(tostring) | join(" ")')" "16 10 6"
+}
+
+@test "a circle in the tree is refused" {
+  reserve pool add a --parent rack1 --capacity cpu=8
+  reserve pool add b --parent a --capacity cpu=4
+  run -1 --separate-stderr reserve pool set a --parent b
+  assert_equal "$(field request_refused .constraint)" cycle
+  run -1 --separate-stderr reserve pool add c --parent c --capacity cpu=1
+  assert_equal "$(field request_refused .constraint)" cycle
+}
+
+@test "who borrowed what from whom is in the list, whatif says whom a reclaim hits, and it does just that" {
+  reserve pool add web --parent rack1 --capacity cpu=32
+  reserve pool add db --parent rack1 --capacity cpu=32 --borrow-limit cpu=20
+  run -1 --separate-stderr reserve borrow db --lender web --amount cpu=21
+  assert_equal "$(field request_refused .constraint)" borrow_limit
+  run -0 reserve borrow db --lender web --amount cpu=16 --owner dba
+  assert_equal "$(field loan '"\(.borrower) \(.lender) \(.cpu_cores) \(.state)"')" "db web 16 active"
+  reserve claim db --owner low --amount cpu=20 --priority 1
+  reserve claim db --owner high --amount cpu=20 --priority 9
+  run -1 --separate-stderr reserve claim web --owner x --amount cpu=20
+  assert_equal "$(field request_refused .constraint)" lent
+  run -0 reserve whatif reclaim web --grace 2s
+  assert_equal "$(field reclaim_hit 'select(.hit == "reservation") | "\(.owner) \(.planned)"')" "low true"
+  run -0 reserve list
+  assert_equal "$(field loan '"\(.borrower) \(.lender) \(.cpu_cores)"')" "db web 16"
+  run -0 reserve reclaim web --grace 2s
+  assert_equal "$(field reclaim_hit 'select(.hit == "reservation").owner')" low
+  run -1 --separate-stderr reserve claim web --owner x --amount cpu=32
+  sleep 2.2
+  run -0 reserve claim web --owner x --amount cpu=32
+  run -0 reserve list --pool db
+  assert_equal "$(field reservation .owner)" high
+}
+
+@test "a claim may borrow what its pool lacks; a part that is never lent stays" {
+  reserve pool add web --parent rack1 --capacity cpu=40 --never-lent cpu=30
+  reserve pool add db --parent rack1 --capacity cpu=24
+  run -1 --separate-stderr reserve claim db --owner x --amount cpu=35 --borrow
+  assert_equal "$(field request_refused '"\(.constraint) \(.missing)"')" "never_lent 1"
+  run -0 reserve claim db --owner x --amount cpu=34 --borrow --id big
+  assert_equal "$(field reservation '.borrowed[0]')" "cpu=10 from web"
+  run -0 reserve release big
+  run -0 reserve claim web --owner x --amount cpu=40
+}
+
+@test "overcommit is per resource; headroom for the largest host is demanded at admission" {
+  reserve pool set rack1 --overcommit cpu=2 --host h1 --host h2 --host h3 --host h4
+  run -1 --separate-stderr reserve claim rack1 --owner x --amount cpu=97 --headroom N+1
+  assert_equal "$(field request_refused '"\(.constraint) \(.missing)"')" "headroom 1"
+  run -0 reserve claim rack1 --owner x --amount cpu=96 --headroom N+1
+  reserve pool set rack1 --headroom N+1
+  run -1 --separate-stderr reserve claim rack1 --owner x --amount cpu=1
+  run -1 --separate-stderr reserve claim rack1 --owner x --amount memory=513GiB --headroom cpu=1
+}
+
+@test "bad amounts, times and names: one clear line, exit 2, and the ledger as it was" {
+  before=$(sqlite3 ledger.db 'SELECT * FROM entry')
+  refused() {
+    run -2 --separate-stderr reserve claim rack1 --owner x "${@:2}"
+    assert_regex "${stderr_lines[0]}" "$1"
+  }
+  refused 'never negative' --amount cpu=-1
+  refused 'never negative' --amount memory=-1GiB
+  refused 'more than can be kept' --amount cpu=99999999999999999999
+  refused 'more than can be kept' --amount memory=9000TiB
+  refused 'finer than a thousandth' --amount cpu=0.0001
+  refused 'finer than one byte' --amount memory=0.5B
+  refused 'counted in cores, not in bytes' --amount cpu=4GiB
+  refused 'not in bits per second' --amount memory=4Gbit
+  refused 'which unit' --amount memory=16
+  refused 'nothing is asked for' --amount cpu=0
+  refused 'twice' --amount cpu=1,cpu=2
+  refused 'expected' --amount cpu
+  refused 'ends before it begins' --amount cpu=1 --from +2h --until +1h
+  refused 'in the past' --amount cpu=1 --from 2020-01-01
+  refused 'expected 2026' --amount cpu=1 --until tomorrow
+  run -2 --separate-stderr reserve pool add '../x' --capacity cpu=1
+  run -1 --separate-stderr reserve claim nowhere --owner x --amount cpu=1
+  assert_equal "$(field request_refused .constraint)" unknown_pool
+  run -1 --separate-stderr reserve claim rack1 --owner x --amount gpu=1
+  assert_equal "$(field request_refused .constraint)" unknown_resource
+  assert_equal "$(sqlite3 ledger.db 'SELECT * FROM entry')" "$before"
+}
+
+@test "fractions of a core and of a TiB are exact" {
+  for _ in 1 2 3 4 5 6 7 8 9 10; do reserve claim rack1 --owner x --amount cpu=0.1 >/dev/null; done
+  run -0 reserve claim rack1 --owner x --amount cpu=63,memory=0.5TiB
+  run -1 --separate-stderr reserve claim rack1 --owner x --amount cpu=0.001
+}
+
+@test "a clock that ran backwards is refused, and told; a second is waited out" {
+  reserve claim rack1 --owner x --amount cpu=60 --for 1h
+  sqlite3 ledger.db "UPDATE entry SET value = json_set(value, '\$.at', $EPOCHSECONDS + 7200) WHERE key = 'reserve/t/rack1/36.0'"
+  run -4 --separate-stderr reserve claim rack1 --owner y --amount cpu=1
+  assert_regex "$stderr" "it ran backwards by (2h|1h59m)"
+  run -0 reserve list
+  assert_equal "$(field reservation .owner)" x
+  run -0 reserve claim rack1 --owner y --amount cpu=1 --accept-clock
+  sqlite3 ledger.db "UPDATE entry SET value = json_set(value, '\$.at', $EPOCHSECONDS + 20) WHERE key = 'reserve/t/rack1/36.0'"
+  run -0 reserve claim rack1 --owner z --amount cpu=1
+}
+
+@test "a dry run and whatif grant nothing and say so" {
+  run -0 reserve claim rack1 --owner x --amount cpu=64 -n
+  assert_equal "$(field reservation .planned)" true
+  run -0 reserve whatif claim rack1 --owner x --amount cpu=64
+  run -1 --separate-stderr reserve whatif claim rack1 --owner x --amount cpu=65
+  run -0 reserve list
+  assert_equal "$(field reservation .id)" ""
+}
+
+@test "a full disk under the ledger: exit 3, and what was granted before is there" {
+  mkdir small
+  mount -t tmpfs -o size=120k none small || skip "no mounts here"
+  export RACKLINE_STORE=sqlite:$PWD/small/ledger.db
+  reserve pool add p --capacity cpu=1000
+  local granted=0 status=0
+  while [ $granted -lt 500 ]; do
+    reserve claim p --owner x --amount cpu=1 --id "c$granted" >out 2>err || { status=$? && break; }
+    granted=$((granted + 1))
+  done
+  assert_equal $status 3
+  assert_regex "$(cat err)" "full|I/O"
+  cp small/ledger.db* .
+  umount small
+  export RACKLINE_STORE=sqlite:$PWD/ledger.db
+  run -0 reserve check
+  run -0 reserve list
+  assert_equal "$(field reservation .id | wc -l)" $granted
+}
+
+@test "a ledger that was tampered with is found out, and the fault named" {
+  reserve claim rack1 --owner x --amount cpu=60 --id c
+  damaged=yes
+  sqlite3 ledger.db "UPDATE entry SET value = json_set(value, '\$.amounts.cpu', 70000) WHERE key LIKE 'reserve/c/%'"
+  run -1 --separate-stderr reserve check
+  assert_equal "$(field ledger_fault .fault | sort -u | xargs)" "over_granted profile"
+  assert_equal "$(field ledger_check .sound)" false
+  assert_equal "$(over_granted ledger.db | cut -d' ' -f1,2,4,5 | head -n 1)" "rack1 cpu 70000 64000"
+}
+
+@test "the calendar draws who holds what when, and tables show amounts as people write them" {
+  reserve claim rack1 --owner web --amount cpu=32,memory=16GiB --from "$(date -d '+1 day' +%F)" --for 2d --id w
+  run -0 reserve list --calendar -o table --from "$(date +%F)" --until "$(date -d '+4 days' +%F)"
+  assert_line --regexp '^POOL +OWNER +ID +AMOUNT +CHART'
+  assert_line --regexp '^rack1 +web +w +cpu=32,memory=16GiB +\.{14}#{28}\.{14}$'
+  assert_line --regexp '^rack1 +- +- +cpu=64 +\.{14}5{28}\.{14}$'
+  run -0 reserve pool list -o table
+  assert_line --regexp '^rack1 .* memory +bytes +512GiB'
+}
+
+@test "64 at once: no more than there is, and each answer is true" {
+  local i pids=()
+  for i in $(seq 64); do
+    reserve claim rack1 --owner "o$i" --amount cpu=2 --id "c$i" >"out.$i" 2>/dev/null &
+    pids+=($!)
+  done
+  local granted=0
+  for i in "${pids[@]}"; do
+    if wait "$i"; then granted=$((granted + 1)); fi
+  done
+  assert_equal $granted 32
+  assert_equal "$(cat out.* | jq -r 'select(.kind == "reservation").id' | not_in_ledger ledger.db)" ""
+  run -0 reserve list
+  assert_equal "$(field reservation .id | wc -l)" 32
+}

@@ -142,7 +142,7 @@ constexpr Field kPartFields[] = {
 const Kind AuditBegin::kKind{"audit_begin", Role::kControl, "The first line of a part of an audit trail.",
                              "audit",       "audit",        kBeginFields};
 const Kind AuditRecord::kKind{"audit_record",
-                              Role::kResult,
+                              Role::kFact,
                               "A record that passed audit append, kept as it came in the member record.",
                               "audit append",
                               "audit query, people",
@@ -169,7 +169,7 @@ const Kind AuditVerified::kKind{"audit_verified", Role::kFact, "What was found o
                                 "audit verify",   "people",    kVerifiedFields};
 const Kind AuditStep::kKind{"audit_step",  Role::kFact, "A step of an incident, as the audit trail tells it.",
                             "audit trail", "people",    kStepFields};
-const Kind AuditPart::kKind{"audit_part",   Role::kResult, "A full part of an audit trail was put aside.",
-                            "audit rotate", "people",      kPartFields};
+const Kind AuditPart::kKind{"audit_part",   Role::kFact, "A full part of an audit trail was put aside.",
+                            "audit rotate", "people",    kPartFields};
 
 }  // namespace rackline::record

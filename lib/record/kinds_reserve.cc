@@ -232,19 +232,19 @@ const Kind Reservation::kKind{"reservation",
 const Kind RequestRefused::kKind{
     "request_refused", Role::kResult,   "What was asked of the reservation desk cannot be had, and why.",
     "reserve",         "audit, people", kRequestRefusedFields};
-const Kind PoolShare::kKind{"pool_share", Role::kResult, "A pool, as far as one of its resources goes.",
-                            "reserve",    "people",      kPoolShareFields};
+const Kind PoolShare::kKind{"pool_share", Role::kFact, "A pool, as far as one of its resources goes.",
+                            "reserve",    "people",    kPoolShareFields};
 const Kind Loan::kKind{"loan",    Role::kResult, "A part of one pool that another one has for a time.",
                        "reserve", "people",      kLoanFields};
 const Kind ReclaimHit::kKind{
     "reclaim_hit", Role::kResult, "Who loses something because a lender takes its own back.",
     "reserve",     "people",      kReclaimHitFields};
-const Kind CalendarRow::kKind{"calendar_row", Role::kResult, "Who holds what when, drawn.",
-                              "reserve list", "people",      kCalendarRowFields};
-const Kind LedgerFault::kKind{"ledger_fault",  Role::kResult, "What does not hold in the ledger.",
-                              "reserve check", "people",      kLedgerFaultFields};
-const Kind LedgerCheck::kKind{"ledger_check",  Role::kResult, "Whether everything holds in the ledger.",
-                              "reserve check", "people",      kLedgerCheckFields};
+const Kind CalendarRow::kKind{"calendar_row", Role::kFact, "Who holds what when, drawn.",
+                              "reserve list", "people",    kCalendarRowFields};
+const Kind LedgerFault::kKind{"ledger_fault",  Role::kFact, "What does not hold in the ledger.",
+                              "reserve check", "people",    kLedgerFaultFields};
+const Kind LedgerCheck::kKind{"ledger_check",  Role::kFact, "Whether everything holds in the ledger.",
+                              "reserve check", "people",    kLedgerCheckFields};
 const Kind ReservationApplied::kKind{
     "reservation_applied", Role::kResult,   "What a hypervisor was told because of a reservation.",
     "reserve apply",       "audit, people", kReservationAppliedFields};

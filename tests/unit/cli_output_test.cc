@@ -92,9 +92,9 @@ TEST(Output, ATableIsShownWhenARoundEnds) {
   end.outcome = "ok";
   output.write(end);
   EXPECT_EQ(packets.next(),
-            "VM        HOST  MEMORY  REASON\n"
-            "a         h1         -  free\n"
-            "longer-\xc3\xa4  h1         -  free\n");
+            "VM        HOST  MEMORY  STAGE  REASON\n"
+            "a         h1         -      -  free\n"
+            "longer-\xc3\xa4  h1         -      -  free\n");
   EXPECT_EQ(packets.next(), "end  OUTCOME ok\n");
 }
 

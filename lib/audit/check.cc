@@ -8,17 +8,18 @@
 namespace rackline::audit {
 namespace {
 
-std::vector<Part> present_parts(const std::string& trail) {
-  auto parts = parts_of(trail);
-  if (parts.empty()) throw Error(Status::kUsage, "read the trail", trail, "there is none");
-  return parts;
+Moment present(const std::string& trail) {
+  auto moment = moment_of(trail);
+  if (moment.parts.empty()) throw Error(Status::kUsage, "read the trail", trail, "there is none");
+  return moment;
 }
 
 }  // namespace
 
 Verified check_trail(const std::string& trail, VerifyOptions options, const Verifier::Report& report) {
   Verifier verifier(std::move(options), report);
-  for (const auto& part : present_parts(trail)) {
+  const auto moment = present(trail);
+  for (const auto& part : moment.parts) {
     verifier.begin_file(part.file);
     read_lines(
         part,
@@ -29,7 +30,7 @@ Verified check_trail(const std::string& trail, VerifyOptions options, const Veri
         [&](std::string_view rest) { verifier.torn(rest.size()); });
   }
   if (interrupt::requested()) return {};  // of a part of a trail nothing can be said
-  return verifier.finish(read_head(trail));
+  return verifier.finish(moment.head);
 }
 
 std::vector<std::string> read_checkpoints(const std::string& file) {
@@ -43,7 +44,7 @@ std::vector<std::string> read_checkpoints(const std::string& file) {
 }
 
 void all_lines(const std::string& trail, const std::function<bool(std::string_view)>& each) {
-  for (const auto& part : present_parts(trail)) read_lines(part, each, {});
+  for (const auto& part : present(trail).parts) read_lines(part, each, {});
 }
 
 }  // namespace rackline::audit

@@ -2,6 +2,7 @@
 #include "audit/parts.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -12,6 +13,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -33,20 +35,32 @@ constexpr int kLevel = 3;
 // The bytes of a file, decompressed where it is compressed.
 class Source {
  public:
-  explicit Source(const Part& part) : part_(part), fd_(open(part.file.c_str(), O_RDONLY | O_CLOEXEC)) {
+  explicit Source(const Part& part) : part_(part), compressed_(part.compressed), left_(part.size) {
+    if (part.open) {
+      // A description of its own, as positions are: others may read the same part.
+      fd_ = Fd(open(("/proc/self/fd/" + std::to_string(part.open->get())).c_str(), O_RDONLY | O_CLOEXEC));
+    } else {
+      fd_ = Fd(open(part.file.c_str(), O_RDONLY | O_CLOEXEC));
+    }
+    if (!fd_ && errno == ENOENT && !compressed_) {
+      // It has just been compressed.
+      fd_ = Fd(open((part.file + std::string(kCompressed)).c_str(), O_RDONLY | O_CLOEXEC));
+      if (!fd_) errno = ENOENT;
+      compressed_ = true;
+    }
     if (!fd_) throw system_error(Status::kUnreachable, "read the trail", part.file);
     struct stat about = {};
     if (fstat(fd_.get(), &about) != 0) throw system_error(Status::kUnreachable, "read the trail", part.file);
     if (S_ISDIR(about.st_mode)) throw system_error(Status::kUnreachable, "read the trail", part.file, EISDIR);
     posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    if (!part.compressed) return;
+    if (!compressed_) return;
     context_.reset(ZSTD_createDCtx());
     raw_.resize(kBlock);
   }
 
   // How many bytes; 0 at the end.
   std::size_t read(char* to, std::size_t room) {
-    if (!part_.compressed) return read_file(to, room);
+    if (!compressed_) return read_file(to, room);
     ZSTD_outBuffer out{to, room, 0};
     while (out.pos == 0) {
       if (in_.pos == in_.size) {
@@ -69,14 +83,20 @@ class Source {
     void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
   };
   std::size_t read_file(char* to, std::size_t room) {
+    if (left_ >= 0) room = std::min(room, static_cast<std::size_t>(left_));
     for (;;) {
       const ssize_t size = ::read(fd_.get(), to, room);
-      if (size >= 0) return static_cast<std::size_t>(size);
+      if (size >= 0) {
+        if (left_ >= 0) left_ -= size;
+        return static_cast<std::size_t>(size);
+      }
       if (errno != EINTR) throw system_error(Status::kUnreachable, "read the trail", part_.file);
     }
   }
 
   const Part& part_;
+  bool compressed_;
+  std::int64_t left_;  // -1: to the end
   Fd fd_;
   std::unique_ptr<ZSTD_DCtx, FreeContext> context_;
   std::string raw_;
@@ -120,6 +140,24 @@ std::vector<Part> parts_of(const std::string& trail) {
   // A trail that somebody has copied away compressed is one to be read, too.
   if (fs::exists(trail, code)) parts.push_back({trail, 0, trail.ends_with(kCompressed)});
   return parts;
+}
+
+Moment moment_of(const std::string& trail) {
+  // Whoever holds it for long hangs, and then nobody writes either.
+  constexpr int kAttempts = 500;
+  constexpr timespec kPause{0, 10'000'000};
+  const auto live = std::make_shared<Fd>(open(trail.c_str(), O_RDONLY | O_CLOEXEC));
+  for (int i = 0; *live && flock(live->get(), LOCK_SH | LOCK_NB) != 0 && i < kAttempts; ++i)
+    nanosleep(&kPause, nullptr);
+  Moment moment{parts_of(trail), read_head(trail)};
+  struct stat about = {};
+  if (*live && !moment.parts.empty() && moment.parts.back().number == 0 && fstat(live->get(), &about) == 0 &&
+      S_ISREG(about.st_mode)) {
+    moment.parts.back().open = live;
+    moment.parts.back().size = about.st_size;
+  }
+  if (*live) flock(live->get(), LOCK_UN);
+  return moment;
 }
 
 void read_lines(const Part& part, const EachLine& each, const std::function<void(std::string_view)>& torn) {

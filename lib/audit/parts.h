@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "audit/verify.h"
+#include "base/fd.h"
 
 namespace rackline::audit {
 
@@ -20,11 +21,23 @@ struct Part {
   std::string file;
   std::int64_t number = 0;  // 0: the one that is written
   bool compressed = false;
+  // Of the one that is written, where it is to be read as of one moment: the open file, and how much of it
+  // there was.
+  std::shared_ptr<Fd> open = {};
+  std::int64_t size = -1;
 };
 
 // In the order of the chain. Only what is there; where a part is there plain and compressed, a rotation was
 // cut off and the plain one counts.
 std::vector<Part> parts_of(const std::string& trail);
+
+// A trail as of one moment, between two turns of those who write it: they go on while it is read.
+struct Moment {
+  std::vector<Part> parts;
+  std::optional<TrailHead> head;
+};
+Moment moment_of(const std::string& trail);
+
 std::string part_name(const std::string& trail, std::int64_t number);
 
 // Hands over each line without its end; false from `each`: no more are wanted. What stands behind the last

@@ -93,7 +93,11 @@ class Trail::Turn {
     if (trail_.fd_) flock(trail_.fd_->get(), LOCK_UN);
   }
   void open() {
-    Fd fd(::open(trail_.path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
+    constexpr int kHow = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+    Fd fd(::open(trail_.path_.c_str(), kHow, 0600));
+    const auto parent = std::filesystem::path(trail_.path_).parent_path();
+    if (!fd && errno == ENOENT && !parent.empty() && mkdir(parent.c_str(), 0700) == 0)
+      fd = Fd(::open(trail_.path_.c_str(), kHow, 0600));
     if (!fd) throw system_error(Status::kUnreachable, "open the trail", trail_.path_);
     const std::lock_guard guard(trail_.swap_);
     trail_.fd_ = std::make_shared<Fd>(std::move(fd));
@@ -210,8 +214,11 @@ void Trail::read_first_line() {
 void Trail::load() {
   struct stat about = {};
   if (fstat(fd_->get(), &about) != 0) throw system_error(Status::kUnreachable, "read the trail", path_);
-  state_ = State{};
+  // Another has written: the beginning is as it was, as long as it is the same file.
+  const bool same = known_ && about.st_size > state_.size;
+  if (!same) state_ = State{};
   state_.size = about.st_size;
+  known_ = false;
   if (about.st_size == 0) {
     begin_chain();
     return;
@@ -244,7 +251,7 @@ void Trail::load() {
     begin_chain();
     return;
   }
-  read_first_line();
+  if (!same) read_first_line();
   start = start == std::string::npos ? 0 : start + 1;
   const std::string_view last = std::string_view(tail).substr(start, end - start);
   const LineInfo info = read_line(last);

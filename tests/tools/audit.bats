@@ -146,6 +146,31 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   says 'select(.kind=="audit_verified") | .records == 6'
 }
 
+@test "what is acted upon is in the file before it passes, and on the disk before it passes or before the end" {
+  command -v strace >/dev/null || skip "no strace"
+  # A sanitizer cannot look for leaks in a process that is traced.
+  export ASAN_OPTIONS=detect_leaks=0
+  trace() { strace -f -e trace=write,fdatasync,fsync -o trace "$@"; }
+  order() { grep -nE "$1" trace | head -1 | cut -d: -f1; }
+  record 1 | trace audit append --durable before >/dev/null
+  assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'fdatasync')" ]
+  assert [ "$(order 'fdatasync')" -lt "$(order 'write\(1,')" ]
+  record 1 | trace audit append >/dev/null
+  assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'write\(1,')" ]
+  assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'fdatasync\([0-9]+\) += 0|fdatasync resumed')" ]
+}
+
+@test "verify, query and append at the same time: nobody takes what the other is doing for damage" {
+  records 2 | audit append >/dev/null
+  (for _ in $(seq 30); do records 9 | audit append >/dev/null; done) &
+  while kill -0 $! 2>/dev/null; do
+    run -0 audit verify
+    run -0 audit query --kind vm_moved
+  done
+  wait $!
+  run -0 audit verify
+}
+
 @test "a stop and a closed reader end it in order" {
   mkfifo pipe
   audit append <pipe >out &

@@ -178,7 +178,7 @@ void declare_who(cli::Program& program, Options& options) {
   };
   text("--actor", options.query.actor, "NAME", "who did it; when writing, by default who runs this");
   text("--host", options.query.host, "NAME", "on which machine; when writing, by default this one");
-  text("--request", options.query.request, "TEXT", "what it was done for: a ticket, a job");
+  text("--request", options.query.request, "WORDS", "what it was done for: a ticket, a job");
   text("--cause", options.query.cause, "ID", "the incident; when writing, of records that name none");
 }
 
@@ -264,7 +264,7 @@ int main(int argc, char** argv) {
       ->type_name("NAME")
       ->required();
   redacting->add_option("--reason", options.redaction.reason, "why; it stands in the trail")
-      ->type_name("TEXT")
+      ->type_name("WORDS")
       ->required();
   auto* signing =
       app.add_subcommand("checkpoint", "sign all that is there, and print what to keep elsewhere");

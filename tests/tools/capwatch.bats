@@ -11,7 +11,7 @@ setup() {
 
 teardown() {
   [ -z "$frozen_pid" ] || kill -KILL "$frozen_pid"
-  [ -z "$watcher" ] || kill -KILL "$watcher" || true
+  [ -z "$watcher" ] || { kill "$watcher" && wait "$watcher"; } 2>/dev/null || true
 }
 
 # host NAME VM...: a host of the test driver with these VMs, as a line of the inventory. A VM is NAME or NAME:stopped.

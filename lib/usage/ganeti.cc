@@ -151,11 +151,15 @@ void GanetiReader::read_node(std::string_view line) {
     host.cpus = count(words[6], "CPUs");
     if (*host.memory_free_bytes > *host.memory_bytes) refuse("more memory is free than there is");
   }
+  const bool sized = host.cpus.value_or(0) > 0 && host.memory_bytes.value_or(0) > 0;
   if (words[7] == "Y") {
-    host.state = "unreachable";
-    host.error = "the file says that it is offline";
+    // Of its instances Ganeti's tools move off what they can, and nothing is placed there.
     host.drained = true;
-  } else if (host.state == "up" && (*host.cpus == 0 || *host.memory_bytes == 0)) {
+    if (!sized) {
+      host.state = "unreachable";
+      host.error = "it is offline, and the file does not tell its size";
+    }
+  } else if (host.state == "up" && !sized) {
     refuse("a node that is not offline has no " + std::string(*host.cpus == 0 ? "CPUs" : "memory"));
   }
   round_.hosts.push_back(std::move(host));

@@ -108,11 +108,12 @@ Sums& add(Sums& sums, const record::VmSample& vm) {
     return sums;
   }
   ++sums.running;
-  sums.vcpus += vm.vcpus.value_or(0);
-  sums.memory_bytes += vm.memory_bytes.value_or(0);
   sums.cores += vm.cpu_cores.value_or(0);
-  sums.vcpus_known = sums.vcpus_known && vm.vcpus.has_value();
-  sums.memory_known = sums.memory_known && vm.memory_bytes.has_value();
+  // A sum that no integer holds is as unknown as one with an unknown part.
+  sums.vcpus_known =
+      sums.vcpus_known && vm.vcpus && !__builtin_add_overflow(sums.vcpus, *vm.vcpus, &sums.vcpus);
+  sums.memory_known = sums.memory_known && vm.memory_bytes &&
+                      !__builtin_add_overflow(sums.memory_bytes, *vm.memory_bytes, &sums.memory_bytes);
   sums.cores_known = sums.cores_known && vm.cpu_cores.has_value();
   return sums;
 }

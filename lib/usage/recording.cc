@@ -28,6 +28,10 @@ std::string tail_of(int fd, const std::string& path) {
   return tail;
 }
 
+Error no_round(const std::string& source) {
+  return {Status::kUsage, "replay the rounds", source, "there is no whole round in it"};
+}
+
 }  // namespace
 
 RecordingWriter::RecordingWriter(const std::string& path)
@@ -84,6 +88,11 @@ Milliseconds Timeline::place(const record::RoundEnd& end, bool fresh, std::int64
     throw Error(Status::kUsage, "replay the rounds", source_ + ": line " + std::to_string(line),
                 "time runs backwards: " + what, "what follows from rounds in a wrong order would be wrong");
   };
+  constexpr Milliseconds kLongest = std::chrono::years(100);
+  if (end.at_ms && (*end.at_ms < 0 || *end.at_ms > kLongest.count())) {
+    throw Error(Status::kUsage, "replay the rounds", source_ + ": line " + std::to_string(line),
+                "at_ms: " + std::to_string(*end.at_ms) + " is no time of a run");
+  }
   const std::optional<Milliseconds> measured =
       end.at_ms ? std::optional(Milliseconds{*end.at_ms}) : std::nullopt;
   set_back_ = last_ ? std::max<Milliseconds>(last_->time - end.time, Milliseconds{0}) : Milliseconds{0};
@@ -118,6 +127,9 @@ void Recording::drop(Round& round) {
 }
 
 bool Recording::next(Round& round) {
+  const auto wanted = [&](const std::string& host) {
+    return hosts_.empty() || std::count(hosts_.begin(), hosts_.end(), host) > 0;
+  };
   round.hosts.clear();
   round.vms.clear();
   while (reader_.next()) {
@@ -126,14 +138,15 @@ bool Recording::next(Round& round) {
     ends_ = reader_.ends();
     if (reader_.is<record::HostSample>()) {
       record::HostSample host;
-      if (reader_.read(host)) round.hosts.push_back(std::move(host));
+      if (reader_.read(host) && wanted(host.host)) round.hosts.push_back(std::move(host));
     } else if (reader_.is<record::VmSample>()) {
       record::VmSample vm;
-      if (reader_.read(vm)) round.vms.push_back(std::move(vm));
+      if (reader_.read(vm) && wanted(vm.host)) round.vms.push_back(std::move(vm));
     } else if (reader_.is<record::RoundEnd>()) {
       if (!reader_.read(round.end)) continue;
       round.at = timeline_.place(round.end, ends_ != ends_at_round_, reader_.line());
       ends_at_round_ = ends_;
+      any_ = true;
       if (timeline_.set_back() > Milliseconds{0}) {
         report_("replay the rounds: " + source_ + ": line " + std::to_string(reader_.line()) +
                 ": the wall clock was set back by " + format_duration(timeline_.set_back()) +
@@ -142,7 +155,9 @@ bool Recording::next(Round& round) {
       return true;
     }
   }
-  if (!interrupt::requested()) drop(round);
+  if (interrupt::requested()) return false;
+  drop(round);
+  if (!any_) throw no_round(source_);
   return false;
 }
 
@@ -162,9 +177,7 @@ void check_times(const std::string& path) {
     ends = reader.ends();
     any = true;
   }
-  if (!any && !interrupt::requested()) {
-    throw Error(Status::kUsage, "replay the rounds", path, "there is no whole round in it");
-  }
+  if (!any && !interrupt::requested()) throw no_round(path);
 }
 
 }  // namespace rackline::usage

@@ -68,12 +68,18 @@ class Recording {
   };
   using Report = std::function<void(const std::string&)>;
 
-  // `report` is told of samples that belong to no whole round.
-  Recording(record::Reader& reader, std::string source, Report report)
-      : reader_(reader), source_(source), report_(std::move(report)), timeline_(std::move(source)) {}
+  // Only of `hosts` and what is on them; of all, if there are none. `report` is told of samples that belong
+  // to no whole round.
+  Recording(record::Reader& reader, std::string source, std::vector<std::string> hosts, Report report)
+      : reader_(reader),
+        source_(source),
+        hosts_(std::move(hosts)),
+        report_(std::move(report)),
+        timeline_(std::move(source)) {}
 
   // The next whole round; false when there is none. Records of other kinds are left out: what follows from
-  // samples is found anew. Throws Error(kUsage) where time runs backwards.
+  // samples is found anew. Throws Error(kUsage) where time runs backwards, and at the end of a recording
+  // that had no whole round.
   bool next(Round& round);
 
  private:
@@ -81,9 +87,11 @@ class Recording {
 
   record::Reader& reader_;
   std::string source_;
+  std::vector<std::string> hosts_;
   Report report_;
   Timeline timeline_;
   std::int64_t ends_ = 0, ends_at_round_ = 0;
+  bool any_ = false;
 };
 
 // Throws Error(kUsage) when time runs backwards anywhere in the recording, or it has no whole round. Does

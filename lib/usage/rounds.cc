@@ -15,6 +15,7 @@ Rounds::Rounds(Wanted wanted) : metrics_(std::move(wanted.metrics)) {
 
 Watch::Round Rounds::end_round(const record::RoundEnd& end, Milliseconds at) {
   ++rounds_;
+  tool_ = end.tool;
   Watch::Round round;
   if (watch_) round = watch_->end_round(at, end.time);
   fluctuations_ += std::count_if(round.fluctuations.begin(), round.fluctuations.end(),
@@ -32,8 +33,14 @@ Watch::Round Rounds::end_round(const record::RoundEnd& end, Milliseconds at) {
   return round;
 }
 
-void Rounds::end(const record::End& end) {
-  if (recording_) recording_->end(end);
+void Rounds::end(record::Time time, const std::string& outcome) {
+  if (!recording_) return;
+  record::End end;
+  end.time = time;
+  end.tool = tool_;
+  end.outcome = outcome;
+  end.rounds = rounds_;
+  recording_->end(end);
 }
 
 std::optional<std::int64_t> Rounds::fluctuations() const {

@@ -36,7 +36,7 @@ class Rounds {
   // for `tool`.
   Watch::Round end_round(const record::RoundEnd& end, Milliseconds at);
   // After the last round; closes the recording.
-  void end(const record::End& end);
+  void end(record::Time time, const std::string& outcome);
 
   std::int64_t rounds() const { return rounds_; }
   std::optional<std::int64_t> fluctuations() const;  // that have begun
@@ -46,6 +46,7 @@ class Rounds {
   std::optional<Watch> watch_;
   std::optional<RecordingWriter> recording_;
   std::optional<Exposition> page_;
+  std::string tool_;
   std::int64_t rounds_ = 0, fluctuations_ = 0;
 };
 

@@ -32,9 +32,9 @@ std::optional<double> number(const record::Integer& value) {
 // record is, so that a replay comes to the same.
 std::optional<double> sound(const std::optional<double>& value) {
   constexpr double kDecimals = 1e6;
-  if (!value || !std::isfinite(*value) || *value < 0) return std::nullopt;
-  const double rounded = std::round(*value * kDecimals) / kDecimals;
-  return std::isfinite(rounded) ? rounded : *value;
+  constexpr double kMost = 1e18;
+  if (!value || !(*value >= 0 && *value <= kMost)) return std::nullopt;
+  return std::round(*value * kDecimals) / kDecimals;
 }
 
 std::optional<std::int64_t> whole(const std::optional<double>& value) {
@@ -131,13 +131,10 @@ void Watch::add(const record::VmSample& sample) {
   vm.memory_bytes = sound(number(sample.memory_used_bytes));
   auto& tracks = vm.tracks;
   tracks[index(Resource::kCpu)].value = sound(sample.cpu_cores);
-  if (sample.memory_bytes && sample.memory_usable_bytes) {
-    tracks[index(Resource::kMemory)].value =
-        sound(share(number(std::max<std::int64_t>(*sample.memory_bytes - *sample.memory_usable_bytes, 0)),
-                    number(sample.memory_bytes)));
-  } else {
-    tracks[index(Resource::kMemory)].value.reset();
-  }
+  const auto given = number(sample.memory_bytes);
+  const auto usable = number(sample.memory_usable_bytes);
+  tracks[index(Resource::kMemory)].value =
+      given && usable ? sound(share(std::max(*given - *usable, 0.0), given)) : std::nullopt;
   tracks[index(Resource::kSteal)].value = sound(sample.cpu_steal_percent);
   tracks[index(Resource::kSwap)].value.reset();
   if (sample.swap_in_bytes_per_second && sample.swap_out_bytes_per_second) {

@@ -52,6 +52,10 @@ until_state() {
   # It works 40 % of the time, and no machine is so slow that the idle one would need as much.
   jq -es 'map(select(.kind == "vm_sample")) | INDEX(.vm) | .busy.cpu_cores > .idle.cpu_cores and .busy.memory_used_bytes > 0
     and .busy.disk_write_bytes_per_second > 0 and .busy.disk_capacity_bytes > 0' <<<"$output"
+  # What QEMU and the guest say of wanting more: waiting for a CPU, and memory and swap by the balloon.
+  jq -es 'map(select(.kind == "vm_sample")) | INDEX(.vm) | .busy.cpu_steal_percent >= 0 and .busy.memory_usable_bytes > 0
+    and .busy.swap_in_bytes_per_second >= 0 and .off.cpu_steal_percent == null' <<<"$output"
+  jq -es 'map(select(.kind == "host_sample")) | all(.cpu_steal_percent >= 0 and .memory_ballooned_bytes == 0)' <<<"$output"
   jq -es 'map(select(.kind == "host_sample" and .host == "h1")) | all(.cpu_percent > 5 and .cpu_model != null
     and .memory_used_bytes + .memory_free_bytes == .memory_bytes and .disk_write_bytes_per_second > 0)' <<<"$output"
 }

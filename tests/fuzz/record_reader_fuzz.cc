@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "record/kinds_capacity.h"
 #include "record/reader.h"
 #include "record/writer.h"
 
@@ -44,8 +45,9 @@ void check(Reader& reader, std::string& lines) {
   lines += to_line(record) + "\n";
 }
 
-using AllKinds = std::tuple<Host, PlacementRule, VmRequest, HostSample, VmSample, VmMove, VmPlace, VmUnplaced,
-                            NoBeneficialMove, BalanceCheck, VmMoved, Progress, RoundEnd>;
+using AllKinds =
+    std::tuple<Host, PlacementRule, VmRequest, HostSample, VmSample, VmMove, VmPlace, VmUnplaced,
+               NoBeneficialMove, BalanceCheck, VmMoved, HostUsage, VmUsage, Fluctuation, Progress, RoundEnd>;
 
 template <class... K>
 void check_all(Reader& reader, std::string& lines, const std::tuple<K...>*) {

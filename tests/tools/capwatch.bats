@@ -11,7 +11,7 @@ setup() {
 
 teardown() {
   [ -z "$frozen_pid" ] || kill -KILL "$frozen_pid"
-  [ -z "$watcher" ] || kill -KILL "$watcher" || true
+  [ -z "$watcher" ] || { kill "$watcher" && wait "$watcher"; } 2>/dev/null || true
 }
 
 # host NAME VM...: a host of the test driver with these VMs, as a line of the inventory. A VM is NAME or NAME:stopped.
@@ -459,7 +459,8 @@ DATA
     [.host, .state, .cpus, .memory_bytes, .memory_free_bytes, .vms_running, .vms_stopped, .cpu_overcommit, .failure_domain, .imported]' <<<"$output")" \
     '["node1","up",16,17179869184,12884901888,2,0,3,"rack:a","ganeti"]
 ["node2","up",16,17179869184,15569256448,1,1,3,"rack:b","ganeti"]
-["node3","unreachable",16,17179869184,16642998272,0,0,3,"rack:b","ganeti"]'
+["node3","up",16,17179869184,16642998272,0,0,3,"rack:b","ganeti"]'
+  assert_equal "$(jq -c 'select(.kind == "host_sample") | .drained' <<<"$output" | paste -sd' ')" "null null true"
   assert_equal "$(jq -c 'select(.kind == "vm_sample") | [.vm, .host, .state, .memory_bytes, .vcpus, .cpu_cores]' <<<"$output" | head -1)" \
     '["dns1","node1","running",2147483648,2,null]'
   assert_equal "$(jq -c 'select(.kind == "placement_rule") | [.rule, .vms, .hosts]' <<<"$output")" \

@@ -69,7 +69,8 @@ TEST(Ganeti, AClusterBecomesSamples) {
   EXPECT_EQ(hosts[0].cpu_overcommit, 8);
   EXPECT_FALSE(hosts[0].cpu_percent);
   EXPECT_EQ(hosts[0].imported, "ganeti");
-  EXPECT_EQ(hosts[2].state, "unreachable");
+  EXPECT_FALSE(hosts[0].drained);
+  EXPECT_EQ(hosts[2].state, "up");
   EXPECT_EQ(hosts[2].drained, true);
   ASSERT_EQ(vms.size(), 2U);
   EXPECT_EQ(vms[0].state, "running");
@@ -78,6 +79,14 @@ TEST(Ganeti, AClusterBecomesSamples) {
   EXPECT_FALSE(vms[0].cpu_cores);
   EXPECT_EQ(vms[1].state, "shutoff");
   EXPECT_TRUE(imported.rules.empty());
+}
+
+TEST(Ganeti, ANodeOfUnknownSizeIsNotReached) {
+  const auto imported = read_ganeti(cluster(kGroup, "n1|?|?|?|?|?|?|N|uuid-1\nn2|0|0|0|0|0|0|Y|uuid-1\n",
+                                            "a|1|1|1|ERROR_nodeoffline|Y|n2||ext||1\n"),
+                                    "file");
+  for (const auto& host : imported.rounds[0].hosts) EXPECT_EQ(host.state, "unreachable") << host.host;
+  EXPECT_EQ(imported.rounds[0].vms[0].state, "unknown");
 }
 
 TEST(Ganeti, DisksThatAreNotSharedBindTheirServer) {

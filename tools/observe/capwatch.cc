@@ -21,7 +21,7 @@ struct Options {
   Milliseconds interval{10'000}, window{1000};
   std::int64_t count = 0;
   std::string list, record, replay, listen;
-  std::vector<std::string> from, host_bands, vm_bands;
+  std::vector<std::string> from;
   bool rounds = false, follow = false;
   usage::WatchPolicy policy;
 };
@@ -89,13 +89,7 @@ class Writer {
     program_.out().write(std::move(end));
   }
 
-  void finish() {
-    record::End end = program_.end();
-    end.time = program_.clock().wall();
-    end.tool = program_.about().name;
-    end.outcome = interrupt::requested() ? "interrupted" : "ok";
-    rounds_.end(end);
-  }
+  void finish() { rounds_.end(program_.clock().wall(), interrupt::requested() ? "interrupted" : "ok"); }
 
  private:
   std::unique_ptr<net::PageServer> serve(const Options& options) {
@@ -178,23 +172,14 @@ Status watch(cli::Program& program, const Options& options) {
 
 // Rounds that were sampled at another time: the same stream as then, with what the windows make of it now.
 Status replay(cli::Program& program, const Options& options) {
-  const auto& file = options.replay;
-  usage::check_times(file);
-  const auto reader = program.file_reader(file, record::Policy::kSkip);
-  usage::Recording recording(*reader, file == "-" ? "stdin" : file,
+  usage::check_times(options.replay);  // before anything is written of it
+  const auto reader = program.file_reader(options.replay, record::Policy::kSkip);
+  usage::Recording recording(*reader, options.replay == "-" ? "stdin" : options.replay, options.hosts,
                              [&](const std::string& text) { program.warn(text); });
   Writer writer(program, options);
   usage::Recording::Round round;
-  const auto left_out = [&](const auto& record) {
-    return !options.hosts.empty() && std::count(options.hosts.begin(), options.hosts.end(), record.host) == 0;
-  };
-  while (recording.next(round)) {
-    std::erase_if(round.hosts, left_out);
-    std::erase_if(round.vms, left_out);
-    writer.round(round);
-  }
-  if (program.end().rounds || interrupt::requested()) return Status::kDone;
-  throw Error(Status::kUsage, "replay the rounds", file, "there is no whole round in it");
+  while (recording.next(round)) writer.round(round);
+  return Status::kDone;
 }
 
 Status import(cli::Program& program, const Options& options) {
@@ -216,13 +201,15 @@ void declare_windows(cli::Program& program, Options& options) {
   program.duration(app, "--hold", policy.band.hold, "time outside, or back, before it is told");
   program.percent(app, "--hysteresis", policy.band.hysteresis_percent,
                   "back is only what is so far inside the edge, as a share of it");
-  app.add_option("--band", options.host_bands,
-                 "RESOURCE=HIGH, =LOW..HIGH or =off of hosts; cpu=75,memory=90,steal=10,pressure=10 percent")
-      ->type_name("BAND");
-  app.add_option(
-         "--vm-band", options.vm_bands,
-         "the same of virtual servers; cpu=90,memory=95,steal=10 percent, swap=1048576 bytes a second")
-      ->type_name("BAND");
+  const auto band = [&](const char* flag, usage::Bands& bands, const char* text) {
+    app.add_option_function<std::string>(
+           flag, [&bands](const std::string& given) { usage::parse_bands(given, bands); }, text)
+        ->type_name("BAND");
+  };
+  band("--band", policy.hosts,
+       "RESOURCE=HIGH, =LOW..HIGH or =off of hosts; cpu=75,memory=90,steal=10,pressure=10 percent");
+  band("--vm-band", policy.vms,
+       "the same of virtual servers; cpu=90,memory=95,steal=10 percent, swap=1048576 bytes a second");
 }
 
 }  // namespace
@@ -296,8 +283,6 @@ int main(int argc, char** argv) {
     if (count->count() > 0 && !options.rounds) {
       throw Error(Status::kUsage, "read the command line", "--count", "it needs --interval or --follow");
     }
-    for (const auto& text : options.host_bands) usage::parse_bands(text, options.policy.hosts);
-    for (const auto& text : options.vm_bands) usage::parse_bands(text, options.policy.vms);
     if (!options.from.empty()) return import(program, options);
     if (!options.replay.empty()) return replay(program, options);
     program.leaves_threads_behind();

@@ -5,7 +5,6 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -14,6 +13,31 @@ namespace rackline::plan {
 namespace {
 
 constexpr int kTrialsBetweenLooks = 4096;
+
+// The temperature, in shares of what an item costs on the mean if all of it is overload. At the first, items
+// move about freely; at the last, nothing is accepted that counts. Found by watching instances of the
+// challenge and of our own: between 0.5 and 0.002 everything falls into place.
+constexpr double kHot = 1.0;
+constexpr double kCold = 5e-4;
+// With fewer trials for each item than this, melting takes longer than freezing has left.
+constexpr double kTrialsForHot = 1000;
+constexpr double kLeastHot = 0.02;
+// First a descent for so much of the time, so that there is something soon.
+constexpr double kDescent = 0.04;
+
+// Kinds of trials, in shares: exchanges, chains of two, else shifts; of shifts and chains, those that end
+// where the item started. What is transient makes the way home the only one that is always open.
+constexpr double kExchanges = 0.5;
+constexpr double kChains = 0.05;
+constexpr double kHome = 0.3;
+
+// Dependencies may be unmet for a while, at a price that falls while all are met and rises while they are
+// not. Where that has lasted for this share of the time there is no way back but the last placement that met
+// all.
+constexpr double kLongUnmet = 0.02;
+constexpr int kReturnsUntilStrict = 2;
+constexpr double kPriceStep = 1.02;
+constexpr double kLeastPrice = 3;  // in temperatures
 
 std::size_t index(int i) {
   return static_cast<std::size_t>(i);
@@ -140,11 +164,13 @@ inline __attribute__((always_inline)) double total(const Costs& costs) {
 
 // What the cost of bins rises by when `out` leaves `from` for `to`; kNever when there is no room.
 template <class Load, class Vector = typename Wide<Load>::Loads, class Costs = typename Wide<Load>::Costs>
-inline __attribute__((always_inline)) double shift_cost(int blocks, const Parcel<Load>& item, const Vector* room,
-                                                        const Vector* from, const Vector* to,
-                                                        const Vector* lasting, const Costs* weights) {
+inline __attribute__((always_inline)) double shift_cost(int blocks, const Parcel<Load>& item,
+                                                        const Vector* room, const Vector* from,
+                                                        const Vector* to, const Vector* lasting,
+                                                        const Costs* weights) {
   Vector bad{};
-  for (int b = 0; b < blocks; ++b) bad |= (item.to_start ? item.demand[b] & lasting[b] : item.demand[b]) > room[b];
+  for (int b = 0; b < blocks; ++b)
+    bad |= (item.to_start ? item.demand[b] & lasting[b] : item.demand[b]) > room[b];
   if (any<Load>(bad)) return kNever;
   Costs sum{};
   const Vector zero{};
@@ -199,19 +225,18 @@ inline __attribute__((always_inline)) double chain_cost(int blocks, const Parcel
 }
 
 // Named, as functions of several versions cannot be templates.
-#define RACKLINE_KERNELS(Load)                                                                                 \
-  RACKLINE_WIDE double shift_cost_of(int blocks, const Parcel<Load>& item, const Wide<Load>::Loads* room,      \
-                                     const Wide<Load>::Loads* from, const Wide<Load>::Loads* to,               \
-                                     const Wide<Load>::Loads* lasting, const Wide<Load>::Costs* weights) {     \
-    return shift_cost<Load>(blocks, item, room, from, to, lasting, weights);                                   \
-  }                                                                                                            \
-  RACKLINE_WIDE double chain_cost_of(int blocks, const Parcel<Load>& one, const Parcel<Load>& other,           \
-                                     const Wide<Load>::Loads* room_second,                                     \
-                                     const Wide<Load>::Loads* room_third, const Wide<Load>::Loads* first,      \
-                                     const Wide<Load>::Loads* second, const Wide<Load>::Loads* third,          \
-                                     const Wide<Load>::Loads* lasting, const Wide<Load>::Costs* weights) {     \
-    return chain_cost<Load>(blocks, one, other, room_second, room_third, first, second, third, lasting,        \
-                            weights);                                                                          \
+#define RACKLINE_KERNELS(Load)                                                                              \
+  RACKLINE_WIDE double shift_cost_of(int blocks, const Parcel<Load>& item, const Wide<Load>::Loads* room,   \
+                                     const Wide<Load>::Loads* from, const Wide<Load>::Loads* to,            \
+                                     const Wide<Load>::Loads* lasting, const Wide<Load>::Costs* weights) {  \
+    return shift_cost<Load>(blocks, item, room, from, to, lasting, weights);                                \
+  }                                                                                                         \
+  RACKLINE_WIDE double chain_cost_of(                                                                       \
+      int blocks, const Parcel<Load>& one, const Parcel<Load>& other, const Wide<Load>::Loads* room_second, \
+      const Wide<Load>::Loads* room_third, const Wide<Load>::Loads* first, const Wide<Load>::Loads* second, \
+      const Wide<Load>::Loads* third, const Wide<Load>::Loads* lasting, const Wide<Load>::Costs* weights) { \
+    return chain_cost<Load>(blocks, one, other, room_second, room_third, first, second, third, lasting,     \
+                            weights);                                                                       \
   }
 RACKLINE_KERNELS(std::int32_t)
 RACKLINE_KERNELS(std::int64_t)
@@ -249,6 +274,11 @@ class Annealer {
   int unmet_rise(int item, int to) const;
   void count(int item, int from, int to);
   void keep();
+  void remember();
+  void go_back();
+  void watch_needs(double elapsed, double temperature);
+  double impact() const;
+  void try_some(double temperature);
 
   const Model& model_;
   const ReassignLimits& limits_;
@@ -281,6 +311,16 @@ class Annealer {
   double cost_ = 0;
   int unmet_ = 0;     // dependencies
   double price_ = 0;  // of each
+  int returns_ = 0;
+  bool strict_ = true;  // none may become unmet
+  double met_at_ = 0;   // time
+  double met_cost_ = 0;
+  std::vector<int> met_;
+  std::vector<int> wandered_;  // since met_ was remembered
+  std::vector<std::uint8_t> is_wandered_;
+  // For a temperature of 1: the probability of a rise by x is exp(-x).
+  static constexpr std::size_t kPatience = 4096;
+  std::array<double, kPatience> patience_;
   double best_cost_ = 0;
   std::vector<int> best_;
   std::vector<int> changed_;  // since best_ was kept
@@ -306,7 +346,11 @@ Annealer<Load>::Annealer(const Model& model, const ReassignLimits& limits)
       spread_(index(model.groups())),
       moved_(index(model.groups())),
       groups_moved_(index(items_ + 1)),
-      is_changed_(index(items_)) {
+      is_changed_(index(items_)),
+      is_wandered_(index(items_)) {
+  for (std::size_t i = 0; i < kPatience; ++i) {
+    patience_[i] = -std::log((static_cast<double>(i) + 0.5) / static_cast<double>(kPatience));
+  }
   const int resources = model.resources();
   const auto lane = [](auto& vectors, std::size_t from, int column) -> auto& {
     return vectors[from + index(column / kLanes)][column % kLanes];
@@ -387,8 +431,8 @@ Annealer<Load>::Annealer(const Model& model, const ReassignLimits& limits)
       }
     }
   }
-  best_ = where_;
-  best_cost_ = cost_;
+  best_ = met_ = where_;
+  best_cost_ = met_cost_ = cost_;
 }
 
 template <class Load>
@@ -497,6 +541,7 @@ bool Annealer<Load>::try_shift(int item, int to, double most) {
   if (delta > most + price_ * unmet_) return false;
   delta += cost_of_move(item, from, to);
   const int rise = unmet_rise(item, to);
+  if (rise > 0 && strict_) return false;
   if (delta + price_ * rise > most || !allowed(item, to)) return false;
   cost_ += delta;
   unmet_ += rise;
@@ -514,9 +559,9 @@ bool Annealer<Load>::try_chain(int one, int other, int third, double most) {
   if (apart(other, third, here == third ? one : -1)) return false;
   const Parcel<Load> first{&demands_[row(one)], from_start(one, here), from_start(one, there)};
   const Parcel<Load> second{&demands_[row(other)], from_start(other, there), from_start(other, third)};
-  double delta = chain_cost_of(blocks_, first, second, &room_[row(there)], &room_[row(third)],
-                               &over_[row(here)], &over_[row(there)], &over_[row(third)], lasting_.data(),
-                               weights_.data());
+  double delta =
+      chain_cost_of(blocks_, first, second, &room_[row(there)], &room_[row(third)], &over_[row(here)],
+                    &over_[row(there)], &over_[row(third)], lasting_.data(), weights_.data());
   if (delta > most + price_ * unmet_) return false;
   delta += cost_of_move(one, here, there);
   // What the second move means depends on the first having been made. Of two of a group that change places
@@ -527,7 +572,8 @@ bool Annealer<Load>::try_chain(int one, int other, int third, double most) {
   go(one, there);
   rise += unmet_rise(other, third);
   delta += cost_of_move(other, there, third);
-  if (delta + price_ * rise > most || !(unnoticed || allowed(other, third))) {
+  const bool strict = rise > 0 && strict_;
+  if (strict || delta + price_ * rise > most || !(unnoticed || allowed(other, third))) {
     go(one, here);
     return false;
   }
@@ -574,6 +620,10 @@ void Annealer<Load>::go(int item, int to) {
     is_changed_[index(item)] = 1;
     changed_.push_back(item);
   }
+  if (is_wandered_[index(item)] == 0) {
+    is_wandered_[index(item)] = 1;
+    wandered_.push_back(item);
+  }
 }
 
 template <class Load>
@@ -586,67 +636,103 @@ void Annealer<Load>::keep() {
   changed_.clear();
 }
 
-double env(const char* name, double preset) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atof(text) : preset;
+// The placement in which all dependencies were met at the last look.
+template <class Load>
+void Annealer<Load>::remember() {
+  for (const int item : wandered_) {
+    met_[index(item)] = where_[index(item)];
+    is_wandered_[index(item)] = 0;
+  }
+  wandered_.clear();
+  met_cost_ = cost_;
+}
+
+template <class Load>
+void Annealer<Load>::go_back() {
+  // go() adds to the list while it is walked, but only what is on it already.
+  const std::vector<int> items = wandered_;
+  for (const int item : items) {
+    if (where_[index(item)] != met_[index(item)]) go(item, met_[index(item)]);
+  }
+  cost_ = met_cost_;
+  unmet_ = 0;
+  ++returns_;
+  remember();
+}
+
+template <class Load>
+void Annealer<Load>::watch_needs(double elapsed, double temperature) {
+  strict_ = elapsed < kDescent || returns_ >= kReturnsUntilStrict;
+  if (unmet_ == 0) {
+    met_at_ = elapsed;
+    remember();
+    price_ = std::max(price_ / kPriceStep, kLeastPrice * temperature);
+    return;
+  }
+  price_ *= kPriceStep;
+  if (elapsed > met_at_ + kLongUnmet) go_back();
+}
+
+// Of an item, on the mean.
+template <class Load>
+double Annealer<Load>::impact() const {
+  double sum = 0;
+  for (int item = 0; item < items_; ++item) {
+    for (int b = 0; b < blocks_; ++b) {
+      for (int c = 0; c < kLanes; ++c) {
+        const auto demand = static_cast<double>(demands_[row(item) + index(b)][c]);
+        sum += std::abs(demand) * weights_[index(b)][c];
+      }
+    }
+  }
+  return std::max(1.0, sum / items_);
+}
+
+template <class Load>
+void Annealer<Load>::try_some(double temperature) {
+  constexpr std::uint64_t kShares = 1024;
+  constexpr auto kExchange = static_cast<std::uint64_t>(kExchanges * kShares);
+  constexpr auto kChain = static_cast<std::uint64_t>((kExchanges + kChains) * kShares);
+  constexpr auto kGoHome = static_cast<std::uint64_t>(kHome * kShares);
+  for (int i = 0; i < kTrialsBetweenLooks; ++i) {
+    const std::uint64_t bits = random_.bits();
+    const double most = temperature * patience_[bits % kPatience];
+    const std::uint64_t kind = (bits >> 12) % kShares;
+    const bool home = (bits >> 22) % kShares < kGoHome;
+    const int item = static_cast<int>(((bits >> 32) * static_cast<std::uint64_t>(items_)) >> 32);
+    bool done;
+    if (kind < kExchange) {
+      done = try_chain(item, random_.below(items_), where_[index(item)], most);
+    } else if (kind < kChain) {
+      const int other = random_.below(items_);
+      done = try_chain(item, other, home ? starts_[index(other)] : random_.below(bins_), most);
+    } else {
+      done = try_shift(item, home ? starts_[index(item)] : random_.below(bins_), most);
+    }
+    if (done && cost_ < best_cost_ && unmet_ == 0) keep();
+  }
 }
 
 template <class Load>
 Reassigned Annealer<Load>::run() {
   Reassigned result;
   result.cost_before = static_cast<std::int64_t>(cost_);
-  // Thresholds for a temperature of 1: the probability of a rise by x is exp(-x).
-  std::array<double, 4096> patience;
-  for (std::size_t i = 0; i < patience.size(); ++i) {
-    patience[i] = -std::log((static_cast<double>(i) + 0.5) / static_cast<double>(patience.size()));
-  }
-  const double hot = env("HOT", 1e-2);
-  const double cold = env("COLD", 1e-5);
-  const double swaps = env("SWAPS", 0.5);
-  const std::uint64_t chain_limit = static_cast<std::uint64_t>((swaps + env("CHAINS", 0.1)) * 1024);
-  const std::uint64_t swap_limit = static_cast<std::uint64_t>(swaps * 1024);
-  const std::uint64_t home_limit = static_cast<std::uint64_t>(env("HOME_", 0.1) * 1024);
-  double impact = 0;
-  for (int item = 0; item < items_; ++item) {
-    for (int b = 0; b < blocks_; ++b) {
-      for (int c = 0; c < kLanes; ++c) {
-        impact += std::abs(static_cast<double>(demands_[row(item) + index(b)][c])) * weights_[index(b)][c];
-      }
-    }
-  }
-  impact /= std::max(1, items_);
-  if (getenv("W")) fprintf(stderr, "impact %g\n", impact);
-  price_ = env("PRICE", 10) * hot * impact;
-  const double up = env("UP", 1.02);
+  const double unit = items_ > 0 ? impact() : 1;
+  double hot = kHot;
+  price_ = 10 * hot * unit;
   while (bins_ > 1 && items_ > 0) {
     const double elapsed = limits_.elapsed();
     if (limits_.watch) limits_.watch(static_cast<std::int64_t>(best_cost_));
     if (elapsed >= 1) break;
-    const double temperature = impact * hot * std::pow(cold / hot, elapsed);
-    price_ = unmet_ > 0 ? price_ * up : std::max(price_ / up, env("LEAST", 3) * temperature);
-    static double next = 0;
-    if (getenv("W") && elapsed >= next) {
-      next = elapsed + 0.05;
-      fprintf(stderr, "t %.2f T %.2e cost %.0f best %.0f unmet %d price/T %.2g\n", elapsed,
-              temperature / impact, cost_, best_cost_, unmet_, price_ / temperature);
+    double temperature = kCold * unit;
+    if (elapsed < kDescent) {
+      const double all = static_cast<double>(result.trials) / std::max(elapsed, 1e-9);
+      hot = std::clamp(kHot * all / items_ / kTrialsForHot, kLeastHot, kHot);
+    } else {
+      temperature = unit * hot * std::pow(kCold / hot, (elapsed - kDescent) / (1 - kDescent));
     }
-    for (int i = 0; i < kTrialsBetweenLooks; ++i) {
-      const std::uint64_t bits = random_.bits();
-      const double most = temperature * patience[bits & 4095];
-      const int item = static_cast<int>(((bits >> 32) * static_cast<std::uint64_t>(items_)) >> 32);
-      bool done;
-      const std::uint64_t kind = (bits >> 12) & 1023;
-      const bool home = ((bits >> 22) & 1023) < home_limit;
-      if (kind < swap_limit) {
-        done = try_chain(item, random_.below(items_), where_[index(item)], most);
-      } else if (kind < chain_limit) {
-        const int other = random_.below(items_);
-        done = try_chain(item, other, home ? starts_[index(other)] : random_.below(bins_), most);
-      } else {
-        done = try_shift(item, home ? starts_[index(item)] : random_.below(bins_), most);
-      }
-      if (done && cost_ < best_cost_ && unmet_ == 0) keep();
-    }
+    watch_needs(elapsed, temperature);
+    try_some(temperature);
     result.trials += kTrialsBetweenLooks;
   }
   result.placement = best_;

@@ -37,6 +37,7 @@ struct HostFacts {
   Amount cpu_of_vms = 0;
   Amount memory_of_vms = 0;  // that they really occupy, as far as it is known
   std::string unclear;       // why it cannot be told what its virtual servers take
+  Amount held[2] = {0, 0};   // kMemory, kCpu: reserved for others
 };
 
 class Builder {
@@ -57,6 +58,7 @@ class Builder {
 
   Cluster build() {
     collect();
+    reserve();
     add_hosts();
     add_groups();
     for (const auto* vm : vms_) add_vm(*vm);
@@ -66,6 +68,7 @@ class Builder {
 
  private:
   void collect();
+  void reserve();
   void add_hosts();
   void add_groups();
   void add_vm(const record::VmSample& vm);
@@ -85,6 +88,10 @@ class Builder {
   std::vector<int> cpus_for(const std::string& vm) const;
   bool may_go(int from, int to, bool live, const std::vector<int>& cpus) const;
   std::vector<int> groups_of(const std::string& vm, const std::optional<std::string>& group) const;
+  std::string reservation_of(const std::string& vm) const {
+    const auto bound = bound_.find(vm);
+    return bound == bound_.end() ? "" : bound->second.reservation;
+  }
 
   const Round& round_;
   const Rules& rules_;
@@ -99,6 +106,11 @@ class Builder {
   std::map<std::string, std::vector<const record::PlacementRule*>> host_rules_;
   std::vector<const record::PlacementRule*> compatible_;
   bool compatible_by_vm_ = false;
+  struct Bound {
+    std::string reservation;
+    std::vector<std::string> hosts;
+  };
+  std::map<std::string, Bound> bound_;  // virtual servers that have what is reserved for them where they are
   std::map<std::vector<bool>, int> classes_;
   // Classes of virtual servers that no rule speaks of, by what their hosts have in common: with thousands of
   // hosts, comparing each virtual server's with all others would take longer than the search.
@@ -128,6 +140,61 @@ void Builder::collect() {
   }
   std::sort(vms_.begin(), vms_.end(),
             [](const auto* a, const auto* b) { return std::tie(a->vm, a->host) < std::tie(b->vm, b->host); });
+}
+
+// What is reserved on a host, less what its virtual server already has there, is kept from all others. What
+// is reserved in a pool of several hosts may be on any of them: it is kept on the one with the most free
+// memory, as a whole where it fits, so that it can be had in one piece.
+void Builder::reserve() {
+  std::map<std::string_view, const record::VmSample*> running;
+  for (const auto* vm : vms_) {
+    if (active(*vm)) running[vm->vm] = vm;
+  }
+  std::set<std::string_view> requested;
+  for (const auto& request : question_.requests) requested.insert(request.vm);
+  std::map<std::string_view, Amount> promised;
+  for (const auto* vm : vms_) {
+    if (active(*vm)) promised[vm->host] += vm->memory_bytes.value_or(0);
+  }
+  for (const auto& reservation : question_.reservations) {
+    std::vector<std::string> hosts = reservation.hosts.value_or(std::vector<std::string>());
+    if (reservation.host) hosts = {*reservation.host};
+    std::erase_if(hosts, [&](const auto& host) { return !hosts_.contains(host); });
+    if (hosts.empty()) continue;
+    Amount memory = reservation.memory_bytes.value_or(0);
+    Amount cpu = thousandths(reservation.cpu_cores.value_or(0));
+    if (reservation.vm) {
+      const auto there = [&](const std::string& host) {
+        return std::find(hosts.begin(), hosts.end(), host) != hosts.end();
+      };
+      const auto runs = running.find(*reservation.vm);
+      if (runs != running.end() && there(runs->second->host)) {
+        memory -= runs->second->memory_bytes.value_or(0);
+        cpu -= thousandths(static_cast<double>(runs->second->vcpus.value_or(1)));
+        bound_[*reservation.vm] = {reservation.id, hosts};
+      } else if (requested.contains(*reservation.vm)) {
+        bound_[*reservation.vm] = {reservation.id, hosts};
+        continue;  // it takes what is reserved for it
+      }
+    }
+    const auto free = [&](const std::string& host) {
+      const HostFacts& facts = hosts_.at(host);
+      const Amount size = facts.sample == nullptr ? 0 : facts.sample->memory_bytes.value_or(0);
+      return size - promised[host] - facts.held[kMemory];
+    };
+    std::stable_sort(hosts.begin(), hosts.end(),
+                     [&](const auto& a, const auto& b) { return free(a) > free(b); });
+    for (std::size_t i = 0; i < hosts.size() && (memory > 0 || cpu > 0); ++i) {
+      HostFacts& facts = hosts_.at(hosts[i]);
+      const bool last = i + 1 == hosts.size();
+      const Amount part = last ? memory : std::min(memory, std::max<Amount>(0, free(hosts[i])));
+      // The CPUs go with the first of the memory.
+      facts.held[kMemory] += std::max<Amount>(0, part);
+      facts.held[kCpu] += std::max<Amount>(0, cpu);
+      memory -= part;
+      cpu = 0;
+    }
+  }
 }
 
 std::string Builder::why_frozen(const std::string& name, const HostFacts& facts) const {
@@ -168,6 +235,7 @@ std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
   memory.reserve =
       std::max({host.memory_reserve_bytes.value_or(policy_.memory_reserve_bytes), own, Amount{0}});
   memory.base = memory.reserve;
+  memory.reserve += facts.held[kMemory];  // not used, so no load
   Supply& cpu = result[kCpu];
   cpu.size = thousandths(static_cast<double>(host.cpus.value_or(0)));
   cpu.overcommit = host.cpu_overcommit.value_or(policy_.cpu_overcommit);
@@ -180,6 +248,11 @@ std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
   };
   limit(memory, policy_.memory_threshold_percent);
   limit(cpu, policy_.threshold_percent);
+  if (facts.held[kCpu] > 0) {
+    // Reserved CPUs are not shared, whatever the ratio, and are to be there at once when they are wanted.
+    cpu.reserve = static_cast<Amount>(static_cast<double>(facts.held[kCpu]) * cpu.overcommit);
+    cpu.safety = std::min(cpu.safety, cpu.size - facts.held[kCpu]);
+  }
   return result;
 }
 
@@ -211,7 +284,8 @@ void Builder::add_hosts() {
       if (state == BinState::kOpen) state = BinState::kClosed;
     }
     cluster_.model.add_bin(supplies(facts), state, domain, neighbourhood);
-    cluster_.hosts.push_back({name, facts.sample, std::move(frozen), std::move(closed)});
+    cluster_.hosts.push_back({name, facts.sample, std::move(frozen), std::move(closed), {}});
+    std::copy(std::begin(facts.held), std::end(facts.held), std::begin(cluster_.hosts.back().held));
   }
 }
 
@@ -315,7 +389,10 @@ int Builder::class_for(std::vector<bool> allowed) {
 
 int Builder::class_of(const std::string& vm, int from, bool live) {
   const auto rules = host_rules_.find(vm);
-  const bool ruled = rules != host_rules_.end();
+  auto bound = bound_.find(vm);
+  // A host that is to be emptied cannot keep what was promised there.
+  if (bound != bound_.end() && from != kNowhere && leaving(cluster_.host(from))) bound = bound_.end();
+  const bool ruled = rules != host_rules_.end() || bound != bound_.end();
   if (from == kNowhere && !ruled) return 0;
   if (cpus_.empty()) cpus_ = cpus_for("");
   const bool plain = !ruled && !compatible_by_vm_;
@@ -333,7 +410,11 @@ int Builder::class_of(const std::string& vm, int from, bool live) {
   for (std::size_t i = 0; i < allowed.size(); ++i) {
     const auto& host = cluster_.hosts[i];
     if (from != kNowhere) allowed[i] = may_go(from, static_cast<int>(i), live, own);
-    if (!ruled) continue;
+    if (bound != bound_.end() && std::find(bound->second.hosts.begin(), bound->second.hosts.end(),
+                                           host.name) == bound->second.hosts.end()) {
+      allowed[i] = false;
+    }
+    if (rules == host_rules_.end()) continue;
     for (const auto* rule : rules->second) {
       if (Rules::names_host(*rule, host.name) != (rule->rule == "pin")) allowed[i] = false;
     }
@@ -377,7 +458,7 @@ void Builder::add_vm(const record::VmSample& vm) {
   item.frozen = !frozen.empty();
   item.move_cost = policy_.margin / static_cast<double>(std::max<std::size_t>(1, cluster_.hosts.size()));
   cluster_.model.add_item(item);
-  cluster_.vms.push_back({vm.vm, &vm, runs, std::move(frozen)});
+  cluster_.vms.push_back({vm.vm, &vm, runs, reservation_of(vm.vm), std::move(frozen)});
 }
 
 void Builder::add_request(const record::VmRequest& request) {
@@ -388,7 +469,7 @@ void Builder::add_request(const record::VmRequest& request) {
   item.item_class = class_of(request.vm, kNowhere, false);
   item.groups = groups_of(request.vm, request.anti_affinity);
   cluster_.model.add_item(item);
-  cluster_.vms.push_back({request.vm, nullptr, false, {}});
+  cluster_.vms.push_back({request.vm, nullptr, false, reservation_of(request.vm), {}});
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "plan/model.h"
 #include "plan/order.h"
 #include "plan/state.h"
+#include "record/kinds_reserve.h"
 
 namespace rackline::plan {
 
@@ -80,10 +81,12 @@ struct Question {
   std::vector<record::VmRequest> requests;  // virtual servers that are still nowhere
   bool stopped_too = false;                 // stopped virtual servers are items as well
   bool unmeasured_too = false;              // virtual servers of unknown CPU load may move
+  bool promises_only = false;               // ... and hosts of unknown CPU load take part
   // Hosts that heartbeat tells something about: by name, what. Nothing goes there.
   std::map<std::string, std::string> closed;
-  bool promises_only = false;                                   // ... and hosts of unknown CPU load take part
-  std::function<std::string(const record::VmSample&)> held_vm;  // why it may not move; empty: it may
+  // What is promised to somebody: nobody else gets it.
+  std::vector<record::Reservation> reservations;
+  std::function<std::string(const record::VmSample&)> held_vm;      // why it may not move; empty: it may
   std::function<std::string(const record::HostSample&)> held_host;  // why it is left out; empty: it is not
 };
 
@@ -98,13 +101,15 @@ struct Cluster {
     std::string name;
     const record::VmSample* sample = nullptr;  // nullptr: a request
     bool live = false;                         // it runs, so that it cannot go to any CPU
+    std::string bound;                         // the reservation that keeps it where it is, if any
     std::string frozen;                        // why, empty when it is not
   };
   struct HostState {
     std::string name;
     const record::HostSample* sample = nullptr;  // nullptr: named by virtual servers only
     std::string frozen;
-    std::string closed;  // why nothing goes there, if it is not drained or to be emptied
+    std::string closed;       // why nothing goes there, if it is not drained or to be emptied
+    Amount held[2] = {0, 0};  // kMemory, kCpu: reserved, and not used by whom it is for
   };
 
   Model model;

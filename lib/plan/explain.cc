@@ -85,6 +85,7 @@ std::pair<std::string, std::string> Explain::forbidden(int item, int bin) const 
     if (rule.rule == "pin" && !named) return {"pin", "pinned to " + joined(*rule.hosts)};
     if (rule.rule == "exclude" && named) return {"exclude", "excluded by a rule"};
   }
+  if (!vm.bound.empty()) return {"reservation", "its reservation " + vm.bound + " is not held there"};
   const int from = cluster_.model.start(item);
   const record::HostSample* own =
       from == kNowhere ? nullptr : cluster_.hosts[static_cast<std::size_t>(from)].sample;
@@ -93,6 +94,11 @@ std::pair<std::string, std::string> Explain::forbidden(int item, int bin) const 
                              own->cpu_model.value_or("unknown") + ")"};
   }
   return {"arch", "another machine architecture"};
+}
+
+std::string Explain::reserved(int bin, int resource) const {
+  const Amount held = cluster_.hosts[static_cast<std::size_t>(bin)].held[resource];
+  return held > 0 ? " (" + amount(resource, held) + " is reserved for others)" : "";
 }
 
 std::string Explain::violation(const State& state, const Violation& violation) const {
@@ -107,7 +113,7 @@ std::string Explain::violation(const State& state, const Violation& violation) c
       return host + " has promised " +
              amount(violation.which, state.used(violation.bin, violation.which) -
                                          cluster_.model.capacity(violation.bin, violation.which)) +
-             " too much";
+             " too much" + reserved(violation.bin, violation.which);
     case Violation::Kind::kGroupBin:
       return members(state, violation.which, violation.bin, false, kNowhere) + " on " + host + ": " +
              cluster_.model.group(violation.which).name;
@@ -174,7 +180,7 @@ std::string Explain::obstacle(const State& state, int item, int bin, const Obsta
     case Kind::kClass:
       return forbidden(item, bin).second;
     case Kind::kCapacity:
-      return amount(obstacle.which, obstacle.missing) + " missing";
+      return amount(obstacle.which, obstacle.missing) + " missing" + reserved(bin, obstacle.which);
     case Kind::kGroupBin:
     case Kind::kGroupDomain: {
       const bool in_domain = obstacle.kind == Kind::kGroupDomain;
@@ -252,6 +258,7 @@ std::string Explain::constraint(int item, int bin, const Obstacle& obstacle) con
     case Kind::kClass:
       return forbidden(item, bin).first;
     case Kind::kCapacity:
+      if (cluster_.hosts[static_cast<std::size_t>(bin)].held[obstacle.which] > 0) return "reservation";
       return obstacle.which == kMemory ? "memory" : "vcpus";
     case Kind::kGroupBin:
       return "anti_affinity";

@@ -47,6 +47,9 @@ class Explain {
   // The word and the words for a host that the item's class forbids.
   std::pair<std::string, std::string> forbidden(int item, int bin) const;
 
+  // " (16GiB of memory is reserved for others)", or nothing.
+  std::string reserved(int bin, int resource) const;
+
   const Cluster& cluster_;
   const Rules& rules_;
   const Policy& policy_;

@@ -46,6 +46,13 @@ bool Feed::take_notice(record::Reader& reader) {
     if (reader.read(moved)) planner_.history().add(moved);
   } else if (record::Fluctuation fluctuation; reader.is<record::Fluctuation>()) {
     if (reader.read(fluctuation)) planner_.hear(fluctuation);
+  } else if (record::Reservation reservation; reader.is<record::Reservation>()) {
+    // One that cannot be read would be given away unknowingly.
+    if (!reader.read(reservation)) {
+      throw Error(Status::kUsage, "read the reservations", "line " + std::to_string(reader.line()),
+                  "it cannot be read", "no plan is made without what is promised to others");
+    }
+    planner_.hear(reservation);
   } else {
     const bool heard = state(record::HostUp(), true) || state(record::HostMaintenance(), false) ||
                        state(record::HostSuspect(), false) || state(record::HostDown(), false) ||

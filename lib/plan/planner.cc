@@ -46,6 +46,9 @@ SearchLimits Planner::limits() const {
 Cluster Planner::cluster_for(const Question& question) const {
   Question whole = question;
   whole.closed = closed_hosts_;
+  for (const auto& [id, reservation] : reservations_) {
+    if (!reservation.until || *reservation.until > closed_.time) whole.reservations.push_back(reservation);
+  }
   return make_cluster(closed_, rules_, policy_, whole);
 }
 

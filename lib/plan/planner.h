@@ -73,6 +73,8 @@ class Planner {
   void hear(const record::HostState& state, bool in_order);
   // A plan for what has left its band cites it as its cause.
   void hear(const record::Fluctuation& fluctuation);
+  // What is reserved is kept from others for as long as the reservation is active.
+  void hear(const record::Reservation& reservation);
 
   Round& round() { return open_; }               // the one that is being read
   const Round& last() const { return closed_; }  // the one that answers are about
@@ -159,7 +161,8 @@ class Planner {
   record::Time pending_since_{};
   std::map<std::string, std::string> closed_hosts_;  // by what heartbeat says
   std::map<std::string, std::string> fluctuations_;  // "vm NAME cpu" and the like: its id
-  record::Time before_{};                            // time of the round before the last
+  std::map<std::string, record::Reservation> reservations_;
+  record::Time before_{};  // time of the round before the last
 };
 
 }  // namespace rackline::plan

@@ -24,6 +24,15 @@ void Planner::hear(const record::Fluctuation& fluctuation) {
   }
 }
 
+void Planner::hear(const record::Reservation& reservation) {
+  if (reservation.planned.value_or(false)) return;
+  if (reservation.state == "active") {
+    reservations_[reservation.id] = reservation;
+  } else {
+    reservations_.erase(reservation.id);
+  }
+}
+
 // The fluctuation that the move answers: of the virtual server itself, else of the host that it relieves.
 std::string Planner::cause_of(const record::VmMove& move) const {
   for (const std::string& object : {"vm " + move.vm, "host " + move.from}) {

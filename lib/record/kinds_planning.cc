@@ -7,7 +7,8 @@ namespace rackline::record {
 namespace {
 
 constexpr auto kConstraintText =
-    "what stands in the way: memory, vcpus, cpu_load, memory_load, spare, anti_affinity, spread, dependency, "
+    "what stands in the way: memory, vcpus, reservation, cpu_load, memory_load, spare, anti_affinity, "
+    "spread, dependency, "
     "pin, exclude, arch, cpu_model, drained or held (too "
     "little is known, or it has moved lately)";
 

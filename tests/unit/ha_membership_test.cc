@@ -15,8 +15,9 @@ constexpr std::uint64_t kNonce = 77;
 // Hosts with agents, in simulated time: a step is 100 ms, and a host that lives beats once a second in each
 // channel.
 struct Cluster {
-  explicit Cluster(int number) {
+  explicit Cluster(int number, Milliseconds answer = seconds{1}) {
     policy.storage = true;
+    policy.answer = answer;
     for (int i = 1; i <= number; ++i) names.push_back("h" + std::to_string(i));
     membership.emplace(policy, names, kNonce, now);
     for (const auto& name : names) living[name] = {};
@@ -146,6 +147,16 @@ TEST(Membership, AHostOfWhichLibvirtdAnswersIsNotDown) {
   cluster.living["h2"].refuses = true;
   cluster.run(seconds{5});
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kHypervisorDown);
+}
+
+TEST(Membership, NobodyIsDownBeforeTheAnswersAreIn) {
+  Cluster cluster(3, seconds{3});
+  cluster.kill("h2");
+  cluster.run(seconds{4});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect) << "long silent, and asked two seconds ago";
+  cluster.membership->libvirt(1, LibvirtAnswer::kAnswers, cluster.now);
+  cluster.run(Milliseconds{500});
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
 }
 
 // Rule 1: unknown is not dead.

@@ -189,6 +189,18 @@ TEST(Membership, AHostThatWasNeverHeardIsNotDown) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(membership.verdict(i), HostVerdict::kSuspect);
 }
 
+TEST(Membership, AHostThatWasNeverHeardIsNotDownAmongOthersThatLive) {
+  Membership membership({}, {"h1", "h2", "h3"}, kNonce, Milliseconds{0});
+  for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
+    if (now == seconds{12}) membership.snapshot(now);
+    for (const auto& wish : membership.tick(now).wishes) {
+      if (wish.host != 0) membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
+    }
+  }
+  EXPECT_EQ(membership.verdict(0), HostVerdict::kSuspect);
+  EXPECT_EQ(membership.verdict(1), HostVerdict::kUp);
+}
+
 // Rule 2: when more than half are silent, the fault is probably here.
 TEST(Membership, DoubtsItselfWhenMoreThanHalfAreSilent) {
   Cluster cluster(5);

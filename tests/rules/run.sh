@@ -69,7 +69,8 @@ compile() { # OBJECT FILE: an object of build/ made anew, from this file
   command=${command#*ccache }
   command=${command/ -o $1 / -o $scratch/$(basename "$1") }
   command=${command/ -MF $1.d / -MF $scratch/d }
-  (cd "$build" && bash -c "${command% -c *} -I$scratch/tree/lib -U_FORTIFY_SOURCE -O0 -g0 -w -c $2") >>"$log" 2>&1
+  command=${command/ -I/ -I$scratch/tree/lib -I} # first, for a patched header
+  (cd "$build" && bash -c "${command% -c *} -U_FORTIFY_SOURCE -O0 -g0 -w -c $2") >>"$log" 2>&1
 }
 
 # Links a program of build/ to $scratch/bin/NAME. Objects in $scratch take the place of those of the same name.
@@ -84,7 +85,6 @@ link() { # TARGET OBJECT...: of its own objects only these; empty: all
   for object in $own; do
     [ -e "$scratch/$(basename "$object")" ] || objects+=("$object")
   done
-  before=${command%%[^ ]*.cc.o *}
   before=$(sed -E 's/ [^ ]+\.cc\.o .*//' <<<"$command")
   after=$(sed -E 's/.* -o [^ ]+ //' <<<"$command")
   (cd "$build" && bash -c "$before -Wl,--strip-debug ${objects[*]} -o $scratch/bin/$target $after") >>"$log" 2>&1
@@ -119,7 +119,7 @@ run_bats() { # FILE NAME
 }
 
 fresh_programs() {
-  rm -rf "$scratch/bin" && mkdir "$scratch/bin"
+  rm -rf "${scratch:?}/bin" && mkdir "$scratch/bin"
   ln -s "$build"/bin/* "$scratch/bin"
 }
 
@@ -182,7 +182,7 @@ without() { # NAME TEST WHAT
 if [ $check = no ]; then
   mapfile -t tests < <(table | while IFS=$'\t' read -r name test _; do if wanted "$name"; then echo "$test"; fi; done | sort -u)
   mapfile -t programs < <(printf '%s\n' "${tests[@]}" | sed -n 's/\.bats:.*//p' | sort -u)
-  [ -f "$build/build.ninja" ] && grep -q rackline-unit "$build/build.ninja" || cmake -S . -B "$build" -G Ninja -DRACKLINE_TESTS=ON >/dev/null
+  grep -q rackline-unit "$build/build.ninja" 2>/dev/null || cmake -S . -B "$build" -G Ninja -DRACKLINE_TESTS=ON >/dev/null
   ninja -C "$build" --quiet rackline-unit ${programs[@]:+"${programs[@]}" rackline-records} >&2
   # Only a test that passes with the rule says something by failing without it.
   filter=$(printf '%s\n' "${tests[@]}" | sed -n 's/^unit://p' | paste -sd :)

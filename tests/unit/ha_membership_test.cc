@@ -15,8 +15,9 @@ constexpr std::uint64_t kNonce = 77;
 // Hosts with agents, in simulated time: a step is 100 ms, and a host that lives beats once a second in each
 // channel.
 struct Cluster {
-  explicit Cluster(int number) {
+  explicit Cluster(int number, Milliseconds answer = seconds{1}) {
     policy.storage = true;
+    policy.answer = answer;
     for (int i = 1; i <= number; ++i) names.push_back("h" + std::to_string(i));
     membership.emplace(policy, names, kNonce, now);
     for (const auto& name : names) living[name] = {};
@@ -148,6 +149,16 @@ TEST(Membership, AHostOfWhichLibvirtdAnswersIsNotDown) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kHypervisorDown);
 }
 
+TEST(Membership, NobodyIsDownBeforeTheAnswersAreIn) {
+  Cluster cluster(3, seconds{3});
+  cluster.kill("h2");
+  cluster.run(seconds{4});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect) << "long silent, and asked two seconds ago";
+  cluster.membership->libvirt(1, LibvirtAnswer::kAnswers, cluster.now);
+  cluster.run(Milliseconds{500});
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+}
+
 // Rule 1: unknown is not dead.
 TEST(Membership, NobodyIsDownWhileTheWatcherItselfCannotUseTheStorage) {
   Cluster cluster(3);
@@ -176,6 +187,18 @@ TEST(Membership, AHostThatWasNeverHeardIsNotDown) {
     }
   }
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(membership.verdict(i), HostVerdict::kSuspect);
+}
+
+TEST(Membership, AHostThatWasNeverHeardIsNotDownAmongOthersThatLive) {
+  Membership membership({}, {"h1", "h2", "h3"}, kNonce, Milliseconds{0});
+  for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
+    if (now == seconds{12}) membership.snapshot(now);
+    for (const auto& wish : membership.tick(now).wishes) {
+      if (wish.host != 0) membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
+    }
+  }
+  EXPECT_EQ(membership.verdict(0), HostVerdict::kSuspect);
+  EXPECT_EQ(membership.verdict(1), HostVerdict::kUp);
 }
 
 // Rule 2: when more than half are silent, the fault is probably here.

@@ -222,6 +222,7 @@ TEST_F(RecoveryTest, WhatBecameActiveDuringTheRunIsNotStarted) {
   vm("b").after = {"a"};
   protect();
   policy_.fresh = Milliseconds{-1};
+  cluster_.at("h3").memory = FakeCluster::kGiB / 2;  // too little: it will be started on another one
   on_check_ = [this] { cluster_.add("h3", "b"); };
   auto recovery = this->recovery();
   recovery.accept(fence("h1", "f1"), Milliseconds{0});

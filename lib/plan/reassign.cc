@@ -346,8 +346,8 @@ Annealer<Load>::Annealer(const Model& model, const ReassignLimits& limits)
       spread_(index(model.groups())),
       moved_(index(model.groups())),
       groups_moved_(index(items_ + 1)),
-      is_changed_(index(items_)),
-      is_wandered_(index(items_)) {
+      is_wandered_(index(items_)),
+      is_changed_(index(items_)) {
   for (std::size_t i = 0; i < kPatience; ++i) {
     patience_[i] = -std::log((static_cast<double>(i) + 0.5) / static_cast<double>(kPatience));
   }

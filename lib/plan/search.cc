@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <set>
 #include <utility>
 
 namespace rackline::plan {
@@ -13,6 +14,9 @@ constexpr double kLeastGain = 1e-6;  // what is less is rounding
 // Swaps are looked for from this many of the most loaded bins: exchanges between bins near the mean gain
 // nothing.
 constexpr int kSwapSources = 8;
+// From so many bins on, the best step of a bin is looked for by estimates: of every item the best targets.
+constexpr int kManyBins = 128;
+constexpr int kTargets = 4;
 
 std::size_t index(int i) {
   return static_cast<std::size_t>(i);
@@ -42,6 +46,11 @@ class Search {
     if (limits.keep_spare) allowed_without_spare_ = state.bins_without_spare();
     for (int bin = 0; bin < model_.bins(); ++bin) {
       if (model_.state(bin) == BinState::kOpen) open_.push_back(bin);
+    }
+    for (int r = 0; r < model_.resources(); ++r) {
+      Amount largest = 1;
+      for (const int bin : open_) largest = std::max(largest, model_.capacity(bin, r));
+      largest_.push_back(largest);
     }
   }
 
@@ -96,7 +105,9 @@ class Search {
   bool make_room(const Violation& violation, int item);
 
   bool overloaded(int bin) const;
+  double burden(int bin) const;
   bool shift_from(int bin);
+  bool shift_from_by_estimate(int bin);
   bool shift_once_round();
   bool swap();
   bool swap_from(int bin, std::int64_t& budget);
@@ -110,6 +121,7 @@ class Search {
   std::vector<int> item_rank_;
   std::vector<int> bin_rank_;
   std::vector<int> open_;
+  std::vector<Amount> largest_;  // [resource]: capacity of an open bin
   std::vector<bool> movable_;
   int displaced_ = 0;
   int allowed_without_spare_ = 0;
@@ -120,9 +132,8 @@ double Search::bulk(int item) const {
   double most = 0;
   for (int r = 0; r < model_.resources(); ++r) {
     if (!model_.resource(r).hard) continue;
-    Amount largest = 1;
-    for (const int bin : open_) largest = std::max(largest, model_.capacity(bin, r));
-    most = std::max(most, static_cast<double>(model_.demand(item, r).peak) / static_cast<double>(largest));
+    most = std::max(
+        most, static_cast<double>(model_.demand(item, r).peak) / static_cast<double>(largest_[index(r)]));
   }
   return most;
 }
@@ -314,18 +325,22 @@ Repaired Search::repair(const std::function<bool(const Violation&)>& wanted) {
 
 // --- improving ---
 
+double Search::burden(int bin) const {
+  double burden = 0;
+  for (int r = 0; r < model_.resources(); ++r) {
+    const Supply& supply = model_.supply(bin, r);
+    burden += model_.resource(r).balance_weight * state_.share(bin, r);
+    const Amount over = state_.load(bin, r) - supply.safety;
+    if (over > 0) burden += supply.overload_cost * static_cast<double>(over);
+  }
+  return burden;
+}
+
 std::vector<int> Search::most_loaded_first() const {
   std::vector<std::pair<double, int>> bins;
   for (int bin = 0; bin < model_.bins(); ++bin) {
     if (model_.state(bin) == BinState::kFrozen || state_.items_on(bin).empty()) continue;
-    double burden = 0;
-    for (int r = 0; r < model_.resources(); ++r) {
-      const Supply& supply = model_.supply(bin, r);
-      burden += model_.resource(r).balance_weight * state_.share(bin, r);
-      const Amount over = state_.load(bin, r) - supply.safety;
-      if (over > 0) burden += supply.overload_cost * static_cast<double>(over);
-    }
-    bins.emplace_back(burden, bin);
+    bins.emplace_back(burden(bin), bin);
   }
   std::sort(bins.begin(), bins.end(), [this](const auto& a, const auto& b) {
     if (a.first != b.first) return a.first > b.first;
@@ -353,20 +368,118 @@ bool Search::shift_from(int bin) {
                      [this](const Candidate& c) { return take(c.item, c.bin, Step::Why::kBalance); });
 }
 
+// As shift_from, where an exact look at every item and every bin would take too long. For a step that is
+// small beside the whole cluster the score is a straight line in the sums of squares, so that what a target
+// is worth comes from its own figures alone.
+bool Search::shift_from_by_estimate(int bin) {
+  if (state_.items_on(bin).empty()) return false;
+  const int resources = model_.resources();
+  std::vector<double> slopes;
+  for (int r = 0; r < resources; ++r) slopes.push_back(state_.slope(r));
+  struct Side {
+    double share = 0;
+    double inverse = 0;  // of the size
+    double slack = 0;    // below the safety
+    double cost = 0;
+  };
+  const auto side = [&](int of, int r) {
+    const Supply& supply = model_.supply(of, r);
+    if (supply.size <= 0) return Side{};
+    const auto size = static_cast<double>(supply.size);
+    return Side{state_.share(of, r), 1 / size, static_cast<double>(supply.safety - state_.load(of, r)),
+                supply.overload_cost};
+  };
+  std::vector<Side> targets;
+  targets.reserve(open_.size() * index(resources));
+  for (const int to : open_) {
+    for (int r = 0; r < resources; ++r) targets.push_back(side(to, r));
+  }
+  std::vector<Side> here;
+  for (int r = 0; r < resources; ++r) here.push_back(side(bin, r));
+  const bool counts = model_.state(bin) == BinState::kOpen;  // for the imbalance
+
+  std::vector<Candidate> candidates;
+  std::vector<Candidate> best;
+  for (const int item : state_.items_on(bin)) {
+    if (!movable_[index(item)]) continue;
+    double relief = 0;
+    for (int r = 0; r < resources; ++r) {
+      const auto amount = static_cast<double>(model_.demand(item, r).usual);
+      const Side& from = here[index(r)];
+      if (counts) relief += slopes[index(r)] * amount * (2 * from.share - amount * from.inverse);
+      relief += from.cost * (std::max(0.0, -from.slack) - std::max(0.0, -from.slack - amount));
+    }
+    const auto worse = [this](const Candidate& a, const Candidate& b) { return better(a, b); };
+    best.clear();
+    for (std::size_t i = 0; i < open_.size(); ++i) {
+      double gain = relief;
+      for (int r = 0; r < resources; ++r) {
+        const auto amount = static_cast<double>(model_.demand(item, r).usual);
+        const Side& to = targets[i * index(resources) + index(r)];
+        gain -= slopes[index(r)] * amount * (2 * to.share + amount * to.inverse);
+        gain -= to.cost * (std::max(0.0, amount - to.slack) - std::max(0.0, -to.slack));
+      }
+      if (gain <= kLeastGain || (best.size() == kTargets && gain <= best.front().gain)) continue;
+      const int to = open_[i];
+      if (to == bin || !within_limit(item, to) || gain <= cost_rise(item, to)) continue;
+      if (!state_.admits(item, to)) continue;
+      // A heap whose first is the least of them.
+      best.push_back({gain, item, to});
+      std::push_heap(best.begin(), best.end(), worse);
+      if (best.size() <= kTargets) continue;
+      std::pop_heap(best.begin(), best.end(), worse);
+      best.pop_back();
+    }
+    candidates.insert(candidates.end(), best.begin(), best.end());
+  }
+  const double score = state_.score();
+  for (Candidate& candidate : candidates) {
+    candidate.gain = score - state_.score_with_shift(candidate.item, candidate.bin) -
+                     cost_rise(candidate.item, candidate.bin);
+  }
+  std::erase_if(candidates, [](const Candidate& candidate) { return candidate.gain <= kLeastGain; });
+  sort(candidates);
+  return std::any_of(candidates.begin(), candidates.end(),
+                     [this](const Candidate& c) { return take(c.item, c.bin, Step::Why::kBalance); });
+}
+
 // Always from the most loaded bin as it is now. One that has nothing to give is not asked again in this
 // round: what others do rarely changes that, and the last round, in which nobody has, asks them all.
 bool Search::shift_once_round() {
-  std::vector<bool> asked(index(model_.bins()), false);
+  const bool many = static_cast<int>(open_.size()) >= kManyBins;
+  const auto before = [this](const std::pair<double, int>& a, const std::pair<double, int>& b) {
+    if (a.first != b.first) return a.first > b.first;
+    return bin_rank_[index(a.second)] < bin_rank_[index(b.second)];
+  };
+  std::set<std::pair<double, int>, decltype(before)> left(before);
+  std::vector<double> burdens(index(model_.bins()), 0);
+  std::vector<bool> is_left(index(model_.bins()), false);
+  const auto put = [&](int bin) {
+    burdens[index(bin)] = burden(bin);
+    left.emplace(burdens[index(bin)], bin);
+  };
+  for (int bin = 0; bin < model_.bins(); ++bin) {
+    if (model_.state(bin) == BinState::kFrozen) continue;
+    is_left[index(bin)] = true;
+    put(bin);
+  }
   bool any = false;
-  for (bool more = true; more;) {
-    const std::vector<int> bins = most_loaded_first();
-    more = std::any_of(bins.begin(), bins.end(), [&](int bin) {
-      if (asked[index(bin)]) return false;
-      if (shift_from(bin)) return true;
-      asked[index(bin)] = true;
-      return false;
-    });
-    any = any || more;
+  while (!left.empty()) {
+    const int bin = left.begin()->second;
+    const std::size_t done = steps_.size();
+    if (!(many ? shift_from_by_estimate(bin) : shift_from(bin))) {
+      left.erase(left.begin());
+      is_left[index(bin)] = false;
+      continue;
+    }
+    any = true;
+    for (std::size_t i = done; i < steps_.size(); ++i) {
+      for (const int changed : {steps_[i].from, steps_[i].to}) {
+        if (!is_left[index(changed)]) continue;
+        left.erase({burdens[index(changed)], changed});
+        put(changed);
+      }
+    }
   }
   return any;
 }
@@ -467,9 +580,14 @@ std::vector<Step> Search::improve(const std::vector<int>& only) {
       movable_[index(item)] = false;
     }
   }
+  const bool many = static_cast<int>(open_.size()) >= kManyBins;
+  bool swapped = false;
   do {
     while (shift_once_round()) continue;
-  } while (swap());
+    swapped = swap();
+    // A round over many bins is too dear for each exchange.
+    while (many && swapped && swap()) continue;
+  } while (swapped);
   return std::move(steps_);
 }
 

@@ -28,7 +28,8 @@ State::State(const Model& model)
       total_size_(index(model.resources()), 0),
       centre_(index(model.resources()), 0),
       deviation_(index(model.resources()), 0),
-      sum_(index(model.resources()), 0) {
+      sum_(index(model.resources()), 0),
+      legacies_(index(model.bins())) {
   for (int bin = 0; bin < model.bins(); ++bin) {
     for (int r = 0; r < model.resources(); ++r) load_[at(bin, r)] = model.supply(bin, r).base;
   }
@@ -194,6 +195,7 @@ void State::count_groups(int item, int bin, int by, bool with_domain) {
 }
 
 void State::take(int item, int bin, int sign, bool transient, bool lasting) {
+  legacies_[index(bin)].known = false;
   for (int r = 0; r < model_->resources(); ++r) {
     if (model_->resource(r).transient ? transient : lasting) {
       used_[at(bin, r)] += sign * model_->demand(item, r).peak;
@@ -204,6 +206,7 @@ void State::take(int item, int bin, int sign, bool transient, bool lasting) {
 void State::put_on(int item, int bin) {
   const int from = where(item);
   if (from != kNowhere) {
+    legacies_[index(from)].known = false;
     auto& list = on_bin_[index(from)];
     const int last = list.back();
     list[index(position_[index(item)])] = last;
@@ -212,6 +215,7 @@ void State::put_on(int item, int bin) {
   }
   where_[index(item)] = bin;
   if (bin == kNowhere) return;
+  legacies_[index(bin)].known = false;
   position_[index(item)] = static_cast<int>(on_bin_[index(bin)].size());
   on_bin_[index(bin)].push_back(item);
 }
@@ -339,12 +343,14 @@ void State::depart(int item, int bin) {
     count_needs(item, bin, 0, 1);
   }
   flight_[index(item)] = bin;
+  legacies_[index(from)].known = false;
 }
 
 void State::recall(int item) {
   const int from = where(item);
   const int bin = flight_[index(item)];
   flight_[index(item)] = kNowhere;
+  legacies_[index(from)].known = false;
   count_groups(item, bin, -1, model_->domain(bin) != model_->domain(from));
   take(item, bin, -1, true, true);
   take(item, from, 1, false, true);
@@ -362,6 +368,7 @@ void State::arrive(int item) {
   const int from = where(item);
   const int bin = flight_[index(item)];
   flight_[index(item)] = kNowhere;
+  legacies_[index(from)].known = false;
   count_groups(item, from, -1, model_->domain(bin) != model_->domain(from));
   take(item, from, -1, true, false);
   if (model_->domain(bin) != model_->domain(from)) {
@@ -505,6 +512,17 @@ double State::combine(int r, double deviation, Amount sum) const {
   return resource.balance_weight * std::sqrt(variance) / std::max(mean, resource.mean_floor);
 }
 
+double State::slope(int r) const {
+  const Resource& resource = model_->resource(r);
+  const double size = total_size_[index(r)];
+  if (resource.balance_weight == 0 || size <= 0) return 0;
+  const double mean = static_cast<double>(sum_[index(r)]) / size;
+  const double off = mean - centre_[index(r)];
+  const double variance = deviation_[index(r)] / size - off * off;
+  if (variance < 1e-12) return 0;
+  return resource.balance_weight / (2 * size * std::sqrt(variance) * std::max(mean, resource.mean_floor));
+}
+
 double State::score_of_imbalance() const {
   double score = 0;
   for (int r = 0; r < model_->resources(); ++r) score += combine(r, deviation_[index(r)], sum_[index(r)]);
@@ -556,39 +574,64 @@ double State::score_with_swap(int one, int other) const {
   return score_with(where(one), where(other), amounts);
 }
 
+const State::Legacy& State::legacy(int bin) const {
+  Legacy& legacy = legacies_[index(bin)];
+  if (legacy.known) return legacy;
+  legacy = {0, 0, true};
+  const BinState state = model_->state(bin);
+  if (state != BinState::kOpen && state != BinState::kClosed) return legacy;
+  for (const int item : items_on(bin)) {
+    if (in_flight(item)) continue;
+    const Amount peak = model_->demand(item, model_->spare_resource()).peak;
+    if (peak <= 0) continue;
+    legacy.largest = std::max(legacy.largest, peak);
+    legacy.all += peak;
+  }
+  return legacy;
+}
+
 int State::bins_without_spare() const {
   const int r = model_->spare_resource();
   if (r == kNowhere) return 0;
+  // As long as a bin has the room of the largest item it takes any of them, so it takes at least its room
+  // less that. Where that is enough for the worst bin, whichever other fails with it, it is for all: mostly
+  // that settles it.
+  Legacy worst;
+  for (int bin = 0; bin < model_->bins(); ++bin) {
+    worst.largest = std::max(worst.largest, legacy(bin).largest);
+    worst.all = std::max(worst.all, legacy(bin).all);
+  }
+  Amount sum = 0;
+  Amount most = 0;
+  for (int bin = 0; bin < model_->bins(); ++bin) {
+    if (model_->state(bin) != BinState::kOpen) continue;
+    const Amount room = std::max<Amount>(0, model_->capacity(bin, r) - used(bin, r) - worst.largest);
+    sum += room;
+    most = std::max(most, room);
+  }
+  if (sum - most >= worst.all) return 0;
+  int without = 0;
   std::vector<Amount> free;
   std::vector<Amount> sizes;
-  int without = 0;
   for (int failed = 0; failed < model_->bins(); ++failed) {
-    const BinState state = model_->state(failed);
-    if (state != BinState::kOpen && state != BinState::kClosed) continue;
-    sizes.clear();
-    Amount largest = 0;
-    Amount all = 0;
-    for (const int item : items_on(failed)) {
-      if (in_flight(item)) continue;
-      const Amount peak = model_->demand(item, r).peak;
-      if (peak <= 0) continue;
-      sizes.push_back(peak);
-      largest = std::max(largest, peak);
-      all += peak;
-    }
-    if (all == 0) continue;
-    // As long as a bin has the room of the largest it takes any of them, so it takes at least its room less
-    // that: mostly that settles it.
+    const Legacy& left = legacy(failed);
+    if (left.all == 0) continue;
+    // The same for this bin alone, and then one item after the other.
     free.clear();
     Amount certain = 0;
-    for (int bin = 0; bin < model_->bins(); ++bin) {
+    for (int bin = 0; bin < model_->bins() && certain < left.all; ++bin) {
       if (bin == failed || model_->state(bin) != BinState::kOpen) continue;
       const Amount room = model_->capacity(bin, r) - used(bin, r);
       if (room <= 0) continue;
       free.push_back(room);
-      certain += std::max<Amount>(0, room - largest);
+      certain += std::max<Amount>(0, room - left.largest);
     }
-    if (certain >= all) continue;
+    if (certain >= left.all) continue;
+    sizes.clear();
+    for (const int item : items_on(failed)) {
+      const Amount peak = model_->demand(item, r).peak;
+      if (!in_flight(item) && peak > 0) sizes.push_back(peak);
+    }
     std::sort(sizes.begin(), sizes.end(), std::greater<>());
     const bool fits = std::all_of(sizes.begin(), sizes.end(), [&](Amount size) {
       const auto room = std::find_if(free.begin(), free.end(), [size](Amount f) { return f >= size; });

@@ -99,6 +99,8 @@ class State {
 
   double score() const;
   double score_of_imbalance() const;
+  // What the score rises by for each unit that the sum over bins of size * share^2 does.
+  double slope(int r) const;
   // The score as it would be with `item` on `bin`, with two items exchanged.
   double score_with_shift(int item, int bin) const;
   double score_with_swap(int one, int other) const;
@@ -126,6 +128,13 @@ class State {
   double combine(int r, double deviation, Amount sum) const;
   void count_groups(int item, int bin, int by, bool with_domain);
   void take(int item, int bin, int sign, bool transient, bool lasting);
+  // What a bin would leave behind if it failed: the largest of its items, and all of them.
+  struct Legacy {
+    Amount largest = 0;
+    Amount all = 0;
+    bool known = false;
+  };
+  const Legacy& legacy(int bin) const;
   void count_needs(int item, int bin, int provides, int depends);
   void count_certain(int item, int bin, int by);
   void count_flying(int item, int by);
@@ -166,6 +175,8 @@ class State {
   double overload_ = 0;
   double mismatch_ = 0;
   int moves_since_sum_ = 0;
+
+  mutable std::vector<Legacy> legacies_;  // [bin], as far as they have been asked for since they changed
 
   double cost_of_moves_ = 0;       // without that of groups
   std::vector<int> moved_;         // [group]: items that are elsewhere than at their start

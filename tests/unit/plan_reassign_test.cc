@@ -93,6 +93,87 @@ TEST(PlanReassign, NothingToDoIsNoError) {
   EXPECT_EQ(found.cost, 0);
 }
 
+// The checker, on cases made by hand.
+
+// Two resources, the first transient; two machines of two neighbourhoods and locations; one service of which
+// there are two processes, and one that needs it.
+Instance by_hand() {
+  return bench::parse_instance(
+      "2  1 10  0 20  "
+      "2  0 0  10 10  5 6  0 3   1 1  10 10  8 8  4 0  "
+      "2  1 0   0 1 0  "
+      "3  0 4 3 7   0 2 2 5   1 2 1 11  "
+      "1  0 1 2 100  "
+      "1 1000 10000",
+      "by hand");
+}
+
+TEST(RoadefChecker, CostsAreThoseOfTheRules) {
+  const Instance instance = by_hand();
+  // Machine 0 has processes 0 and 2: 6 and 4; machine 1 has process 1: 2 and 2.
+  const auto verdict = check(instance, {0, 1, 0}, {0, 1, 0});
+  EXPECT_TRUE(verdict.valid());
+  EXPECT_EQ(verdict.load_cost, 10 * 1);
+  EXPECT_EQ(verdict.balance_cost, 100 * (2 * 4 - 6 + 2 * 8 - 8));
+  EXPECT_EQ(verdict.process_cost + verdict.service_cost + verdict.machine_cost, 0);
+  const auto exchanged = check(instance, {0, 1, 0}, {1, 0, 0});
+  EXPECT_TRUE(exchanged.valid());
+  EXPECT_EQ(exchanged.process_cost, 7 + 5);
+  EXPECT_EQ(exchanged.service_cost, 1000 * 2);
+  EXPECT_EQ(exchanged.machine_cost, 10000 * (3 + 4));
+}
+
+TEST(RoadefChecker, EachRuleIsBrokenByItself) {
+  const Instance instance = by_hand();
+  const std::vector<int> start{0, 1, 0};
+  const auto broken = [&](const Instance& of, const std::vector<int>& from, const std::vector<int>& to) {
+    const auto verdict = check(of, from, to);
+    return verdict.broken.size() == 1 ? verdict.broken.front()
+                                      : std::to_string(verdict.broken.size()) + " rules";
+  };
+  EXPECT_EQ(broken(instance, start, {0, 0, 0}), "two processes of service 0 are on machine 0");
+  Instance wide = instance;
+  wide.services[0].spread = 3;
+  EXPECT_EQ(broken(wide, start, start), "service 0 is in 2 of at least 3 locations");
+  Instance heavy = instance;
+  heavy.processes[2].requirements[1] = 8;
+  EXPECT_EQ(broken(heavy, start, start), "machine 0 needs 11 of resource 1 and has 10");
+  // What is transient stays where it was: 5 and 6 of ten, after the exchange of 5 for 6.
+  Instance transient = instance;
+  transient.processes = {{0, {5, 0}, 0}, {1, {6, 0}, 0}};
+  transient.services[1].needs.clear();
+  EXPECT_EQ(broken(transient, {0, 1}, {1, 0}).substr(0, 18), "2 rules");
+  Instance alone = instance;
+  alone.processes.erase(alone.processes.begin() + 1);
+  EXPECT_EQ(broken(alone, {0, 0}, {0, 1}), "service 1 is in neighbourhood 1 without service 0");
+}
+
+TEST(RoadefInstance, WhatIsBrokenIsRefused) {
+  const auto why = [](const std::string& text) -> std::string {
+    try {
+      bench::parse_instance(text, "m");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUsage);
+      return error.what();
+    }
+    return "read";
+  };
+  EXPECT_EQ(why(""), "read: m, number 1 (count of resources): the file ends here");
+  EXPECT_EQ(why("1 0 x"), "read: m, number 3 (load cost weight): no whole number");
+  EXPECT_EQ(why("1 2 1"), "read: m, number 2 (transient): 2 is not within 0 to 1");
+  EXPECT_EQ(why("2000000000 1"),
+            "read: m, number 1 (count of resources): the file is too short for 2000000000");
+  const std::string whole = "1 0 1 1 0 0 5 5 0 1 0 0 1 0 5 1 0 1 1 1";
+  EXPECT_EQ(why(whole), "read");
+  EXPECT_EQ(why(whole + " 1"), "read: m, number 21 (the end): there is more");
+  EXPECT_EQ(why("1 0 1 1 0 0 5 5 0 1 0 0 1 7 5 1 0 1 1 1"),
+            "read: m, number 14 (service): 7 is not within 0 to 0");
+  const Instance instance = bench::parse_instance(whole, "m");
+  EXPECT_EQ(bench::parse_assignment("0\n", "a", instance), std::vector<int>{0});
+  EXPECT_THROW(bench::parse_assignment("1", "a", instance), Error);
+  EXPECT_THROW(bench::parse_assignment("", "a", instance), Error);
+}
+
 // The model's State, on the same problem.
 
 TEST(PlanReassign, TheStateCostsWhatTheCheckerSays) {

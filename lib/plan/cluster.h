@@ -49,7 +49,7 @@ struct Policy {
   Objective objective = Objective::kLoad;
   LoadWeights load_weights;
   EvenWeights even_weights;
-  double least_gain = 0.02;                           // of a move, for hbal's score
+  double least_gain = 0.5;  // of a move, divided by the number of hosts, for the score of hbal
   std::int64_t budget = 4000 * kStepsPerMillisecond;  // evaluations of the search for hbal's score
   double threshold_percent = 75;                      // CPU load above which a host is relieved
   double memory_threshold_percent = 90;               // the same for memory given away
@@ -58,7 +58,7 @@ struct Policy {
   double margin = 0.06;     // a move has to lower the score by this, divided by the number of hosts
   std::optional<int> hold;  // rounds above the threshold before anything is done; unset: as the outlook says
   std::chrono::milliseconds horizon = std::chrono::hours(6);        // for so long loads are taken to last
-  std::chrono::milliseconds move_price = std::chrono::seconds(75);  // overload that a move has to spare in it
+  std::chrono::milliseconds move_price = std::chrono::seconds(20);  // overload that a move has to spare in it
   double max_change_percent = 30;
   bool force = false;
   int max_moves = std::numeric_limits<int>::max();

@@ -236,13 +236,12 @@ Plan Planner::balance() {
   }
   pending_.clear();
   const Trigger why = trigger(state, explain);
-  if (why.reasons.empty()) {
+  const bool steadily = this->steadily(state, why);
+  const Steady steady = steadily ? this->steady(cluster, state, why.overloaded) : Steady{};
+  if (why.reasons.empty() && steady.hot.empty()) {
     plan.none = none(state, idle_reason(cluster));
     return plan;
   }
-
-  const bool steadily = this->steadily(state, why);
-  const Steady steady = steadily ? this->steady(cluster, state, why.overloaded) : Steady{};
   const auto search = [&](State& from, const SearchLimits& limits) {
     return steadily ? mend_and_relieve(from, steady, cluster.running, limits)
                     : mend_and_balance(from, explain, limits);
@@ -256,10 +255,10 @@ Plan Planner::balance() {
         more.push_back(std::move(stuck));
     }
     if (std::string missing = explain.shortage(before); !missing.empty()) more.push_back(std::move(missing));
-    plan.none = none(before, joined(why.reasons, "; ") +
-                                 (steadily ? ": " + steady.outcome(why.overloaded)
-                                           : ": no move is allowed and lowers the score enough") +
-                                 (more.empty() ? "" : "; " + joined(more, "; ")));
+    std::string reason = joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough";
+    if (steadily && why.violations.empty()) reason = steady.outcome();
+    if (why.reasons.empty()) reason = idle_reason(cluster);
+    plan.none = none(before, std::move(reason) + (more.empty() ? "" : "; " + joined(more, "; ")));
     return plan;
   }
   // Evening out beyond what is needed does not justify a mass movement: then only what is needed.
@@ -291,8 +290,7 @@ Plan Planner::balance() {
         }
       }
     } else {
-      reason = explain.overload(before, from);
-      if (steadily && !reason.empty()) reason += ", " + steady.texts[index(from)];
+      reason = steadily ? steady.texts[index(from)] : explain.overload(before, from);
     }
     if (reason.empty()) {
       const int to = state.where(step.item) == from ? step.to : state.where(step.item);

@@ -129,10 +129,9 @@ class Planner {
   // (planner_steady.cc) What is expected of a stream's hosts, and what to do about those that are busy now.
   struct Steady {
     Outlook outlook;
-    std::vector<int> hot;            // above the CPU threshold, and expected to be again
-    std::vector<std::string> texts;  // of each overloaded host, what is expected of it
-    // Why nothing moves in spite of the overloaded hosts.
-    std::string outcome(const std::vector<int>& overloaded) const;
+    std::vector<int> hot;            // expected to be above the CPU threshold again
+    std::vector<std::string> texts;  // of each host that is above it or hot, what is expected of it
+    std::string outcome() const;     // why nothing moves in spite of them
   };
   bool steadily(const State& state, const Trigger& why) const;
   Steady steady(const Cluster& cluster, const State& state, const std::vector<int>& overloaded) const;

@@ -54,7 +54,7 @@ Plan Planner::even_out() {
   EvenLimits even;
   even.max_moves = std::min(policy_.max_moves, std::max(most_without_force(cluster.running), moved(state)));
   even.keep_spare = policy_.keep_spare;
-  even.least_gain = policy_.least_gain;
+  even.least_gain = policy_.least_gain / static_cast<double>(std::max<std::size_t>(1, cluster.hosts.size()));
   even.budget = policy_.budget;
   plan::even_out(state, evenness, even);
   if (moved(state) == 0) return none("no move is allowed and lowers the score enough");

@@ -12,11 +12,12 @@ namespace rackline::plan {
 namespace {
 
 // A host that is expected to be above its threshold for less of the time than this had a spike.
-constexpr double kLeastAbove = 0.02;
-// As long as the stream is shorter, once above the threshold is not yet a load.
+constexpr double kLeastAbove = 0.003;
+// As long as the stream is shorter, once above the threshold is not yet a load, and nobody moves for what is
+// only expected.
 constexpr std::chrono::hours kFamiliar{1};
 // After so many moves of a day the next one costs twice as much: a part of the fleet, and at least some.
-constexpr double kAllowance = 0.006;
+constexpr double kAllowance = 0.02;
 constexpr double kLeastAllowance = 8;
 
 std::size_t index(int i) {
@@ -46,24 +47,35 @@ Planner::Steady Planner::steady(const Cluster& cluster, const State& state,
   steady.texts.resize(cluster.hosts.size());
 
   const Prospect prospect(state, steady.outlook);
-  for (const int bin : overloaded) {
+  const Explain explain(cluster, rules_, policy_);
+  // Who says how many rounds it has to hold wants to wait for that, and has his answer then.
+  const bool familiar = usage_.span() >= kFamiliar;
+  for (int bin = 0; bin < state.model().bins(); ++bin) {
+    const bool over = std::find(overloaded.begin(), overloaded.end(), bin) != overloaded.end();
     const double above = prospect.above(bin);
+    if (!over && (policy_.hold || !familiar || state.model().state(bin) != BinState::kOpen)) continue;
+    if (!over && above < kLeastAbove) continue;
+    const std::string expected = "expected to be above it " + percent_text(100 * above) + " of the time";
     std::string& text = steady.texts[index(bin)];
-    text = "expected to be above it " + percent_text(100 * above) + " of the time";
-    if (above < kLeastAbove) continue;
-    // Who says how many rounds it has to hold has had his answer already.
-    if (!policy_.hold && usage_.span() < kFamiliar && !usage_.repeated(cluster.host(bin))) {
-      text = "seen above it only once so far";
+    if (!over) {
+      text = cluster.host(bin) + " cpu " + percent_text(100 * state.share(bin, kCpu)) + ", limit " +
+             percent_text(policy_.threshold_percent) + ", " + expected;
+    } else if (!policy_.hold && !familiar && !usage_.repeated(cluster.host(bin))) {
+      text = explain.overload(state, bin) + ", seen above it only once so far";
       continue;
+    } else {
+      text = explain.overload(state, bin) + ", " + expected;
     }
-    steady.hot.push_back(bin);
+    if (above >= kLeastAbove) steady.hot.push_back(bin);
   }
   return steady;
 }
 
-std::string Planner::Steady::outcome(const std::vector<int>& overloaded) const {
+std::string Planner::Steady::outcome() const {
   std::string text;
-  for (const int bin : overloaded) text += (text.empty() ? "" : "; ") + texts[index(bin)];
+  for (const auto& part : texts) {
+    if (!part.empty()) text += (text.empty() ? "" : "; ") + part;
+  }
   return text + (hot.empty() ? "" : ": no move is allowed and spares as much overload as it costs");
 }
 

@@ -60,7 +60,7 @@ class Relief {
     int to;
   };
 
-  void collect(int from, const std::vector<int>& calm, std::vector<Candidate>& candidates) const;
+  void collect(int from, const std::vector<int>& calm, double fare, std::vector<Candidate>& candidates) const;
   bool fits(int item, int to) const;
   bool take(int item, int to);
   bool keeps_spare() const { return !limits_.keep_spare || state_.bins_without_spare() <= without_spare_; }
@@ -83,7 +83,8 @@ bool Relief::fits(int item, int to) const {
          state_.admits(item, to);
 }
 
-void Relief::collect(int from, const std::vector<int>& calm, std::vector<Candidate>& candidates) const {
+void Relief::collect(int from, const std::vector<int>& calm, double fare,
+                     std::vector<Candidate>& candidates) const {
   const double present = prospect_.trouble(from);
   for (const int item : state_.items_on(from)) {
     if (model_.frozen(item) || outlook_.items[index(item)].mean <= 0) continue;
@@ -93,7 +94,7 @@ void Relief::collect(int from, const std::vector<int>& calm, std::vector<Candida
       if (to == from || !fits(item, to)) continue;
       const double harm = prospect_.trouble(to, prospect_.with(to, item)) - prospect_.trouble(to);
       const double gain = (relief - harm) * fare_.horizon;
-      if (gain >= fare_.of_next()) candidates.push_back({gain, item, to});
+      if (gain >= fare) candidates.push_back({gain, item, to});
       if (++tried == kTargets) break;
     }
   }
@@ -131,13 +132,14 @@ std::vector<Step> Relief::run(std::vector<int> hot) {
       ease[index(bin)] =
           (prospect_.safety(bin) - load.mean) / std::max(std::sqrt(load.variance), kLeastDeviation);
     }
+    const double fare = fare_.of_next(std::accumulate(trouble.begin(), trouble.end(), 0.0));
     std::stable_sort(hot.begin(), hot.end(),
                      [&](int a, int b) { return trouble[index(a)] > trouble[index(b)]; });
     std::stable_sort(calm.begin(), calm.end(), [&](int a, int b) { return ease[index(a)] > ease[index(b)]; });
     for (std::size_t first = 0; first < hot.size() && !moved; first += kSources) {
       std::vector<Candidate> candidates;
       for (std::size_t h = first; h < std::min(hot.size(), first + kSources); ++h) {
-        collect(hot[h], calm, candidates);
+        collect(hot[h], calm, fare, candidates);
       }
       std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
         if (a.gain != b.gain) return a.gain > b.gain;

@@ -41,19 +41,22 @@ class Prospect {
 };
 
 // What a move has to earn: it has to keep bins from being above their safety for at least `price` seconds out
-// of the `horizon` seconds for which the outlook is taken to hold. Each move makes the next one dearer: the
-// price doubles by the time that `allowance` moves were made. So where all bins are short of room, and every
-// move helps a little, there is no endless traffic; and where one does without moves, a small gain is worth
-// one.
+// of the `horizon` seconds for which the outlook is taken to hold, and to better the outlook of all bins by
+// at least the part `margin`. Each move makes the next one dearer, at first hardly, then steeply: twice as
+// dear by the time that `allowance` moves were made, nine times by double that. So where all bins are short
+// of room, and every move helps a little, there is no endless traffic; and where one does without moves, a
+// small gain is worth one.
 struct Fare {
   double horizon = 6 * 3600;
-  double price = 75;
-  double allowance = 8;
+  double price = 20;
+  double margin = 0.02;
+  double allowance = 20;
   double spent = 0;  // moves made lately
 
-  double of_next() const {
+  // `trouble`: of all bins together (Prospect::trouble).
+  double of_next(double trouble) const {
     const double part = spent / allowance;
-    return price * (1 + part * part);
+    return (price + margin * trouble * horizon) * (1 + part * part * part);
   }
 };
 

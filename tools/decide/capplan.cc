@@ -232,7 +232,8 @@ void declare(cli::Program& program, Options& options) {
       ->capture_default_str();
   app.add_option("--weight", options.weights, "what parts of the score count, such as cpu=1,memory=0.5")
       ->type_name("NAME=N,...");
-  app.add_option("--min-gain", policy.least_gain, "what a move has to lower the score of hbal by")
+  app.add_option("--min-gain", policy.least_gain,
+                 "what a move has to lower the score of hbal by, divided by the number of hosts")
       ->type_name("SCORE")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // reserve: the reservation desk: who holds how much of what, when, and who has lent it to whom.
-#include <CLI/CLI.hpp>
-
 #include "cli/program.h"
+#include "reserve/apply.h"
 #include "reserve/batch.h"
 #include "reserve/calendar.h"
 #include "reserve/check.h"
 #include "reserve/command.h"
 #include "reserve/listing.h"
+#include "reserve/options.h"
 
 namespace rackline {
 namespace {
@@ -141,6 +141,15 @@ class Session {
     return result.sound ? Status::kDone : Status::kNo;
   }
 
+  Status apply() {
+    program_.leaves_threads_behind();
+    return reserve::apply(
+        *store_, program_.inventory(), desk_.clock(),
+        {.vm = command_.vm, .timeout = program_.timeout(), .planned = planned_},
+        [this](const record::ReservationApplied& record) { put(record); },
+        [this](const std::string& text) { program_.warn(text); });
+  }
+
  private:
   // One verb in one transaction. Nothing when it was refused, which has been told.
   template <class T>
@@ -208,130 +217,6 @@ class Session {
   reserve::Second now_ = 0;
 };
 
-void declare_times(cli::Program& program, CLI::App& app, reserve::Command& command) {
-  app.add_option("--from", command.from, "when it begins, now if not given: 2026-11-22T12:00:00Z, 08:00, +2h")
-      ->type_name("TIME");
-  app.add_option("--until", command.until, "when it ends; not given: it does not")->type_name("TIME");
-  program.duration(app, "--for", command.length, "how long it lasts, instead of --until");
-}
-
-CLI::Option* text(CLI::App& app, const char* flag, std::string& value, const char* type, const char* about) {
-  return app.add_option(flag, value, about)->type_name(type);
-}
-
-CLI::App* declare_claim(cli::Program& program, CLI::App& app, reserve::Command& command) {
-  auto* claim = app.add_subcommand("claim", "reserve a part of a pool, all of it or nothing");
-  text(*claim, "POOL", command.pool, "POOL", "pool; - for reservation_request records on stdin")->required();
-  text(*claim, "--owner", command.owner, "NAME", "for whom");
-  text(*claim, "--amount", command.amount, "AMOUNTS", "how much: cpu=4,memory=16GiB");
-  text(*claim, "--id", command.id, "ID", "name for it: repeating the command grants it once");
-  declare_times(program, *claim, command);
-  text(*claim, "--every", command.every, "RULE", "when it recurs: \"weekdays 8-18\", in local time");
-  claim->add_option("--priority", command.priority, "who is taken back from last when a lender reclaims")
-      ->type_name("N");
-  claim->add_option("--tag", command.tags, "word to find it by; may be repeated")
-      ->type_name("TAG")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  program.completes(text(*claim, "--vm", command.vm, "VM", "virtual server that it is for, see apply"),
-                    cli::Program::Values::kVms);
-  program.completes(text(*claim, "--host", command.host, "HOST", "host that it is held on"),
-                    cli::Program::Values::kHosts);
-  text(*claim, "--limit", command.limit, "AMOUNTS", "most that the virtual server may use, see apply");
-  text(*claim, "--headroom", command.headroom, "N+1|AMOUNTS", "what has to stay free after it");
-  claim->add_flag("--borrow", command.borrow, "borrow what the pool lacks");
-  claim->add_flag("--lendable", command.lendable, "a failover may use it while its owner does not");
-  claim->add_flag("--atomic", command.atomic, "of a stream: all of the requests or none");
-  return claim;
-}
-
-struct Verbs {
-  CLI::App *claim, *extend, *release, *borrow, *reclaim;
-};
-
-// The verbs that change who holds what; whatif has the same.
-Verbs declare_verbs(cli::Program& program, CLI::App& app, reserve::Command& command) {
-  Verbs verbs{};
-  verbs.claim = declare_claim(program, app, command);
-  verbs.extend = app.add_subcommand("extend", "let a reservation last longer");
-  verbs.extend->add_option("ID", command.ids, "the reservation")->required()->expected(1);
-  text(*verbs.extend, "--until", command.until, "TIME", "its new end; not given: it does not end");
-  program.duration(*verbs.extend, "--for", command.length, "how much longer");
-  verbs.release = app.add_subcommand("release", "end reservations or loans now");
-  verbs.release->add_option("ID", command.ids, "reservations or loans")->required();
-  verbs.borrow = app.add_subcommand("borrow", "let a pool have what another one does not use");
-  text(*verbs.borrow, "POOL", command.pool, "POOL", "pool that borrows")->required();
-  text(*verbs.borrow, "--lender", command.lender, "POOL", "from whom; not given: whoever has most idle");
-  text(*verbs.borrow, "--amount", command.amount, "AMOUNTS", "how much: cpu=4,memory=16GiB")->required();
-  text(*verbs.borrow, "--owner", command.owner, "NAME", "who asks for it");
-  text(*verbs.borrow, "--id", command.id, "ID", "name for it: repeating the command borrows once");
-  declare_times(program, *verbs.borrow, command);
-  verbs.borrow->add_option("--priority", command.priority, "which is taken back last")->type_name("N");
-  verbs.reclaim = app.add_subcommand("reclaim", "take back what a pool has lent");
-  text(*verbs.reclaim, "POOL", command.pool, "POOL", "pool that has lent it")->required();
-  text(*verbs.reclaim, "--borrower", command.lender, "POOL", "only from this one");
-  text(*verbs.reclaim, "--amount", command.amount, "AMOUNTS", "at least so much; not given: all");
-  program.duration(*verbs.reclaim, "--grace", command.grace, "how long the borrowers may keep it");
-  return verbs;
-}
-
-struct PoolVerbs {
-  CLI::App *add, *set, *remove, *list;
-};
-
-PoolVerbs declare_pool(cli::Program& program, CLI::App& pool, reserve::Command& command) {
-  PoolVerbs verbs{};
-  const auto name = [&](CLI::App& app) {
-    return text(app, "POOL", command.pool, "POOL", "name of the pool");
-  };
-  const auto figures = [&](CLI::App& app) {
-    name(app)->required();
-    app.add_option("--parent", command.parent, "pool that it is a part of")->type_name("POOL");
-    text(app, "--capacity", command.capacity, "AMOUNTS", "what it has: cpu=64,memory=512GiB");
-    text(app, "--reservation", command.reservation, "AMOUNTS",
-         "of a part: what it is guaranteed; claims may take more of what the parent has free");
-    text(app, "--limit", command.limit, "AMOUNTS", "most that it may have; cpu=none takes it away");
-    text(app, "--shares", command.shares, "N|cpu=N,...", "weight against its siblings");
-    text(app, "--overcommit", command.overcommit, "RATIO|cpu=RATIO,...", "how many times it may be granted");
-    text(app, "--borrow-limit", command.borrow_limit, "AMOUNTS", "most that it may borrow");
-    text(app, "--never-lent", command.never_lent, "AMOUNTS", "part that others never get");
-    program.completes(app.add_option("--host", command.hosts, "host that it is made of; may be repeated")
-                          ->type_name("HOST")
-                          ->expected(1)
-                          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
-                      cli::Program::Values::kHosts);
-    text(app, "--headroom", command.headroom, "N+1|AMOUNTS|none", "what every claim has to leave free");
-    app.add_flag("--expandable", command.expandable, "claims may take what the parent has free");
-    app.add_flag("--fixed", command.fixed, "claims may not");
-  };
-  figures(*(verbs.add = pool.add_subcommand("add", "add a pool, or a part of one")));
-  figures(*(verbs.set = pool.add_subcommand("set", "change a pool; what is not given stays")));
-  name(*(verbs.remove = pool.add_subcommand("remove", "remove a pool in which nothing is held")))->required();
-  name(*(verbs.list = pool.add_subcommand("list", "what the pools have, grant, lend and have free")));
-  text(*verbs.list, "--at", command.time, "TIME", "at another time than now");
-  pool.require_subcommand(1);
-  return verbs;
-}
-
-CLI::App* declare_list(cli::Program& program, CLI::App& app, reserve::Command& command) {
-  auto* list = app.add_subcommand("list", "who holds what, and who has lent it to whom");
-  text(*list, "--pool", command.pool, "POOL", "of this pool");
-  text(*list, "--owner", command.owner, "NAME", "of this owner");
-  text(*list, "--tag", command.tag, "TAG", "with this tag");
-  program.completes(text(*list, "--vm", command.vm, "VM", "for this virtual server"),
-                    cli::Program::Values::kVms);
-  text(*list, "--host", command.host, "HOST", "claimed on this host");
-  text(*list, "--id", command.id, "ID", "this one, and loans for it");
-  program.choice(*list, "--state", command.state,
-                 {"pending", "active", "idle", "ended", "released", "reclaimed"}, "in this state");
-  text(*list, "--at", command.time, "TIME", "as of another time than now");
-  text(*list, "--from", command.from, "TIME", "that hold something after this");
-  text(*list, "--until", command.until, "TIME", "that hold something before this");
-  list->add_flag("--all", command.all, "those that are over, too");
-  list->add_flag("--calendar", command.calendar, "draw it, for a week or from --from until --until");
-  return list;
-}
-
 }  // namespace
 }  // namespace rackline
 
@@ -352,34 +237,38 @@ int main(int argc, char** argv) {
            {"reserve whatif reclaim web", "whom it would hit"},
            {"reserve list --calendar", "who holds what when"}}});
   reserve::Command command;
-  program.takes_store();
-  program.takes_dry_run();
-  auto& app = program.app();
-  app.add_flag("--accept-clock", command.accept_clock,
-               "the clock is right, although the ledger was written at a later time");
-  auto* pool = app.add_subcommand("pool", "add, change, remove and list pools");
-  const PoolVerbs pools = declare_pool(program, *pool, command);
-  const Verbs verbs = declare_verbs(program, app, command);
-  auto* list = declare_list(program, app, command);
-  auto* check = app.add_subcommand("check", "add up the whole ledger anew: exit 1 if anything does not hold");
-  auto* whatif = app.add_subcommand("whatif", "what a command would do; changes nothing");
-  const Verbs trial = declare_verbs(program, *whatif, command);
-  whatif->require_subcommand(1);
-  app.require_subcommand(1);
+  const auto verbs = reserve::declare(program, command);
 
   return program.run(argc, argv, [&] {
-    Session session(program, command, program.dry_run() || *whatif);
-    if (*pools.add) return session.pool(&reserve::Ledger::add_pool);
-    if (*pools.set) return session.pool(&reserve::Ledger::set_pool);
-    if (*pools.remove) return session.remove_pool();
-    if (*pools.list) return session.list_pools();
-    if (*verbs.claim || *trial.claim) return session.claim();
-    if (*verbs.extend || *trial.extend) return session.extend();
-    if (*verbs.release || *trial.release) return session.release();
-    if (*verbs.borrow || *trial.borrow) return session.borrow();
-    if (*verbs.reclaim || *trial.reclaim) return session.reclaim();
-    if (*list) return session.list();
-    if (*check) return session.check();
-    return Status::kDone;
+    using Verb = reserve::Verb;
+    const auto [verb, whatif] = verbs.given();
+    Session session(program, command, program.dry_run() || whatif);
+    switch (verb) {
+      case Verb::kPoolAdd:
+        return session.pool(&reserve::Ledger::add_pool);
+      case Verb::kPoolSet:
+        return session.pool(&reserve::Ledger::set_pool);
+      case Verb::kPoolRemove:
+        return session.remove_pool();
+      case Verb::kPoolList:
+        return session.list_pools();
+      case Verb::kClaim:
+        return session.claim();
+      case Verb::kExtend:
+        return session.extend();
+      case Verb::kRelease:
+        return session.release();
+      case Verb::kBorrow:
+        return session.borrow();
+      case Verb::kReclaim:
+        return session.reclaim();
+      case Verb::kList:
+        return session.list();
+      case Verb::kCheck:
+        return session.check();
+      case Verb::kApply:
+        return session.apply();
+    }
+    return Status::kUsage;
   });
 }

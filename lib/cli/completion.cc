@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -208,8 +209,14 @@ std::vector<std::string> option_table(const CLI::App& app) {
       lines.push_back(std::move(line));
     }
   };
-  add(app, "");
-  for (const auto* sub : subcommands(app)) add(*sub, sub->get_name());
+  const std::function<void(const CLI::App&, const std::string&)> walk = [&](const CLI::App& level,
+                                                                            const std::string& name) {
+    add(level, name);
+    for (const auto* sub : subcommands(level)) {
+      walk(*sub, name.empty() ? sub->get_name() : name + " " + sub->get_name());
+    }
+  };
+  walk(app, "");
   return lines;
 }
 

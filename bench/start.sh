@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 runs=50
 times() { for ((i = 0; i < runs; i++)); do "$@" >/dev/null; done; }
 heading "Start, medians of 7 rounds of $runs runs"
-programs=(capwatch capplan migrate heartbeat fence failover audit rackline-records)
+programs=(capwatch capplan migrate heartbeat fence failover audit reserve rackline-records)
 for _ in 1 2 3 4 5 6 7; do
   for program in jq "${programs[@]}"; do
     seconds times "$program" --version >>"$scratch/$program" && echo >>"$scratch/$program"

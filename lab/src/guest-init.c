@@ -46,7 +46,7 @@ enum { BLOCK = 4096, RING = 64, PORT = 7000, MAGIC = 0x4c41424b };
 
 static char name[64] = "guest", address[32];
 static atomic_long load_cpu, load_dirty_mb, load_dirty_rate;
-static atomic_ulong count, pages_dirtied, memory_errors, disk_errors, disk_stall_ms, split_brain;
+static atomic_ulong count, pages_dirtied, memory_errors, disk_errors, disk_stall_ms, split_brain, cpu_work;
 static unsigned long boots = 1;
 static uint64_t boot_id;
 
@@ -155,9 +155,11 @@ static void* burn_cpu(void* unused) {
       continue;
     }
     uint64_t until = now_ms() + (uint64_t)(busy > 100 ? 100 : busy);
-    while (now_ms() < until)
+    while (now_ms() < until) {
       for (volatile int i = 0; i < 2000; i++) {
       }
+      cpu_work++; /* what it got done tells how much CPU it really had */
+    }
     if (busy < 100) sleep_ms(100 - busy);
   }
   return NULL;
@@ -278,11 +280,11 @@ static int answer(const char* request, char* out, size_t size) {
       out, size,
       "{\"vm\":\"%s\",\"count\":%lu,\"boots\":%lu,\"boot_id\":\"%016llx\",\"uptime_ms\":%llu,\"corrupt\":%lu,"
       "\"memory_errors\":%lu,\"disk_errors\":%lu,\"split_brain\":%lu,\"disk_stall_ms\":%lu,\"pages_dirtied\":"
-      "%lu,"
+      "%lu,\"cpu_work\":%lu,"
       "\"cpu_percent\":%ld,\"dirty_mb\":%ld,\"dirty_rate_mbps\":%ld}\n",
       name, count, boots, (unsigned long long)boot_id, (unsigned long long)now_ms(),
       memory_errors + disk_errors + split_brain, memory_errors, disk_errors, split_brain, disk_stall_ms,
-      pages_dirtied, load_cpu, load_dirty_mb, load_dirty_rate);
+      pages_dirtied, cpu_work, load_cpu, load_dirty_mb, load_dirty_rate);
 }
 
 static void* serve_udp(void* unused) {

@@ -2,6 +2,7 @@
 #include "ha/recovery_placement.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "plan/planner.h"
 
@@ -20,6 +21,16 @@ double cores_of(std::int64_t vcpus) {
   return static_cast<double>(vcpus) / plan::Policy{}.cpu_overcommit;
 }
 
+// A virtual server that comes (1) or goes (-1), in the figures of its host: with those of before, the planner
+// would take a wrong share of the memory for what the host itself needs.
+void add_to(record::HostSample& host, std::int64_t memory_bytes, double cores, int sign) {
+  if (host.vms_running) *host.vms_running += sign;
+  if (host.memory_used_bytes) *host.memory_used_bytes += sign * memory_bytes;
+  if (host.cpus.value_or(0) > 0 && host.cpu_percent) {
+    *host.cpu_percent += sign * 100 * cores / static_cast<double>(*host.cpus);
+  }
+}
+
 record::VmRequest request_of(const Protected& vm) {
   record::VmRequest request;
   request.vm = vm.vm;
@@ -33,8 +44,9 @@ record::VmRequest request_of(const Protected& vm) {
 }  // namespace
 
 Placement::Placement(const View& view, const std::set<std::string>& closed, const std::vector<Protected>& vms,
-                     record::Time now)
-    : now_(now) {
+                     record::Time now, std::vector<reserve::Held> held)
+    : now_(now), held_(std::move(held)) {
+  std::erase_if(held_, [](const reserve::Held& each) { return each.lendable; });
   std::map<std::string, const Protected*> by_uuid;
   for (const auto& vm : vms) {
     protected_[vm.vm] = vm;
@@ -69,9 +81,17 @@ Placement::Placement(const View& view, const std::set<std::string>& closed, cons
 std::map<std::string, Placement::Answer> Placement::ask(
     const std::vector<Protected>& vms, const std::map<std::string, std::set<std::string>>& barred) const {
   plan::Planner planner(policy());
-  for (const auto& host : hosts_) {
+  const auto held = held_for_others(vms);
+  for (record::HostSample host : hosts_) {
+    for (const auto& each : held) {
+      if (each.host == host.host) add_to(host, *each.memory_bytes, *each.cpu_cores, 1);
+    }
     planner.round().host_slot() = host;
     planner.round().keep_host();
+  }
+  for (const auto& each : held) {
+    planner.round().vm_slot() = each;
+    planner.round().keep_vm();
   }
   for (const auto& vm : vms_) {
     planner.round().vm_slot() = vm;
@@ -138,16 +158,42 @@ void Placement::release(const Protected& vm) {
   vms_.erase(found);
 }
 
-// A virtual server that comes (1) or goes (-1), in the figures of its host: with those of before, the planner
-// would take a wrong share of the memory for what the host itself needs.
 void Placement::count(const Protected& vm, const std::string& host, int sign) {
   for (auto& known : hosts_) {
-    if (known.host != host) continue;
-    if (known.vms_running) *known.vms_running += sign;
-    if (known.memory_used_bytes) *known.memory_used_bytes += sign * vm.memory_bytes;
-    if (known.cpus.value_or(0) > 0 && known.cpu_percent)
-      *known.cpu_percent += sign * 100 * cores_of(vm.vcpus) / static_cast<double>(*known.cpus);
+    if (known.host == host) add_to(known, vm.memory_bytes, cores_of(vm.vcpus), sign);
   }
+}
+
+std::vector<record::VmSample> Placement::held_for_others(const std::vector<Protected>& vms) const {
+  std::vector<record::VmSample> samples;
+  for (const auto& held : held_) {
+    const bool there =
+        std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& host) { return host.host == held.host; });
+    const bool for_one_of_them =
+        !held.vm.empty() &&
+        std::any_of(vms.begin(), vms.end(), [&](const Protected& vm) { return vm.vm == held.vm; });
+    if (!there || for_one_of_them) continue;
+    constexpr double kThousandths = 1000;
+    double cores = static_cast<double>(held.cpu_thousandths) / kThousandths;
+    std::int64_t memory = held.memory_bytes;
+    for (const auto& vm : vms_) {
+      if (held.vm.empty() || vm.vm != held.vm || vm.host != held.host) continue;
+      cores -= vm.cpu_cores.value_or(0);
+      memory -= vm.memory_bytes.value_or(0);
+    }
+    if (cores <= 0 && memory <= 0) continue;
+    record::VmSample sample;
+    sample.vm = "what is reserved for " + held.owner + " (" + held.id + ")";
+    sample.uuid = "reserved-" + held.id;
+    sample.host = held.host;
+    sample.time = now_;
+    sample.state = "running";
+    sample.memory_bytes = std::max<std::int64_t>(memory, 0);
+    sample.cpu_cores = std::max(cores, 0.0);
+    sample.vcpus = std::llround(std::ceil(*sample.cpu_cores * plan::Policy{}.cpu_overcommit));
+    samples.push_back(std::move(sample));
+  }
+  return samples;
 }
 
 std::string Placement::weakness() const {

@@ -9,6 +9,7 @@
 #include "ha/protection.h"
 #include "ha/recovery_cluster.h"
 #include "record/kinds.h"
+#include "reserve/held.h"
 
 namespace rackline::ha {
 
@@ -16,9 +17,10 @@ namespace rackline::ha {
 // hosts are would take a window to measure, and it is about to change anyhow. Pure.
 class Placement {
  public:
-  // `closed`: hosts that answer and get nothing.
+  // `closed`: hosts that answer and get nothing. `held` is reserved on hosts: nothing is placed into it but
+  // what it is for. What may be lent is used: a failover is the need that it is lent for.
   Placement(const View& view, const std::set<std::string>& closed, const std::vector<Protected>& vms,
-            record::Time now);
+            record::Time now, std::vector<reserve::Held> held = {});
 
   struct Answer {
     std::string host;    // empty: no host has room
@@ -40,11 +42,14 @@ class Placement {
   std::map<std::string, Answer> ask(const std::vector<Protected>& vms,
                                     const std::map<std::string, std::set<std::string>>& barred) const;
   void count(const Protected& vm, const std::string& host, int sign);
+  // What is reserved and not used by whom it is for, as virtual servers that would run there.
+  std::vector<record::VmSample> held_for_others(const std::vector<Protected>& vms) const;
 
   record::Time now_;
   std::vector<record::HostSample> hosts_;
   std::vector<record::VmSample> vms_;
   std::map<std::string, Protected> protected_;
+  std::vector<reserve::Held> held_;
 };
 
 }  // namespace rackline::ha

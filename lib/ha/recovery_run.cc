@@ -44,7 +44,8 @@ RecoveryRun::RecoveryRun(World world, Situation situation, std::vector<Verdict> 
       situation_(std::move(situation)),
       planned_(planned),
       settled_(std::move(settled)),
-      placement_(situation_.view, closed(situation_), situation_.vms, world.clock.wall()),
+      placement_(situation_.view, closed(situation_), situation_.vms, world.clock.wall(),
+                 reserve::held_on_hosts(world.store, world.clock.wall().time_since_epoch().count())),
       looked_(world.clock.monotonic()) {
   for (auto& verdict : todo) {
     Job job;

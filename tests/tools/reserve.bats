@@ -279,6 +279,23 @@ field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
   assert_line --regexp '^rack1 .* memory +bytes +512GiB'
 }
 
+@test "apply tells what a hypervisor does not offer, and who runs nowhere" {
+  cat >h1.xml <<'XML'
+<node><domain type='test'><name>db</name><memory>1048576</memory><vcpu>2</vcpu><os><type>hvm</type></os></domain></node>
+XML
+  echo '{"kind":"host","host":"h1","uri":"test://'"$PWD/h1.xml"'"}' >inventory
+  reserve claim rack1 --owner x --amount cpu=2,memory=1GiB --limit cpu=4 --vm db --id c
+  run -0 --separate-stderr reserve apply --inventory inventory
+  rackline-records --check <<<"$output"
+  assert_equal "$(field reservation_applied '"\(.host) \(.setting) \(.outcome)"' | sort | xargs)" \
+    "h1 cpu_shares unsupported h1 memory_guarantee unsupported h1 vcpu_quota unsupported"
+  reserve claim rack1 --owner x --amount cpu=1 --vm nobody --id n
+  run -1 --separate-stderr reserve apply --inventory inventory --vm nobody
+  assert_equal "$(field reservation_applied '"\(.vm) \(.outcome) \(.reason)"')" "nobody failed it runs on no host"
+  echo '{"kind":"host","host":"h2","uri":"qemu+tcp://127.0.0.1:1/system"}' >>inventory
+  run -3 --separate-stderr reserve apply --inventory inventory --vm db
+}
+
 @test "64 at once: no more than there is, and each answer is true" {
   local i pids=()
   for i in $(seq 64); do

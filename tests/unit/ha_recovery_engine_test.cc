@@ -8,6 +8,7 @@
 
 #include "ha/recovery.h"
 #include "ha_recovery_fake.h"
+#include "reserve/desk.h"
 #include "store_urls.h"
 
 namespace rackline::ha {
@@ -286,6 +287,42 @@ TEST_F(RecoveryTest, WhenNotAllFitTheHighestPrioritiesRun) {
   EXPECT_EQ(not_restarted_[0].outcome, "unplaced");
   EXPECT_NE(not_restarted_[0].reason.find("memory"), std::string::npos);
   EXPECT_EQ(recovery.status(), Status::kNo);
+}
+
+// Of 1 GiB on each of h2 and h3 (h4 is in maintenance), that of h2 is reserved.
+TEST_F(RecoveryTest, WhatIsReservedIsLeftAloneUnlessItIsForThatOneOrMayBeLent) {
+  const auto restarted_on = [this](const std::string& vm_of_claim, bool lendable) {
+    reset();
+    restarted_.clear();
+    not_restarted_.clear();
+    for (const char* name : {"a", "b"}) vm(name);
+    protect();
+    cluster_.at("h2").memory = FakeCluster::kGiB;
+    cluster_.at("h3").memory = FakeCluster::kGiB;
+    put(*store_, MaintenanceMark{"h4", "", {}});
+    reserve::Desk(*store_, system_clock()).run([&](reserve::Ledger& ledger) {
+      reserve::PoolRequest pool;
+      pool.name = "h2";
+      pool.capacity = reserve::parse_amounts("memory=1GiB");
+      pool.hosts = std::vector<std::string>{"h2"};
+      ledger.add_pool(pool);
+      reserve::ClaimRequest claim;
+      claim.pool = "h2";
+      claim.owner = "web";
+      claim.amounts = reserve::parse_amounts("memory=1GiB");
+      claim.vm = vm_of_claim;
+      claim.lendable = lendable;
+      ledger.claim(claim);
+      return true;
+    });
+    recovery().accept(fence("h1", "f1"), Milliseconds{0});
+    return restarted_.size();
+  };
+  EXPECT_EQ(restarted_on("", false), 1U);
+  EXPECT_EQ(cluster_.at("h2").vms.size(), 0U);
+  EXPECT_NE(not_restarted_.at(0).reason.find("memory"), std::string::npos);
+  EXPECT_EQ(restarted_on("", true), 2U);
+  EXPECT_EQ(restarted_on("b", false), 2U);
 }
 
 TEST_F(RecoveryTest, HostsWithAMarkOrDrainedGetNothing) {

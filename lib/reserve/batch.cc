@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reserve/batch.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -70,7 +71,7 @@ Refusal invalid(const record::ReservationRequest& record, const std::string& why
           .reason = why};
 }
 
-Answer<Granted> carry_out(Ledger& ledger, const record::ReservationRequest& record) {
+Answer<Granted> answer_to(Ledger& ledger, const record::ReservationRequest& record) {
   try {
     return ledger.claim(request_from(record));
   } catch (const Error& error) {
@@ -86,7 +87,26 @@ class Batch {
   Batch(Desk& desk, const BatchOptions& options, const BatchSinks& sinks)
       : desk_(desk), options_(options), sinks_(sinks) {}
 
-  void carry_out_together(const std::vector<record::ReservationRequest>& requests) {
+  // As many as the store takes in one transaction: an engine may know a limit (etcd), which only tells
+  // itself.
+  void carry_out(const std::vector<record::ReservationRequest>& requests) {
+    for (std::size_t at = 0; at < requests.size();) {
+      const auto count = std::min(together_, requests.size() - at);
+      const auto first = requests.begin() + static_cast<std::ptrdiff_t>(at);
+      try {
+        together({first, first + static_cast<std::ptrdiff_t>(count)});
+        at += count;
+      } catch (const Error& error) {
+        if (options_.atomic || error.status() != Status::kUsage || count == 1) throw;
+        together_ = std::max<std::size_t>(count / 2, 1);
+      }
+    }
+  }
+
+  bool all_granted() const { return all_; }
+
+ private:
+  void together(const std::vector<record::ReservationRequest>& requests) {
     std::vector<BatchAnswer> answers;
     std::vector<Pool> pools;
     const auto work = [&](Ledger& ledger) {
@@ -95,7 +115,7 @@ class Batch {
       std::set<std::string> seen;
       bool all = true;
       for (const auto& request : requests) {
-        auto answer = carry_out(ledger, request);
+        auto answer = answer_to(ledger, request);
         all = all && std::holds_alternative<Granted>(answer);
         answers.push_back({std::move(answer), request.cause, ledger.now()});
         // Up to its root: that is where its hosts may stand.
@@ -117,9 +137,6 @@ class Batch {
     tell(answers, requests);
   }
 
-  bool all_granted() const { return all_; }
-
- private:
   void tell(std::vector<BatchAnswer>& answers, const std::vector<record::ReservationRequest>& requests) {
     bool refused = false;
     for (const auto& answer : answers) refused = refused || std::holds_alternative<Refusal>(answer.answer);
@@ -138,6 +155,7 @@ class Batch {
   const BatchOptions& options_;
   const BatchSinks& sinks_;
   bool all_ = true;
+  std::size_t together_ = std::numeric_limits<std::size_t>::max();
 };
 
 }  // namespace
@@ -182,7 +200,7 @@ bool claim_stream(Desk& desk, const std::shared_ptr<record::Reader>& reader, con
                     "nothing of the batch was granted");
       }
     }
-    if (!requests.empty()) batch.carry_out_together(requests);
+    if (!requests.empty()) batch.carry_out(requests);
   }
   const std::lock_guard guard(state->mutex);
   if (state->failure) std::rethrow_exception(state->failure);

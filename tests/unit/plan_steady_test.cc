@@ -149,7 +149,9 @@ TEST(Steady, NoServerMovesTwiceWithinTheCooldown) {
   std::map<std::string, int> last;
   for (int round = 0; round < 288; ++round) {
     for (const auto& move : stream.next()) {
-      if (const auto before = last.find(move.vm); before != last.end()) EXPECT_GE(round - before->second, 72);
+      if (const auto before = last.find(move.vm); before != last.end()) {
+        EXPECT_GE(round - before->second, 72);
+      }
       last[move.vm] = round;
     }
   }

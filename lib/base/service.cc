@@ -31,9 +31,9 @@ void notify_service(std::string_view state) {
 }
 
 void be_prompt() {
-  // What is touched stays in memory. All of it at once would be the tables of every alphabet that some library
-  // has, and the stacks of hundreds of threads that wait for an answer and need none of it, nor heaps of their
-  // own.
+  // What is touched stays in memory. All of it at once would be the tables of every alphabet that some
+  // library has, and the stacks of hundreds of threads that wait for an answer and need none of it, nor heaps
+  // of their own.
   mallopt(M_ARENA_MAX, 2);
   mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
   setpriority(PRIO_PROCESS, 0, -20);

@@ -53,7 +53,7 @@ class Watcher {
  private:
   struct Mailbox;  // shared with the threads that may hang
   struct Peer {
-    net::Endpoint address;  // from where its last fresh beat came
+    net::Endpoint address;                     // from where its last fresh beat came
     std::unique_ptr<virt::HostWorker> worker;  // while its libvirtd is of interest
     std::optional<virt::Ticket> question;
     bool asking = false;  // its answer is awaited

@@ -26,7 +26,8 @@ bool Feed::take(record::Reader& reader) {
     record::VmRequest request;
     if (reader.read(request)) planner_.add(request);
   } else if (reader.is<record::HostUsage>() || reader.is<record::VmUsage>()) {
-    // What the samples of the last while come to: facts as the samples, and no more to be handed on than they.
+    // What the samples of the last while come to: facts as the samples, and no more to be handed on than
+    // they.
   } else {
     hand_on = take_notice(reader);
   }

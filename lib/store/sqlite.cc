@@ -7,15 +7,12 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <condition_variable>
 #include <filesystem>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/interrupt.h"
 #include "base/time.h"
 #include "store/file_lock.h"
 
@@ -76,35 +73,6 @@ struct FileLock final : Lock::Holder {
   explicit FileLock(Fd held) : fd(std::move(held)) {}
   Fd fd;
 };
-
-// Waits for the lock of an open file in the kernel's queue, which serves in the order of arrival and hands
-// over at once: 64 that ask again and again would wait for the luckiest, and burn a CPU. As flock(2) knows no
-// time limit, it waits on a thread of its own. False: not within that time, or a stop was asked for; the
-// thread then gives the lock back when it gets it.
-bool wait_for_lock(const std::shared_ptr<Fd>& fd, Milliseconds patience) {
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool held = false;
-  };
-  const auto shared = std::make_shared<Shared>();
-  std::thread([shared, fd] {
-    while (flock(fd->get(), LOCK_EX) != 0) {
-      if (errno != EINTR) return;
-    }
-    const std::lock_guard guard(shared->mutex);
-    shared->held = true;
-    shared->changed.notify_all();
-  }).detach();
-  constexpr Milliseconds kLook{100};
-  const auto deadline = system_clock().monotonic() + patience;
-  std::unique_lock guard(shared->mutex);
-  while (!shared->held) {
-    if (system_clock().monotonic() >= deadline || interrupt::requested()) return false;
-    shared->changed.wait_for(guard, kLook);
-  }
-  return true;
-}
 
 class SqliteStore final : public Store {
  public:

@@ -10,12 +10,13 @@ namespace rackline::audit {
 
 // Which lines of a trail are wanted: those that fit all that is given here.
 struct Query {
-  std::optional<std::chrono::sys_seconds> since, until;  // the record's own time, else that of the line
-  std::string kind;                                      // of the record, or of the line
-  std::string object;                // any field of the record that is this name, or a list with it
-  std::string cause;                 // the incident
-  std::string outcome;               // of the record
-  std::string actor, host, request;  // of the line
+  std::optional<std::chrono::sys_seconds> since = {},
+                                          until = {};  // the record's own time, else that of the line
+  std::string kind = {};                               // of the record, or of the line
+  std::string object = {};   // any field of the record that is this name, or a list with it
+  std::string cause = {};    // the incident
+  std::string outcome = {};  // of the record
+  std::string actor = {}, host = {}, request = {};  // of the line
 
   // Lines that tell about the trail itself fit only when they are asked for by kind, actor, host or time.
   bool fits(std::string_view line) const;

@@ -37,10 +37,10 @@ struct Verified {
 };
 
 struct VerifyOptions {
-  const PublicKey* key = nullptr;        // checks the checkpoints' signatures
-  std::vector<std::string> checkpoints;  // audit_checkpoint lines that were kept elsewhere
-  std::string chain;                     // the chain that it has to be; empty: any
-  bool thorough = false;                 // also whether each root fits its fields
+  const PublicKey* key = nullptr;             // checks the checkpoints' signatures
+  std::vector<std::string> checkpoints = {};  // audit_checkpoint lines that were kept elsewhere
+  std::string chain = {};                     // the chain that it has to be; empty: any
+  bool thorough = false;                      // also whether each root fits its fields
 };
 
 // Where the writers of a trail say that it ends, kept beside it: a trail of which lines were cut off at the

@@ -62,10 +62,16 @@ void Verifier::torn(std::size_t bytes) {
   torn_ = bytes;
 }
 
-// Whether the next line shows that this one stands where the expected one belongs, whatever it says.
+// Whether this line stands where the expected one belongs, whatever it says: the next line shows it; the last
+// one does when it is no repetition of one before.
 bool Verifier::takes_place(const Seen& now, const Seen* next) const {
-  return next != nullptr && next->info.readable && next->info.seq == expected_ + 1 &&
-         (!now.info.readable || next->info.linked_to(now.info.hash) == next->info.hash);
+  if (next != nullptr) {
+    return next->info.readable && next->info.seq == expected_ + 1 &&
+           (!now.info.readable || next->info.linked_to(now.info.hash) == next->info.hash);
+  }
+  return now.info.readable && now.info.seq < expected_ && missing_.empty() &&
+         std::none_of(tail_.begin(), tail_.end(),
+                      [&](const auto& line) { return line.second == now.info.hash; });
 }
 
 void Verifier::judge(const Seen& now, const Seen* next) {
@@ -137,6 +143,8 @@ bool Verifier::judge_late(const Seen& now, const Seen* next) {
     report("changed", expected_, expected_, now, "its number says " + number(info.seq));
     before_ = info.hash;
     computed_.reset();
+    result_.last = expected_;
+    last_kind_ = info.kind;
     ++expected_;
     return false;
   }

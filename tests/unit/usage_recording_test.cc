@@ -35,7 +35,7 @@ struct Played {
 Played play(const std::string& text) {
   record::Stream stream(text);
   Played played;
-  Recording recording(stream.reader, "rec",
+  Recording recording(stream.reader, "rec", {},
                       [&](const std::string& report) { played.reports.push_back(report); });
   Recording::Round round;
   try {

@@ -434,6 +434,14 @@ scrape() {
   assert_regex "$stderr" '^capwatch: listen: 127.0.0.1:[0-9]*: Address already in use'
 }
 
+@test "--listen: a port alone is every address; what is no address is an error" {
+  host h1 a >inventory
+  run -0 --separate-stderr capwatch --inventory inventory --window 10ms --follow -i 1s -c 1 --listen :0 -v
+  assert_regex "$stderr" 'metrics are at http://0.0.0.0:[0-9]+/metrics'
+  run -2 capwatch --inventory inventory --listen 127.0.0.1:http
+  run -2 capwatch --inventory inventory --listen '[::1'
+}
+
 @test "--from ganeti: nodes and instances are hosts and servers, and what binds them are rules" {
   cat >cluster <<'DATA'
 group-01|uuid-01|preferred||

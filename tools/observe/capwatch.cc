@@ -94,7 +94,9 @@ class Writer {
  private:
   std::unique_ptr<net::PageServer> serve(const Options& options) {
     if (options.listen.empty()) return nullptr;
-    auto server = std::make_unique<net::PageServer>(net::resolve(options.listen, kPort), "/metrics",
+    // ":9750" is every address, as elsewhere.
+    const std::string at = (options.listen.starts_with(':') ? "0.0.0.0" : "") + options.listen;
+    auto server = std::make_unique<net::PageServer>(net::resolve(at, kPort), "/metrics",
                                                     usage::Exposition::kContentType);
     program_.note("metrics are at " + server->url());
     return server;

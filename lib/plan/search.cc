@@ -107,6 +107,16 @@ class Search {
   bool overloaded(int bin) const;
   double burden(int bin) const;
   bool shift_from(int bin);
+  // What the open bins have of one resource, in the order of open_.
+  struct Targets {
+    std::vector<double> share;
+    std::vector<double> inverse;  // of the size
+    std::vector<double> over;     // load above the safety, negative below
+    std::vector<double> cost;     // of it
+  };
+  void prepare_estimates();
+  void refresh(int bin);
+  void add_costs(const Targets& targets, double slope, double amount);
   bool shift_from_by_estimate(int bin);
   bool shift_once_round();
   bool swap();
@@ -118,6 +128,9 @@ class Search {
   State& state_;
   const Model& model_;
   const SearchLimits& limits_;
+  std::vector<Targets> targets_;  // [resource]; of use with many bins only
+  std::vector<int> open_place_;   // [bin]: in open_, or -1
+  std::vector<double> costs_;
   std::vector<int> item_rank_;
   std::vector<int> bin_rank_;
   std::vector<int> open_;
@@ -372,53 +385,35 @@ bool Search::shift_from(int bin) {
 // small beside the whole cluster the score is a straight line in the sums of squares, so that what a target
 // is worth comes from its own figures alone.
 bool Search::shift_from_by_estimate(int bin) {
-  if (state_.items_on(bin).empty()) return false;
   const int resources = model_.resources();
-  std::vector<double> slopes;
-  for (int r = 0; r < resources; ++r) slopes.push_back(state_.slope(r));
-  struct Side {
-    double share = 0;
-    double inverse = 0;  // of the size
-    double slack = 0;    // below the safety
-    double cost = 0;
-  };
-  const auto side = [&](int of, int r) {
-    const Supply& supply = model_.supply(of, r);
-    if (supply.size <= 0) return Side{};
-    const auto size = static_cast<double>(supply.size);
-    return Side{state_.share(of, r), 1 / size, static_cast<double>(supply.safety - state_.load(of, r)),
-                supply.overload_cost};
-  };
-  std::vector<Side> targets;
-  targets.reserve(open_.size() * index(resources));
-  for (const int to : open_) {
-    for (int r = 0; r < resources; ++r) targets.push_back(side(to, r));
-  }
-  std::vector<Side> here;
-  for (int r = 0; r < resources; ++r) here.push_back(side(bin, r));
+  const std::size_t count = open_.size();
   const bool counts = model_.state(bin) == BinState::kOpen;  // for the imbalance
-
   std::vector<Candidate> candidates;
   std::vector<Candidate> best;
+  const auto worse = [this](const Candidate& a, const Candidate& b) { return better(a, b); };
+  std::vector<double> slopes;
+  for (int r = 0; r < resources; ++r) slopes.push_back(state_.slope(r));
   for (const int item : state_.items_on(bin)) {
     if (!movable_[index(item)]) continue;
     double relief = 0;
+    std::fill(costs_.begin(), costs_.end(), 0.0);
     for (int r = 0; r < resources; ++r) {
       const auto amount = static_cast<double>(model_.demand(item, r).usual);
-      const Side& from = here[index(r)];
-      if (counts) relief += slopes[index(r)] * amount * (2 * from.share - amount * from.inverse);
-      relief += from.cost * (std::max(0.0, -from.slack) - std::max(0.0, -from.slack - amount));
-    }
-    const auto worse = [this](const Candidate& a, const Candidate& b) { return better(a, b); };
-    best.clear();
-    for (std::size_t i = 0; i < open_.size(); ++i) {
-      double gain = relief;
-      for (int r = 0; r < resources; ++r) {
-        const auto amount = static_cast<double>(model_.demand(item, r).usual);
-        const Side& to = targets[i * index(resources) + index(r)];
-        gain -= slopes[index(r)] * amount * (2 * to.share + amount * to.inverse);
-        gain -= to.cost * (std::max(0.0, amount - to.slack) - std::max(0.0, -to.slack));
+      const Supply& supply = model_.supply(bin, r);
+      if (amount == 0) continue;
+      if (counts && supply.size > 0) {
+        relief += slopes[index(r)] * amount *
+                  (2 * state_.share(bin, r) - amount / static_cast<double>(supply.size));
       }
+      if (counts || model_.state(bin) == BinState::kClosed) {
+        const auto over = static_cast<double>(state_.load(bin, r) - supply.safety);
+        relief += supply.overload_cost * (std::max(0.0, over) - std::max(0.0, over - amount));
+      }
+      add_costs(targets_[index(r)], slopes[index(r)], amount);
+    }
+    best.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      const double gain = relief - costs_[i];
       if (gain <= kLeastGain || (best.size() == kTargets && gain <= best.front().gain)) continue;
       const int to = open_[i];
       if (to == bin || !within_limit(item, to) || gain <= cost_rise(item, to)) continue;
@@ -443,10 +438,52 @@ bool Search::shift_from_by_estimate(int bin) {
                      [this](const Candidate& c) { return take(c.item, c.bin, Step::Why::kBalance); });
 }
 
+// Adds to costs_ what so much of a resource costs on each open bin: plain loops over plain arrays.
+void Search::add_costs(const Targets& targets, double slope, double amount) {
+  const std::size_t count = open_.size();
+  const double* share = targets.share.data();
+  const double* inverse = targets.inverse.data();
+  const double* over = targets.over.data();
+  const double* cost = targets.cost.data();
+  double* costs = costs_.data();
+  const double linear = 2 * slope * amount;
+  const double square = slope * amount * amount;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double now = over[i] > 0 ? over[i] : 0;
+    const double more = over[i] + amount;
+    const double then = more > 0 ? more : 0;
+    costs[i] += linear * share[i] + square * inverse[i] + cost[i] * (then - now);
+  }
+}
+
+// The figures of an open bin, for the estimates.
+void Search::refresh(int bin) {
+  const int place = open_place_[index(bin)];
+  if (place < 0) return;
+  for (int r = 0; r < model_.resources(); ++r) {
+    Targets& targets = targets_[index(r)];
+    const Supply& supply = model_.supply(bin, r);
+    targets.share[index(place)] = state_.share(bin, r);
+    targets.inverse[index(place)] = supply.size > 0 ? 1 / static_cast<double>(supply.size) : 0;
+    targets.over[index(place)] = static_cast<double>(state_.load(bin, r) - supply.safety);
+    targets.cost[index(place)] = supply.overload_cost;
+  }
+}
+
+void Search::prepare_estimates() {
+  open_place_.assign(index(model_.bins()), -1);
+  for (std::size_t i = 0; i < open_.size(); ++i) open_place_[index(open_[i])] = static_cast<int>(i);
+  costs_.assign(open_.size(), 0);
+  const std::vector<double> none(open_.size(), 0);
+  targets_.assign(index(model_.resources()), {none, none, none, none});
+  for (const int bin : open_) refresh(bin);
+}
+
 // Always from the most loaded bin as it is now. One that has nothing to give is not asked again in this
 // round: what others do rarely changes that, and the last round, in which nobody has, asks them all.
 bool Search::shift_once_round() {
   const bool many = static_cast<int>(open_.size()) >= kManyBins;
+  if (many) prepare_estimates();
   const auto before = [this](const std::pair<double, int>& a, const std::pair<double, int>& b) {
     if (a.first != b.first) return a.first > b.first;
     return bin_rank_[index(a.second)] < bin_rank_[index(b.second)];
@@ -475,6 +512,7 @@ bool Search::shift_once_round() {
     any = true;
     for (std::size_t i = done; i < steps_.size(); ++i) {
       for (const int changed : {steps_[i].from, steps_[i].to}) {
+        if (many) refresh(changed);
         if (!is_left[index(changed)]) continue;
         left.erase({burdens[index(changed)], changed});
         put(changed);

@@ -126,9 +126,7 @@ Plan Planner::pack() {
     plan.freed.push_back(std::move(freed));
   }
   if (too_many) {
-    plan.left_out.push_back("more could be freed, but not by moving " +
-                            percent_text(policy_.max_change_percent) +
-                            " of the virtual servers: --force or --max-moves");
+    plan.left_out.push_back("more hosts could be freed by more moves: --max-change, --force or --max-moves");
   }
   if (plan.moves.empty()) {
     plan.none = none(state, first_reason.empty()

@@ -101,7 +101,9 @@ TEST(Evenness, OnRandomClustersRulesHoldItNeverGetsWorseAndTwiceGivesNothing) {
     even_out(state, evenness, limits);
     EXPECT_LE(evenness.of(state), before - 0.01 * moves(state) + 1e-6) << seed;
     EXPECT_LE(state.violations().size(), broken) << seed;
-    if (limits.keep_spare) EXPECT_LE(state.bins_without_spare(), without_spare) << seed;
+    if (limits.keep_spare) {
+      EXPECT_LE(state.bins_without_spare(), without_spare) << seed;
+    }
     for (int item = 0; item < model.items(); ++item) {
       if (state.where(item) == model.start(item)) continue;
       EXPECT_FALSE(model.frozen(item)) << seed;

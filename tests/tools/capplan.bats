@@ -529,3 +529,91 @@ END
   many=$({ for _ in {1..2000}; do cat round; done && end; } | peak)
   assert [ "$many" -lt $((few + 1024)) ]
 }
+
+# at MINUTES FILE: a round that many minutes after noon.
+at() { sed -E "s/2026-11-22T12:00:00Z/2026-11-22T$(printf '%02d:%02d' $((12 + $1 / 60)) $(($1 % 60))):00Z/" "$2"; }
+
+@test "the first round of a stream moves nothing, a load that stays is relieved, one spike is not" {
+  cluster 90 >hot && round_end >>hot
+  cluster 50 | sed '/"vm":"a/s/"cpu_cores":1/"cpu_cores":0.5/' >calm && round_end >>calm
+  run -0 capplan < <(at 0 calm && at 5 hot && at 10 calm && at 15 calm && end)
+  assert_equal "$(moves)" ''
+  run -0 --separate-stderr capplan -v < <(at 0 calm && at 5 hot && end)
+  assert_equal "$(moves)" ''
+  [[ $stderr == *'h1 cpu 90% > 75%, seen above it only once so far'* ]]
+  run -0 capplan < <(at 0 hot && at 5 hot && end)
+  assert_equal "$(moves | cut -f2 | sort -u)" h1
+  assert_output --partial 'h1 cpu 90% > 75%, expected to be above it'
+  # The whole plan of the second round, before the stream ends.
+  assert_equal "$(jq -r .kind <<<"$output" | uniq | tr '\n' ' ')" 'vm_move round_end end '
+}
+
+@test "a single round is answered at once, one round of a stream that was cut off is not" {
+  run -0 capplan < <(one_round)
+  assert [ -n "$(moves)" ]
+  run -2 capplan < <(cluster && round_end)
+  assert_equal "$(moves)" ''
+  run -0 capplan < <(cluster && round_end && host h1 10 && end interrupted)
+  assert [ -n "$(moves)" ]
+}
+
+@test "in a stream, a dear move is not made" {
+  cluster 90 >hot && round_end >>hot
+  run -0 capplan --move-price 6h < <(at 0 hot && at 5 hot && at 10 hot && end)
+  assert_equal "$(moves)" ''
+  assert_output --partial 'no move is allowed and spares as much overload as it costs'
+  run -0 capplan --horizon 1s < <(at 0 hot && at 5 hot && at 10 hot && end)
+  assert_equal "$(moves)" ''
+}
+
+@test "a clock that stands still or runs backwards is no evidence" {
+  cluster 50 | sed '/"vm":"a/s/"cpu_cores":1/"cpu_cores":0.5/' >calm && round_end >>calm
+  cluster 90 >hot && round_end >>hot
+  run -0 capplan < <(at 60 calm && at 30 hot && at 20 hot && end)
+  assert_equal "$(moves)" ''
+}
+
+# A cluster in Ganeti's terms: 4 hosts, no load known.
+promised() {
+  local i
+  for i in 1 2 3 4; do host "n$i" 0 | sed 's/"cpu_percent":0/"cpu_percent":null/'; done
+  for i in {1..8}; do vm "p$i" n1 0 | sed 's/"cpu_cores":0/"cpu_cores":null/'; done
+  round_end && end
+}
+
+@test "--objective ganeti evens out what is promised, without any load, and again there is nothing to do" {
+  promised >facts
+  run -0 capplan <facts
+  assert_equal "$(moves)" ''
+  run -0 capplan --objective ganeti --force <facts
+  assert_equal "$(moves | cut -f3 | sort | uniq -c | awk '{print $1}' | tr '\n' ' ')" '2 2 2 '
+  assert_equal "$(jq -rs '.[-1] | .score_before > 13 and .score_after < 0.001' <<<"$output")" true
+  moves >done
+  awk -F'\t' 'NR == FNR { to[$1] = $3; next } { for (v in to) if (index($0, "\"vm\":\"" v "\"")) sub(/"host":"n1"/, "\"host\":\"" to[v] "\""); print }' done facts >after
+  run -0 capplan --objective ganeti --force <after
+  assert_equal "$(moves)" ''
+  # A part of the fleet without --force, and no more moves than are allowed.
+  run -0 capplan --objective ganeti <facts
+  assert_equal "$(moves | wc -l)" 2
+  run -0 capplan --objective ganeti --force --max-moves 1 <facts
+  assert_equal "$(moves | wc -l)" 1
+}
+
+@test "--objective ganeti empties drained hosts" {
+  promised | sed '/"host":"n1"/s/"state":"up"/"state":"up","drained":true/' >facts
+  run -0 capplan --objective ganeti --force <facts
+  assert_equal "$(moves | wc -l)" 8
+  assert_output --partial '"reason":"n1 is drained"'
+}
+
+@test "weights are those of the objective, and nonsense is refused" {
+  promised >facts
+  run -0 capplan --objective ganeti --force --weight servers=0,cpu=0,memory=0,vcpus=0 <facts
+  assert_equal "$(moves)" ''
+  run -0 capplan --weight cpu=1,memory=0.5 <facts
+  for weight in vcpus=1 cpu cpu=x cpu=-1 nothing=1; do
+    run -2 --separate-stderr capplan --weight "$weight" <facts
+    [[ $stderr == *'read the weights'* ]]
+  done
+  run -2 capplan --objective fame <facts
+}

@@ -14,9 +14,10 @@ setup() {
 @test "64 processes claim, extend, borrow and release, twenty a second are killed: nothing is over-granted or lost" {
   run -0 "$BUILD/bench/reserve-load" ledger ledger.db acknowledged 64 8 20
   assert [ "$(wc -l <acknowledged)" -gt 50 ]
-  run ! grep error acknowledged
+  # Who waited for longer than ten seconds has given up, and nothing else may have gone wrong.
+  run ! grep '^error' <(grep -v 'others are writing it' acknowledged)
   assert_equal "$(over_granted ledger.db)" ""
-  assert_equal "$(tr ' ' '\n' <acknowledged | grep . | not_in_ledger ledger.db)" ""
+  assert_equal "$(grep -v '^error' acknowledged | tr ' ' '\n' | grep . | not_in_ledger ledger.db)" ""
   run -0 reserve check
 }
 

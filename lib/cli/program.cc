@@ -242,6 +242,7 @@ std::vector<std::string> Program::State::host_names() {
 std::vector<std::string> Program::State::vm_names() const {
   // Only an observer may ask the hypervisors, so it is asked: the one that was installed beside this program.
   std::vector<std::string> names;
+  if (inventory().empty()) return names;
   try {
     const auto self = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "capwatch";
     const auto finished = proc::run(

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -67,6 +68,9 @@ std::string resolve(const std::string& program) {
 
 Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout) {
   const std::string program = resolve(argv.at(0));
+  // Boost 1.81 looks at the first character of each.
+  if (std::any_of(argv.begin(), argv.end(), [](const auto& arg) { return arg.empty(); }))
+    throw Error(Status::kUsage, "start", program, "one of its arguments is empty");
   asio::io_context io;
   bp::async_pipe in(io);
   bp::async_pipe out(io);

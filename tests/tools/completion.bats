@@ -137,7 +137,8 @@ answers() {
   for program in $(programs); do
     while IFS=, read -r command flag; do
       found=yes
-      run -0 "$program" __complete ${command:+"$command"} "$flag" t
+      # shellcheck disable=SC2086 # a command of a command is two words
+      run -0 "$program" __complete $command "$flag" t
       assert_output test
     done < <("$program" __options | awk -F '\t' '$3 == "VM" { sub(/.*,/, "", $2); print $1 "," $2 }')
   done
@@ -147,6 +148,8 @@ answers() {
 @test "a broken inventory, or none, offers nothing and says nothing" {
   echo '{"kind":"host"' >broken.jsonl
   run -0 --separate-stderr capwatch __complete --inventory broken.jsonl ''
+  assert_output ''
+  run -0 --separate-stderr env -u RACKLINE_INVENTORY HOME="$BATS_TEST_TMPDIR" capplan __complete explain ''
   assert_output ''
   # shellcheck disable=SC2154 # set by run
   assert_equal "$stderr" ''

@@ -65,28 +65,24 @@ virsh_scale() {
   local h
   for h in {1..200}; do one_core virsh -q -c "test://$scratch/h$h.xml" 'nodeinfo; domstats'; done
 }
-for _ in 1 2 3; do
-  seconds scale >>"$scratch/scale" && echo >>"$scratch/scale"
-  cp "$scratch/out" "$scratch/records"
-  seconds virsh_scale >>"$scratch/virsh" && echo >>"$scratch/virsh"
-done
+for _ in 1 2 3; do seconds scale >>"$scratch/scale" && echo >>"$scratch/scale"; done
+cp "$scratch/out" "$scratch/records"
+virsh_seconds=$(seconds virsh_scale)
 row "virtual servers seen" "$(grep -c '"kind":"vm_sample"' "$scratch/records")" ""
 row "capwatch, one round from its start to its end" "$(median <"$scratch/scale")" s
-row "virsh, host after host" "$(median <"$scratch/virsh")" s
-row "ratio, capwatch : virsh" "$(calc "$(median <"$scratch/scale") / $(median <"$scratch/virsh")" 3)" ""
+row "virsh, host after host" "$virsh_seconds" s
+row "ratio, capwatch : virsh" "$(calc "$(median <"$scratch/scale") / $virsh_seconds" 3)" ""
 
 heading "The same followed: windows, a recording and metrics, one core"
-rounds() { # ROUNDS
-  one_core capwatch --inventory "$scratch/inventory.jsonl" --window 10ms --follow --interval 500ms --count "$1" \
-    --span 30s --record "$scratch/recording" --listen 127.0.0.1:0
-}
-rounds 20 >"$scratch/followed"
+following=(taskset -c 0 capwatch --inventory "$scratch/inventory.jsonl" --window 10ms --follow --interval 500ms
+  --span 30s --record "$scratch/recording" --listen 127.0.0.1:0 --count)
+"${following[@]}" 20 >"$scratch/followed"
 row "rounds" "$(jq -s 'map(select(.kind == "round_end")) | length' "$scratch/followed")" ""
 row "median of a later round" "$(jq -r 'select(.kind == "round_end" and .round > 1).elapsed_ms' "$scratch/followed" | median)" ms
-row "peak memory after 20 rounds" "$(peak_mib rounds 20)" MiB
-row "peak memory after 200 rounds" "$(peak_mib rounds 200)" MiB
+row "peak memory after 20 rounds" "$(peak_mib "${following[@]}" 20)" MiB
+row "peak memory after 100 rounds" "$(peak_mib "${following[@]}" 100)" MiB
 rm -f "$scratch/recording"
-rounds 60 >/dev/null
+"${following[@]}" 60 >/dev/null
 replayed() { one_core capwatch --replay "$scratch/recording" --span 30s; }
 row "records replayed" "$(wc -l <"$scratch/recording")" ""
 row "  in" "$(seconds replayed)" s

@@ -191,7 +191,7 @@ refusing_host() {
 @test "a table has the inventory's order" {
   frozen_host
   { echo "$frozen_line" && host h2 b && host h1 a; } >inventory
-  run -0 capwatch --inventory inventory --window 10ms --timeout 500ms -o table
+  run -0 capwatch --inventory inventory --window 10ms --timeout 2s -o table
   assert_line --index 0 --regexp '^HOST +STATE'
   assert_line --index 1 --regexp '^frozen +timeout'
   assert_line --index 2 --regexp '^h2 +up'

@@ -25,10 +25,10 @@ constexpr double kLeastHot = 0.02;
 // First a descent for so much of the time, so that there is something soon.
 constexpr double kDescent = 0.04;
 
-// Kinds of trials, in shares: exchanges, chains of two, else shifts; of shifts and chains, those that end
-// where the item started. What is transient makes the way home the only one that is always open.
+// Kinds of trials, in shares: exchanges, else shifts; of shifts, those that end where the item started. What
+// is transient makes the way home the only one that is always open. Chains (an item takes another's place,
+// and that goes to a third bin) were tried as well: time for them is better spent on these two.
 constexpr double kExchanges = 0.5;
-constexpr double kChains = 0.05;
 constexpr double kHome = 0.3;
 
 // Dependencies may be unmet for a while, at a price that falls while all are met and rises while they are
@@ -692,7 +692,6 @@ template <class Load>
 void Annealer<Load>::try_some(double temperature) {
   constexpr std::uint64_t kShares = 1024;
   constexpr auto kExchange = static_cast<std::uint64_t>(kExchanges * kShares);
-  constexpr auto kChain = static_cast<std::uint64_t>((kExchanges + kChains) * kShares);
   constexpr auto kGoHome = static_cast<std::uint64_t>(kHome * kShares);
   for (int i = 0; i < kTrialsBetweenLooks; ++i) {
     const std::uint64_t bits = random_.bits();
@@ -703,9 +702,6 @@ void Annealer<Load>::try_some(double temperature) {
     bool done;
     if (kind < kExchange) {
       done = try_chain(item, random_.below(items_), where_[index(item)], most);
-    } else if (kind < kChain) {
-      const int other = random_.below(items_);
-      done = try_chain(item, other, home ? starts_[index(other)] : random_.below(bins_), most);
     } else {
       done = try_shift(item, home ? starts_[index(item)] : random_.below(bins_), most);
     }

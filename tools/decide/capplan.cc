@@ -298,6 +298,11 @@ int main(int argc, char** argv) {
                     {"capwatch | capplan evacuate h3 | migrate", "empty a host for maintenance"},
                     {"capwatch --interval 20s --count 3 | capplan --hold 3 --history moved.jsonl | migrate",
                      "not for a spike, and nothing that has moved lately"},
+                    {"capwatch | capplan explain web1", "why it moves or stays, host by host"},
+                    {"capwatch | capplan headroom --memory 8GiB --at-least 10",
+                     "is there room for ten more, with N+1"},
+                    {"capwatch | capplan rolling", "which hosts can be serviced together"},
+                    {"capwatch | capplan pack", "which hosts could be switched off, and by which moves"},
                     {"capwatch | capplan check || capwatch | capplan | migrate", "only when needed"}}});
   Options options;
   auto& app = program.app();

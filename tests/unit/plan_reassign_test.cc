@@ -41,7 +41,7 @@ Reassigned search(const Model& model, std::uint64_t seed, int looks) {
 
 TEST(PlanReassign, ResultsAreValidNeverWorseAndCostWhatTheCheckerSays) {
   int better = 0;
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     const Generated made = small(seed);
     ASSERT_TRUE(check(made.instance, made.initial, made.initial).valid()) << "the generator, seed " << seed;
     const Model model = to_model(made.instance, made.initial);
@@ -53,7 +53,7 @@ TEST(PlanReassign, ResultsAreValidNeverWorseAndCostWhatTheCheckerSays) {
     EXPECT_LE(found.cost, found.cost_before);
     better += found.cost < found.cost_before ? 1 : 0;
   }
-  EXPECT_GT(better, 200) << "or the test shows nothing";
+  EXPECT_GT(better, 100) << "or the test shows nothing";
 }
 
 TEST(PlanReassign, TheSameSeedGivesTheSameResult) {

@@ -36,13 +36,15 @@ Model large_model(std::uint64_t seed, const std::vector<int>* starts = nullptr) 
 }
 
 TEST(PlanScale, ManyBinsAreEvenedOutByAllowedStepsAndOnce) {
-  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     const Model model = large_model(seed);
     State state(model);
     const double before = state.score_of_imbalance();
+    SearchLimits limits;
+    limits.swap_only_overloaded = true;  // as the planner does
     std::vector<Step> steps;
     for (bool progress = true; progress;) {
-      const auto more = improve(state, {});
+      const auto more = improve(state, limits);
       steps.insert(steps.end(), more.begin(), more.end());
       progress = !more.empty();
     }
@@ -57,7 +59,7 @@ TEST(PlanScale, ManyBinsAreEvenedOutByAllowedStepsAndOnce) {
     for (int i = 0; i < model.items(); ++i) where.push_back(state.where(i));
     const Model after = large_model(seed, &where);
     State again(after);
-    EXPECT_TRUE(improve(again, {}).empty()) << "seed " << seed;
+    EXPECT_TRUE(improve(again, limits).empty()) << "seed " << seed;
   }
 }
 

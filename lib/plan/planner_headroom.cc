@@ -73,7 +73,7 @@ std::vector<Capacity> Planner::headroom(const std::optional<record::VmRequest>& 
 
     Capacity answer;
     std::map<std::string, int> constraints;
-    std::vector<std::string> reasons;
+    std::vector<std::pair<std::string, std::string>> told;  // constraint, words
     for (int bin = 0; bin < model.bins(); ++bin) {
       const auto& one = found.bins[index(bin)];
       record::HostRoom room;
@@ -98,7 +98,7 @@ std::vector<Capacity> Planner::headroom(const std::optional<record::VmRequest>& 
       // there is nothing else.
       const bool out_of_use = room.constraint == "drained" || room.constraint == "held";
       if (!out_of_use) ++constraints[*room.constraint];
-      if (!out_of_use && reasons.size() < kHostsInText) reasons.push_back(room.host + ": " + room.reason);
+      if (!out_of_use) told.emplace_back(*room.constraint, room.host + ": " + room.reason);
       answer.hosts.push_back(std::move(room));
     }
     record::Headroom& total = answer.total;
@@ -118,11 +118,17 @@ std::vector<Capacity> Planner::headroom(const std::optional<record::VmRequest>& 
     } else {
       total.constraint = "held";
     }
-    int told = 0;
-    for (const auto& [word, count] : constraints) told += count;
-    const int left = told - static_cast<int>(reasons.size());
+    // Those hosts first that the constraint is about.
+    std::stable_partition(told.begin(), told.end(),
+                          [&](const auto& one) { return one.first == *total.constraint; });
+    std::vector<std::string> reasons;
+    for (const auto& [word, text] : told) {
+      if (reasons.size() < kHostsInText) reasons.push_back(text);
+    }
     total.reason = joined(reasons, "; ");
-    if (left > 0) total.reason += "; and " + std::to_string(left) + " more hosts";
+    if (told.size() > reasons.size()) {
+      total.reason += "; and " + std::to_string(told.size() - reasons.size()) + " more hosts";
+    }
     if (reasons.empty()) total.reason = "no host may take any";
     answers.push_back(std::move(answer));
   }

@@ -24,6 +24,7 @@ for file in "$@"; do
         cat "$scratch/world" >>"$scratch/all"
         worlds=$((worlds + 1))
         if awk -F'\t' '
+          BEGIN { n = 0 }
           $1 == "capplan" { moves = $2; minutes = $3; next }
           $1 != "none" && $1 != "imbalance_margin" { m[n] = $2; o[n++] = $3 }
           END { for (i = 0; i < n; i++) if (moves >= m[i] || minutes >= o[i]) exit 1 }' "$scratch/world"; then

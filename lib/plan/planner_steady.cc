@@ -16,8 +16,8 @@ constexpr double kLeastAbove = 0.003;
 // As long as the stream is shorter, once above the threshold is not yet a load, and nobody moves for what is
 // only expected.
 constexpr std::chrono::hours kFamiliar{1};
-// After so many moves of a day the next one costs twice as much: a part of the fleet, and at least some.
-constexpr double kAllowance = 0.02;
+// After so many moves of a day the next one costs twice as much: for each host, and at least some.
+constexpr double kAllowance = 0.08;
 constexpr double kLeastAllowance = 8;
 
 std::size_t index(int i) {
@@ -85,7 +85,7 @@ std::vector<Step> Planner::mend_and_relieve(State& state, const Steady& steady, 
   Fare fare;
   fare.horizon = std::chrono::duration<double>(policy_.horizon).count();
   fare.price = std::chrono::duration<double>(policy_.move_price).count();
-  fare.allowance = std::max(kLeastAllowance, kAllowance * static_cast<double>(running));
+  fare.allowance = std::max(kLeastAllowance, kAllowance * state.model().bins());
   fare.spent = history_.recent(closed_.time);
   // Relief is wanted, not needed: as much of it as may be without --force.
   limits.max_moves = std::min(limits.max_moves, std::max(most_without_force(running), moved(state)));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 
 namespace rackline::plan {
 namespace {
@@ -132,7 +131,7 @@ std::vector<Step> Relief::run(std::vector<int> hot) {
       ease[index(bin)] =
           (prospect_.safety(bin) - load.mean) / std::max(std::sqrt(load.variance), kLeastDeviation);
     }
-    const double fare = fare_.of_next(std::accumulate(trouble.begin(), trouble.end(), 0.0));
+    const double fare = fare_.of_next();
     std::stable_sort(hot.begin(), hot.end(),
                      [&](int a, int b) { return trouble[index(a)] > trouble[index(b)]; });
     std::stable_sort(calm.begin(), calm.end(), [&](int a, int b) { return ease[index(a)] > ease[index(b)]; });

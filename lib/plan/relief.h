@@ -41,22 +41,19 @@ class Prospect {
 };
 
 // What a move has to earn: it has to keep bins from being above their safety for at least `price` seconds out
-// of the `horizon` seconds for which the outlook is taken to hold, and to better the outlook of all bins by
-// at least the part `margin`. Each move makes the next one dearer, at first hardly, then steeply: twice as
-// dear by the time that `allowance` moves were made, nine times by double that. So where all bins are short
-// of room, and every move helps a little, there is no endless traffic; and where one does without moves, a
-// small gain is worth one.
+// of the `horizon` seconds for which the outlook is taken to hold. Each move makes the next one dearer: twice
+// as dear by the time that `allowance` moves were made, five times by double that. So where all bins are
+// short of room, and every move helps a little, there is no endless traffic; and where one does without
+// moves, a small gain is worth one.
 struct Fare {
   double horizon = 6 * 3600;
-  double price = 20;
-  double margin = 0.02;
-  double allowance = 20;
+  double price = 40;
+  double allowance = 8;
   double spent = 0;  // moves made lately
 
-  // `trouble`: of all bins together (Prospect::trouble).
-  double of_next(double trouble) const {
+  double of_next() const {
     const double part = spent / allowance;
-    return (price + margin * trouble * horizon) * (1 + part * part * part);
+    return price * (1 + part * part);
   }
 };
 

@@ -555,9 +555,11 @@ Answer<Granted> Ledger::extend(const std::string& id, const Period& period) {
         .request = "extend", .constraint = "unknown_id", .id = id, .reason = "there is no reservation " + id};
   }
   Claim claim = claim_from(*place, *text);
-  enter(claim.pool);
+  // A pool is removed only when nothing is held in it any more.
+  const bool pool_is_there = lookup(claim.pool) != nullptr;
+  if (pool_is_there) enter(claim.pool);
   const Second end = claim.until();
-  if (end <= now_) {
+  if (end <= now_ || !pool_is_there) {
     return Refusal{.request = "extend",
                    .constraint = "ended",
                    .id = id,
@@ -624,12 +626,16 @@ Answer<Ended> Ledger::release(const std::string& id) {
   }
   if (place->starts_with("reserve/c/")) {
     Claim claim = claim_from(*place, *text);
+    if (lookup(claim.pool) == nullptr) return Ended{claim, std::nullopt, "already"};
     enter(claim.pool);
     if (claim.until() <= now_) return Ended{claim, std::nullopt, "already"};
     cut(claim, now_, "released");
     return Ended{claim, std::nullopt, "released"};
   }
   Loan loan = loan_from(*place, *text);
+  if (lookup(loan.borrower) == nullptr || lookup(loan.lender) == nullptr) {
+    return Ended{std::nullopt, loan, "already"};
+  }
   enter(loan.borrower);
   if (loan.until() <= now_) return Ended{std::nullopt, loan, "already"};
   if (!loan.claim.empty()) {

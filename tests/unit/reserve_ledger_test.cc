@@ -416,6 +416,11 @@ TEST_F(LedgerTest, APoolInWhichSomethingIsHeldIsNotRemoved) {
   pass(kHour);
   act<Ended>([&](Ledger& ledger) { return ledger.release("c"); });
   EXPECT_TRUE(granted(remove("a")));
+  // What was granted in it is over, and asking about it is answered.
+  EXPECT_EQ(std::get<Ended>(act<Ended>([&](Ledger& ledger) { return ledger.release("c"); })).outcome,
+            "already");
+  EXPECT_EQ(refusal(act<Granted>([&](Ledger& ledger) { return ledger.extend("c", {}); })).constraint,
+            "ended");
   EXPECT_TRUE(granted(claim("r", "x", "cpu=4")));
   EXPECT_TRUE(granted(add(pool("b", "cpu=0", "r"))));
 }

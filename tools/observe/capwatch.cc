@@ -231,7 +231,8 @@ int main(int argc, char** argv) {
            {"capwatch --follow --record night.rec --listen 127.0.0.1:9750 >/dev/null",
             "keep the rounds, and let Prometheus ask"},
            {"capwatch --replay night.rec --band cpu=60 --hold 5m", "what would have been said"},
-           {"capwatch --from ganeti cluster.data | capplan balance", "plan for a saved cluster"}}});
+           {"capwatch --from ganeti cluster.data | capplan balance --objective ganeti",
+            "plan for a saved cluster"}}});
   Options options;
   auto& app = program.app();
   program.takes_inventory();

@@ -41,7 +41,14 @@ watch_for() { # NAME SECONDS
 heading "Nobody dies for $seconds_each s, every core busy with guests"
 watch_for busy "$seconds_each"
 heading "Nobody dies for $seconds_each s, 20 % of all heartbeats dropped"
-lab exec -- nft -f - <<<'table inet drops { chain in { type filter hook input priority 0; udp dport 7788 numgen random mod 5 == 0 drop; } }'
+lab exec -- nft -f - <<'NFT'
+table inet drops {
+  chain in {
+    type filter hook input priority 0
+    udp dport 7788 numgen random mod 5 == 0 drop
+  }
+}
+NFT
 watch_for lossy "$seconds_each"
 lab exec -- nft delete table inet drops
 

@@ -185,9 +185,13 @@ heal_storage() {
 }
 
 signal_libvirtd() { # SIGNAL HOST
-  # the host's own pid file, read in the host: the id in it is one of the host's pid namespace
+  # Looked for in the host, whose processes are all that it sees; one that is just being started again is waited for.
   # shellcheck disable=SC2016
-  in_host "$2" bash -c 'kill "-$1" "$(</run/libvirtd.pid)"' _ "$1" || fail "$2: no libvirtd runs"
+  in_host "$2" bash -c 'for _ in {1..50}; do
+      pid=$(pgrep -o -x libvirtd) && exec kill "-$1" "$pid"
+      sleep 0.1
+    done
+    exit 1' _ "$1" || fail "$2: no libvirtd runs"
 }
 
 host_command() { # kill|boot|cut|heal|freeze|thaw [--what] HOST

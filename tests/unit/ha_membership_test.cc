@@ -250,6 +250,21 @@ TEST(Membership, AWatcherThatStoodStillDeclaresNobodyDead) {
   EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
 }
 
+TEST(Membership, TheTimeInWhichAWatcherStoodStillIsNobodysSilence) {
+  Cluster cluster(5);
+  cluster.run(seconds{3});
+  cluster.now += seconds{60};
+  cluster.membership->was_late(seconds{60}, cluster.now);
+  // Four are heard at once; the fifth is slow, and does not answer either, for as long as a host may be slow.
+  const auto slow = cluster.living["h3"];
+  cluster.kill("h3");
+  cluster.run(Milliseconds{2500});
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+  cluster.living["h3"] = slow;
+  cluster.run(seconds{5});
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+}
+
 TEST(Membership, PlannedSilenceIsMaintenance) {
   Cluster cluster(3);
   cluster.membership->set_maintenance({"h1"});

@@ -15,8 +15,8 @@ constexpr std::uint64_t kNonce = 77;
 // Hosts with agents, in simulated time: a step is 100 ms, and a host that lives beats once a second in each
 // channel.
 struct Cluster {
-  explicit Cluster(int number, Milliseconds answer = seconds{1}) {
-    policy.storage = true;
+  explicit Cluster(int number, Milliseconds answer = seconds{1}, bool storage = true) {
+    policy.storage = storage;
     policy.answer = answer;
     for (int i = 1; i <= number; ++i) names.push_back("h" + std::to_string(i));
     membership.emplace(policy, names, kNonce, now);
@@ -251,7 +251,7 @@ TEST(Membership, AWatcherThatStoodStillDeclaresNobodyDead) {
 }
 
 TEST(Membership, TheTimeInWhichAWatcherStoodStillIsNobodysSilence) {
-  Cluster cluster(5);
+  Cluster cluster(5, seconds{1}, false);
   cluster.run(seconds{3});
   cluster.now += seconds{60};
   cluster.membership->was_late(seconds{60}, cluster.now);

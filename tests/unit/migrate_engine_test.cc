@@ -151,7 +151,8 @@ TEST_F(MigrateTest, TwoMovesCannotBothTakeTheLastGigabyte) {
   world_->ending = FakeWorld::Ending::kWhenTold;
   std::thread hand([&] {
     world_->wait_for_migrations(1);
-    // Only when the first is over may the second begin; what it then finds is the true figure.
+    // Time in which the second must not begin; when the first is over it may, and finds the true figure.
+    std::this_thread::sleep_for(std::chrono::milliseconds{200});
     world_->end_migration("db1");
     world_->end_migration("db2");
   });

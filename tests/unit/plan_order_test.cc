@@ -79,6 +79,7 @@ TEST(PlanOrder, IndependentMovesRunSideBySideUpToTheCaps) {
   const Schedule schedule = order(model, target, {.in = 2, .out = 3}, false);
   ASSERT_EQ(schedule.moves.size(), 5u);
   EXPECT_EQ(schedule.moves.back().stage, 3);
+  EXPECT_EQ(order(model, target, {.in = 5, .out = 2}, false).moves.back().stage, 3);
   EXPECT_EQ(order(model, target, {.in = 5, .out = 5}, false).moves.back().stage, 1);
 }
 

@@ -157,7 +157,7 @@ in_host() { # HOST COMMAND...
   pid=$PID
   (
     cgroup_enter "$h"
-    exec nsenter -t "$pid" -m -u -i -n -p -C -- "$@"
+    exec nsenter -t "$pid" -m -u -i -n -p -C -r -w -- "$@"
   )
 }
 

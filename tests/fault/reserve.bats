@@ -27,8 +27,9 @@ setup() {
   for i in 1 2 3 4 5; do
     reserve claim - <requests >"out.$i" &
     pid=$!
-    sleep "0.$i"
-    kill -KILL $pid
+    # A random moment is what is tested here; a fast disk may have granted all of them before.
+    sleep "0.0$((RANDOM % 90 + 10))"
+    kill -KILL $pid 2>/dev/null || true
     wait $pid || true
     run -0 reserve check
     assert_equal "$(jq -Rr 'fromjson? | select(.kind == "reservation").id' "out.$i" | not_in_ledger ledger.db)" ""

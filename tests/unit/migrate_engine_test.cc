@@ -469,6 +469,20 @@ TEST_F(MigrateTest, StagesWaitForOneAnotherAndDependantsOfAFailureAreRefused) {
   EXPECT_EQ(world_->begun, 0);
 }
 
+TEST_F(MigrateTest, TheIntentIsInTheJournalWhileTheServerMoves) {
+  world_->add("h1", "db1");
+  world_->ending = FakeWorld::Ending::kWhenTold;
+  bool written = false;
+  std::thread hand([&] {
+    world_->wait_for_migrations(1);
+    written = store_->get("journal/migrate/db1-h1-h2").has_value();
+    world_->end_migration("db1");
+  });
+  run({move("db1", "h1", "h2")});
+  hand.join();
+  EXPECT_TRUE(written);
+}
+
 TEST_F(MigrateTest, WithoutAWritableJournalNothingIsBegun) {
   world_->add("h1", "db1");
   store_->commit({{}, {{"journal/migrate/db1-h1-h2", "{}"}}, {}});

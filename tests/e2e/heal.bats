@@ -57,7 +57,14 @@ await() { # JQ_CONDITION [SECONDS]
 }
 
 # Where QEMU processes of the guest are, whatever any libvirtd says: the hosts are processes of this machine.
-copies() { pgrep -f "guest=$1," | wc -l; }
+copies() {
+  local pid count=0
+  for pid in $(pgrep -f "guest=$1,"); do
+    # Those of another lab have other mounts.
+    if grep -q "/$RACKLINE_LAB/hosts/" "/proc/$pid/mountinfo" 2>/dev/null; then count=$((count + 1)); fi
+  done
+  echo $count
+}
 
 once() {
   local vm

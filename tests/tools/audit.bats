@@ -218,7 +218,8 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   says 'select(.kind=="audit_part") | .part == 1 and (.file | endswith("trail.000001.zst"))'
   run -0 --separate-stderr audit rotate --larger 1GiB
   says '.kind == "end"'
-  (for _ in 1 2 3 4 5; do records 9 | audit append >/dev/null; done) &
+  records 9 | audit append >/dev/null # so that there is something to put aside, however late the others begin
+  (for _ in 1 2 3 4; do records 9 | audit append >/dev/null; done) &
   audit rotate --plain >/dev/null
   audit rotate >/dev/null
   wait $!

@@ -204,7 +204,6 @@ void Watcher::read_mail() {
   for (const auto& [host, answer] : answers) {
     membership_.libvirt(host, answer, now());
     Peer& peer = peers_[host];
-    peer.asking = false;
     // A host whose agent is heard is not asked again; and others may be waiting for their turn.
     if (peer.worker && (membership_.heard(host, now()) || workers_ >= kMostWorkers)) release(peer);
   }
@@ -240,7 +239,6 @@ bool Watcher::ask_libvirt(std::size_t index) {
     ++workers_;
   }
   if (peer.question) peer.question->drop();
-  peer.asking = true;
   peer.question = peer.worker->submit([](virt::Connection& connection) { connection.probe(); },
                                       [mailbox = mailbox_, index](const std::exception_ptr& failure) {
                                         const std::lock_guard lock(mailbox->mutex);

@@ -56,7 +56,6 @@ class Watcher {
     net::Endpoint address;                     // from where its last fresh beat came
     std::unique_ptr<virt::HostWorker> worker;  // while its libvirtd is of interest
     std::optional<virt::Ticket> question;
-    bool asking = false;  // its answer is awaited
   };
 
   Milliseconds now() const { return clock_.monotonic(); }

@@ -2,7 +2,6 @@
 #include "store/etcd.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,7 +20,7 @@
 #include "base/id.h"
 #include "base/interrupt.h"
 #include "store/etcd_client.h"
-#include "store/file_lock.h"
+#include "store/file_turn.h"
 
 namespace rackline::store {
 namespace {
@@ -371,7 +370,7 @@ class EtcdStore final : public Store {
   void add_writes(Json& request, const Transaction& transaction) const;
   bool guard_locks(const std::vector<std::pair<std::string, std::int64_t>>& held, const EtcdReply& reply,
                    std::size_t from) const;
-  std::shared_ptr<Fd> wait_for_turn(std::string_view name) const;
+  std::optional<FileTurn> wait_for_turn(std::string_view name) const;
 
   class Snapshot;
   std::optional<std::int64_t> find_done(const std::string& key, Turn turn,
@@ -529,17 +528,17 @@ class EtcdStore::Snapshot final : public View {
 
 // Those of one machine wait for each other here, which is fair and costs etcd nothing; what is left is a race
 // between machines. Nothing where no file can be made: then all of them race.
-std::shared_ptr<Fd> EtcdStore::wait_for_turn(std::string_view name) const {
+std::optional<FileTurn> EtcdStore::wait_for_turn(std::string_view name) const {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   const std::string directory = runtime != nullptr && *runtime != '\0' ? runtime : "/tmp";
   const std::string file = directory + "/rackline-" + std::to_string(geteuid()) + "-" +
                            hex(fnv1a(core_->client.url() + " " + std::string(name))) + ".turn";
-  auto fd = std::make_shared<Fd>(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   struct stat about = {};
-  if (!*fd || fstat(fd->get(), &about) != 0 || about.st_uid != geteuid()) return nullptr;
-  if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0 && !wait_for_lock(fd, core_->options.timeout))
-    throw Error(Status::kBusy, "write store", core_->client.url(), "others are writing it");
-  return fd;
+  if (!fd || fstat(fd.get(), &about) != 0 || about.st_uid != geteuid()) return std::nullopt;
+  auto turn = FileTurn::take(std::move(fd), core_->options.timeout);
+  if (!turn) throw Error(Status::kBusy, "write store", core_->client.url(), "others are writing it");
+  return turn;
 }
 
 // Whether one of these deliveries was carried out since there had been `counted` updates, and as which
@@ -562,13 +561,7 @@ std::optional<std::int64_t> EtcdStore::find_done(const std::string& key, Turn tu
 
 std::optional<std::int64_t> EtcdStore::update(std::string_view name, const Work& work) {
   check_lock_name(name);
-  struct Unlock {
-    std::shared_ptr<Fd> fd;
-    ~Unlock() {
-      if (fd) flock(fd->get(), LOCK_UN);
-    }
-  };
-  const Unlock waited{wait_for_turn(name)};
+  const auto waited = wait_for_turn(name);
   const Milliseconds until = deadline();
   const std::string key = turns_ + std::string(name);
   std::vector<std::string> sent;  // deliveries that may still be on their way, or have come unseen

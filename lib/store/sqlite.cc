@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/time.h"
-#include "store/file_lock.h"
+#include "store/file_turn.h"
 
 namespace rackline::store {
 namespace {
@@ -100,17 +100,6 @@ class SqliteStore final : public Store {
 
   std::optional<std::int64_t> update(std::string_view name, const Work& work) override {
     check_lock_name(name);
-    const std::string file = path_ + "." + std::string(name) + ".lock";
-    const auto fd = std::make_shared<Fd>(open_lock(file));
-    if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0 && !wait_for_lock(fd, Milliseconds{kBusyMilliseconds})) {
-      throw Error(Status::kBusy, "write store", path_, "others are writing it");
-    }
-    // The thread that waited may still hold the descriptor when this one is done with it.
-    struct Unlock {
-      int fd;
-      ~Unlock() { flock(fd, LOCK_UN); }
-    };
-    const Unlock unlock{fd->get()};
     const std::lock_guard guard(mutex_);
     return transact([&]() -> std::optional<std::int64_t> {
       Reading view(*this);
@@ -189,8 +178,17 @@ class SqliteStore final : public Store {
     for (const auto& key : transaction.deletes) check_key(key);
   }
 
+  // SQLite has no queue: who finds the database locked sleeps and looks again, and beside one that writes
+  // without a pause may never find it free.
+  FileTurn wait_for_turn() const {
+    auto turn = FileTurn::take(open_lock(path_ + ".turn"), Milliseconds{kBusyMilliseconds});
+    if (!turn) throw Error(Status::kBusy, "write store", path_, "others are writing it");
+    return std::move(*turn);
+  }
+
   // IMMEDIATE: a deferred transaction that turns from reading to writing may fail with "busy" at once.
   std::optional<std::int64_t> transact(const std::function<std::optional<std::int64_t>()>& work) {
+    const FileTurn turn = wait_for_turn();
     execute("write store", "BEGIN IMMEDIATE");
     try {
       const auto version = work();
@@ -279,6 +277,7 @@ class SqliteStore final : public Store {
     use_write_ahead_log();
     execute("open store", "PRAGMA synchronous=FULL");
     if (number("SELECT count(*) FROM sqlite_master") > 0) return;
+    const FileTurn turn = wait_for_turn();
     execute("create store", "BEGIN IMMEDIATE");
     // Two first users may have arrived together: the second finds the tables there.
     if (number("SELECT count(*) FROM sqlite_master") == 0) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <fstream>
+#include <thread>
 
 #include "base/error.h"
 #include "store/store.h"
@@ -34,6 +35,23 @@ TEST(SqliteStore, CreatesItsDirectoryButNotAWholePath) {
   const std::string far = (scratch.path() / "no" / "such" / "state.db").string();
   EXPECT_NE(failure_of("sqlite:" + far, Status::kUnreachable).find("No such file or directory"),
             std::string::npos);
+}
+
+// By count, not by time: who asks for a turn waits for few of the other's.
+TEST(SqliteStore, OneThatWritesWithoutAPauseLetsOthersHaveTheirTurn) {
+  const ScratchDirectory scratch;
+  const std::string url = "sqlite:" + (scratch.path() / "state.db").string();
+  const auto store = Store::open(url);
+  store->commit({{}, {{"busy", "0"}}, {}});
+  const Forked busy([&] {
+    const auto theirs = Store::open(url);
+    for (int n = 1;; ++n) theirs->commit({{}, {{"busy", std::to_string(n)}}, {}});
+  });
+  while (store->get("busy")->value == "0") std::this_thread::yield();
+  const int before = std::stoi(store->get("busy")->value);
+  constexpr int kTurns = 200;
+  for (int n = 0; n < kTurns; ++n) store->commit({{}, {{"mine", std::to_string(n)}}, {}});
+  EXPECT_LE(std::stoi(store->get("busy")->value) - before, 5 * kTurns);
 }
 
 // Processes, not threads: SQLite's locks are those of a process.

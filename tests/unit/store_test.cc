@@ -183,21 +183,19 @@ TEST_P(AnyStore, ALockIsHeldOnceAndGivenBackWithItsObject) {
 TEST_P(AnyStore, ALockDiesWithItsHolderWhoeverKillsIt) {
   std::array<int, 2> ready{};
   ASSERT_EQ(pipe(ready.data()), 0);
-  const pid_t child = fork();
-  if (child == 0) {
+  Forked holder([&] {
     const auto store = Store::open(url());
     const auto held = store->try_lock(lock_name("one"));
     const char answer = held ? 'y' : 'n';
-    if (write(ready[1], &answer, 1) != 1) _exit(1);
+    if (write(ready[1], &answer, 1) != 1) return;
     for (;;) pause();
-  }
+  });
   char answer = 0;
   ASSERT_EQ(read(ready[0], &answer, 1), 1);
   ASSERT_EQ(answer, 'y');
   const auto store = Store::open(url());
   EXPECT_FALSE(store->try_lock(lock_name("one")));
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
+  holder.kill();
   EXPECT_TRUE(
       store->lock(lock_name("one"), system_clock(), system_clock().monotonic() + Milliseconds{10'000}));
   close(ready[0]);
@@ -222,24 +220,20 @@ TEST_P(AnyStore, WaitingForALockGetsItWhenItIsGivenBack) {
 }
 
 TEST_P(AnyStore, AKilledWriterLeavesAllOrNothingOfATransaction) {
-  const pid_t child = fork();
-  if (child == 0) try {
-      const auto store = Store::open(url());
-      for (int n = 0;; ++n) {
-        const std::string text = std::to_string(n);
-        store->commit({{}, {{key("both/a"), text}, {key("both/b"), text}}, {}});
-      }
-    } catch (...) {
-      _exit(1);
+  Forked writer([&] {
+    const auto store = Store::open(url());
+    for (int n = 0;; ++n) {
+      const std::string text = std::to_string(n);
+      store->commit({{}, {{key("both/a"), text}, {key("both/b"), text}}, {}});
     }
+  });
   const auto store = Store::open(url());
   const auto deadline = system_clock().monotonic() + Milliseconds{20'000};
   while (system_clock().monotonic() < deadline) {
     const auto entry = store->get(key("both/a"));
     if (entry && std::stoi(entry->value) >= 10) break;
   }
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
+  writer.kill();
   // Both in one read: what the dead one had sent to a server may still be carried out between two.
   const auto both = Store::open(url())->list(key("both/"));
   ASSERT_EQ(both.size(), 2U);

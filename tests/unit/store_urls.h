@@ -2,6 +2,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -39,6 +42,34 @@ class ScratchDirectory {
 
  private:
   std::filesystem::path path_;
+};
+
+// Runs a function in a process of its own, which is killed with this object at the latest.
+class Forked {
+ public:
+  template <typename Function>
+  explicit Forked(Function&& function) : pid_(fork()) {
+    if (pid_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    try {
+      function();
+      _exit(0);
+    } catch (...) {
+      _exit(1);
+    }
+  }
+  ~Forked() { kill(); }
+  Forked(const Forked&) = delete;
+  Forked& operator=(const Forked&) = delete;
+  void kill() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+
+ private:
+  pid_t pid_;
 };
 
 class AnyStore : public testing::TestWithParam<std::string> {

@@ -96,28 +96,44 @@ class Stages {
     std::map<int, std::vector<int>> coming;
     for (const int item : flying_) coming[state_.target(item)].push_back(item);
     for (const auto& [bin, items] : coming) {
-      if (has_spare(state_, bin, none_) && loses_spare(bin, items) && ++without > without_spare_)
-        return false;
+      if (has_spare(state_, bin, none_) && loses_spare(bin, items)) ++without;
     }
-    return true;
+    // One that lacks it until an item has come and one that lacks it afterwards were both counted.
+    return without <= without_spare_ || (flying_.size() <= kMostTogether && every_instant_has_spare());
   }
 
   bool loses_spare(int bin, const std::vector<int>& coming) {
-    const std::size_t most = std::min(coming.size(), kMostTogether);
+    return any_arrived(coming, [&] { return !has_spare(state_, bin, none_); });
+  }
+
+  bool every_instant_has_spare() {
+    const std::vector<int> all = flying_;
+    return !any_arrived(all, [&] { return state_.bins_without_spare() > without_spare_; });
+  }
+
+  // Whether `judge` holds with some of the items there already.
+  template <typename Judge>
+  bool any_arrived(const std::vector<int>& items, Judge judge) {
+    const std::size_t most = std::min(items.size(), kMostTogether);
     for (unsigned set = 1; set < 1U << most; ++set) {
-      std::vector<std::pair<int, int>> done;  // item, where it came from
-      for (std::size_t i = 0; i < coming.size(); ++i) {
+      struct Arrived {
+        int item;
+        int from;
+        int to;
+      };
+      std::vector<Arrived> done;
+      for (std::size_t i = 0; i < items.size(); ++i) {
         // More than can be tried one by one: the last ones together with the whole of the others.
         const bool in_set = i < most ? (set >> i & 1U) != 0 : set == (1U << most) - 1;
-        if (in_set) done.emplace_back(coming[i], state_.where(coming[i]));
+        if (in_set) done.push_back({items[i], state_.where(items[i]), state_.target(items[i])});
       }
-      for (const auto& [item, from] : done) state_.arrive(item);
-      const bool spare = has_spare(state_, bin, none_);
-      for (const auto& [item, from] : done) {
-        state_.move(item, from);
-        state_.depart(item, bin);
+      for (const Arrived& one : done) state_.arrive(one.item);
+      const bool holds = judge();
+      for (const Arrived& one : done) {
+        state_.move(one.item, one.from);
+        state_.depart(one.item, one.to);
       }
-      if (!spare) return true;
+      if (holds) return true;
     }
     return false;
   }

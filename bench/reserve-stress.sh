@@ -24,11 +24,11 @@ pools() {
 
 heading "$processes processes on one ledger for $seconds s, ten of them killed each second"
 pools small 300 >"$scratch/out"
-killed=$("$load" ledger "$scratch/small.db" "$scratch/small.log" "$processes" "$seconds" 10)
+killed=$("$load" ledger "sqlite:$scratch/small.db" "$scratch/small.log" "$processes" "$seconds" 10)
 row "transactions, processes killed" "$(grep -vc '^error' "$scratch/small.log"), $killed" ""
 row "gave up, because it was not their turn within 10 s" "$(grep -c '^error' "$scratch/small.log" || true)" ""
 row "instants at which more is granted than there is" "$(over_granted "$scratch/small.db" | wc -l)" "(target 0)"
-row "acknowledged, and not in the ledger" "$(grep -v '^error' "$scratch/small.log" | tr ' ' '\n' | grep . | not_in_ledger "$scratch/small.db" | wc -l)" "(target 0)"
+row "acknowledged, and not in the ledger" "$(grep -v '^error' "$scratch/small.log" | tr ' ' '\n' | grep . | not_in_ledger "sqlite:$scratch/small.db" | wc -l)" "(target 0)"
 reserve --store "sqlite:$scratch/small.db" check >"$scratch/out"
 row "reserve check" "$(jq -r 'select(.kind == "ledger_check") | if .sound then "sound" else "faults" end' "$scratch/out")" ""
 
@@ -38,7 +38,7 @@ pools large 20000 >"$scratch/out"
 sqlite3 "$scratch/large.db" 'CREATE TABLE peer (key TEXT PRIMARY KEY, value TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID'
 each=$((seconds / 6 + 1))
 for round in 1 2 3; do
-  "$load" ledger "$scratch/large.db" "$scratch/ours.$round" "$processes" $each 0 >"$scratch/out"
+  "$load" ledger "sqlite:$scratch/large.db" "$scratch/ours.$round" "$processes" $each 0 >"$scratch/out"
   "$load" sqlite "$scratch/large.db" "$scratch/peer.$round" "$processes" $each "$scratch/ours.$round.transactions" >"$scratch/out"
   calc "$(wc -l <"$scratch/ours.$round") / $each" 1 >>"$scratch/ours.rates" && echo >>"$scratch/ours.rates"
   calc "$(wc -l <"$scratch/peer.$round") / $each" 1 >>"$scratch/peer.rates" && echo >>"$scratch/peer.rates"

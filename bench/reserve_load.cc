@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many processes on one ledger, some of which are killed at random, and the same number of transactions of
-// the same size by SQLite alone, on the same file.
+// Many processes on one ledger, some of which are killed at random, and the very same transactions by the
+// store's engine alone: SQLite on the same file, or etcd on the same members.
 //
-//     reserve-load ledger FILE LOG PROCESSES SECONDS KILLS_PER_SECOND
-//     reserve-load sqlite FILE LOG PROCESSES SECONDS PUTS BYTES
+//     reserve-load ledger STORE LOG PROCESSES SECONDS KILLS_PER_SECOND
+//     reserve-load sqlite FILE  LOG PROCESSES SECONDS TRANSACTIONS
+//     reserve-load etcd   STORE LOG PROCESSES SECONDS TRANSACTIONS
+//     reserve-load swap   STORE LOG PROCESSES SECONDS TRANSACTIONS
 //
-// LOG gets a line for each transaction that a process knows to be done, with the ids that it was told.
+// LOG gets a line for each transaction that a process knows to be done, with the ids that it was told; ledger
+// also makes LOG.transactions, which the others read. etcd writes blindly, all processes at once, as etcd's
+// own benchmark does. swap does what any ledger there has to do: it reads, and writes if nobody else has
+// written since, else again.
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,14 +28,16 @@
 #include <thread>
 #include <vector>
 
+#include "net/http.h"
 #include "reserve/desk.h"
+#include "store/etcd_client.h"
 #include "store/store.h"
 
 namespace rackline {
 namespace {
 
 struct Load {
-  std::string file, log;
+  std::string store, log;
   double seconds = 0;
   std::string transactions;
 };
@@ -86,7 +94,7 @@ bool act(reserve::Desk& desk, const std::function<reserve::Answer<T>(reserve::Le
 [[noreturn]] void ledger_worker(const Load& load, int log, unsigned seed) {
   try {
     const int written = open((load.log + ".transactions").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    Counted store(store::Store::open("sqlite:" + load.file));
+    Counted store(store::Store::open(load.store));
     reserve::Desk desk(store, system_clock());
     std::mt19937_64 random(seed);
     const auto pick = [&](int most) { return std::uniform_int_distribution<int>(0, most)(random); };
@@ -169,7 +177,7 @@ std::vector<std::vector<Write>> recorded(const std::string& path) {
 // What SQLite does by itself: a transaction that waits its turn and writes.
 [[noreturn]] void sqlite_worker(const Load& load, int log, unsigned seed) {
   sqlite3* database = nullptr;
-  if (sqlite3_open(load.file.c_str(), &database) != SQLITE_OK) _exit(1);
+  if (sqlite3_open(load.store.c_str(), &database) != SQLITE_OK) _exit(1);
   sqlite3_busy_timeout(database, 10'000);
   sqlite3_exec(database, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", nullptr, nullptr, nullptr);
   sqlite3_stmt* put = nullptr;
@@ -197,12 +205,53 @@ std::vector<std::vector<Write>> recorded(const std::string& path) {
   }
 }
 
+// What etcd does by itself: blind writes, or one compare-and-swap after the other on a key that all share.
+[[noreturn]] void etcd_worker(const Load& load, int log, unsigned seed, bool swap) {
+  const auto address = store::parse_etcd_url(load.store);
+  const std::string turn = store::to_base64("peer/turn");
+  net::HttpClient http;
+  const auto post = [&](const std::string& path, const store::Json& request) {
+    const auto& endpoint = address.endpoints[seed % address.endpoints.size()];
+    const auto answer = http.post(endpoint + path, request.dump(), {}, Milliseconds{10'000});
+    return answer.status == 200 ? store::Json::parse(answer.body, nullptr, false) : store::Json();
+  };
+  const auto transactions = recorded(load.transactions);
+  if (transactions.empty()) _exit(1);
+  for (std::size_t n = seed * 7919U;; ++n) {
+    store::Json request{{"success", store::Json::array()}};
+    for (const auto& each : transactions[n % transactions.size()]) {
+      const std::string key = store::to_base64("peer/" + each.key);
+      if (each.value)
+        request["success"].push_back(
+            {{"request_put", {{"key", key}, {"value", store::to_base64(*each.value)}}}});
+      else
+        request["success"].push_back({{"request_delete_range", {{"key", key}}}});
+    }
+    if (!swap) {
+      if (!post("/v3/kv/txn", request).is_null()) note(log, "done");
+      continue;
+    }
+    request["success"].push_back({{"request_put", {{"key", turn}, {"value", ""}}}});
+    for (bool done = false; !done;) {
+      const auto found = post("/v3/kv/range", {{"key", turn}});
+      if (found.is_null()) continue;
+      const auto pairs = found.value("kvs", store::Json::array());
+      const std::string revision = pairs.empty() ? "0" : pairs[0].value("mod_revision", "0");
+      request["compare"] =
+          store::Json::array({{{"key", turn}, {"target", "MOD"}, {"mod_revision", revision}}});
+      done = post("/v3/kv/txn", request).value("succeeded", false);
+    }
+    note(log, "done");
+  }
+}
+
 int run(int argc, char** argv) {
   if (argc < 7) {
     std::fputs("usage: see the head of bench/reserve_load.cc\n", stderr);
     return 2;
   }
-  const bool ledger = std::string(argv[1]) == "ledger";
+  const std::string what = argv[1];
+  const bool ledger = what == "ledger";
   const Load load{argv[2], argv[3], std::atof(argv[5]), ledger ? "" : argv[6]};
   const int processes = std::atoi(argv[4]);
   const double kills = ledger ? std::atof(argv[6]) : 0;
@@ -214,8 +263,10 @@ int run(int argc, char** argv) {
     ++seed;
     worker = fork();
     if (worker != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (ledger) ledger_worker(load, log, seed);
-    sqlite_worker(load, log, seed);
+    if (what == "sqlite") sqlite_worker(load, log, seed);
+    etcd_worker(load, log, seed, what == "swap");
   };
   for (auto& worker : workers) start(worker);
   const auto& clock = system_clock();

@@ -40,6 +40,15 @@ bool token_is_over(int code, const std::string& error) {
   return code == kUnauthenticated || error.find("invalid auth token") != std::string::npos;
 }
 
+// What a gateway says where no etcd answers, or before it asks one.
+std::string plain(std::string_view body) {
+  constexpr std::size_t kMost = 200;
+  std::string text;
+  for (const char c : body.substr(0, kMost)) text += c >= ' ' && c <= '~' ? c : ' ';
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text.empty() ? "no etcd" : text;
+}
+
 // Members answer a keepalive in a stream, of which one message comes; all others are one object.
 Json parse_body(const std::string& body) {
   Json parsed = Json::parse(body, nullptr, false);
@@ -241,7 +250,8 @@ EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path
         return reply;
       } else {
         failure = endpoint + ": " +
-                  (error.empty() ? "no etcd: HTTP status " + std::to_string(answer.status) : error);
+                  (error.empty() ? "HTTP status " + std::to_string(answer.status) + ": " + plain(answer.body)
+                                 : error);
         reply.unsure = reply.unsure || !error.empty();  // "request timed out": it may yet be carried out
       }
     }

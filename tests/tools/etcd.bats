@@ -71,3 +71,48 @@ leads() { # FILE
   run -2 --separate-stderr failover list --store etcd://a,,b
   assert_regex "$stderr" 'expected etcd://HOST:PORT'
 }
+
+authority() { # NAME: a certificate authority; certificate AUTHORITY NAME: one of its
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.pem" -days 2 -subj "/CN=$1" 2>/dev/null
+}
+certificate() {
+  openssl req -newkey rsa:2048 -nodes -keyout "$2.key" -out "$2.csr" -subj "/O=$2" 2>/dev/null
+  openssl x509 -req -in "$2.csr" -CA "$1.pem" -CAkey "$1.key" -CAcreateserial -days 2 -out "$2.pem" \
+    -extfile <(echo 'subjectAltName=IP:127.0.0.1') 2>/dev/null
+}
+
+@test "TLS: both sides prove who they are, and etcd's users and passwords hold" {
+  authority ours && authority theirs
+  certificate ours member && certificate ours admin
+  local port peer url
+  port=$(etcd_free_port) peer=$(etcd_free_port)
+  url=https://127.0.0.1:$port
+  setpriv --pdeathsig KILL etcd --name tls --data-dir tls --listen-client-urls "$url" --advertise-client-urls "$url" \
+    --listen-peer-urls "http://127.0.0.1:$peer" --initial-advertise-peer-urls "http://127.0.0.1:$peer" \
+    --initial-cluster "tls=http://127.0.0.1:$peer" --cert-file member.pem --key-file member.key --client-cert-auth \
+    --trusted-ca-file ours.pem --logger zap --log-level error >>tls.log 2>&1 3>&- &
+  etcd_pids+=("$!")
+  export RACKLINE_STORE=etcds://127.0.0.1:$port RACKLINE_ETCD_CACERT=ours.pem RACKLINE_ETCD_CERT=admin.pem RACKLINE_ETCD_KEY=admin.key
+  for _ in $(seq 100); do
+    reserve list >/dev/null 2>&1 && break
+    sleep 0.1
+  done
+  run -0 --separate-stderr reserve pool add rack1 --capacity cpu=4
+  RACKLINE_ETCD_CACERT=theirs.pem run -3 --separate-stderr reserve list
+  assert_regex "$stderr" 'certificate|verif'
+  RACKLINE_ETCD_CERT='' RACKLINE_ETCD_KEY='' run -3 --separate-stderr reserve list
+
+  etcdctl() { ETCDCTL_API=3 command etcdctl --endpoints "$url" --cacert ours.pem --cert member.pem --key member.key "$@" >&2; }
+  etcdctl user add root --new-user-password secret
+  etcdctl user grant-role root root
+  etcdctl auth enable
+  run -3 --separate-stderr reserve list
+  (umask 077 && echo wrong >password)
+  export RACKLINE_ETCD_USER=root RACKLINE_ETCD_PASSWORD_FILE=$PWD/password
+  run -3 --separate-stderr reserve list
+  refute_regex "$stderr" wrong
+  echo secret >password
+  run -0 --separate-stderr reserve claim rack1 --owner web --amount cpu=3
+  run -0 --separate-stderr reserve list
+  assert_output --partial web
+}

@@ -93,14 +93,27 @@ Planner::Trigger Planner::trigger(const State& state, const Explain& explain) co
   return found;
 }
 
+bool Planner::judged(const Cluster::HostState& host) const {
+  return host.frozen.empty() || (host.sample != nullptr && spike(*host.sample));
+}
+
 std::string Planner::idle_reason(const Cluster& cluster) const {
   std::vector<std::string> reasons;
+  std::vector<std::string> unknown;
   for (const auto& host : cluster.hosts) {
-    if (host.sample != nullptr && spike(*host.sample)) reasons.push_back(host.name + ": " + host.frozen);
+    if (host.frozen.empty()) continue;
+    (judged(host) ? reasons : unknown).push_back(host.name + ": " + host.frozen);
   }
-  if (reasons.empty()) {
-    reasons.push_back("no host is above " + percent_text(policy_.threshold_percent) + " cpu or " +
+  if (unknown.size() == cluster.hosts.size()) {
+    reasons.emplace_back("no host can be judged");
+  } else if (reasons.empty()) {
+    reasons.push_back((unknown.empty() ? "no host is above " : "no host that can be judged is above ") +
+                      percent_text(policy_.threshold_percent) + " cpu or " +
                       percent_text(policy_.memory_threshold_percent) + " memory");
+  }
+  if (!unknown.empty()) {
+    reasons.push_back(std::to_string(unknown.size()) + " left out: " + unknown.front() +
+                      (unknown.size() > 1 ? ", ..." : ""));
   }
   return joined(reasons, "; ");
 }
@@ -303,11 +316,24 @@ Plan Planner::balance() {
 }
 
 record::BalanceCheck Planner::check() const {
+  record::BalanceCheck check;
+  if (policy_.objective == Objective::kGaneti) {
+    Planner twin = *this;  // a plan that is only asked about leaves no trace
+    const Plan plan = twin.even_out();
+    check.balanced = plan.moves.empty();
+    check.score = plan.score_before;
+    check.lower_bound = 0;
+    check.hosts = static_cast<std::int64_t>(closed_.hosts().size());
+    check.vms = std::count_if(closed_.vms().begin(), closed_.vms().end(),
+                              [](const record::VmSample& vm) { return active(vm); });
+    check.reason =
+        plan.none ? plan.none->reason : std::to_string(plan.moves.size()) + " moves lower the score";
+    return check;
+  }
   const Cluster cluster = cluster_for(balance_question());
   const State state(cluster.model);
   const Explain explain(cluster, rules_, policy_);
   const Trigger why = trigger(state, explain);
-  record::BalanceCheck check;
   check.balanced = why.reasons.empty();
   check.score = state.score();
   check.lower_bound = lower_bound(state);
@@ -315,6 +341,10 @@ record::BalanceCheck Planner::check() const {
   check.vms = cluster.running;
   check.hosts_over = static_cast<std::int64_t>(why.overloaded.size());
   check.reason = check.balanced ? idle_reason(cluster) : joined(why.reasons, "; ");
+  if (std::none_of(cluster.hosts.begin(), cluster.hosts.end(),
+                   [this](const Cluster::HostState& host) { return judged(host); })) {
+    throw Error(Status::kUnreachable, "check", "the load", *check.reason);
+  }
   return check;
 }
 

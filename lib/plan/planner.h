@@ -106,7 +106,8 @@ class Planner {
   std::vector<record::Explanation> explain(const std::string& name) const;
   // Whether the rules can be obeyed at all.
   Contradictions examine() const { return contradictions(closed_, rules_, requests_); }
-  // Whether balance() would look for moves; it does not look for them.
+  // Whether balance() would look for moves; it looks for them only where that is what tells it (the score of
+  // hbal). Throws Error(kUnreachable) when there is no host of which enough is known.
   record::BalanceCheck check() const;
 
  private:
@@ -121,6 +122,7 @@ class Planner {
   Question balance_question() const;
   bool spike(const record::HostSample& host) const;
   Trigger trigger(const State& state, const Explain& explain) const;
+  bool judged(const Cluster::HostState& host) const;
   std::string idle_reason(const Cluster& cluster) const;
   SearchLimits limits() const;
   std::string waiting_for() const;

@@ -199,6 +199,10 @@ class Inquiry {
 }  // namespace
 
 std::vector<record::Explanation> Planner::explain(const std::string& name) const {
+  if (policy_.objective == Objective::kGaneti) {
+    throw Error(Status::kUsage, "explain", name, "what the score of hbal gains by a move is not told",
+                "the plan gives its score before and after each move");
+  }
   Planner twin = *this;  // a plan that is only asked about leaves no trace
   Plan plan;
   std::string no_plan;

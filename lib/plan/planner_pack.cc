@@ -131,7 +131,7 @@ Plan Planner::pack() {
   if (plan.moves.empty()) {
     plan.none = none(state, first_reason.empty()
                                 ? (too_many ? "the next host to be freed needs more moves than may be"
-                                            : "there is no host to be freed")
+                                            : "there is no host to be freed; " + idle_reason(cluster))
                                 : "no further host can be freed: " + first_reason);
   }
   return plan;

@@ -47,20 +47,30 @@ std::optional<record::Time> modified(const std::string& path) {
   return record::Time{std::chrono::seconds{status.st_mtim.tv_sec}};
 }
 
+void assume(Imported::Round& round, double percent) {
+  for (auto& vm : round.vms) {
+    const bool stopped = vm.state == "shutoff" || vm.state == "crashed";
+    if (!stopped && !vm.cpu_cores && vm.vcpus) vm.cpu_cores = static_cast<double>(*vm.vcpus) * percent / 100;
+  }
+  detail::complete(round);
+}
+
 }  // namespace
 
-Imported load(const std::string& format, const std::string& path, record::Time now) {
-  const std::string text = read_file(path);
+Imported load(const std::string& format, const std::string& path, record::Time now,
+              std::optional<double> assumed_percent) {
   const std::string source = path == "-" ? "stdin" : path;
   if (format != "csv" && format != "ganeti") {
     throw Error(Status::kUsage, "read a saved cluster", source, "there is no format " + detail::shown(format),
                 "the formats are ganeti and csv");
   }
+  const std::string text = read_file(path);
   Imported imported = format == "csv" ? read_csv(text, source) : read_ganeti(text, source);
   const record::Time saved = modified(path).value_or(now);
   const record::Time first = imported.rounds.front().time.value_or(saved);
   std::int64_t number = 0;
   for (auto& round : imported.rounds) {
+    if (assumed_percent) assume(round, *assumed_percent);
     record::RoundEnd& end = round.end;
     end.round = ++number;
     end.time = round.time.value_or(saved);
@@ -123,6 +133,10 @@ Sums& add(Sums& sums, const record::VmSample& vm) {
 void complete(Imported::Round& round) {
   std::unordered_map<std::string_view, Sums> by_host;
   for (const auto& vm : round.vms) add(by_host[vm.host], vm);
+  // Where loads are told, a host without virtual servers has none; where they are not, it is unknown like the
+  // others'.
+  const bool told = std::any_of(round.vms.begin(), round.vms.end(),
+                                [](const record::VmSample& vm) { return vm.cpu_cores.has_value(); });
   for (auto& host : round.hosts) {
     const Sums& sums = by_host[host.host];
     if (!host.vms_running) host.vms_running = sums.running;
@@ -136,7 +150,7 @@ void complete(Imported::Round& round) {
       host.memory_used_bytes = *host.memory_bytes - *host.memory_free_bytes;
     }
     // What its virtual servers use is used; what the host itself takes is not told then.
-    if (!host.cpu_percent && sums.running > 0 && sums.cores_known && host.cpus.value_or(0) > 0) {
+    if (!host.cpu_percent && told && sums.cores_known && host.cpus.value_or(0) > 0) {
       host.cpu_percent = sums.cores / static_cast<double>(*host.cpus) * 100;
     }
   }

@@ -29,8 +29,10 @@ struct Imported {
 
 // Reads the file, "-" for stdin, of the format, ganeti or csv. Rounds of which it does not tell the time have
 // that when it was last written, so that the same file always gives the same records; from a pipe, `now`.
-// Throws Error(kUsage).
-Imported load(const std::string& format, const std::string& path, record::Time now);
+// A virtual server of which the file does not tell the load is taken to keep `assumed_percent` of each of its
+// virtual CPUs busy, or to be unknown. Throws Error(kUsage).
+Imported load(const std::string& format, const std::string& path, record::Time now,
+              std::optional<double> assumed_percent = {});
 
 // Both throw Error(kUsage) with the line for what they cannot read: half a cluster is none.
 

@@ -79,6 +79,27 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   run -0 capplan check < <(one_round 50)
 }
 
+@test "a check of hosts of which nothing is known is no yes" {
+  local unknown
+  unknown() { cluster 50 | jq -c 'if .kind == "host_sample" then .cpu_percent = null else . end' && round_end && end; }
+  run -3 --separate-stderr capplan check < <(unknown)
+  refute_output --partial balance_check
+  assert_regex "$stderr" 'no host can be judged; 3 left out: h1: its CPU load is unknown'
+  run -0 capplan balance < <(unknown)
+  assert_output --partial 'no host can be judged'
+  # One of them: the others are judged, and it is named.
+  run -0 capplan check < <(cluster 50 | jq -c 'if .host == "h3" and .kind == "host_sample" then .cpu_percent = null else . end' && round_end && end)
+  assert_regex "$(jq -r 'select(.kind == "balance_check").reason' <<<"$output")" '1 left out: h3: its CPU load is unknown'
+}
+
+@test "by the score of hbal, check says what balance would do, and explain says that it cannot" {
+  run -1 capplan check --objective ganeti < <(one_round)
+  assert_equal "$(jq -rc 'select(.kind == "balance_check") | [.balanced, .hosts, .vms]' <<<"$output")" '[false,3,16]'
+  capplan balance --objective ganeti --force < <(one_round) >plan
+  assert_equal "$(jq -c 'select(.kind == "balance_check").score' <<<"$output")" "$(jq -c 'select(.kind == "end").score_before' plan)"
+  run -2 --separate-stderr capplan explain h1 --objective ganeti < <(one_round)
+}
+
 @test "a stream without its end is refused, and nothing is decided on half a round" {
   run -2 capplan < <(cluster)
   assert_equal "$(moves)" ''
@@ -497,7 +518,7 @@ END
 @test "an empty stream has nothing to do" {
   run -0 capplan < <(end)
   assert_output --partial '"kind":"no_beneficial_move"'
-  run -0 capplan check < <(end)
+  run -3 capplan check < <(end)
   run -2 capplan </dev/null
 }
 

@@ -503,10 +503,21 @@ DATA
   rackline-records --check <<<"$output"
   assert_equal "$(jq -c 'select(.kind == "host_sample") | [.host, .cpus, .memory_bytes, .cpu_percent, .vms_running, .vcpus_allocated]' <<<"$output")" \
     '["h1",16,68719476736,20,2,6]
-["h2",16,68719476736,null,0,0]'
+["h2",16,68719476736,0,0,0]'
   assert_equal "$(jq -c 'select(.kind == "vm_sample") | [.vm, .cpu_percent, .anti_affinity]' <<<"$output")" \
     '["db1",62.5,"db"]
 ["web, old",35,null]'
+}
+
+@test "--assume-cpu stands in for loads that a saved cluster does not tell, and for no other" {
+  printf 'host,vm,cpus,vcpus,memory_bytes,cpu_cores,state\nh1,,16,,64GiB,,\nh1,a,,4,1GiB,,\nh1,b,,4,1GiB,0.5,\nh1,c,,4,1GiB,,shutoff\nh2,,16,,64GiB,,\n' >table.csv
+  loads() { jq -rc 'select(.kind == "vm_sample" or .kind == "host_sample") | [.vm // .host, .cpu_cores // .cpu_percent]' <<<"$output" | sort | tr '\n' ' '; }
+  run -0 capwatch --from csv table.csv
+  assert_equal "$(loads)" '["a",null] ["b",0.5] ["c",null] ["h1",null] ["h2",0] '
+  run -0 capwatch --from csv table.csv --assume-cpu 25%
+  assert_equal "$(loads)" '["a",1] ["b",0.5] ["c",null] ["h1",9.375] ["h2",0] '
+  run -0 capplan check <<<"$output"
+  run -2 capwatch --assume-cpu 25%
 }
 
 @test "--from csv with times is a history that --follow watches" {

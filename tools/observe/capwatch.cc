@@ -22,6 +22,8 @@ struct Options {
   std::int64_t count = 0;
   std::string list, record, replay, listen;
   std::vector<std::string> from;
+  double assumed_percent = 0;
+  bool assumes = false;
   bool rounds = false, follow = false;
   usage::WatchPolicy policy;
 };
@@ -186,7 +188,8 @@ Status replay(cli::Program& program, const Options& options) {
 
 Status import(cli::Program& program, const Options& options) {
   const std::string file = options.from.size() > 1 ? options.from[1] : "-";
-  auto imported = usage::load(options.from[0], file, program.clock().wall());
+  auto imported = usage::load(options.from[0], file, program.clock().wall(),
+                              options.assumes ? std::optional(options.assumed_percent) : std::nullopt);
   for (const auto& note : imported.notes) program.note("import " + file + ": " + note);
   for (auto& rule : imported.rules) program.out().write(std::move(rule));
   Writer writer(program, options);
@@ -232,7 +235,9 @@ int main(int argc, char** argv) {
             "keep the rounds, and let Prometheus ask"},
            {"capwatch --replay night.rec --band cpu=60 --hold 5m", "what would have been said"},
            {"capwatch --from ganeti cluster.data | capplan balance --objective ganeti",
-            "plan for a saved cluster"}}});
+            "plan for a saved cluster"},
+           {"capwatch --from ganeti cluster.data --assume-cpu 30% | capplan headroom",
+            "loads it does not tell"}}});
   Options options;
   auto& app = program.app();
   program.takes_inventory();
@@ -264,6 +269,10 @@ int main(int argc, char** argv) {
       app.add_option("--from", options.from, "a saved cluster: ganeti or csv, and its FILE, - for stdin")
           ->type_name("FORMAT FILE")
           ->expected(1, 2);
+  auto* assume = program
+                     .percent(app, "--assume-cpu", options.assumed_percent,
+                              "with --from: what virtual servers of unknown load keep busy of their CPUs")
+                     ->needs(from);
   program.completes(record, files);
   program.completes(replay_file, files);
   program.completes(from, {"ganeti", "csv"});
@@ -286,6 +295,7 @@ int main(int argc, char** argv) {
     if (count->count() > 0 && !options.rounds) {
       throw Error(Status::kUsage, "read the command line", "--count", "it needs --interval or --follow");
     }
+    options.assumes = assume->count() > 0;
     if (!options.from.empty()) return import(program, options);
     if (!options.replay.empty()) return replay(program, options);
     program.leaves_threads_behind();

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "cli/program.h"
+#include "plan/cluster.h"
+#include "record/kinds.h"
+
+namespace rackline::capplan {
+
+struct Options {
+  plan::Policy policy;
+  std::string history, rules, spare = "keep", cpu_model = "same", objective = "load", weights;
+  std::chrono::milliseconds budget = std::chrono::seconds(4);
+  std::vector<std::string> hosts, names;
+  record::VmRequest size;
+  std::int64_t at_least = 1;
+  int at_once = std::numeric_limits<int>::max();
+  bool no_moves = false;
+};
+
+enum class Verb { kBalance, kPack, kEvacuate, kPlace, kHeadroom, kRolling, kExplain, kCheck };
+
+// Reads the stream on stdin and answers it.
+Status decide(cli::Program& program, const Options& options, Verb verb);
+
+}  // namespace rackline::capplan

@@ -304,14 +304,7 @@ void Evener::descend() {
 bool Evener::swap(int one, int other) {
   const int here = state_.where(one);
   const int there = state_.where(other);
-  state_.move(other, kNowhere);
-  const bool goes = state_.admits(one, there);
-  state_.move(other, there);
-  if (!goes) return false;
-  state_.move(one, kNowhere);
-  const bool comes = state_.admits(other, here);
-  state_.move(one, here);
-  if (!comes) return false;
+  if (!state_.admits_exchange(one, other)) return false;
   place(other, here);
   if (go(one, there)) return true;
   place(other, there);

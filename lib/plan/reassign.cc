@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "plan/reassign_kernel.h"
+
 namespace rackline::plan {
 namespace {
 
@@ -113,135 +115,6 @@ void check(const Model& model) {
   }
 }
 
-// Vectors of GCC and clang, which become what the machine has. 256 bits wide: one holds all resources of most
-// problems.
-template <class Load>
-struct Wide;
-template <>
-struct Wide<std::int32_t> {
-  typedef std::int32_t Loads __attribute__((vector_size(32)));
-  typedef double Costs __attribute__((vector_size(64)));
-  static constexpr int kLanes = 8;
-};
-template <>
-struct Wide<std::int64_t> {
-  typedef std::int64_t Loads __attribute__((vector_size(32)));
-  typedef double Costs __attribute__((vector_size(32)));
-  static constexpr int kLanes = 4;
-};
-
-// The inner loops, for the machine that they run on: wider registers make half as many trials again.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define RACKLINE_WIDE __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
-#else
-#define RACKLINE_WIDE
-#endif
-
-// The demands of an item on its way. What is transient stays at its start as well, and so needs no room there
-// when it comes back, and leaves none when it goes.
-template <class Load>
-struct Parcel {
-  const typename Wide<Load>::Loads* demand;
-  bool from_start;
-  bool to_start;
-};
-
-constexpr double kNever = std::numeric_limits<double>::infinity();
-
-template <class Load>
-inline __attribute__((always_inline)) bool any(const typename Wide<Load>::Loads& flags) {
-  Load all = 0;
-  for (int c = 0; c < Wide<Load>::kLanes; ++c) all |= flags[c];
-  return all != 0;
-}
-
-template <class Costs>
-inline __attribute__((always_inline)) double total(const Costs& costs) {
-  double sum = 0;
-  for (std::size_t c = 0; c < sizeof(Costs) / sizeof(double); ++c) sum += costs[c];
-  return sum;
-}
-
-// What the cost of bins rises by when `out` leaves `from` for `to`; kNever when there is no room.
-template <class Load, class Vector = typename Wide<Load>::Loads, class Costs = typename Wide<Load>::Costs>
-inline __attribute__((always_inline)) double shift_cost(int blocks, const Parcel<Load>& item,
-                                                        const Vector* room, const Vector* from,
-                                                        const Vector* to, const Vector* lasting,
-                                                        const Costs* weights) {
-  Vector bad{};
-  for (int b = 0; b < blocks; ++b)
-    bad |= (item.to_start ? item.demand[b] & lasting[b] : item.demand[b]) > room[b];
-  if (any<Load>(bad)) return kNever;
-  Costs sum{};
-  const Vector zero{};
-  for (int b = 0; b < blocks; ++b) {
-    const Vector d = item.demand[b];
-    const Vector less = from[b] - d;
-    const Vector more = to[b] + d;
-    const Vector rise = (more > zero ? more : zero) - (to[b] > zero ? to[b] : zero);
-    const Vector fall = (from[b] > zero ? from[b] : zero) - (less > zero ? less : zero);
-    sum += weights[b] * (__builtin_convertvector(rise, Costs) - __builtin_convertvector(fall, Costs));
-  }
-  return total(sum);
-}
-
-// The same for two items: `one` goes from the first bin to the second, `other` from there to the third, which
-// may be the first.
-template <class Load, class Vector = typename Wide<Load>::Loads, class Costs = typename Wide<Load>::Costs>
-inline __attribute__((always_inline)) double chain_cost(int blocks, const Parcel<Load>& one,
-                                                        const Parcel<Load>& other, const Vector* room_second,
-                                                        const Vector* room_third, const Vector* first,
-                                                        const Vector* second, const Vector* third,
-                                                        const Vector* lasting, const Costs* weights) {
-  const bool exchange = first == third;
-  Vector bad{};
-  for (int b = 0; b < blocks; ++b) {
-    const Vector comes = one.to_start ? one.demand[b] & lasting[b] : one.demand[b];
-    const Vector goes = other.from_start ? other.demand[b] & lasting[b] : other.demand[b];
-    bad |= comes - goes > room_second[b];
-    Vector last = other.to_start ? other.demand[b] & lasting[b] : other.demand[b];
-    if (exchange) last -= one.from_start ? one.demand[b] & lasting[b] : one.demand[b];
-    bad |= last > room_third[b];
-  }
-  if (any<Load>(bad)) return kNever;
-  Costs sum{};
-  const Vector zero{};
-  for (int b = 0; b < blocks; ++b) {
-    const Vector d = one.demand[b];
-    const Vector e = other.demand[b];
-    const Vector then_first = first[b] - (exchange ? d - e : d);
-    const Vector then_second = second[b] + d - e;
-    Vector change = (then_first > zero ? then_first : zero) - (first[b] > zero ? first[b] : zero);
-    const Vector rise = (then_second > zero ? then_second : zero) - (second[b] > zero ? second[b] : zero);
-    Costs costs = __builtin_convertvector(change, Costs) + __builtin_convertvector(rise, Costs);
-    if (!exchange) {
-      const Vector then_third = third[b] + e;
-      change = (then_third > zero ? then_third : zero) - (third[b] > zero ? third[b] : zero);
-      costs += __builtin_convertvector(change, Costs);
-    }
-    sum += weights[b] * costs;
-  }
-  return total(sum);
-}
-
-// Named, as functions of several versions cannot be templates.
-#define RACKLINE_KERNELS(Load)                                                                              \
-  RACKLINE_WIDE double shift_cost_of(int blocks, const Parcel<Load>& item, const Wide<Load>::Loads* room,   \
-                                     const Wide<Load>::Loads* from, const Wide<Load>::Loads* to,            \
-                                     const Wide<Load>::Loads* lasting, const Wide<Load>::Costs* weights) {  \
-    return shift_cost<Load>(blocks, item, room, from, to, lasting, weights);                                \
-  }                                                                                                         \
-  RACKLINE_WIDE double chain_cost_of(                                                                       \
-      int blocks, const Parcel<Load>& one, const Parcel<Load>& other, const Wide<Load>::Loads* room_second, \
-      const Wide<Load>::Loads* room_third, const Wide<Load>::Loads* first, const Wide<Load>::Loads* second, \
-      const Wide<Load>::Loads* third, const Wide<Load>::Loads* lasting, const Wide<Load>::Costs* weights) { \
-    return chain_cost<Load>(blocks, one, other, room_second, room_third, first, second, third, lasting,     \
-                            weights);                                                                       \
-  }
-RACKLINE_KERNELS(std::int32_t)
-RACKLINE_KERNELS(std::int64_t)
-#undef RACKLINE_KERNELS
-
 // Loads, as far as they are added and compared. Thirty-two bits where they are enough: twice as many at once.
 // Costs are doubles that hold whole numbers, exact up to 2^53.
 template <class Load>
@@ -265,7 +138,9 @@ class Annealer {
   bool from_start(int item, int bin) const { return starts_[index(item)] == bin; }
 
   bool try_shift(int item, int to, double most);
-  bool try_chain(int one, int other, int third, double most);
+  bool try_swap(int one, int other, double most);
+  Ground<Load> ground() const { return {blocks_, lasting_.data(), weights_.data()}; }
+  Place<Load> place(int bin) const { return {&room_[row(bin)], &over_[row(bin)]}; }
   bool apart(int item, int to, int leaving) const;
   void go(int item, int to);
 
@@ -536,8 +411,7 @@ bool Annealer<Load>::try_shift(int item, int to, double most) {
   const int from = where_[index(item)];
   if (from == to || apart(item, to, -1)) return false;
   const Parcel<Load> parcel{&demands_[row(item)], from_start(item, from), from_start(item, to)};
-  double delta = shift_cost_of(blocks_, parcel, &room_[row(to)], &over_[row(from)], &over_[row(to)],
-                               lasting_.data(), weights_.data());
+  double delta = shift_cost(ground(), parcel, place(from), place(to));
   if (delta > most + price_ * unmet_) return false;
   delta += cost_of_move(item, from, to);
   const int rise = unmet_rise(item, to);
@@ -551,35 +425,31 @@ bool Annealer<Load>::try_shift(int item, int to, double most) {
 
 // `one` to where `other` is, and that to the third bin.
 template <class Load>
-bool Annealer<Load>::try_chain(int one, int other, int third, double most) {
+bool Annealer<Load>::try_swap(int one, int other, double most) {
   const int here = where_[index(one)];
   const int there = where_[index(other)];
-  if (here == there || there == third || apart(one, there, other)) return false;
-  // Where both are of one group and the third bin is where the first was, there is room for the other.
-  if (apart(other, third, here == third ? one : -1)) return false;
+  if (here == there || apart(one, there, other) || apart(other, here, one)) return false;
   const Parcel<Load> first{&demands_[row(one)], from_start(one, here), from_start(one, there)};
-  const Parcel<Load> second{&demands_[row(other)], from_start(other, there), from_start(other, third)};
-  double delta =
-      chain_cost_of(blocks_, first, second, &room_[row(there)], &room_[row(third)], &over_[row(here)],
-                    &over_[row(there)], &over_[row(third)], lasting_.data(), weights_.data());
+  const Parcel<Load> second{&demands_[row(other)], from_start(other, there), from_start(other, here)};
+  double delta = swap_cost(ground(), first, second, place(here), place(there));
   if (delta > most + price_ * unmet_) return false;
   delta += cost_of_move(one, here, there);
   // What the second move means depends on the first having been made. Of two of a group that change places
   // nobody notices anything.
-  const bool unnoticed = here == third && group_of_[index(one)] == group_of_[index(other)];
+  const bool unnoticed = group_of_[index(one)] == group_of_[index(other)];
   if (!unnoticed && !allowed(one, there)) return false;
   int rise = unmet_rise(one, there);
   go(one, there);
-  rise += unmet_rise(other, third);
-  delta += cost_of_move(other, there, third);
+  rise += unmet_rise(other, here);
+  delta += cost_of_move(other, there, here);
   const bool strict = rise > 0 && strict_;
-  if (strict || delta + price_ * rise > most || !(unnoticed || allowed(other, third))) {
+  if (strict || delta + price_ * rise > most || !(unnoticed || allowed(other, here))) {
     go(one, here);
     return false;
   }
   cost_ += delta;
   unmet_ += rise;
-  go(other, third);
+  go(other, here);
   return true;
 }
 
@@ -701,7 +571,7 @@ void Annealer<Load>::try_some(double temperature) {
     const int item = static_cast<int>(((bits >> 32) * static_cast<std::uint64_t>(items_)) >> 32);
     bool done;
     if (kind < kExchange) {
-      done = try_chain(item, random_.below(items_), where_[index(item)], most);
+      done = try_swap(item, random_.below(items_), most);
     } else {
       done = try_shift(item, home ? starts_[index(item)] : random_.below(bins_), most);
     }

@@ -121,7 +121,6 @@ class Search {
   bool shift_once_round();
   bool swap();
   bool swap_from(int bin, std::int64_t& budget);
-  bool fits_exchanged(int one, int other);
   bool exchange(int one, int other, double gain);
   bool exchange_round(int first, int second, double gain);
 
@@ -522,19 +521,6 @@ bool Search::shift_once_round() {
   return any;
 }
 
-bool Search::fits_exchanged(int one, int other) {
-  const int here = state_.where(one);
-  const int there = state_.where(other);
-  state_.move(other, kNowhere);
-  const bool goes = state_.admits(one, there);
-  state_.move(other, there);
-  if (!goes) return false;
-  state_.move(one, kNowhere);
-  const bool comes = state_.admits(other, here);
-  state_.move(one, here);
-  return comes;
-}
-
 // Directly if one of the two bins has room for both, otherwise the smaller goes round through a third bin, if
 // the gain pays for that as well.
 bool Search::exchange(int one, int other, double gain) {
@@ -587,7 +573,7 @@ bool Search::swap_from(int bin, std::int64_t& budget) {
     return item_rank_[index(a.other)] < item_rank_[index(b.other)];
   });
   return std::any_of(pairs.begin(), pairs.end(), [this](const Pair& pair) {
-    return fits_exchanged(pair.one, pair.other) && exchange(pair.one, pair.other, pair.gain);
+    return state_.admits_exchange(pair.one, pair.other) && exchange(pair.one, pair.other, pair.gain);
   });
 }
 

@@ -308,6 +308,19 @@ double State::mismatch(int bin, const Amount* more, int sign) const {
   return cost;
 }
 
+bool State::admits_exchange(int one, int other) {
+  const int here = where(one);
+  const int there = where(other);
+  move(other, kNowhere);
+  const bool goes = admits(one, there);
+  move(other, there);
+  if (!goes) return false;
+  move(one, kNowhere);
+  const bool comes = admits(other, here);
+  move(one, here);
+  return comes;
+}
+
 void State::move(int item, int bin) {
   const int from = where(item);
   if (from == bin) return;

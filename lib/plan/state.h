@@ -86,6 +86,8 @@ class State {
   // What forbids `item` to come to `bin` now. An item that is nowhere may be asked about as well.
   Obstacle obstacle(int item, int bin) const;
   bool admits(int item, int bin) const { return !obstacle(item, bin); }
+  // Whether each of two items may come to the other's bin once that has left it. (They move and come back.)
+  bool admits_exchange(int one, int other);
 
   // To `bin` (kNowhere: taken away), unasked.
   void move(int item, int bin);

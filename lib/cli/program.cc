@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -184,6 +185,23 @@ CLI::Option* Program::duration(CLI::App& app, const std::string& flags, Millisec
   return parsed_option(app, flags, "DURATION", format_duration(value), text,
                        [&value](const std::string& given) { value = parse_duration(given); });
 }
+
+namespace {
+
+CLI::Validator number_that(bool (*holds)(double), const char* expected) {
+  return CLI::Validator(
+      [holds, expected](const std::string& given) -> std::string {
+        double number = 0;
+        const bool is_number = CLI::detail::lexical_cast(given, number) && std::isfinite(number);
+        return is_number && holds(number) ? "" : given + ": expected a number " + expected;
+      },
+      "");
+}
+
+}  // namespace
+
+const CLI::Validator kFromZero = number_that([](double n) { return n >= 0; }, "from 0");
+const CLI::Validator kAboveZero = number_that([](double n) { return n > 0; }, "above 0");
 
 CLI::Option* Program::bytes(CLI::App& app, const std::string& flags, std::int64_t& value,
                             const std::string& text) {

@@ -16,6 +16,7 @@
 namespace CLI {
 class App;
 class Option;
+class Validator;
 }  // namespace CLI
 
 namespace rackline::cli {
@@ -36,6 +37,11 @@ struct About {
   std::string description = {};
   std::vector<Example> examples = {};
 };
+
+// For options that are numbers. Those of CLI11 take "nan", and tell the whole range of a double in their
+// complaint.
+extern const CLI::Validator kFromZero;
+extern const CLI::Validator kAboveZero;
 
 // The one frame of all programs: common options, streams, signals, exit status, shell completion.
 //

@@ -2,6 +2,7 @@
 #include "plan/feed.h"
 
 #include "base/error.h"
+#include "plan/plausible.h"
 
 namespace rackline::plan {
 
@@ -17,14 +18,27 @@ void Feed::take_rule(record::Reader& reader) {
 bool Feed::take(record::Reader& reader) {
   bool hand_on = false;
   if (reader.is<record::VmSample>()) {
-    if (reader.read(planner_.round().vm_slot())) planner_.round().keep_vm();
+    record::VmSample& vm = planner_.round().vm_slot();
+    if (reader.read(vm)) {
+      distrust(vm);
+      planner_.round().keep_vm();
+    }
   } else if (reader.is<record::HostSample>()) {
-    if (reader.read(planner_.round().host_slot())) planner_.round().keep_host();
+    record::HostSample& host = planner_.round().host_slot();
+    if (reader.read(host)) {
+      distrust(host);
+      planner_.round().keep_host();
+    }
   } else if (reader.is<record::PlacementRule>()) {
     take_rule(reader);
   } else if (reader.is<record::VmRequest>()) {
     record::VmRequest request;
-    if (reader.read(request)) planner_.add(request);
+    if (!reader.read(request)) {
+      throw Error(Status::kUsage, "read the requests", "line " + std::to_string(reader.line()),
+                  "it cannot be read", "somebody waits for an answer to it");
+    }
+    require_plausible(request);
+    planner_.add(request);
   } else if (reader.is<record::HostUsage>() || reader.is<record::VmUsage>()) {
     // What the samples of the last while come to: facts as the samples, and no more to be handed on than
     // they.

@@ -103,8 +103,6 @@ class Filling {
  public:
   Filling(const State& state, int probe, bool keep_spare, bool below_safety)
       : state_(state), model_(state.model()), probe_(probe), keep_spare_(keep_spare), spare_(state, probe) {
-    const std::vector<std::int64_t> none(index(model_.bins()), 0);
-    if (keep_spare_) allowed_ = spare_.count(none, model_.bins());
     for (int bin = 0; bin < model_.bins(); ++bin) limits_.push_back(limit_of(bin, below_safety));
   }
 
@@ -168,6 +166,9 @@ class Filling {
     return limit;
   }
 
+  // Where a bin lacks spare already there is no room: what is asked is how many fit although any may fail.
+  bool leaves_spare(const std::vector<std::int64_t>& more) { return spare_.count(more, 0) == 0; }
+
   // Bins in the order in which they would get one each, without a thought of failures, and of that order as
   // many as leave spare: the more there are, the less spare is left.
   std::vector<std::int64_t> prefix(bool emptiest_first) {
@@ -181,7 +182,7 @@ class Filling {
     std::size_t good = 0;
     for (std::size_t bad = order.size() + 1; bad - good > 1;) {
       const std::size_t middle = good + (bad - good) / 2;
-      (spare_.count(first(middle), allowed_) <= allowed_ ? good : bad) = middle;
+      (leaves_spare(first(middle)) ? good : bad) = middle;
     }
     return first(good);
   }
@@ -229,7 +230,7 @@ class Filling {
       for (int bin = 0; bin < model_.bins(); ++bin) {
         if (more[index(bin)] >= limits_[index(bin)].fits) continue;
         ++more[index(bin)];
-        if (spare_.count(more, allowed_) <= allowed_) {
+        if (leaves_spare(more)) {
           progress = true;
         } else {
           --more[index(bin)];
@@ -244,7 +245,6 @@ class Filling {
   int probe_;
   bool keep_spare_;
   Spare spare_;
-  int allowed_ = 0;
   std::vector<HeadroomAnswer::Bin> limits_;
 };
 

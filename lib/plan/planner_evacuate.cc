@@ -40,7 +40,8 @@ Plan Planner::evacuate(const std::vector<std::string>& hosts) {
     const auto& host = cluster.hosts[index(bin)];
     const bool known =
         std::any_of(evacuees.begin(), evacuees.end(), [&](int i) { return model.start(i) == bin; });
-    if (!host.frozen.empty() && !known) {
+    const bool lost = host.sample != nullptr && host.sample->state != "up";
+    if (!host.frozen.empty() && (!known || lost)) {
       throw Error(Status::kUnreachable, "evacuate", host.name, host.frozen,
                   "what runs on a lost host is restarted by failover, not moved");
     }

@@ -79,6 +79,31 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   run -0 capplan check < <(one_round 50)
 }
 
+@test "figures that no machine has are unknown in a sample, and refused in a request" {
+  local request
+  for request in '"memory_bytes":-966367641600' '"memory_bytes":1,"vcpus":-900' '"memory_bytes":1,"cpu_cores":1e300' \
+    '"memory_bytes":1,"vcpus":9000000000000000000' '"vcpus":1'; do
+    run -2 --separate-stderr capplan place < <(echo "{\"kind\":\"vm_request\",$T,\"vm\":\"n\",$request}" && one_round)
+    refute_output --partial vm_place
+  done
+  run -0 capplan place < <(echo "{\"kind\":\"vm_request\",$T,\"vm\":\"n\",\"memory_bytes\":1073741824}" &&
+    cluster 50 && vm odd h3 0.5 | sed 's/"vcpus":2/"vcpus":-900/' && round_end && end)
+  assert_equal "$(jq -r 'select(.kind == "vm_place").host' <<<"$output")" h2
+  local bad
+  for bad in --cpu-overcommit --imbalance --margin --min-gain; do
+    run -2 --separate-stderr capplan "$bad" nan < <(one_round)
+    assert_regex "$stderr" 'expected a number'
+  done
+  run -2 capplan --max-moves 0 < <(one_round)
+}
+
+@test "headroom with N+1 is none where N+1 does not hold as it is" {
+  local i
+  run -1 capplan headroom --memory 1GiB < <(host h1 10 && for i in {1..9}; do vm "a$i" h1 0.1; done && round_end && end)
+  assert_equal "$(jq -c 'select(.kind == "headroom") | [.fits, .constraint, .spare]' <<<"$output")" '[0,"spare",true]'
+  run -0 capplan headroom --memory 1GiB --spare ignore < <(host h1 10 && for i in {1..9}; do vm "a$i" h1 0.1; done && round_end && end)
+}
+
 @test "a check of hosts of which nothing is known is no yes" {
   local unknown
   unknown() { cluster 50 | jq -c 'if .kind == "host_sample" then .cpu_percent = null else . end' && round_end && end; }
@@ -224,6 +249,7 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   run -2 capplan evacuate h9 <facts
   run -2 capplan evacuate <facts
   run -3 capplan evacuate h4 < <(host h4 0 | sed 's/"up"/"timeout"/' && cat facts)
+  run -3 capplan evacuate h1 < <(sed '/"host":"h1","state"/s/"up"/"timeout"/' facts)
   run -0 capplan evacuate h4 < <(host h4 0 && cat facts)
   assert_output --partial '"reason":"h4 is empty"'
 }

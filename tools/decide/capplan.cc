@@ -19,15 +19,15 @@ void declare(cli::Program& program, Options& options) {
                   "relieve hosts that have given away more of their memory than this");
   app.add_option("--imbalance", policy.imbalance, "even out above this score of imbalance, thresholds apart")
       ->type_name("SCORE")
-      ->check(CLI::NonNegativeNumber);
+      ->check(cli::kFromZero);
   app.add_option("--margin", policy.margin,
                  "what a move has to lower the score by, divided by the number of hosts")
       ->type_name("SCORE")
-      ->check(CLI::NonNegativeNumber)
+      ->check(cli::kFromZero)
       ->capture_default_str();
   app.add_option("--hold", policy.hold, "rounds on end that a host must be above the threshold")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(cli::kAboveZero);
   program.duration(app, "--horizon", policy.horizon, "in a stream: for so long loads are taken to last");
   program.duration(app, "--move-price", policy.move_price,
                    "in a stream: overload that a move has to spare within the horizon");
@@ -40,7 +40,7 @@ void declare(cli::Program& program, Options& options) {
   app.add_option("--min-gain", policy.least_gain,
                  "what a move has to lower the score of hbal by, divided by the number of hosts")
       ->type_name("SCORE")
-      ->check(CLI::NonNegativeNumber)
+      ->check(cli::kFromZero)
       ->capture_default_str();
   program.duration(app, "--budget", options.budget,
                    "look for exchanges by the score of hbal for about so long, counted in steps");
@@ -52,11 +52,11 @@ void declare(cli::Program& program, Options& options) {
   app.add_flag("--force", policy.force, "plan also beyond --max-change");
   app.add_option("--max-moves", policy.max_moves, "move at most so many virtual servers")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(cli::kAboveZero);
   app.add_option("--cpu-overcommit", policy.cpu_overcommit,
                  "virtual CPUs for each CPU, where the host does not say otherwise")
       ->type_name("RATIO")
-      ->check(CLI::PositiveNumber)
+      ->check(cli::kAboveZero)
       ->capture_default_str();
   program.bytes(app, "--memory-reserve", policy.memory_reserve_bytes,
                 "memory kept for a host itself, where the host does not say otherwise");
@@ -70,11 +70,11 @@ void declare(cli::Program& program, Options& options) {
       ->capture_default_str();
   app.add_option("--max-inbound", policy.caps.in, "moves into a host in one stage")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(cli::kAboveZero)
       ->capture_default_str();
   app.add_option("--max-outbound", policy.caps.out, "moves out of a host in one stage")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(cli::kAboveZero)
       ->capture_default_str();
   app.add_option("--seed", policy.seed, "choose otherwise among equals")
       ->type_name("N")
@@ -131,21 +131,21 @@ int main(int argc, char** argv) {
   program.bytes(*headroom, "--memory", options.size.memory_bytes, "memory of each; 0: as is usual here");
   headroom->add_option("--vcpus", options.size.vcpus, "virtual CPUs of each, 1 if not given")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(cli::kAboveZero);
   headroom
       ->add_option("--cpu", options.size.cpu_cores, "CPUs that each keeps busy: asks for the load as well")
       ->type_name("CORES")
-      ->check(CLI::NonNegativeNumber);
+      ->check(cli::kFromZero);
   headroom->add_option("--at-least", options.at_least, "exit 1 if fewer fit")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(cli::kFromZero)
       ->capture_default_str();
   auto* rolling = verb("rolling", "groups of hosts that can be serviced together", Verb::kRolling);
   program.completes(rolling->add_option("HOST", options.hosts, "hosts to be serviced; all if not given"),
                     hosts);
   rolling->add_option("--at-once", options.at_once, "at most so many hosts together")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(cli::kAboveZero);
   auto* explain = verb("explain", "why virtual servers move, or do not", Verb::kExplain);
   program.completes(explain->add_option("NAME", options.names, "a virtual server, or a host")
                         ->required()

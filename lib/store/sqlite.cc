@@ -192,6 +192,7 @@ class SqliteStore final : public Store {
     execute("write store", "BEGIN IMMEDIATE");
     try {
       const auto version = work();
+      if (version) require_in_place();
       execute("write store", version ? "COMMIT" : "ROLLBACK");
       return version;
     } catch (...) {
@@ -227,6 +228,16 @@ class SqliteStore final : public Store {
     struct stat about = {};
     if (fstat(fd.get(), &about) != 0) throw system_error(Status::kUnreachable, "open store", path_);
     if (!S_ISREG(about.st_mode)) throw Error(Status::kUnreachable, "open store", path_, "not a regular file");
+    device_ = about.st_dev;
+    inode_ = about.st_ino;
+  }
+
+  // SQLite goes on writing a file that has no name any more, or another one than whoever comes next will
+  // find: what would be acknowledged then would be lost.
+  void require_in_place() const {
+    struct stat about = {};
+    if (stat(path_.c_str(), &about) == 0 && about.st_dev == device_ && about.st_ino == inode_) return;
+    throw Error(Status::kUnreachable, "write store", path_, "the file was removed or replaced meanwhile");
   }
 
   static Fd open_lock(const std::string& file) {
@@ -313,6 +324,8 @@ class SqliteStore final : public Store {
   }
 
   std::string path_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
   std::unique_ptr<sqlite3, CloseDatabase> database_;
   std::mutex mutex_;  // BEGIN … COMMIT belongs to one thread
 };

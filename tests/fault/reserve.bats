@@ -12,7 +12,7 @@ setup() {
 }
 
 @test "64 processes claim, extend, borrow and release, twenty a second are killed: nothing is over-granted or lost" {
-  run -0 "$BUILD/bench/reserve-load" ledger ledger.db acknowledged 64 8 20
+  run -0 "$BUILD/bench/reserve-load" ledger sqlite:ledger.db acknowledged 64 8 20
   assert [ "$(wc -l <acknowledged)" -gt 50 ]
   # Who waited for longer than ten seconds has given up, and nothing else may have gone wrong.
   run ! grep '^error' <(grep -v 'others are writing it' acknowledged)

@@ -37,6 +37,29 @@ TEST(SqliteStore, CreatesItsDirectoryButNotAWholePath) {
             std::string::npos);
 }
 
+TEST(SqliteStore, WhatWouldBeWrittenIntoALostFileIsAnError) {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path() / "state.db";
+  const std::string url = "sqlite:" + path.string();
+  for (const bool replaced : {false, true}) {
+    const auto store = Store::open(url);
+    store->commit({{}, {{"a", "1"}}, {}});
+    std::filesystem::rename(path, scratch.path() / "away.db");
+    if (replaced) Store::open(url)->commit({{}, {{"a", "2"}}, {}});
+    try {
+      store->commit({{}, {{"a", "3"}}, {}});
+      ADD_FAILURE() << "it was acknowledged";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUnreachable) << error.what();
+    }
+    if (replaced) {
+      EXPECT_EQ(Store::open(url)->get("a")->value, "2");
+    }
+    for (const auto* name : {"state.db", "state.db-wal", "state.db-shm", "away.db"})
+      std::filesystem::remove(scratch.path() / name);
+  }
+}
+
 // By count, not by time: who asks for a turn waits for few of the other's.
 TEST(SqliteStore, OneThatWritesWithoutAPauseLetsOthersHaveTheirTurn) {
   const ScratchDirectory scratch;

@@ -137,7 +137,8 @@ std::string PrivateKey::sign(std::string_view message) const {
 std::string checkpoint_message(std::string_view chain, std::int64_t at, std::string_view hash,
                                std::string_view time) {
   std::string message = "rackline audit checkpoint 1\n";
-  for (const std::string_view part : {chain, std::string_view(std::to_string(at)), hash, time}) {
+  const std::string number = std::to_string(at);
+  for (const std::string_view part : {chain, std::string_view(number), hash, time}) {
     message += part;
     message += '\n';
   }

@@ -34,7 +34,7 @@ printf '  %-8s %14s %14s %14s %10s %6s\n' instance start ours best "gap, %" vali
 for name in "$@"; do
   awk -v name="$name" -v best="${best[$name]}" '
     { value[$1] = $2 }
-    END { printf "  %-8s %14d %14d %14d %10.3f %6s\n", name, value["start"], value["cost"], best,
+    END { printf "  %-8s %14.0f %14.0f %14.0f %10.3f %6s\n", name, value["start"], value["cost"], best,
             100 * (value["cost"] - best) / value["start"], value["valid"] }' "$scratch/$name.txt"
 done | tee "$scratch/table"
 row "mean gap, % (target 0.3 at 30 s, 0.15 at 300 s)" "$(awk '{ sum += $5 } END { printf "%.3f", sum / NR }' "$scratch/table")"

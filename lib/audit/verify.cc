@@ -108,10 +108,23 @@ void Verifier::judge(const Seen& now, const Seen* next) {
   }
   if (info.seq == expected_) {
     if (!judge_position(now, next)) return;
-  } else if (!judge_late(now, next)) {
+  } else if (!judge_loss(now) && !judge_late(now, next)) {
     return;
   }
   accept(now);
+}
+
+// The line of somebody who went on without those that were cut off stands right behind the last one that was
+// left, and has the number behind the last one that was lost.
+bool Verifier::judge_loss(const Seen& now) {
+  const LineInfo& info = now.info;
+  if (info.kind != LineKind::kTruncated || info.seq <= expected_ || !before_ ||
+      info.linked_to(*before_) != info.hash)
+    return false;
+  report("truncated", expected_, info.seq - 1, now,
+         text_member(now.text, "actor") + " has gone on without them at " + text_member(now.text, "time") +
+             "; the last one had the hash " + text_member(now.text, "lost_hash"));
+  return true;
 }
 
 // It has the number that comes next: is it what was written? False: it is to be passed by.
@@ -201,6 +214,7 @@ void Verifier::look_inside(const Seen& now) {
     open.insert(now.redacted.begin(), now.redacted.end());
   }
   if (now.info.kind == LineKind::kRecord) ++result_.records;
+  if (now.info.kind == LineKind::kRepaired) ++result_.repaired;
   if (now.info.kind == LineKind::kCheckpoint) check_checkpoint(now);
   if (now.info.kind == LineKind::kRedacted) note_redaction(now);
 }

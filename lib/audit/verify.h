@@ -32,6 +32,7 @@ struct Verified {
   std::string hash;                    // of the last line
   std::int64_t records = 0, lines = 0, parts = 0, findings = 0;
   std::int64_t redacted = 0;  // lines of which fields were taken out in order
+  std::int64_t repaired = 0;  // torn last lines that a writer has put in order
   std::int64_t checkpoints = 0;
   std::int64_t signed_to = -1;  // the last line that a good signature covers; -1: none, or no key was given
 };
@@ -82,6 +83,7 @@ class Verifier {
   void judge(const Seen& now, const Seen* next);
   bool judge_position(const Seen& now, const Seen* next);
   bool judge_late(const Seen& now, const Seen* next);
+  bool judge_loss(const Seen& now);
   void accept(const Seen& now);
   void look_inside(const Seen& now);
   void begin_part(const Seen& now);

@@ -84,6 +84,17 @@ constexpr Field kRedactedFields[] = {
     TRAIL_TAIL(AuditRedacted),
 };
 
+constexpr Field kTruncatedFields[] = {
+    TRAIL_HEAD(AuditTruncated),
+    FIELD(AuditTruncated, lost, "how many lines before it were cut off", "LOST"),
+    FIELD(AuditTruncated, lost_from, "number of the first of them", "FROM"),
+    FIELD(AuditTruncated, lost_to, "number of the last of them", "TO"),
+    FIELD(AuditTruncated, lost_hash, "hash of the last of them, as its writer has kept it"),
+    FIELD(AuditTruncated, torn, "what there was of the first of them", {}, kOmitted),
+    TRAIL_WHO(AuditTruncated),
+    TRAIL_TAIL(AuditTruncated),
+};
+
 constexpr Field kFindingFields[] = {
     HEAD(AuditFinding),
     FIELD(AuditFinding, problem,
@@ -108,6 +119,7 @@ constexpr Field kVerifiedFields[] = {
     FIELD(AuditVerified, records, "records in it", "RECORDS"),
     FIELD(AuditVerified, findings, "how many things are wrong", "FINDINGS"),
     FIELD(AuditVerified, redacted, "lines of which fields were taken out in order", "REDACTED"),
+    FIELD(AuditVerified, repaired, "last lines that a crash had torn and that were put in order", "REPAIRED"),
     FIELD(AuditVerified, checkpoints, "checkpoints in it", "CHECKPOINTS"),
     FIELD(AuditVerified, parts, "files that it is made of", "PARTS"),
     FIELD(AuditVerified, signed_to,
@@ -163,6 +175,13 @@ const Kind AuditRotated::kKind{"audit_rotated", Role::kControl, "The last line o
                                "audit rotate",  "audit",        kRotatedFields};
 const Kind AuditRedacted::kKind{"audit_redacted", Role::kControl, "Fields of an earlier line were taken out.",
                                 "audit redact",   "audit verify", kRedactedFields};
+const Kind AuditTruncated::kKind{
+    "audit_truncated",
+    Role::kControl,
+    "Lines before it were cut off, and somebody has gone on without them: --accept-loss.",
+    "audit append",
+    "audit verify, people",
+    kTruncatedFields};
 const Kind AuditFinding::kKind{"audit_finding", Role::kFact, "Something is wrong with an audit trail.",
                                "audit verify",  "people",    kFindingFields};
 const Kind AuditVerified::kKind{"audit_verified", Role::kFact, "What was found out about an audit trail.",

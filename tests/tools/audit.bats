@@ -82,13 +82,40 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -0 audit verify
 }
 
-@test "a torn last line is repaired, said and kept" {
+@test "a torn last line is repaired, said, kept and counted" {
   records 2 | audit append >/dev/null
-  truncate -s -30 trail
+  printf '{"kind":"audit_record","time":"2026' >>trail
   run -0 --separate-stderr audit append <<<"$(record 1)"
-  assert_regex "$stderr" 'its last line was torn, [0-9]+ bytes; they are kept in line 4'
-  run -0 audit verify
-  assert_equal "$(jq -r 'select(.kind=="audit_repaired") | .torn | startswith("{\"kind\":\"audit_close\"")' trail)" true
+  assert_regex "$stderr" 'its last line was torn, 35 bytes; they are kept in line 5'
+  assert_equal "$(jq -r 'select(.kind=="audit_repaired") | .torn' trail)" '{"kind":"audit_record","time":"2026'
+  run -0 --separate-stderr audit verify
+  says 'select(.kind=="audit_verified") | .repaired == 1 and .outcome == "sound"'
+}
+
+@test "lines that were cut off at the end are refused; who goes on without them leaves that in the trail" {
+  audit key k
+  for _ in 1 2 3; do record 1 | audit append --key k >/dev/null; done
+  cp trail whole
+  refused() {
+    cp trail before
+    run -4 --separate-stderr audit append --key k <<<"$(record 2)"
+    assert_output ''
+    assert_regex "$stderr" "trail: $1"
+    assert_regex "$stderr" 'audit verify .* --accept-loss'
+    cmp trail before
+  }
+  head -c -20 whole >trail
+  refused 'line 9 is missing at its end \(there is a part of line 9\): .*/trail.head knows'
+  sed -i '8,$d' trail
+  refused '3 lines are missing at its end, 7 to 9: .*/trail.head knows'
+  run -4 audit rotate
+  run -0 --separate-stderr audit append --accept-loss --key k <<<"$(record 2)"
+  assert_regex "$stderr" '3 lines are missing before line 10, which says so'
+  record 3 | audit append --key k >/dev/null
+  run -1 --separate-stderr audit verify --key k.pub
+  assert_equal "$(problems)" 'truncated 7'
+  says '.problem == "truncated" and .last == 9'
+  assert_equal "$(jq -r 'select(.kind=="audit_truncated") | "\(.seq) \(.lost) \(.lost_hash)"' trail)" "10 3 $(tail -1 whole | jq -r .hash)"
 }
 
 @test "a trail of another chain, a file that is none, a broken last line: status 4, and nothing is written" {
@@ -110,6 +137,10 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -4 --separate-stderr audit append --file other <<<"$(record 1)"
   assert_regex "$stderr" 'its last line is not as it was written'
   cmp other before
+  rm trail.head && records 1 | audit append --file third >/dev/null
+  sed -i '$s/"records":2/"records":3/' third
+  run -4 --separate-stderr audit append --file third <<<"$(record 1)"
+  assert_regex "$stderr" 'third: its last line is not as it was written: it does not fit its hash'
   run -2 audit verify --file none
   run -3 audit append --file /no/such/place <<<"$(record 1)"
   run -3 audit verify --file /

@@ -83,6 +83,98 @@ TEST(AuditTrail, ATornLastLineIsRepairedSaidAndKept) {
   }
 }
 
+// Takes lines away from its end, as an editor does, and leaves what is beside it.
+void keep_lines(const ScratchTrail& scratch, std::size_t count) {
+  auto lines = lines_of(scratch.read());
+  lines.resize(count);
+  ScratchTrail::write(scratch.path(), joined(lines));
+}
+
+TEST(AuditTrail, LinesThatAreMissingAtItsEndAreRefusedAndNothingIsWritten) {
+  ScratchTrail scratch;
+  scratch.fill(5);  // up to line 6
+  const auto whole = scratch.read();
+  const auto head = ScratchTrail::read(scratch.path() + ".head");
+  for (const std::size_t cut : {std::size_t{1}, std::size_t{40}, whole.size() / 2}) {
+    ScratchTrail::write(scratch.path(), whole.substr(0, whole.size() - cut));
+    const auto before = scratch.read();
+    const auto error = failure_of([&] { scratch.fill(1); });
+    EXPECT_EQ(error.status(), Status::kRefused);
+    EXPECT_NE(error.why().find("missing at its end"), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("--accept-loss"), std::string::npos);
+    EXPECT_EQ(failure_of([&] { scratch.open().rotate(false); }).status(), Status::kRefused);
+    EXPECT_EQ(scratch.read(), before);
+    EXPECT_EQ(ScratchTrail::read(scratch.path() + ".head"), head);
+  }
+}
+
+TEST(AuditTrail, LinesThatAreCutOffBehindAWriterThatGoesOnAreRefused) {
+  ScratchTrail scratch;
+  Trail trail = scratch.open();
+  trail.append({ScratchTrail::record(1), ScratchTrail::record(2)});
+  keep_lines(scratch, 2);
+  EXPECT_EQ(failure_of([&] { trail.append({ScratchTrail::record(3)}); }).status(), Status::kRefused);
+}
+
+TEST(AuditTrail, AnAcceptedLossStandsInTheTrailForGood) {
+  ScratchTrail scratch;
+  scratch.fill(5);
+  const auto lost = read_head(scratch.path())->hash;
+  keep_lines(scratch, 3);
+  scratch.open().open(true);
+  scratch.fill(1);
+  EXPECT_EQ(check_files(scratch.path(), {.thorough = true}).text(), "truncated 3-6");
+  const Json line = Json::parse(lines_of(scratch.read())[3]);
+  EXPECT_EQ(line["kind"], "audit_truncated");
+  EXPECT_EQ(line["seq"], 7);
+  EXPECT_EQ(line["lost"], 4);
+  EXPECT_EQ(line["lost_hash"], to_hex(bytes_of(lost)));
+  scratch.open().rotate(true);
+  scratch.open().open(true);  // nothing is missing now
+  scratch.fill(1);
+  EXPECT_EQ(check_files(scratch.path()).text(), "truncated 3-6");
+}
+
+TEST(AuditTrail, AnAcceptedLossOfATornLineKeepsWhatThereIsOfIt) {
+  ScratchTrail scratch;
+  scratch.fill(2);
+  const auto whole = scratch.read();
+  ScratchTrail::write(scratch.path(), whole.substr(0, whole.size() - 9));
+  scratch.open().open(true);
+  const auto lines = lines_of(scratch.read());
+  const auto last = lines_of(whole).back();
+  EXPECT_EQ(Json::parse(lines.back())["torn"], last.substr(0, last.size() - 8));
+  EXPECT_EQ(check_files(scratch.path()).text(), "truncated 3");
+}
+
+TEST(AuditTrail, AWriterThatDiedBeforeItCouldSayWhereItLeftOffIsNoLoss) {
+  ScratchTrail scratch;
+  const std::string head = scratch.path() + ".head";
+  scratch.fill(2);
+  std::vector<std::string> heads{ScratchTrail::read(head)};
+  scratch.fill(2);
+  heads.push_back(ScratchTrail::read(head));
+  scratch.open().rotate(false);
+  for (const auto& behind : heads) {
+    ScratchTrail::write(head, behind);
+    scratch.notices.clear();
+    scratch.fill(1);
+    EXPECT_TRUE(scratch.notices.empty());
+    EXPECT_EQ(check_files(scratch.path()).text(), "");
+  }
+}
+
+TEST(AuditTrail, AWriterThatDiedWhenItHadBegunANewChainIsNoOtherChain) {
+  ScratchTrail scratch;
+  scratch.fill(3);
+  const auto head = ScratchTrail::read(scratch.path() + ".head");
+  std::filesystem::remove(scratch.path());
+  scratch.open().open();
+  ScratchTrail::write(scratch.path() + ".head", head);
+  scratch.fill(1);
+  EXPECT_EQ(check_files(scratch.path()).text(), "removed 0-4");
+}
+
 TEST(AuditTrail, AFirstLineThatWasTornBeginsAnew) {
   ScratchTrail scratch;
   ScratchTrail::write(scratch.path(), R"({"kind":"audit_begin","time")");
@@ -128,6 +220,47 @@ TEST(AuditTrail, WritersKilledAtAnyMomentLeaveAChain) {
     for (int i = 0; i < 2000 && size() < before + 2; ++i) std::this_thread::sleep_for(Milliseconds{1});
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
+  }
+  scratch.fill(1);
+  EXPECT_EQ(check_files(scratch.path()).text(), "");
+}
+
+// None of them may be taken for a loss: a writer says where it left off after the line, and dies at any
+// moment between the two, while another one goes on and a third one rotates.
+TEST(AuditTrail, ManyKilledWritersRaiseNoFalseAlarm) {
+  ScratchTrail scratch;
+  constexpr int kRounds = 150;
+  constexpr int kWriters = 3;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<pid_t> children;
+    for (int c = 0; c < kWriters; ++c) {
+      const pid_t child = fork();
+      if (child == 0) {
+        try {
+          for (int i = 0;; ++i) {
+            Trail trail = scratch.open();
+            trail.append({ScratchTrail::record(i), ScratchTrail::record(i + 1)});
+            trail.append({ScratchTrail::record(i)});
+            if (i % 5 == 4) trail.rotate(false);
+          }
+        } catch (const Error& error) {
+          fprintf(stderr, "%s\n", error.what());
+          _exit(1);
+        }
+      }
+      children.push_back(child);
+    }
+    // Another time in each round, with no pattern that repeats.
+    std::this_thread::sleep_for(std::chrono::microseconds{500 + round * 7919 % 9000});
+    for (const pid_t child : children) kill(child, SIGKILL);
+    for (const pid_t child : children) {
+      int status = 0;
+      waitpid(child, &status, 0);
+      ASSERT_TRUE(WIFSIGNALED(status)) << "round " << round;
+    }
+    if (round % 10 == 9) {
+      ASSERT_EQ(check_files(scratch.path()).text(), "") << "round " << round;
+    }
   }
   scratch.fill(1);
   EXPECT_EQ(check_files(scratch.path()).text(), "");
@@ -193,6 +326,13 @@ TEST(AuditTrail, AFileOfAnotherChainOrNoTrailIsRefusedAndLeftAlone) {
   broken[broken.size() - 100] = broken[broken.size() - 100] == 'x' ? 'y' : 'x';
   unlink((scratch.path() + ".head").c_str());
   refused(broken, "its last line is not as it was written");
+  // One that is whole in its form: only its hash tells.
+  const auto other_word = [&](const std::string& from, const std::string& to) {
+    auto text = whole.read();
+    return text.replace(text.rfind(from), from.size(), to);
+  };
+  refused(other_word("\"records\":2", "\"records\":3"), "it does not fit its hash");
+  refused(other_word("\"seq\":3", "\"seq\":4"), "it does not fit its hash");
 }
 
 TEST(AuditTrail, ATrailThatIsGoneIsSaidAndStandsInTheNewOne) {

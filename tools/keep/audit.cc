@@ -27,7 +27,7 @@ struct Options {
   audit::VerifyOptions verify;
   audit::Query query;
   std::string since, until;
-  bool records = false, all = false, plain = false;
+  bool records = false, all = false, plain = false, accept_loss = false;
   std::int64_t larger = 0;
   audit::Trail::Redaction redaction;
   std::string id, new_key;
@@ -52,7 +52,7 @@ Status append(cli::Program& program, const Options& options) {
   auto trail = trail_of(program, options);
   std::optional<audit::PrivateKey> key;
   if (!options.key.empty()) key = audit::PrivateKey::load(options.key);
-  trail.open();
+  trail.open(options.accept_loss);
   const audit::TeeOptions how{
       options.durable == "before" ? audit::TeeOptions::Durable::kBefore : audit::TeeOptions::Durable::kBehind,
       key ? &*key : nullptr, options.checkpoint_every};
@@ -239,6 +239,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   program.duration(*appending, "--checkpoint", options.checkpoint_every,
                    "with --key: sign after so long, and at the end; 0: at the end");
+  appending->add_flag("--accept-loss", options.accept_loss,
+                      "go on where lines are missing at the end, and keep in the trail that they are");
   auto* verifying = app.add_subcommand("verify", "find what was changed, removed, moved, added or cut off");
   program.completes(verifying->add_option("--checkpoints", options.checkpoints, "checkpoints kept elsewhere")
                         ->type_name("FILE"),

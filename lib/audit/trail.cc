@@ -302,15 +302,16 @@ std::int64_t Trail::open(bool accept_loss) {
   return state_.seq - 1;
 }
 
-std::size_t Trail::append(const std::vector<std::string_view>& lines) {
+std::vector<std::size_t> Trail::append(const std::vector<std::string_view>& lines) {
   static thread_local simdjson::dom::parser parser;
   const Turn turn(*this);
   State next = state_;
   std::string out, body;
-  std::size_t broken = 0;
+  std::vector<std::size_t> broken;
   const std::string before = who() + ",\"request\":" + or_null(author_.request) + ",\"cause\":";
   const std::string cause = or_null(author_.cause);
-  for (const auto line : lines) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto line = lines[i];
     body = before;
     const auto members = is_record(parser, line) ? members_of(line) : std::nullopt;
     if (members) {
@@ -320,7 +321,7 @@ std::size_t Trail::append(const std::vector<std::string_view>& lines) {
       body += ",\"record\":";
       body += compact(*members);
     } else {
-      ++broken;
+      broken.push_back(i);
       body += cause + ",\"line\":" + json_text(line);
     }
     add_line(out, next, LineKind::kRecord, body);

@@ -31,10 +31,10 @@ class Trail {
   using Notice = std::function<void(const std::string&)>;
   Trail(std::string path, Author author, const Clock& clock, Notice notice);
 
-  // Appends a line for each: an object becomes an audit_record, anything else is kept as text. Returns how
-  // many of them were no records. They are in the file when it returns, so the death of this process loses
+  // Appends a line for each: an object becomes an audit_record, anything else is kept as text. Returns which
+  // of them were no records. They are in the file when it returns, so the death of this process loses
   // none; on the disk they are after sync().
-  std::size_t append(const std::vector<std::string_view>& lines);
+  std::vector<std::size_t> append(const std::vector<std::string_view>& lines);
 
   // Puts what was appended on the disk. May be called from another thread.
   void sync();

@@ -41,6 +41,7 @@ struct VerifyOptions {
   const PublicKey* key = nullptr;             // checks the checkpoints' signatures
   std::vector<std::string> checkpoints = {};  // audit_checkpoint lines that were kept elsewhere
   std::string chain = {};                     // the chain that it has to be; empty: any
+  std::int64_t from_part = 1;                 // those before it are elsewhere, and are not asked for
   bool thorough = false;                      // also whether each root fits its fields
 };
 
@@ -111,6 +112,7 @@ class Verifier {
   std::map<std::int64_t, std::string> outside_;        // where kept checkpoints say which hash stands
   std::vector<std::pair<std::int64_t, Digest>> tail_;  // of the last lines
   std::size_t torn_ = 0;
+  bool signature_found_ = false;
 };
 
 }  // namespace rackline::audit

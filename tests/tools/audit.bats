@@ -23,13 +23,17 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   records 3 >in
   printf 'not a record\n\n' >>in
   audit append --actor ann --request OPS-7 <in >out 2>err || assert_equal $? 2
-  assert_equal "$(cat err)" "audit: keep records: stdin: 1 lines were no records; they are kept as text"
+  assert_equal "$(cat err)" "audit: keep records: stdin: line 5 was no record; it is kept as text"
   cmp in out
   assert_equal "$(jq -r 'select(.kind=="audit_record") | .record.vm // .line' trail | head -3)" $'db1\ndb2\ndb3'
   assert_equal "$(jq -r 'select(.kind=="audit_record") | .line // empty' trail)" 'not a record'
   assert_equal "$(jq -r 'select(.kind=="audit_record") | "\(.actor) \(.host) \(.request)"' trail | sort -u)" "ann $(hostname) OPS-7"
   assert_equal "$(stat -c %a trail)" 600
   run -0 audit verify
+  run -2 --separate-stderr audit append < <(record 1 && printf '\none\ntwo\n')
+  assert_equal "$stderr" 'audit: keep records: stdin: 2 lines were no records (3, 4); they are kept as text'
+  run -2 --separate-stderr audit append < <(seq 20)
+  assert_regex "$stderr" '20 lines were no records \(the first are 1, 2, 3, 4, 5\)'
 }
 
 @test "both orders of the option that names the trail" {
@@ -237,6 +241,15 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   audit key other
   run -1 --separate-stderr audit verify --key other.pub
   assert_regex "$(problems)" '^signature'
+  run -2 --separate-stderr audit checkpoint
+  assert_regex "$stderr" '--key is required'
+  run -2 --separate-stderr audit checkpoint --key key.pub
+  assert_regex "$stderr" 'key.pub: it is a public key'
+  run -3 --separate-stderr audit verify --checkpoints nosuch
+  assert_regex "$stderr" 'read the kept checkpoints: nosuch: No such file'
+  records 1 | audit append --file unsigned >/dev/null
+  run -1 --separate-stderr audit verify --file unsigned --key key.pub
+  says '.problem == "signature" and (.reason | startswith("nothing is signed"))'
   chmod 644 key
   run -4 --separate-stderr audit checkpoint --key key
   run -3 audit key other
@@ -258,8 +271,22 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   says 'select(.kind=="audit_verified") | .records == 55'
   assert_equal "$(audit query --object db3 --records | grep -c vm_moved)" 6
   zstdcat trail.000001.zst | head -1 | jq -e '.part == 1' >/dev/null
+  mv trail.000001.zst away
+  run -1 --separate-stderr audit verify
+  assert_equal "$(problems)" 'removed 0'
+  run -0 audit verify --from-part 2
+  mv away trail.000001.zst
   rm trail.000002*
   run -1 audit verify
+}
+
+@test "who verifies while others write and rotate is told of no damage" {
+  records 2 | audit append >/dev/null
+  (for _ in $(seq 25); do records 9 | audit append >/dev/null && audit rotate --plain >/dev/null; done) &
+  while kill -0 $! 2>/dev/null; do run -0 audit verify; done
+  wait $!
+  run -0 --separate-stderr audit verify
+  says 'select(.kind=="audit_verified") | .parts == 26'
 }
 
 @test "redaction: gone, verifiable, and said by whom and why" {
@@ -293,6 +320,12 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -0 audit query --object db1 -o table
   assert_output --partial 'done   migrate  ann'
   run -2 audit query --since noon
+  assert_equal "$(ids --limit 2 --kind vm_moved)" 'm3 m4 '
+  assert_equal "$(ids --field vm=db2 --field to=h2)" 'm2 '
+  assert_equal "$(TZ=UTC ids --since '2026-11-22 12:00' --until 2026-11-22T12:00:02Z --kind vm_moved)" 'm1 m2 '
+  run -2 audit query --field vm
+  run -0 audit query --records --object db1 -o table
+  jq -es 'length == 2 and .[1].kind == "end"' <<<"$output" >/dev/null
 }
 
 @test "an incident as a story" {
@@ -307,6 +340,11 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -0 audit trail r1 -o table
   assert_output --partial 'host_down'
   assert_output --partial 'VM db1  FROM h3  TO h1'
+  echo '{"kind":"host_down","host":"h4","id":"3f2a9c1b77","cause":"3f2a9cffff"}' | audit append >/dev/null
+  run -0 audit trail 3f2a9c1 -o table
+  assert_output --partial 'HOST h4'
+  run -2 --separate-stderr audit trail 3f2a9c
+  assert_regex "$stderr" 'several ids begin with it: 3f2a9c1b77, 3f2a9cffff'
   run -1 --separate-stderr audit trail none
   assert_equal "$stderr" 'audit: tell: none: nothing in the trail has this id or cause'
 }
@@ -330,4 +368,6 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   kill -TERM $pid
   wait $pid || true
   assert_equal "$(jq -r 'select(.kind=="vm_moved").id' seen | tr '\n' ' ')" 'm1 m2 m3 '
+  timeout -s TERM 2 audit follow --all -o table >seen || true
+  assert_equal "$(grep -c '^ *SEQ' seen)" 1
 }

@@ -34,7 +34,8 @@ TEST(AuditTrail, KeepsWhatPassedWithWhoAndWhy) {
   Trail trail(scratch.path(), {"ann", "adm1", "OPS-7", "inc9"}, scratch.clock, {});
   const std::string first = R"({ "kind":"x", "n": 1.50, "cause":"inc1" })",
                     second = R"({"kind":"y","s":"a\u00e4\n"})";
-  EXPECT_EQ(trail.append({first, second, "no record", "{}", "{\"a\":1}x"}), 3U);
+  EXPECT_EQ(trail.append({first, second, "no record", "{}", "{\"a\":1}x"}),
+            (std::vector<std::size_t>{2, 3, 4}));
   trail.close();
   const auto lines = lines_of(scratch.read());
   ASSERT_EQ(lines.size(), 7U);
@@ -284,7 +285,10 @@ TEST(AuditTrail, PartsAreOneChainAndACompressedOneIsRead) {
   EXPECT_NE(check_files(scratch.path()).text().find("removed"), std::string::npos);
   std::filesystem::rename(scratch.file("away"), scratch.path() + ".000002");
   std::filesystem::remove(scratch.path() + ".000001.zst");
-  EXPECT_EQ(check_files(scratch.path()).text(), "");  // older parts may be kept elsewhere
+  EXPECT_EQ(check_files(scratch.path()).text(), "removed 0-7");
+  EXPECT_EQ(check_files(scratch.path(), {.from_part = 2}).text(), "");  // older parts may be kept elsewhere
+  EXPECT_EQ(check_files(scratch.path(), {.from_part = 3}).result.parts, 1);
+  EXPECT_EQ(check_files(scratch.path(), {.from_part = 4}).text(), "removed");
 }
 
 TEST(AuditTrail, ARotationThatWasCutOffIsFinishedByTheNextWriter) {
@@ -425,7 +429,7 @@ TEST(AuditKey, ASignatureHoldsForItsMessageAndKeyOnly) {
   EXPECT_EQ(failure_of([&] { PrivateKey::make(scratch.file("one")); }).status(), Status::kUnreachable);
   chmod(scratch.file("one").c_str(), 0644);
   EXPECT_EQ(failure_of([&] { PrivateKey::load(scratch.file("one")); }).status(), Status::kRefused);
-  EXPECT_EQ(failure_of([&] { PrivateKey::load(scratch.file("one.pub")); }).status(), Status::kRefused);
+  EXPECT_EQ(failure_of([&] { PrivateKey::load(scratch.file("one.pub")); }).status(), Status::kUsage);
   ScratchTrail::write(scratch.file("bad"), "hello");
   EXPECT_EQ(failure_of([&] { PublicKey::load(scratch.file("bad")); }).status(), Status::kUsage);
 }
@@ -455,6 +459,23 @@ TEST(AuditQuery, FindsByTimeKindObjectCauseOutcomeAndAuthor) {
   EXPECT_EQ(fits({.kind = "vm_moved", .object = "h1"}), "...");
   EXPECT_EQ(parse_when("2h", *parse_time("2026-11-22T12:00:00Z")), *parse_time("2026-11-22T10:00:00Z"));
   EXPECT_EQ(failure_of([] { parse_when("noon", {}); }).status(), Status::kUsage);
+  EXPECT_EQ(fits({.fields = {{"vm", "db1"}}}), ".x.");
+  EXPECT_EQ(fits({.fields = {{"vm", "db1"}, {"outcome", "failed"}}}), "...");
+  EXPECT_EQ(fits({.fields = {{"seen_by", "h3"}}}), "..x");
+  EXPECT_EQ(parse_field("record.owner=a=b"), std::pair(std::string("owner"), std::string("a=b")));
+  EXPECT_EQ(failure_of([] { parse_field("owner"); }).status(), Status::kUsage);
+}
+
+TEST(AuditQuery, AKindThatSaysItsOutcomeIsFoundByIt) {
+  ScratchTrail scratch;
+  scratch.open().append({R"({"kind":"request_refused","owner":"web","reason":"full"})",
+                         R"({"kind":"vm_moved","vm":"a","outcome":"refused"})",
+                         R"({"kind":"vm_moved","vm":"a","outcome":"done","reason":"refused before"})"});
+  std::string found;
+  for (const auto& line : lines_of(scratch.read()))
+    found += Query{.outcome = "refused"}.fits(line) ? 'x' : '.';
+  EXPECT_EQ(found, ".xx.");
+  EXPECT_EQ(step_of(lines_of(scratch.read())[1]).outcome, "refused");
 }
 
 TEST(AuditStory, FollowsAnIncidentThroughItsDecisionsProofsAndResults) {
@@ -478,6 +499,33 @@ TEST(AuditStory, FollowsAnIncidentThroughItsDecisionsProofsAndResults) {
   EXPECT_EQ(steps[2].what.find("vm_restarted"), 0U);
   EXPECT_EQ(story_of("r1", all).size(), 3U);
   EXPECT_TRUE(story_of("none", all).empty());
+}
+
+TEST(AuditStory, AnIdIsKnownByItsBeginningWhenNoOtherHasIt) {
+  ScratchTrail scratch;
+  scratch.open().append({R"({"kind":"host_down","host":"h3","id":"3f2a9c1b","cause":"77aa1234"})",
+                         R"({"kind":"host_down","host":"h4","id":"77aa12ff","cause":"3f2a9c1b"})"});
+  const auto text = scratch.read();
+  const auto all = [&](const auto& each) {
+    for (const auto& line : lines_of(text)) {
+      if (!each(line)) break;
+    }
+  };
+  EXPECT_EQ(id_that_begins("3f2a9c", all), "3f2a9c1b");
+  EXPECT_EQ(id_that_begins("3f2a9", all), std::nullopt);
+  EXPECT_EQ(id_that_begins("3f2a9d", all), std::nullopt);
+  const auto error = failure_of([&] { id_that_begins("77aa12", all); });
+  EXPECT_EQ(error.status(), Status::kUsage);
+  EXPECT_NE(error.why().find("77aa1234, 77aa12ff"), std::string::npos) << error.why();
+}
+
+TEST(AuditStory, WhatWasTakenOutIsShownAsThat) {
+  ScratchTrail scratch;
+  scratch.fill(2);
+  scratch.open().redact({{1}, {"record.vm", "actor"}, "asked to"});
+  const auto step = step_of(lines_of(scratch.read())[1]);
+  EXPECT_EQ(step.actor, "redacted");
+  EXPECT_NE(step.what.find("VM redacted  FROM h1"), std::string::npos) << step.what;
 }
 
 }  // namespace

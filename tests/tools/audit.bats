@@ -185,11 +185,13 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   command -v strace >/dev/null || skip "no strace"
   # A sanitizer cannot look for leaks in a process that is traced.
   export ASAN_OPTIONS=detect_leaks=0
-  trace() { strace -f -e trace=write,fdatasync,fsync -o trace "$@"; }
+  trace() { strace -f -e trace=write,pwrite64,fdatasync,fsync -s 200 -o trace "$@"; }
   order() { grep -nE "$1" trace | head -1 | cut -d: -f1; }
   record 1 | trace audit append --durable before >/dev/null
   assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'fdatasync')" ]
   assert [ "$(order 'fdatasync')" -lt "$(order 'write\(1,')" ]
+  # Where it left off is said after that: a writer that is killed between the two has lost nothing.
+  assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'pwrite64\(.*\\"seq\\":1,')" ]
   record 1 | trace audit append >/dev/null
   assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'write\(1,')" ]
   assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'fdatasync\([0-9]+\) += 0|fdatasync resumed')" ]

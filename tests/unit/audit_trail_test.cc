@@ -242,7 +242,7 @@ TEST(AuditTrail, ManyKilledWritersRaiseNoFalseAlarm) {
             Trail trail = scratch.open();
             trail.append({ScratchTrail::record(i), ScratchTrail::record(i + 1)});
             trail.append({ScratchTrail::record(i)});
-            if (i % 5 == 4) trail.rotate(false);
+            if (i % 50 == 49) trail.rotate(false);
           }
         } catch (const Error& error) {
           fprintf(stderr, "%s\n", error.what());

@@ -17,9 +17,11 @@ Moment present(const std::string& trail) {
 }  // namespace
 
 Verified check_trail(const std::string& trail, VerifyOptions options, const Verifier::Report& report) {
+  const auto from_part = options.from_part;
   Verifier verifier(std::move(options), report);
   const auto moment = present(trail);
   for (const auto& part : moment.parts) {
+    if (part.number != 0 && part.number < from_part) continue;
     verifier.begin_file(part.file);
     read_lines(
         part,
@@ -39,7 +41,11 @@ std::vector<std::string> read_checkpoints(const std::string& file) {
     if (!line.empty()) lines.emplace_back(line);
     return true;
   };
-  read_lines({file, 0, false}, keep, [&](std::string_view line) { keep(line); });
+  try {
+    read_lines({file, 0, false}, keep, [&](std::string_view line) { keep(line); });
+  } catch (const Error& error) {
+    throw Error(error.status(), "read the kept checkpoints", file, error.why(), error.hint());
+  }
   return lines;
 }
 

@@ -13,9 +13,9 @@
 namespace rackline::audit {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNames{"audit_begin",      "audit_record",   "audit_close",
+constexpr std::array<std::string_view, 8> kNames{"audit_begin",      "audit_record",   "audit_close",
                                                  "audit_checkpoint", "audit_repaired", "audit_rotated",
-                                                 "audit_redacted"};
+                                                 "audit_redacted",   "audit_truncated"};
 constexpr std::string_view kStart = R"({"kind":")";
 constexpr std::string_view kTime = R"(","time":")";
 constexpr std::string_view kTool = R"(","tool":"audit","seq":)";

@@ -40,6 +40,7 @@ enum class LineKind : std::uint8_t {
   kRepaired,    // a torn last line was taken away
   kRotated,     // the last line of a part
   kRedacted,    // fields of an earlier line were taken out
+  kTruncated,   // the lines before it were cut off, and somebody has gone on without them
 };
 std::string_view name_of(LineKind kind);
 

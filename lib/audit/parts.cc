@@ -146,9 +146,17 @@ Moment moment_of(const std::string& trail) {
   // Whoever holds it for long hangs, and then nobody writes either.
   constexpr int kAttempts = 500;
   constexpr timespec kPause{0, 10'000'000};
-  const auto live = std::make_shared<Fd>(open(trail.c_str(), O_RDONLY | O_CLOEXEC));
-  for (int i = 0; *live && flock(live->get(), LOCK_SH | LOCK_NB) != 0 && i < kAttempts; ++i)
-    nanosleep(&kPause, nullptr);
+  std::shared_ptr<Fd> live;
+  for (;;) {
+    live = std::make_shared<Fd>(open(trail.c_str(), O_RDONLY | O_CLOEXEC));
+    for (int i = 0; *live && flock(live->get(), LOCK_SH | LOCK_NB) != 0 && i < kAttempts; ++i)
+      nanosleep(&kPause, nullptr);
+    struct stat ours = {}, there = {};
+    if (!*live || fstat(live->get(), &ours) != 0 || stat(trail.c_str(), &there) != 0 ||
+        (ours.st_ino == there.st_ino && ours.st_dev == there.st_dev))
+      break;
+    // It was rotated meanwhile, and what was opened is a full part now.
+  }
   Moment moment{parts_of(trail), read_head(trail)};
   struct stat about = {};
   if (*live && !moment.parts.empty() && moment.parts.back().number == 0 && fstat(live->get(), &about) == 0 &&

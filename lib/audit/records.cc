@@ -36,6 +36,7 @@ record::AuditVerified record_of(const Verified& result, bool keyed) {
   out.records = result.records;
   out.findings = result.findings;
   out.redacted = result.redacted;
+  out.repaired = result.repaired;
   out.checkpoints = result.checkpoints;
   out.parts = result.parts;
   if (keyed) {

@@ -52,7 +52,7 @@ std::shared_ptr<KeyHandle> parse(const std::string& pem, bool private_key) {
 }
 
 std::string read_file(const std::string& path) {
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) throw system_error(Status::kUnreachable, "read the key", path);
   std::string text(kMostPem, '\0');
   const ssize_t size = read(file.get(), text.data(), text.size());
@@ -106,6 +106,11 @@ std::string PublicKey::id() const {
 }
 
 PrivateKey PrivateKey::load(const std::string& file) {
+  // First, as a public key may be readable for everybody and must not be advised to be hidden.
+  if (access(file.c_str(), R_OK) == 0 && read_file(file).find("BEGIN PUBLIC KEY") != std::string::npos) {
+    throw Error(Status::kUsage, "read the key", file, "it is a public key, which only verifies",
+                "the private one signs: the file of its name without .pub");
+  }
   auto key = parse(read_secret(file) + "\n", true);
   if (!key) {
     throw Error(Status::kUsage, "read the key", file, "it holds no private Ed25519 key without a passphrase",

@@ -28,7 +28,8 @@ class PublicKey {
 
 class PrivateKey {
  public:
-  // Throws as read_secret (base/secret.h): others must have no access to the file.
+  // Throws as read_secret (base/secret.h): others must have no access to the file; Error(kUsage) when it
+  // holds a public key or none.
   static PrivateKey load(const std::string& file);
   // Makes a new pair: FILE for its owner's eyes, FILE.pub for everybody. Neither may be there.
   static PublicKey make(const std::string& file);

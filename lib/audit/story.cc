@@ -6,6 +6,8 @@
 #include <set>
 
 #include "audit/line.h"
+#include "audit/query.h"
+#include "base/error.h"
 #include "base/time.h"
 #include "record/writer.h"
 
@@ -34,11 +36,21 @@ std::string phase_of(const record::Kind* kind) {
   return "told";
 }
 
+// Of what was taken out only a commitment stands there, which tells a person nothing.
+bool redacted(std::string_view value) {
+  return value.starts_with(R"({"redacted":")");
+}
+
 record::AuditStep made_of(std::string_view line, const Fields& fields) {
   record::AuditStep step;
   std::string inner = "{", other;
   std::string kind_name;
-  const auto text = [](std::string_view value) { return unquoted(value).value_or(""); };
+  const auto text = [](std::string_view value) {
+    return redacted(value) ? "redacted" : unquoted(value).value_or("");
+  };
+  const auto as_words = [&](std::string_view value) {
+    return value.starts_with('"') || redacted(value) ? text(value) : std::string(value);
+  };
   for (std::size_t i = 0; i < fields.names.size(); ++i) {
     const std::string& name = fields.names[i];
     const auto value = fields.values[i];
@@ -50,13 +62,14 @@ record::AuditStep made_of(std::string_view line, const Fields& fields) {
     }
     if (!name.starts_with("record.")) continue;
     const std::string_view own = std::string_view(name).substr(std::string_view("record.").size());
-    inner += (inner.size() > 1 ? ",\"" : "\"") + std::string(own) + "\":" + std::string(value);
+    inner += (inner.size() > 1 ? ",\"" : "\"") + std::string(own) +
+             "\":" + (redacted(value) ? "\"redacted\"" : std::string(value));
     if (own == "kind") kind_name = text(value);
     if (own == "tool") step.by = text(value);
     if (own == "outcome") step.outcome = text(value);
     if (own == "reason" && value.starts_with('"')) step.reason = text(value);
     if (own == "kind" || own == "time" || own == "tool" || value == "null") continue;
-    other += "  " + std::string(own) + " " + (value.starts_with('"') ? text(value) : std::string(value));
+    other += "  " + std::string(own) + " " + as_words(value);
   }
   if (kind_name.empty()) {  // about the trail itself, or text
     for (std::size_t i = 0; i < fields.names.size(); ++i) {
@@ -65,13 +78,13 @@ record::AuditStep made_of(std::string_view line, const Fields& fields) {
       const std::string& name = fields.names[i];
       if (name == "kind") kind_name = text(fields.values[i]);
       if (std::find(kHead.begin(), kHead.end(), name) != kHead.end() || fields.values[i] == "null") continue;
-      other += "  " + name + " " +
-               (fields.values[i].starts_with('"') ? text(fields.values[i]) : std::string(fields.values[i]));
+      other += "  " + name + " " + as_words(fields.values[i]);
     }
     step.by = "audit";
     inner = "{";
   }
   inner += '}';
+  if (const auto outcome = outcome_in(kind_name); !step.outcome && !outcome.empty()) step.outcome = outcome;
   step.line = integer_member(line, "seq");
   const record::Kind* kind = record::find_kind(kind_name);
   step.phase = phase_of(kind);
@@ -119,6 +132,27 @@ std::vector<record::AuditStep> story_of(const std::string& id, const AllLines& a
   }
   std::stable_sort(steps.begin(), steps.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
   return steps;
+}
+
+std::optional<std::string> id_that_begins(const std::string& prefix, const AllLines& all_lines) {
+  constexpr std::size_t kFewest = 6;
+  if (prefix.size() < kFewest) return std::nullopt;
+  std::set<std::string> found;
+  all_lines([&](std::string_view line) {
+    if (line.find(prefix) == std::string_view::npos) return true;
+    const auto fields = fields_of(line);
+    for (std::size_t i = 0; fields && i < fields->names.size(); ++i) {
+      if (std::find(kLinks.begin(), kLinks.end(), fields->names[i]) == kLinks.end()) continue;
+      if (auto text = unquoted(fields->values[i]); text && text->starts_with(prefix)) found.insert(*text);
+    }
+    return found.size() < 2;
+  });
+  if (found.size() > 1) {
+    throw Error(Status::kUsage, "tell", prefix,
+                "several ids begin with it: " + *found.begin() + ", " + *found.rbegin() + " and maybe more",
+                "give more of it");
+  }
+  return found.empty() ? std::nullopt : std::optional(*found.begin());
 }
 
 }  // namespace rackline::audit

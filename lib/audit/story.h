@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,5 +21,9 @@ using AllLines = std::function<void(const std::function<bool(std::string_view)>&
 record::AuditStep step_of(std::string_view line);
 
 std::vector<record::AuditStep> story_of(const std::string& id, const AllLines& all_lines);
+
+// The id or cause that begins with `prefix`, which has at least 6 digits; nothing when there is none. Throws
+// Error(kUsage) when there are several.
+std::optional<std::string> id_that_begins(const std::string& prefix, const AllLines& all_lines);
 
 }  // namespace rackline::audit

@@ -19,6 +19,7 @@ namespace rackline::audit {
 namespace {
 
 constexpr std::size_t kBlock = 256 << 10;
+constexpr std::size_t kNamed = 5;  // of the lines that were no records
 constexpr std::size_t kLongestLine = 16 << 20;
 
 // Puts on the disk what was appended, as long as there is something.
@@ -158,7 +159,7 @@ class Stream {
     const void* last = memrchr(buffer_.data(), '\n', end_);
     if (last != nullptr) return static_cast<std::size_t>(static_cast<const char*>(last) - buffer_.data()) + 1;
     if (end_ > kLongestLine)
-      throw Error(Status::kUsage, "read records", "stdin: line " + std::to_string(counts_.lines + 1),
+      throw Error(Status::kUsage, "read records", "stdin: line " + std::to_string(read_ + 1),
                   "longer than 16 MiB", "it was not passed on");
     return 0;
   }
@@ -166,15 +167,23 @@ class Stream {
   void handle(std::size_t size) {
     const std::string_view all(buffer_.data(), size);
     lines_.clear();
+    numbers_.clear();
     for (std::size_t at = 0; at < all.size();) {
       const auto end = std::min(all.find('\n', at), all.size());
       auto line = all.substr(at, end - at);
       at = end + 1;
+      ++read_;
       if (line.ends_with('\r')) line.remove_suffix(1);
-      if (line.find_first_not_of(" \t") != std::string_view::npos) lines_.push_back(line);
+      if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+      lines_.push_back(line);
+      numbers_.push_back(read_);
     }
     if (!lines_.empty()) {
-      counts_.broken += static_cast<std::int64_t>(trail_.append(lines_));
+      const auto broken = trail_.append(lines_);
+      counts_.broken += static_cast<std::int64_t>(broken.size());
+      for (const auto i : broken) {
+        if (counts_.first_broken.size() < kNamed) counts_.first_broken.push_back(numbers_[i]);
+      }
       counts_.lines += static_cast<std::int64_t>(lines_.size());
       if (options_.durable == TeeOptions::Durable::kBefore) {
         trail_.sync();
@@ -196,6 +205,8 @@ class Stream {
   std::string buffer_;
   std::size_t end_ = 0;
   std::vector<std::string_view> lines_;
+  std::vector<std::int64_t> numbers_;  // of each of these in the input
+  std::int64_t read_ = 0;
   Milliseconds checked_{};
   bool due_ = false;
   Syncer syncer_;

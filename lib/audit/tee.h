@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "audit/trail.h"
 
@@ -31,6 +32,7 @@ struct TeeOptions {
 
 struct TeeCounts {
   std::int64_t lines = 0, broken = 0;
+  std::vector<std::int64_t> first_broken = {};  // the first few of them: which lines of the input, from 1
   bool reader_gone = false;
 };
 

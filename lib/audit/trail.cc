@@ -15,12 +15,12 @@
 #include <set>
 
 #include "audit/parts.h"
+#include "audit/trail_end.h"
 #include "base/error.h"
 
 namespace rackline::audit {
 namespace {
 
-constexpr std::size_t kTailBlock = 64 << 10;
 constexpr const char* kAttempted = "write the trail";
 
 bool is_record(simdjson::dom::parser& parser, std::string_view line) {
@@ -151,7 +151,9 @@ void Trail::write(const std::string& text, const State& next) {
   write_head();
 }
 
-// Not made durable: after a power cut it may lag behind the trail, which is no mistake, and never be before.
+// After the line and never before it, so that a writer that dies leaves it behind. It is not made durable; a
+// power cut between its way to the disk and the line's leaves it before, and then a line that had passed is
+// lost.
 void Trail::write_head() {
   if (!head_) {
     head_ = Fd(::open((path_ + ".head").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -189,7 +191,7 @@ void Trail::begin_chain() {
 }
 
 // The chain and the part stand in the first line.
-void Trail::read_first_line() {
+void Trail::read_first_line(const std::optional<TrailHead>& head) {
   std::string text;
   read_lines({path_, 0, false},
              [&](std::string_view line) {
@@ -204,7 +206,8 @@ void Trail::read_first_line() {
   }
   state_.chain = text_member(text, "chain");
   state_.part = integer_member(text, "part");
-  if (const auto head = read_head(path_); head && head->chain != state_.chain) {
+  // A writer that died when it had begun a new chain leaves the head of the one before, which the line names.
+  if (head && head->chain != state_.chain && head->chain != text_member(text, "lost_chain")) {
     throw Error(Status::kRefused, "open the trail", path_,
                 "it is of chain " + state_.chain + ", and what was written here was chain " + head->chain,
                 "if that is meant, take " + path_ + ".head away");
@@ -223,26 +226,10 @@ void Trail::load() {
     begin_chain();
     return;
   }
-  // Backwards until the last whole line is in hand, and what is behind it.
-  std::string tail;
-  std::int64_t from = about.st_size;
-  std::size_t end = std::string::npos, start = std::string::npos;
-  while (from > 0) {
-    const auto step =
-        std::min<std::int64_t>(from, static_cast<std::int64_t>(std::max(kTailBlock, tail.size())));
-    std::string block(static_cast<std::size_t>(step), '\0');
-    from -= step;
-    if (pread(fd_->get(), block.data(), block.size(), from) != static_cast<ssize_t>(block.size()))
-      throw system_error(Status::kUnreachable, "read the trail", path_, EIO);
-    tail.insert(0, block);
-    end = tail.rfind('\n');
-    if (end == std::string::npos) continue;
-    start = end == 0 ? std::string::npos : tail.rfind('\n', end - 1);
-    if (start != std::string::npos) break;
-  }
-  if (end == std::string::npos) {
+  const TrailEnd end = read_end(fd_->get(), about.st_size, path_);
+  if (!end.any) {
     // Not one whole line: the very first was cut off, or it is something else.
-    if (!tail.starts_with("{\"kind\":\"audit_begin\""))
+    if (!end.torn.starts_with("{\"kind\":\"audit_begin\""))
       throw Error(Status::kRefused, "open the trail", path_, "it is not an audit trail",
                   "its first line is none that audit writes");
     if (ftruncate(fd_->get(), 0) != 0) throw system_error(Status::kUnreachable, kAttempted, path_);
@@ -251,28 +238,51 @@ void Trail::load() {
     begin_chain();
     return;
   }
-  if (!same) read_first_line();
-  start = start == std::string::npos ? 0 : start + 1;
-  const std::string_view last = std::string_view(tail).substr(start, end - start);
-  const LineInfo info = read_line(last);
-  if (!info.readable) {
-    throw Error(Status::kRefused, "open the trail", path_,
-                "its last line is not as it was written: " + info.why,
-                "audit verify --file " + path_ + " tells what is wrong");
-  }
+  auto head = read_head(path_);
+  if (!same) read_first_line(head);
+  if (head && head->chain != state_.chain) head.reset();
+  const LineInfo info = check_last(end, head, path_);
   state_.seq = info.seq + 1;
   state_.before = info.hash;
   state_.last = info.kind;
+  if (const auto loss = loss_of(info, head)) {
+    if (!accepts_loss_) refuse(*loss, !end.torn.empty(), path_);
+    go_on_without(*loss, end.torn);
+    return;
+  }
   known_ = true;
-  if (end + 1 < tail.size())
-    repair(tail.substr(end + 1), about.st_size - static_cast<std::int64_t>(tail.size() - end - 1));
+  if (!end.torn.empty()) repair(end.torn);
+}
+
+void Trail::take_away(std::size_t torn) {
+  const std::int64_t whole = state_.size - static_cast<std::int64_t>(torn);
+  if (ftruncate(fd_->get(), whole) != 0) throw system_error(Status::kUnreachable, kAttempted, path_);
+  state_.size = whole;
+}
+
+// The numbers of what is missing are not given again: its place stays empty for everybody who reads on.
+void Trail::go_on_without(const Loss& loss, const std::string& torn) {
+  take_away(torn.size());
+  State next = state_;
+  next.seq = loss.last + 1;
+  std::string out;
+  add_line(out, next, LineKind::kTruncated,
+           "\"lost\":" + std::to_string(loss.count()) + ",\"lost_from\":" + std::to_string(loss.first) +
+               ",\"lost_to\":" + std::to_string(loss.last) + ",\"lost_hash\":\"" +
+               to_hex(bytes_of(loss.hash)) + (torn.empty() ? "\"," : "\",\"torn\":" + json_text(torn) + ",") +
+               who());
+  write(out, next);
+  sync_file();
+  if (notice_) {
+    notice_(path_ + ": " + std::to_string(loss.count()) + " lines are missing before line " +
+            std::to_string(state_.seq - 1) + ", which says so");
+  }
 }
 
 // A line that was not written to its end: nobody was told that it is in the trail. What there is of it is
 // kept as text, since a trail forgets nothing.
-void Trail::repair(std::string torn, std::int64_t whole) {
-  if (ftruncate(fd_->get(), whole) != 0) throw system_error(Status::kUnreachable, kAttempted, path_);
-  state_.size = whole;
+void Trail::repair(const std::string& torn) {
+  take_away(torn.size());
   State next = state_;
   std::string out;
   add_line(out, next, LineKind::kRepaired,
@@ -285,20 +295,23 @@ void Trail::repair(std::string torn, std::int64_t whole) {
   }
 }
 
-std::int64_t Trail::open() {
+std::int64_t Trail::open(bool accept_loss) {
+  accepts_loss_ = accept_loss;
   const Turn turn(*this);
+  accepts_loss_ = false;  // what is cut off while it is open is another loss
   return state_.seq - 1;
 }
 
-std::size_t Trail::append(const std::vector<std::string_view>& lines) {
+std::vector<std::size_t> Trail::append(const std::vector<std::string_view>& lines) {
   static thread_local simdjson::dom::parser parser;
   const Turn turn(*this);
   State next = state_;
   std::string out, body;
-  std::size_t broken = 0;
+  std::vector<std::size_t> broken;
   const std::string before = who() + ",\"request\":" + or_null(author_.request) + ",\"cause\":";
   const std::string cause = or_null(author_.cause);
-  for (const auto line : lines) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto line = lines[i];
     body = before;
     const auto members = is_record(parser, line) ? members_of(line) : std::nullopt;
     if (members) {
@@ -308,7 +321,7 @@ std::size_t Trail::append(const std::vector<std::string_view>& lines) {
       body += ",\"record\":";
       body += compact(*members);
     } else {
-      ++broken;
+      broken.push_back(i);
       body += cause + ",\"line\":" + json_text(line);
     }
     add_line(out, next, LineKind::kRecord, body);
@@ -381,7 +394,8 @@ void Trail::finish_rotation() {
   file.write(line);
   file.keep();
   state_ = begun;
-  write_head();
+  // The head stays behind until the next line: the lock is that of the full part, and somebody may write to
+  // the new one already.
 }
 
 std::optional<Trail::Rotated> Trail::rotate(bool compressed) {

@@ -12,6 +12,7 @@
 #include "audit/author.h"
 #include "audit/line.h"
 #include "audit/sign.h"
+#include "audit/trail_end.h"
 #include "base/fd.h"
 #include "base/time.h"
 
@@ -22,17 +23,18 @@ namespace rackline::audit {
 //
 // All throw Error(kUnreachable) when the file cannot be read or written; what could not be written whole is
 // taken back, so nothing half-written stays. Error(kRefused): it is no trail, one of another chain than was
-// last written here, or its last line is not as it was written; nothing is changed then.
+// last written here, its last line is not as it was written, or lines that were written are missing at its
+// end; nothing is changed then.
 class Trail {
  public:
   // Of what was found and put in order, for the person who runs this.
   using Notice = std::function<void(const std::string&)>;
   Trail(std::string path, Author author, const Clock& clock, Notice notice);
 
-  // Appends a line for each: an object becomes an audit_record, anything else is kept as text. Returns how
-  // many of them were no records. They are in the file when it returns, so the death of this process loses
+  // Appends a line for each: an object becomes an audit_record, anything else is kept as text. Returns which
+  // of them were no records. They are in the file when it returns, so the death of this process loses
   // none; on the disk they are after sync().
-  std::size_t append(const std::vector<std::string_view>& lines);
+  std::vector<std::size_t> append(const std::vector<std::string_view>& lines);
 
   // Puts what was appended on the disk. May be called from another thread.
   void sync();
@@ -62,8 +64,9 @@ class Trail {
   // nothing was changed then.
   std::size_t redact(const Redaction& redaction);
 
-  // Opens it, puts in order what is to be put in order, and returns the number of its last line.
-  std::int64_t open();
+  // Opens it, puts in order what is to be put in order, and returns the number of its last line. With
+  // `accept_loss` lines that are missing at its end are no reason to refuse: a line says what was lost.
+  std::int64_t open(bool accept_loss = false);
 
  private:
   class Turn;
@@ -76,8 +79,10 @@ class Trail {
   };
 
   void load();
-  void read_first_line();
-  void repair(std::string torn, std::int64_t whole);
+  void read_first_line(const std::optional<TrailHead>& head);
+  void take_away(std::size_t torn);
+  void repair(const std::string& torn);
+  void go_on_without(const Loss& loss, const std::string& torn);
   void begin_chain();
   void finish_rotation();
   std::string begin_line(const State& after, std::int64_t part, const std::string& more, State& state) const;
@@ -95,6 +100,7 @@ class Trail {
   std::mutex swap_;  // of fd_: sync() may run in another thread
   Fd head_;
   State state_;
+  bool accepts_loss_ = false;
   bool known_ = false;  // state_ is that of the file as fd_ has it, unless it has grown
   std::int64_t written_ = 0;
 };

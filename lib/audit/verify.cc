@@ -40,6 +40,7 @@ Verifier::Verifier(VerifyOptions options, Report told)
 void Verifier::report(const std::string& problem, std::int64_t first, std::int64_t last, const Seen& at,
                       const std::string& why) {
   ++result_.findings;
+  signature_found_ = signature_found_ || problem == "signature";
   if (report_) report_({problem, first, last, at.file, at.line, why});
 }
 
@@ -108,10 +109,23 @@ void Verifier::judge(const Seen& now, const Seen* next) {
   }
   if (info.seq == expected_) {
     if (!judge_position(now, next)) return;
-  } else if (!judge_late(now, next)) {
+  } else if (!judge_loss(now) && !judge_late(now, next)) {
     return;
   }
   accept(now);
+}
+
+// The line of somebody who went on without those that were cut off stands right behind the last one that was
+// left, and has the number behind the last one that was lost.
+bool Verifier::judge_loss(const Seen& now) {
+  const LineInfo& info = now.info;
+  if (info.kind != LineKind::kTruncated || info.seq <= expected_ || !before_ ||
+      info.linked_to(*before_) != info.hash)
+    return false;
+  report("truncated", expected_, info.seq - 1, now,
+         text_member(now.text, "actor") + " has gone on without them at " + text_member(now.text, "time") +
+             "; the last one had the hash " + text_member(now.text, "lost_hash"));
+  return true;
 }
 
 // It has the number that comes next: is it what was written? False: it is to be passed by.
@@ -201,6 +215,7 @@ void Verifier::look_inside(const Seen& now) {
     open.insert(now.redacted.begin(), now.redacted.end());
   }
   if (now.info.kind == LineKind::kRecord) ++result_.records;
+  if (now.info.kind == LineKind::kRepaired) ++result_.repaired;
   if (now.info.kind == LineKind::kCheckpoint) check_checkpoint(now);
   if (now.info.kind == LineKind::kRedacted) note_redaction(now);
 }
@@ -221,6 +236,15 @@ void Verifier::begin_part(const Seen& now) {
   if (result_.chain.empty()) {
     before_ = from_hex<Digest>(text_member(now.text, "after"));
     if (!before_) report("changed", expected_, expected_, now, "its beginning cannot be read");
+    if (!before_ || now.info.linked_to(*before_) != now.info.hash) {
+      // It is not what was written, which is told below: its number says nothing.
+    } else if (part > options_.from_part) {
+      report("removed", options_.from_part == 1 ? 0 : -1, now.info.seq - 1, now,
+             "it begins with part " + number(part) + ", and those from " + number(options_.from_part) +
+                 " on are not there; if they are kept elsewhere: --from-part " + number(part));
+    } else if (part < options_.from_part) {
+      report("removed", -1, -1, now, "it goes up to part " + number(part) + " only");
+    }
   } else if (part > part_ + 1) {
     report("removed", -1, -1, now, "part " + number(part_ + 1) + " is not there");
   }
@@ -281,7 +305,10 @@ Verified Verifier::finish(const std::optional<TrailHead>& head) {
     report("torn", expected_, expected_, {{}, {}, {}, file_, line_ + 1},
            number(static_cast<std::int64_t>(torn_)) + " bytes of a line that was not written to its end");
   }
+  bool lost_checkpoint = false;
   for (const auto& [at, hash] : outside_) {
+    if (at < result_.first) continue;  // of what is elsewhere, or whose absence was told
+    lost_checkpoint = true;
     report("truncated", std::max<std::int64_t>(result_.last + 1, 0), at, end,
            "a kept checkpoint knows line " + number(at) + ", and the trail does not reach it");
   }
@@ -306,6 +333,8 @@ Verified Verifier::finish(const std::optional<TrailHead>& head) {
            "cut off");
   }
   if (!any_) report("truncated", -1, -1, end, "there is no line");
+  if (any_ && options_.key != nullptr && result_.signed_to < 0 && !signature_found_ && !lost_checkpoint)
+    report("signature", -1, -1, end, "nothing is signed: no checkpoint of the key is there");
   if (before_) result_.hash = to_hex(bytes_of(*before_));
   return result_;
 }

@@ -32,6 +32,7 @@ struct Verified {
   std::string hash;                    // of the last line
   std::int64_t records = 0, lines = 0, parts = 0, findings = 0;
   std::int64_t redacted = 0;  // lines of which fields were taken out in order
+  std::int64_t repaired = 0;  // torn last lines that a writer has put in order
   std::int64_t checkpoints = 0;
   std::int64_t signed_to = -1;  // the last line that a good signature covers; -1: none, or no key was given
 };
@@ -40,6 +41,7 @@ struct VerifyOptions {
   const PublicKey* key = nullptr;             // checks the checkpoints' signatures
   std::vector<std::string> checkpoints = {};  // audit_checkpoint lines that were kept elsewhere
   std::string chain = {};                     // the chain that it has to be; empty: any
+  std::int64_t from_part = 1;                 // those before it are elsewhere, and are not asked for
   bool thorough = false;                      // also whether each root fits its fields
 };
 
@@ -82,6 +84,7 @@ class Verifier {
   void judge(const Seen& now, const Seen* next);
   bool judge_position(const Seen& now, const Seen* next);
   bool judge_late(const Seen& now, const Seen* next);
+  bool judge_loss(const Seen& now);
   void accept(const Seen& now);
   void look_inside(const Seen& now);
   void begin_part(const Seen& now);
@@ -109,6 +112,7 @@ class Verifier {
   std::map<std::int64_t, std::string> outside_;        // where kept checkpoints say which hash stands
   std::vector<std::pair<std::int64_t, Digest>> tail_;  // of the last lines
   std::size_t torn_ = 0;
+  bool signature_found_ = false;
 };
 
 }  // namespace rackline::audit

@@ -73,16 +73,21 @@ void Output::emit(const record::Kind& kind, const void* record) {
 void Output::flush_locked() {
   for (const Table& table : tables_) {
     const auto names = record::headings(*table.kind, all_columns_);
-    std::vector<std::size_t> widths(names.size());
+    const bool goes_on = flows_ && shown_ == table.kind;
+    if (!goes_on) widths_.assign(names.size(), 0);
+    auto& widths = widths_;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      widths[i] = width(names[i]);
+      widths[i] = std::max(widths[i], width(names[i]));
       for (const auto& row : table.rows) widths[i] = std::max(widths[i], width(row[i]));
     }
     const auto right = record::numeric(*table.kind, all_columns_);
     std::string text;
-    if (colour_) text += "\x1b[1m";
-    append_row(text, names, widths, right);
-    if (colour_) text += "\x1b[0m";
+    if (!goes_on) {
+      if (colour_) text += "\x1b[1m";
+      append_row(text, names, widths, right);
+      if (colour_) text += "\x1b[0m";
+    }
+    shown_ = table.kind;
     for (const auto& row : table.rows) append_row(text, row, widths, right);
     put(text);
   }

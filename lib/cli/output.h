@@ -54,6 +54,9 @@ class Output {
 
   // Shows what a table holds back.
   void flush();
+  // From now on a heading is shown only where the kind is another than that of the table before: for a
+  // program that shows each row as it comes.
+  void flow() { flows_ = true; }
 
  private:
   struct Table {
@@ -73,6 +76,9 @@ class Output {
   bool all_columns_ = false;
   bool colour_ = false;
   bool gone_ = false;
+  bool flows_ = false;
+  const record::Kind* shown_ = nullptr;  // the kind of the last table, and how wide it was
+  std::vector<std::size_t> widths_;
   std::optional<record::Time> stamp_;
   std::vector<Table> tables_;
   std::mutex mutex_;

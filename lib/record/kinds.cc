@@ -363,6 +363,7 @@ std::span<const Kind* const> kinds() {
                                                            &AuditRepaired::kKind,
                                                            &AuditRotated::kKind,
                                                            &AuditRedacted::kKind,
+                                                           &AuditTruncated::kKind,
                                                            &AuditFinding::kKind,
                                                            &AuditVerified::kKind,
                                                            &AuditStep::kKind,

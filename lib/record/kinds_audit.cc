@@ -4,7 +4,7 @@
 #include "record/describe.h"
 
 // How every line of a trail begins and ends.
-#define TRAIL_HEAD(K) HEAD(K), FIELD(K, seq, "number of the line in its trail", "LINE")
+#define TRAIL_HEAD(K) HEAD(K), FIELD(K, seq, "number of the line in its trail, from 0", "SEQ")
 #define TRAIL_TAIL(K)                                                                                    \
   FIELD(K, salt, "random: hides the fields that may be taken out later", {}, kOmitted),                  \
       FIELD(K, salts, "in its place where fields were taken out: those of the fields that are left", {}, \
@@ -77,11 +77,22 @@ constexpr Field kRotatedFields[] = {
 
 constexpr Field kRedactedFields[] = {
     TRAIL_HEAD(AuditRedacted),
-    FIELD(AuditRedacted, line, "number of the line that was changed", "OF"),
+    FIELD(AuditRedacted, line, "seq of the line that was changed", "OF"),
     FIELD(AuditRedacted, fields, "what was taken out", "FIELDS"),
     FIELD(AuditRedacted, reason, "why", "REASON"),
     TRAIL_WHO(AuditRedacted),
     TRAIL_TAIL(AuditRedacted),
+};
+
+constexpr Field kTruncatedFields[] = {
+    TRAIL_HEAD(AuditTruncated),
+    FIELD(AuditTruncated, lost, "how many lines before it were cut off", "LOST"),
+    FIELD(AuditTruncated, lost_from, "number of the first of them", "FROM"),
+    FIELD(AuditTruncated, lost_to, "number of the last of them", "TO"),
+    FIELD(AuditTruncated, lost_hash, "hash of the last of them, as its writer has kept it"),
+    FIELD(AuditTruncated, torn, "what there was of the first of them", {}, kOmitted),
+    TRAIL_WHO(AuditTruncated),
+    TRAIL_TAIL(AuditTruncated),
 };
 
 constexpr Field kFindingFields[] = {
@@ -90,11 +101,11 @@ constexpr Field kFindingFields[] = {
           "changed, removed, duplicated, reordered, inserted, torn, truncated, foreign (of another chain), "
           "signature, or redacted (and nobody said so)",
           "PROBLEM"),
-    FIELD(AuditFinding, first, "number of the line that it is about", "FIRST"),
-    FIELD(AuditFinding, last, "the last one, where it is about several; null: it is not known how many",
-          "LAST"),
+    FIELD(AuditFinding, first, "seq of the line that it is about", "FIRST-SEQ"),
+    FIELD(AuditFinding, last,
+          "seq of the last one, where it is about several; null: it is not known how many", "LAST-SEQ"),
     FIELD(AuditFinding, file, "file in which it was seen", "FILE"),
-    FIELD(AuditFinding, line, "line of that file", "AT"),
+    FIELD(AuditFinding, line, "line of that file, from 1", "FILE-LINE"),
     FIELD(AuditFinding, reason, "what is wrong, for a person", "REASON"),
 };
 
@@ -102,23 +113,25 @@ constexpr Field kVerifiedFields[] = {
     HEAD(AuditVerified),
     FIELD(AuditVerified, outcome, "sound or broken", "OUTCOME"),
     FIELD(AuditVerified, chain, "name of the chain", "CHAIN"),
-    FIELD(AuditVerified, first, "number of its first line", "FIRST"),
-    FIELD(AuditVerified, last, "number of its last line", "LAST"),
+    FIELD(AuditVerified, first, "seq of its first line", "FIRST-SEQ"),
+    FIELD(AuditVerified, last, "seq of its last line", "LAST-SEQ"),
     FIELD(AuditVerified, hash, "hash of its last line: keep it, and nobody can change the trail unseen"),
     FIELD(AuditVerified, records, "records in it", "RECORDS"),
     FIELD(AuditVerified, findings, "how many things are wrong", "FINDINGS"),
     FIELD(AuditVerified, redacted, "lines of which fields were taken out in order", "REDACTED"),
+    FIELD(AuditVerified, repaired, "last lines that a crash had torn and that were put in order", "REPAIRED"),
     FIELD(AuditVerified, checkpoints, "checkpoints in it", "CHECKPOINTS"),
     FIELD(AuditVerified, parts, "files that it is made of", "PARTS"),
     FIELD(AuditVerified, signed_to,
-          "last line that a good signature covers; null: none, or there was no --key", "SIGNED"),
+          "seq of the last line that a good signature covers; null: none, or there was no --key",
+          "SIGNED-TO"),
     FIELD(AuditVerified, unsigned_lines, "with --key: lines behind it, which no signature covers", {},
           kOmitted),
 };
 
 constexpr Field kStepFields[] = {
     HEAD(AuditStep),
-    FIELD(AuditStep, line, "number of the line in the trail", "LINE"),
+    FIELD(AuditStep, line, "seq of the line in the trail", "SEQ"),
     FIELD(AuditStep, at, "when it was seen, decided or done", "AT"),
     FIELD(AuditStep, phase, "asked, seen, decided, done or told", "PHASE"),
     FIELD(AuditStep, by, "program that said so", "BY"),
@@ -134,7 +147,7 @@ constexpr Field kPartFields[] = {
     HEAD(AuditPart),
     FIELD(AuditPart, file, "what the part is called now", "FILE"),
     FIELD(AuditPart, part, "its number", "PART"),
-    FIELD(AuditPart, last, "number of its last line", "LAST"),
+    FIELD(AuditPart, last, "seq of its last line", "LAST-SEQ"),
 };
 
 }  // namespace
@@ -163,6 +176,13 @@ const Kind AuditRotated::kKind{"audit_rotated", Role::kControl, "The last line o
                                "audit rotate",  "audit",        kRotatedFields};
 const Kind AuditRedacted::kKind{"audit_redacted", Role::kControl, "Fields of an earlier line were taken out.",
                                 "audit redact",   "audit verify", kRedactedFields};
+const Kind AuditTruncated::kKind{
+    "audit_truncated",
+    Role::kControl,
+    "Lines before it were cut off, and somebody has gone on without them: --accept-loss.",
+    "audit append",
+    "audit verify, people",
+    kTruncatedFields};
 const Kind AuditFinding::kKind{"audit_finding", Role::kFact, "Something is wrong with an audit trail.",
                                "audit verify",  "people",    kFindingFields};
 const Kind AuditVerified::kKind{"audit_verified", Role::kFact, "What was found out about an audit trail.",

@@ -61,6 +61,13 @@ struct AuditRedacted : AuditLine {
   static const Kind kKind;
 };
 
+struct AuditTruncated : AuditLine {
+  std::int64_t lost = 0, lost_from = 0, lost_to = 0;
+  std::string lost_hash;
+  Text torn, actor, host;
+  static const Kind kKind;
+};
+
 // --- what audit says about a trail ---
 
 struct AuditFinding : Head {
@@ -78,6 +85,7 @@ struct AuditVerified : Head {
   Integer first, last;
   Text hash;
   std::int64_t records = 0, findings = 0, redacted = 0, checkpoints = 0, parts = 0;
+  Integer repaired;
   Integer signed_to, unsigned_lines;
   static const Kind kKind;
 };

@@ -23,13 +23,17 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   records 3 >in
   printf 'not a record\n\n' >>in
   audit append --actor ann --request OPS-7 <in >out 2>err || assert_equal $? 2
-  assert_equal "$(cat err)" "audit: keep records: stdin: 1 lines were no records; they are kept as text"
+  assert_equal "$(cat err)" "audit: keep records: stdin: line 5 was no record; it is kept as text"
   cmp in out
   assert_equal "$(jq -r 'select(.kind=="audit_record") | .record.vm // .line' trail | head -3)" $'db1\ndb2\ndb3'
   assert_equal "$(jq -r 'select(.kind=="audit_record") | .line // empty' trail)" 'not a record'
   assert_equal "$(jq -r 'select(.kind=="audit_record") | "\(.actor) \(.host) \(.request)"' trail | sort -u)" "ann $(hostname) OPS-7"
   assert_equal "$(stat -c %a trail)" 600
   run -0 audit verify
+  run -2 --separate-stderr audit append < <(record 1 && printf '\none\ntwo\n')
+  assert_equal "$stderr" 'audit: keep records: stdin: 2 lines were no records (3, 4); they are kept as text'
+  run -2 --separate-stderr audit append < <(seq 20)
+  assert_regex "$stderr" '20 lines were no records \(the first are 1, 2, 3, 4, 5\)'
 }
 
 @test "both orders of the option that names the trail" {
@@ -82,13 +86,40 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -0 audit verify
 }
 
-@test "a torn last line is repaired, said and kept" {
+@test "a torn last line is repaired, said, kept and counted" {
   records 2 | audit append >/dev/null
-  truncate -s -30 trail
+  printf '{"kind":"audit_record","time":"2026' >>trail
   run -0 --separate-stderr audit append <<<"$(record 1)"
-  assert_regex "$stderr" 'its last line was torn, [0-9]+ bytes; they are kept in line 4'
-  run -0 audit verify
-  assert_equal "$(jq -r 'select(.kind=="audit_repaired") | .torn | startswith("{\"kind\":\"audit_close\"")' trail)" true
+  assert_regex "$stderr" 'its last line was torn, 35 bytes; they are kept in line 5'
+  assert_equal "$(jq -r 'select(.kind=="audit_repaired") | .torn' trail)" '{"kind":"audit_record","time":"2026'
+  run -0 --separate-stderr audit verify
+  says 'select(.kind=="audit_verified") | .repaired == 1 and .outcome == "sound"'
+}
+
+@test "lines that were cut off at the end are refused; who goes on without them leaves that in the trail" {
+  audit key k
+  for _ in 1 2 3; do record 1 | audit append --key k >/dev/null; done
+  cp trail whole
+  refused() {
+    cp trail before
+    run -4 --separate-stderr audit append --key k <<<"$(record 2)"
+    assert_output ''
+    assert_regex "$stderr" "trail: $1"
+    assert_regex "$stderr" 'audit verify .* --accept-loss'
+    cmp trail before
+  }
+  head -c -20 whole >trail
+  refused 'line 9 is missing at its end \(there is a part of line 9\): .*/trail.head knows'
+  sed -i '8,$d' trail
+  refused '3 lines are missing at its end, 7 to 9: .*/trail.head knows'
+  run -4 audit rotate
+  run -0 --separate-stderr audit append --accept-loss --key k <<<"$(record 2)"
+  assert_regex "$stderr" '3 lines are missing before line 10, which says so'
+  record 3 | audit append --key k >/dev/null
+  run -1 --separate-stderr audit verify --key k.pub
+  assert_equal "$(problems)" 'truncated 7'
+  says '.problem == "truncated" and .last == 9'
+  assert_equal "$(jq -r 'select(.kind=="audit_truncated") | "\(.seq) \(.lost) \(.lost_hash)"' trail)" "10 3 $(tail -1 whole | jq -r .hash)"
 }
 
 @test "a trail of another chain, a file that is none, a broken last line: status 4, and nothing is written" {
@@ -110,6 +141,10 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -4 --separate-stderr audit append --file other <<<"$(record 1)"
   assert_regex "$stderr" 'its last line is not as it was written'
   cmp other before
+  rm trail.head && records 1 | audit append --file third >/dev/null
+  sed -i '$s/"records":2/"records":3/' third
+  run -4 --separate-stderr audit append --file third <<<"$(record 1)"
+  assert_regex "$stderr" 'third: its last line is not as it was written: it does not fit its hash'
   run -2 audit verify --file none
   run -3 audit append --file /no/such/place <<<"$(record 1)"
   run -3 audit verify --file /
@@ -150,11 +185,13 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   command -v strace >/dev/null || skip "no strace"
   # A sanitizer cannot look for leaks in a process that is traced.
   export ASAN_OPTIONS=detect_leaks=0
-  trace() { strace -f -e trace=write,fdatasync,fsync -o trace "$@"; }
+  trace() { strace -f -e trace=write,pwrite64,fdatasync,fsync -s 200 -o trace "$@"; }
   order() { grep -nE "$1" trace | head -1 | cut -d: -f1; }
   record 1 | trace audit append --durable before >/dev/null
   assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'fdatasync')" ]
   assert [ "$(order 'fdatasync')" -lt "$(order 'write\(1,')" ]
+  # Where it left off is said after that: a writer that is killed between the two has lost nothing.
+  assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'pwrite64\(.*\\"seq\\":1,')" ]
   record 1 | trace audit append >/dev/null
   assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'write\(1,')" ]
   assert [ "$(order 'write\([0-9]+, "\{\\"kind\\":\\"audit_record')" -lt "$(order 'fdatasync\([0-9]+\) += 0|fdatasync resumed')" ]
@@ -206,6 +243,15 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   audit key other
   run -1 --separate-stderr audit verify --key other.pub
   assert_regex "$(problems)" '^signature'
+  run -2 --separate-stderr audit checkpoint
+  assert_regex "$stderr" '--key is required'
+  run -2 --separate-stderr audit checkpoint --key key.pub
+  assert_regex "$stderr" 'key.pub: it is a public key'
+  run -3 --separate-stderr audit verify --checkpoints nosuch
+  assert_regex "$stderr" 'read the kept checkpoints: nosuch: No such file'
+  records 1 | audit append --file unsigned >/dev/null
+  run -1 --separate-stderr audit verify --file unsigned --key key.pub
+  says '.problem == "signature" and (.reason | startswith("nothing is signed"))'
   chmod 644 key
   run -4 --separate-stderr audit checkpoint --key key
   run -3 audit key other
@@ -227,8 +273,22 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   says 'select(.kind=="audit_verified") | .records == 55'
   assert_equal "$(audit query --object db3 --records | grep -c vm_moved)" 6
   zstdcat trail.000001.zst | head -1 | jq -e '.part == 1' >/dev/null
+  mv trail.000001.zst away
+  run -1 --separate-stderr audit verify
+  assert_equal "$(problems)" 'removed 0'
+  run -0 audit verify --from-part 2
+  mv away trail.000001.zst
   rm trail.000002*
   run -1 audit verify
+}
+
+@test "who verifies while others write and rotate is told of no damage" {
+  records 2 | audit append >/dev/null
+  (for _ in $(seq 25); do records 9 | audit append >/dev/null && audit rotate --plain >/dev/null; done) &
+  while kill -0 $! 2>/dev/null; do run -0 audit verify; done
+  wait $!
+  run -0 --separate-stderr audit verify
+  says 'select(.kind=="audit_verified") | .parts == 26'
 }
 
 @test "redaction: gone, verifiable, and said by whom and why" {
@@ -262,6 +322,12 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -0 audit query --object db1 -o table
   assert_output --partial 'done   migrate  ann'
   run -2 audit query --since noon
+  assert_equal "$(ids --limit 2 --kind vm_moved)" 'm3 m4 '
+  assert_equal "$(ids --field vm=db2 --field to=h2)" 'm2 '
+  assert_equal "$(TZ=UTC ids --since '2026-11-22 12:00' --until 2026-11-22T12:00:02Z --kind vm_moved)" 'm1 m2 '
+  run -2 audit query --field vm
+  run -0 audit query --records --object db1 -o table
+  jq -es 'length == 2 and .[1].kind == "end"' <<<"$output" >/dev/null
 }
 
 @test "an incident as a story" {
@@ -276,6 +342,11 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -0 audit trail r1 -o table
   assert_output --partial 'host_down'
   assert_output --partial 'VM db1  FROM h3  TO h1'
+  echo '{"kind":"host_down","host":"h4","id":"3f2a9c1b77","cause":"3f2a9cffff"}' | audit append >/dev/null
+  run -0 audit trail 3f2a9c1 -o table
+  assert_output --partial 'HOST h4'
+  run -2 --separate-stderr audit trail 3f2a9c
+  assert_regex "$stderr" 'several ids begin with it: 3f2a9c1b77, 3f2a9cffff'
   run -1 --separate-stderr audit trail none
   assert_equal "$stderr" 'audit: tell: none: nothing in the trail has this id or cause'
 }
@@ -299,4 +370,6 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   kill -TERM $pid
   wait $pid || true
   assert_equal "$(jq -r 'select(.kind=="vm_moved").id' seen | tr '\n' ' ')" 'm1 m2 m3 '
+  timeout -s TERM 2 audit follow --all -o table >seen || true
+  assert_equal "$(grep -c '^ *SEQ' seen)" 1
 }

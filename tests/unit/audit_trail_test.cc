@@ -34,7 +34,8 @@ TEST(AuditTrail, KeepsWhatPassedWithWhoAndWhy) {
   Trail trail(scratch.path(), {"ann", "adm1", "OPS-7", "inc9"}, scratch.clock, {});
   const std::string first = R"({ "kind":"x", "n": 1.50, "cause":"inc1" })",
                     second = R"({"kind":"y","s":"a\u00e4\n"})";
-  EXPECT_EQ(trail.append({first, second, "no record", "{}", "{\"a\":1}x"}), 3U);
+  EXPECT_EQ(trail.append({first, second, "no record", "{}", "{\"a\":1}x"}),
+            (std::vector<std::size_t>{2, 3, 4}));
   trail.close();
   const auto lines = lines_of(scratch.read());
   ASSERT_EQ(lines.size(), 7U);
@@ -81,6 +82,98 @@ TEST(AuditTrail, ATornLastLineIsRepairedSaidAndKept) {
     const auto last = torn.substr(0, torn.size() - cut);
     EXPECT_EQ(repaired["torn"], last.substr(last.rfind('\n') + 1));
   }
+}
+
+// Takes lines away from its end, as an editor does, and leaves what is beside it.
+void keep_lines(const ScratchTrail& scratch, std::size_t count) {
+  auto lines = lines_of(scratch.read());
+  lines.resize(count);
+  ScratchTrail::write(scratch.path(), joined(lines));
+}
+
+TEST(AuditTrail, LinesThatAreMissingAtItsEndAreRefusedAndNothingIsWritten) {
+  ScratchTrail scratch;
+  scratch.fill(5);  // up to line 6
+  const auto whole = scratch.read();
+  const auto head = ScratchTrail::read(scratch.path() + ".head");
+  for (const std::size_t cut : {std::size_t{1}, std::size_t{40}, whole.size() / 2}) {
+    ScratchTrail::write(scratch.path(), whole.substr(0, whole.size() - cut));
+    const auto before = scratch.read();
+    const auto error = failure_of([&] { scratch.fill(1); });
+    EXPECT_EQ(error.status(), Status::kRefused);
+    EXPECT_NE(error.why().find("missing at its end"), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("--accept-loss"), std::string::npos);
+    EXPECT_EQ(failure_of([&] { scratch.open().rotate(false); }).status(), Status::kRefused);
+    EXPECT_EQ(scratch.read(), before);
+    EXPECT_EQ(ScratchTrail::read(scratch.path() + ".head"), head);
+  }
+}
+
+TEST(AuditTrail, LinesThatAreCutOffBehindAWriterThatGoesOnAreRefused) {
+  ScratchTrail scratch;
+  Trail trail = scratch.open();
+  trail.append({ScratchTrail::record(1), ScratchTrail::record(2)});
+  keep_lines(scratch, 2);
+  EXPECT_EQ(failure_of([&] { trail.append({ScratchTrail::record(3)}); }).status(), Status::kRefused);
+}
+
+TEST(AuditTrail, AnAcceptedLossStandsInTheTrailForGood) {
+  ScratchTrail scratch;
+  scratch.fill(5);
+  const auto lost = read_head(scratch.path())->hash;
+  keep_lines(scratch, 3);
+  scratch.open().open(true);
+  scratch.fill(1);
+  EXPECT_EQ(check_files(scratch.path(), {.thorough = true}).text(), "truncated 3-6");
+  const Json line = Json::parse(lines_of(scratch.read())[3]);
+  EXPECT_EQ(line["kind"], "audit_truncated");
+  EXPECT_EQ(line["seq"], 7);
+  EXPECT_EQ(line["lost"], 4);
+  EXPECT_EQ(line["lost_hash"], to_hex(bytes_of(lost)));
+  scratch.open().rotate(true);
+  scratch.open().open(true);  // nothing is missing now
+  scratch.fill(1);
+  EXPECT_EQ(check_files(scratch.path()).text(), "truncated 3-6");
+}
+
+TEST(AuditTrail, AnAcceptedLossOfATornLineKeepsWhatThereIsOfIt) {
+  ScratchTrail scratch;
+  scratch.fill(2);
+  const auto whole = scratch.read();
+  ScratchTrail::write(scratch.path(), whole.substr(0, whole.size() - 9));
+  scratch.open().open(true);
+  const auto lines = lines_of(scratch.read());
+  const auto last = lines_of(whole).back();
+  EXPECT_EQ(Json::parse(lines.back())["torn"], last.substr(0, last.size() - 8));
+  EXPECT_EQ(check_files(scratch.path()).text(), "truncated 3");
+}
+
+TEST(AuditTrail, AWriterThatDiedBeforeItCouldSayWhereItLeftOffIsNoLoss) {
+  ScratchTrail scratch;
+  const std::string head = scratch.path() + ".head";
+  scratch.fill(2);
+  std::vector<std::string> heads{ScratchTrail::read(head)};
+  scratch.fill(2);
+  heads.push_back(ScratchTrail::read(head));
+  scratch.open().rotate(false);
+  for (const auto& behind : heads) {
+    ScratchTrail::write(head, behind);
+    scratch.notices.clear();
+    scratch.fill(1);
+    EXPECT_TRUE(scratch.notices.empty());
+    EXPECT_EQ(check_files(scratch.path()).text(), "");
+  }
+}
+
+TEST(AuditTrail, AWriterThatDiedWhenItHadBegunANewChainIsNoOtherChain) {
+  ScratchTrail scratch;
+  scratch.fill(3);
+  const auto head = ScratchTrail::read(scratch.path() + ".head");
+  std::filesystem::remove(scratch.path());
+  scratch.open().open();
+  ScratchTrail::write(scratch.path() + ".head", head);
+  scratch.fill(1);
+  EXPECT_EQ(check_files(scratch.path()).text(), "removed 0-4");
 }
 
 TEST(AuditTrail, AFirstLineThatWasTornBeginsAnew) {
@@ -133,6 +226,47 @@ TEST(AuditTrail, WritersKilledAtAnyMomentLeaveAChain) {
   EXPECT_EQ(check_files(scratch.path()).text(), "");
 }
 
+// None of them may be taken for a loss: a writer says where it left off after the line, and dies at any
+// moment between the two, while another one goes on and a third one rotates.
+TEST(AuditTrail, ManyKilledWritersRaiseNoFalseAlarm) {
+  ScratchTrail scratch;
+  constexpr int kRounds = 150;
+  constexpr int kWriters = 3;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<pid_t> children;
+    for (int c = 0; c < kWriters; ++c) {
+      const pid_t child = fork();
+      if (child == 0) {
+        try {
+          for (int i = 0;; ++i) {
+            Trail trail = scratch.open();
+            trail.append({ScratchTrail::record(i), ScratchTrail::record(i + 1)});
+            trail.append({ScratchTrail::record(i)});
+            if (i % 50 == 49) trail.rotate(false);
+          }
+        } catch (const Error& error) {
+          fprintf(stderr, "%s\n", error.what());
+          _exit(1);
+        }
+      }
+      children.push_back(child);
+    }
+    // Another time in each round, with no pattern that repeats.
+    std::this_thread::sleep_for(std::chrono::microseconds{500 + round * 7919 % 9000});
+    for (const pid_t child : children) kill(child, SIGKILL);
+    for (const pid_t child : children) {
+      int status = 0;
+      waitpid(child, &status, 0);
+      ASSERT_TRUE(WIFSIGNALED(status)) << "round " << round;
+    }
+    if (round % 10 == 9) {
+      ASSERT_EQ(check_files(scratch.path()).text(), "") << "round " << round;
+    }
+  }
+  scratch.fill(1);
+  EXPECT_EQ(check_files(scratch.path()).text(), "");
+}
+
 TEST(AuditTrail, PartsAreOneChainAndACompressedOneIsRead) {
   ScratchTrail scratch;
   scratch.fill(5);
@@ -151,7 +285,10 @@ TEST(AuditTrail, PartsAreOneChainAndACompressedOneIsRead) {
   EXPECT_NE(check_files(scratch.path()).text().find("removed"), std::string::npos);
   std::filesystem::rename(scratch.file("away"), scratch.path() + ".000002");
   std::filesystem::remove(scratch.path() + ".000001.zst");
-  EXPECT_EQ(check_files(scratch.path()).text(), "");  // older parts may be kept elsewhere
+  EXPECT_EQ(check_files(scratch.path()).text(), "removed 0-7");
+  EXPECT_EQ(check_files(scratch.path(), {.from_part = 2}).text(), "");  // older parts may be kept elsewhere
+  EXPECT_EQ(check_files(scratch.path(), {.from_part = 3}).result.parts, 1);
+  EXPECT_EQ(check_files(scratch.path(), {.from_part = 4}).text(), "removed");
 }
 
 TEST(AuditTrail, ARotationThatWasCutOffIsFinishedByTheNextWriter) {
@@ -193,6 +330,13 @@ TEST(AuditTrail, AFileOfAnotherChainOrNoTrailIsRefusedAndLeftAlone) {
   broken[broken.size() - 100] = broken[broken.size() - 100] == 'x' ? 'y' : 'x';
   unlink((scratch.path() + ".head").c_str());
   refused(broken, "its last line is not as it was written");
+  // One that is whole in its form: only its hash tells.
+  const auto other_word = [&](const std::string& from, const std::string& to) {
+    auto text = whole.read();
+    return text.replace(text.rfind(from), from.size(), to);
+  };
+  refused(other_word("\"records\":2", "\"records\":3"), "it does not fit its hash");
+  refused(other_word("\"seq\":3", "\"seq\":4"), "it does not fit its hash");
 }
 
 TEST(AuditTrail, ATrailThatIsGoneIsSaidAndStandsInTheNewOne) {
@@ -285,7 +429,7 @@ TEST(AuditKey, ASignatureHoldsForItsMessageAndKeyOnly) {
   EXPECT_EQ(failure_of([&] { PrivateKey::make(scratch.file("one")); }).status(), Status::kUnreachable);
   chmod(scratch.file("one").c_str(), 0644);
   EXPECT_EQ(failure_of([&] { PrivateKey::load(scratch.file("one")); }).status(), Status::kRefused);
-  EXPECT_EQ(failure_of([&] { PrivateKey::load(scratch.file("one.pub")); }).status(), Status::kRefused);
+  EXPECT_EQ(failure_of([&] { PrivateKey::load(scratch.file("one.pub")); }).status(), Status::kUsage);
   ScratchTrail::write(scratch.file("bad"), "hello");
   EXPECT_EQ(failure_of([&] { PublicKey::load(scratch.file("bad")); }).status(), Status::kUsage);
 }
@@ -315,6 +459,23 @@ TEST(AuditQuery, FindsByTimeKindObjectCauseOutcomeAndAuthor) {
   EXPECT_EQ(fits({.kind = "vm_moved", .object = "h1"}), "...");
   EXPECT_EQ(parse_when("2h", *parse_time("2026-11-22T12:00:00Z")), *parse_time("2026-11-22T10:00:00Z"));
   EXPECT_EQ(failure_of([] { parse_when("noon", {}); }).status(), Status::kUsage);
+  EXPECT_EQ(fits({.fields = {{"vm", "db1"}}}), ".x.");
+  EXPECT_EQ(fits({.fields = {{"vm", "db1"}, {"outcome", "failed"}}}), "...");
+  EXPECT_EQ(fits({.fields = {{"seen_by", "h3"}}}), "..x");
+  EXPECT_EQ(parse_field("record.owner=a=b"), std::pair(std::string("owner"), std::string("a=b")));
+  EXPECT_EQ(failure_of([] { parse_field("owner"); }).status(), Status::kUsage);
+}
+
+TEST(AuditQuery, AKindThatSaysItsOutcomeIsFoundByIt) {
+  ScratchTrail scratch;
+  scratch.open().append({R"({"kind":"request_refused","owner":"web","reason":"full"})",
+                         R"({"kind":"vm_moved","vm":"a","outcome":"refused"})",
+                         R"({"kind":"vm_moved","vm":"a","outcome":"done","reason":"refused before"})"});
+  std::string found;
+  for (const auto& line : lines_of(scratch.read()))
+    found += Query{.outcome = "refused"}.fits(line) ? 'x' : '.';
+  EXPECT_EQ(found, ".xx.");
+  EXPECT_EQ(step_of(lines_of(scratch.read())[1]).outcome, "refused");
 }
 
 TEST(AuditStory, FollowsAnIncidentThroughItsDecisionsProofsAndResults) {
@@ -338,6 +499,33 @@ TEST(AuditStory, FollowsAnIncidentThroughItsDecisionsProofsAndResults) {
   EXPECT_EQ(steps[2].what.find("vm_restarted"), 0U);
   EXPECT_EQ(story_of("r1", all).size(), 3U);
   EXPECT_TRUE(story_of("none", all).empty());
+}
+
+TEST(AuditStory, AnIdIsKnownByItsBeginningWhenNoOtherHasIt) {
+  ScratchTrail scratch;
+  scratch.open().append({R"({"kind":"host_down","host":"h3","id":"3f2a9c1b","cause":"77aa1234"})",
+                         R"({"kind":"host_down","host":"h4","id":"77aa12ff","cause":"3f2a9c1b"})"});
+  const auto text = scratch.read();
+  const auto all = [&](const auto& each) {
+    for (const auto& line : lines_of(text)) {
+      if (!each(line)) break;
+    }
+  };
+  EXPECT_EQ(id_that_begins("3f2a9c", all), "3f2a9c1b");
+  EXPECT_EQ(id_that_begins("3f2a9", all), std::nullopt);
+  EXPECT_EQ(id_that_begins("3f2a9d", all), std::nullopt);
+  const auto error = failure_of([&] { id_that_begins("77aa12", all); });
+  EXPECT_EQ(error.status(), Status::kUsage);
+  EXPECT_NE(error.why().find("77aa1234, 77aa12ff"), std::string::npos) << error.why();
+}
+
+TEST(AuditStory, WhatWasTakenOutIsShownAsThat) {
+  ScratchTrail scratch;
+  scratch.fill(2);
+  scratch.open().redact({{1}, {"record.vm", "actor"}, "asked to"});
+  const auto step = step_of(lines_of(scratch.read())[1]);
+  EXPECT_EQ(step.actor, "redacted");
+  EXPECT_NE(step.what.find("VM redacted  FROM h1"), std::string::npos) << step.what;
 }
 
 }  // namespace

@@ -129,6 +129,21 @@ TEST_F(AuditVerify, ATrailThatWasWrittenAnewIsSeenByTheSignature) {
   EXPECT_EQ(check_text(scratch_.read(), {.key = &key}).text(), "");
 }
 
+TEST_F(AuditVerify, ATrailInWhichNothingIsSignedIsNotSoundForAKey) {
+  const auto key = PrivateKey::make(scratch_.file("key"));
+  const auto checked = check_text(scratch_.read(), {.key = &key});
+  ASSERT_EQ(checked.text(), "signature");
+  EXPECT_EQ(checked.findings[0].why.find("nothing is signed"), 0U);
+}
+
+TEST_F(AuditVerify, RepairedLinesAreCountedAndNoProblem) {
+  ScratchTrail::write(scratch_.path(), scratch_.read() + "{\"kind\":\"audit");
+  scratch_.fill(1);
+  const auto checked = check_text(scratch_.read());
+  EXPECT_EQ(checked.text(), "");
+  EXPECT_EQ(checked.result.repaired, 1);
+}
+
 TEST_F(AuditVerify, AnotherChainIsNamed) {
   ScratchTrail other;
   other.fill(2);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <ctime>
+
+#include "base/local_time.h"
 #include "base/time.h"
 
 namespace rackline {
@@ -32,6 +36,31 @@ TEST(Time, WhatIsNoTimeIsNotRead) {
         "2026-11-22T12:00:60Z", "20a6-11-22T12:00:00Z", "-026-11-22T12:00:00Z", "2026-11-22T12:00:00ZZ"}) {
     EXPECT_FALSE(parse_time(text).has_value()) << text;
   }
+}
+
+TEST(Time, PeopleWriteItInTheirOwnZone) {
+  const char* zone = std::getenv("TZ");
+  const std::string before = zone == nullptr ? "" : zone;
+  setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+  tzset();
+  const auto now = *parse_time("2026-11-25T23:30:00Z");  // 00:30 on the 26th
+  const auto read = [&](std::string_view text) {
+    const auto time = parse_local_time(text, now);
+    return time ? format_time(*time) : "";
+  };
+  EXPECT_EQ(read("2026-11-25 21:00"), "2026-11-25T20:00:00Z");
+  EXPECT_EQ(read("2026-07-01T21:05"), "2026-07-01T19:05:00Z");
+  EXPECT_EQ(read("2026-07-01"), "2026-06-30T22:00:00Z");
+  EXPECT_EQ(read("21:00"), "2026-11-26T20:00:00Z");
+  for (const char* text :
+       {"", "21", "25:00", "21:60", "2026-02-31", "2026-11-25 ", "2026-11-25 21:00:00", "noon"})
+    EXPECT_EQ(read(text), "") << text;
+  if (zone == nullptr) {
+    unsetenv("TZ");
+  } else {
+    setenv("TZ", before.c_str(), 1);
+  }
+  tzset();
 }
 
 TEST(Time, TheFakeClockStandsStillUntilToldToGoOn) {

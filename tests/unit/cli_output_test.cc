@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <thread>
 
@@ -50,6 +51,23 @@ TEST(Output, WritesEachRecordAtOnceAndWhole) {
             "{\"kind\":\"vm_place\",\"time\":\"2026-11-22T12:00:00Z\",\"tool\":\"tool\",\"id\":\"1\",\"vm\":"
             "\"a\",\"host\":\"h1\",\"memory_bytes\":null,\"reason\":\"free\"}\n");
   EXPECT_EQ(packets.next(), "");
+}
+
+TEST(Output, ATableThatGrowsRowByRowHasOneHeading) {
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  output.set_format(Format::kTable, false, false);
+  output.flow();
+  output.write(place("a-long-name"));
+  output.flush();
+  const auto first = packets.next();
+  EXPECT_EQ(std::count(first.begin(), first.end(), '\n'), 2) << first;
+  output.write(place("b"));
+  output.flush();
+  const auto second = packets.next();
+  EXPECT_EQ(std::count(second.begin(), second.end(), '\n'), 1) << second;
+  const auto row = first.substr(first.find('\n') + 1);
+  EXPECT_EQ(row.find("h1"), second.find("h1"));
 }
 
 TEST(Output, HandsOnWhatItReadsAndKeepsRoundEndsOutOfTables) {

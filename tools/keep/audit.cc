@@ -3,11 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
+#include <deque>
 
 #include "audit/check.h"
 #include "audit/follow.h"
+#include "audit/options.h"
 #include "audit/query.h"
 #include "audit/records.h"
 #include "audit/sign.h"
@@ -20,18 +21,7 @@
 namespace rackline {
 namespace {
 
-struct Options {
-  std::string file = "/var/lib/rackline/audit.jsonl";
-  std::string key, durable = "behind", checkpoints;
-  Milliseconds checkpoint_every{0};
-  audit::VerifyOptions verify;
-  audit::Query query;
-  std::string since, until;
-  bool records = false, all = false, plain = false;
-  std::int64_t larger = 0;
-  audit::Trail::Redaction redaction;
-  std::string id, new_key;
-};
+using audit::Options;
 
 audit::Trail trail_of(cli::Program& program, const Options& options) {
   const auto given = [](const std::string& text) {
@@ -45,6 +35,15 @@ audit::Trail trail_of(cli::Program& program, const Options& options) {
           [&](const std::string& text) { program.warn(text); }};
 }
 
+std::string what_was_broken(const audit::TeeCounts& counts) {
+  std::string lines;
+  for (const auto number : counts.first_broken) lines += (lines.empty() ? "" : ", ") + std::to_string(number);
+  if (counts.broken == 1) return "line " + lines + " was no record; it is kept as text";
+  const bool more = counts.broken > static_cast<std::int64_t>(counts.first_broken.size());
+  return std::to_string(counts.broken) + " lines were no records (" + (more ? "the first are " : "") + lines +
+         "); they are kept as text";
+}
+
 Status append(cli::Program& program, const Options& options) {
   program.describes_itself();  // stdout is what came in, with the `end` record that was in it
   if (isatty(STDIN_FILENO) == 1)
@@ -52,15 +51,14 @@ Status append(cli::Program& program, const Options& options) {
   auto trail = trail_of(program, options);
   std::optional<audit::PrivateKey> key;
   if (!options.key.empty()) key = audit::PrivateKey::load(options.key);
-  trail.open();
+  trail.open(options.accept_loss);
   const audit::TeeOptions how{
       options.durable == "before" ? audit::TeeOptions::Durable::kBefore : audit::TeeOptions::Durable::kBehind,
       key ? &*key : nullptr, options.checkpoint_every};
   const auto counts = audit::tee(STDIN_FILENO, STDOUT_FILENO, trail, program.clock(), how);
   if (counts.reader_gone) interrupt::request(SIGPIPE);
   if (counts.broken > 0) {
-    program.warn("keep records: stdin: " + std::to_string(counts.broken) +
-                 " lines were no records; they are kept as text");
+    program.warn("keep records: stdin: " + what_was_broken(counts));
     return Status::kUsage;
   }
   return Status::kDone;
@@ -92,31 +90,57 @@ void show(cli::Program& program, const Options& options, std::string_view line) 
   }
 }
 
-Status query(cli::Program& program, Options& options, bool follow) {
-  auto& wanted = options.query;
+audit::Query wanted_of(cli::Program& program, const Options& options) {
+  auto wanted = options.query;
   const auto now = program.clock().wall();
   if (!options.since.empty()) wanted.since = audit::parse_when(options.since, now);
   if (!options.until.empty()) wanted.until = audit::parse_when(options.until, now);
+  for (const auto& field : options.fields) wanted.fields.push_back(audit::parse_field(field));
+  // What passed are JSON lines, and so is the end behind them.
+  if (options.records) program.out().set_format(cli::Format::kJson, false, false);
+  return wanted;
+}
+
+Status query(cli::Program& program, const Options& options) {
+  const auto wanted = wanted_of(program, options);
   std::int64_t found = 0;
-  const auto look = [&](std::string_view line) {
+  std::deque<std::string> last;  // with --limit: nobody knows before the end which they are
+  audit::all_lines(options.file, [&](std::string_view line) {
     if (!wanted.fits(line)) return !interrupt::requested();
+    if (options.limit == 0) {
+      ++found;
+      show(program, options, line);
+    } else {
+      last.emplace_back(line);
+      if (static_cast<std::int64_t>(last.size()) > options.limit) last.pop_front();
+    }
+    return !interrupt::requested();
+  });
+  for (const auto& line : last) show(program, options, line);
+  program.end().records = found + static_cast<std::int64_t>(last.size());
+  return Status::kDone;
+}
+
+Status follow(cli::Program& program, const Options& options) {
+  const auto wanted = wanted_of(program, options);
+  program.out().flow();
+  std::int64_t found = 0;
+  audit::follow(options.file, options.all, [&](std::string_view line) {
+    if (!wanted.fits(line)) return;
     ++found;
     show(program, options, line);
-    if (follow) program.out().flush();
-    return !interrupt::requested();
-  };
-  if (follow) {
-    audit::follow(options.file, options.all, look);
-  } else {
-    audit::all_lines(options.file, look);
-  }
+    program.out().flush();
+  });
   program.end().records = found;
   return Status::kDone;
 }
 
 Status tell(cli::Program& program, const Options& options) {
-  const auto steps =
-      audit::story_of(options.id, [&](const auto& each) { audit::all_lines(options.file, each); });
+  const auto all = [&](const auto& each) { audit::all_lines(options.file, each); };
+  auto steps = audit::story_of(options.id, all);
+  if (steps.empty()) {
+    if (const auto id = audit::id_that_begins(options.id, all)) steps = audit::story_of(*id, all);
+  }
   for (const auto& step : steps) program.out().write(step);
   program.end().records = static_cast<std::int64_t>(steps.size());
   if (!steps.empty()) return Status::kDone;
@@ -155,6 +179,8 @@ Status redact(cli::Program& program, const Options& options) {
 }
 
 Status checkpoint(cli::Program& program, const Options& options) {
+  if (options.key.empty())
+    throw Error(Status::kUsage, "sign", options.file, "--key is required", "audit key FILE makes a pair");
   require_trail(options);
   const auto key = audit::PrivateKey::load(options.key);
   program
@@ -168,44 +194,6 @@ Status make_key(cli::Program& program, const Options& options) {
   const auto made = audit::PrivateKey::make(options.new_key);
   program.note("key " + made.id() + ": " + options.new_key + " signs, " + options.new_key + ".pub verifies");
   return Status::kDone;
-}
-
-// When writing they stand in the lines, when reading they say which lines are wanted.
-void declare_who(cli::Program& program, Options& options) {
-  auto& app = program.app();
-  const auto text = [&](const char* flag, std::string& value, const char* type, const char* what) {
-    app.add_option(flag, value, what)->type_name(type);
-  };
-  text("--actor", options.query.actor, "NAME", "who did it; when writing, by default who runs this");
-  text("--host", options.query.host, "NAME", "on which machine; when writing, by default this one");
-  text("--request", options.query.request, "WORDS", "what it was done for: a ticket, a job");
-  text("--cause", options.query.cause, "ID", "the incident; when writing, of records that name none");
-}
-
-void declare(cli::Program& program, Options& options) {
-  auto& app = program.app();
-  const auto file = [&](CLI::App& at, const char* flag, std::string& value, const char* text) {
-    auto* option = at.add_option(flag, value, text)->type_name("FILE");
-    program.completes(option, cli::Program::Values::kFiles);
-    return option;
-  };
-  file(app, "--file", options.file, "the trail")->envname("RACKLINE_AUDIT")->capture_default_str();
-  file(app, "--key", options.key, "Ed25519 key: the private one signs, the public one verifies");
-  declare_who(program, options);
-}
-
-// The options that query and follow share.
-void declare_query(CLI::App& at, Options& options) {
-  auto& wanted = options.query;
-  const auto text = [&](const char* flag, std::string& value, const char* type, const char* what) {
-    at.add_option(flag, value, what)->type_name(type);
-  };
-  text("--since", options.since, "TIME", "not before: 2026-11-22T12:00:00Z, or how long ago: 2h");
-  text("--until", options.until, "TIME", "not after");
-  text("--kind", wanted.kind, "KIND", "kind of the record");
-  text("--object", wanted.object, "NAME", "a host, virtual server or anything else that the record names");
-  text("--outcome", wanted.outcome, "WORD", "its outcome: done, failed, refused");
-  at.add_flag("--records", options.records, "what passed, without what the trail has put around it");
 }
 
 }  // namespace
@@ -228,57 +216,29 @@ int main(int argc, char** argv) {
                     {"audit checkpoint --key audit.key | ssh far 'cat >>checkpoints'",
                      "from now on the end cannot be cut off unseen either"},
                     {"audit rotate --larger 100MiB", "from cron: begin a new file, compress the old one"}}});
-  Options options;
-  declare(program, options);
-  auto& app = program.app();
-  app.require_subcommand(1);
-  auto* appending = app.add_subcommand("append", "pass records on, and keep each");
-  program
-      .choice(*appending, "--durable", options.durable, {"behind", "before"},
-              "whether records reach the disk right behind their passing on, or before it")
-      ->capture_default_str();
-  program.duration(*appending, "--checkpoint", options.checkpoint_every,
-                   "with --key: sign after so long, and at the end; 0: at the end");
-  auto* verifying = app.add_subcommand("verify", "find what was changed, removed, moved, added or cut off");
-  program.completes(verifying->add_option("--checkpoints", options.checkpoints, "checkpoints kept elsewhere")
-                        ->type_name("FILE"),
-                    cli::Program::Values::kFiles);
-  verifying->add_option("--chain", options.verify.chain, "the chain that it has to be")->type_name("ID");
-  verifying->add_flag("--thorough", options.verify.thorough, "also what only redaction needs");
-  auto* querying = app.add_subcommand("query", "the lines that are wanted");
-  declare_query(*querying, options);
-  auto* following = app.add_subcommand("follow", "the lines that are wanted, as they come");
-  declare_query(*following, options);
-  following->add_flag("--all", options.all, "first those that are there");
-  auto* telling = app.add_subcommand("trail", "one incident as a story");
-  telling->add_option("ID", options.id, "id or cause of any record of it")->required();
-  auto* rotating = app.add_subcommand("rotate", "begin a new part, compress the full one");
-  program.bytes(*rotating, "--larger", options.larger, "only when the trail has at least this size");
-  rotating->add_flag("--plain", options.plain, "do not compress it");
-  auto* redacting = app.add_subcommand("redact", "take fields out of lines; the trail can still be verified");
-  redacting->add_option("--line", options.redaction.lines, "number of a line, as in seq")
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
-      ->required();
-  redacting->add_option("--field", options.redaction.fields, "actor, or record.NAME of the record")
-      ->type_name("NAME")
-      ->required();
-  redacting->add_option("--reason", options.redaction.reason, "why; it stands in the trail")
-      ->type_name("WORDS")
-      ->required();
-  auto* signing =
-      app.add_subcommand("checkpoint", "sign all that is there, and print what to keep elsewhere");
-  auto* making = app.add_subcommand("key", "make a pair of keys: FILE and FILE.pub");
-  program.completes(making->add_option("FILE", options.new_key, "the new private key")->required(),
-                    cli::Program::Values::kFiles);
+  audit::Options options;
+  const auto verbs = audit::declare(program, options);
   return program.run(argc, argv, [&] {
-    if (*appending) return append(program, options);
-    if (*verifying) return verify(program, options);
-    if (*querying || *following) return query(program, options, static_cast<bool>(*following));
-    if (*telling) return tell(program, options);
-    if (*rotating) return rotate(program, options);
-    if (*redacting) return redact(program, options);
-    if (*signing) return checkpoint(program, options);
-    return make_key(program, options);
+    switch (verbs.given()) {
+      case audit::Verb::kAppend:
+        return append(program, options);
+      case audit::Verb::kVerify:
+        return verify(program, options);
+      case audit::Verb::kQuery:
+        return query(program, options);
+      case audit::Verb::kFollow:
+        return follow(program, options);
+      case audit::Verb::kTrail:
+        return tell(program, options);
+      case audit::Verb::kRotate:
+        return rotate(program, options);
+      case audit::Verb::kRedact:
+        return redact(program, options);
+      case audit::Verb::kCheckpoint:
+        return checkpoint(program, options);
+      case audit::Verb::kKey:
+        return make_key(program, options);
+    }
+    return Status::kUsage;
   });
 }

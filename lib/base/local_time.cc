@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/local_time.h"
+
+#include <charconv>
+#include <ctime>
+
+namespace rackline {
+namespace {
+
+bool take(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// All of at most `most` digits that stand there.
+bool take_number(std::string_view& text, std::size_t most, int& number) {
+  const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (end == 0 || end > most) return false;
+  std::from_chars(text.data(), text.data() + end, number);
+  text.remove_prefix(end);
+  return true;
+}
+
+bool take_clock(std::string_view& text, std::tm& parts) {
+  return take_number(text, 2, parts.tm_hour) && take(text, ':') && take_number(text, 2, parts.tm_min) &&
+         parts.tm_hour <= 24 && parts.tm_min < 60;
+}
+
+}  // namespace
+
+std::optional<std::chrono::sys_seconds> parse_local_time(std::string_view text,
+                                                         std::chrono::sys_seconds now) {
+  const std::time_t present = now.time_since_epoch().count();
+  std::tm today = {}, parts = {};
+  localtime_r(&present, &today);
+  parts.tm_year = today.tm_year;
+  parts.tm_mon = today.tm_mon;
+  parts.tm_mday = today.tm_mday;
+  const bool dated = text.size() >= 10 && text[4] == '-';
+  if (dated) {
+    if (!take_number(text, 4, parts.tm_year) || !take(text, '-') || !take_number(text, 2, parts.tm_mon) ||
+        !take(text, '-') || !take_number(text, 2, parts.tm_mday))
+      return std::nullopt;
+    parts.tm_year -= 1900;
+    --parts.tm_mon;
+    // A 31st of February would become some day of March.
+    const std::chrono::year_month_day date{std::chrono::year{parts.tm_year + 1900},
+                                           std::chrono::month(static_cast<unsigned>(parts.tm_mon + 1)),
+                                           std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
+    if (!date.ok()) return std::nullopt;
+  }
+  const bool whole_day = dated && text.empty();
+  if (dated && !whole_day && !take(text, ' ') && !take(text, 'T')) return std::nullopt;
+  if (!whole_day && (!take_clock(text, parts) || !text.empty())) return std::nullopt;
+  parts.tm_isdst = -1;
+  return std::chrono::sys_seconds{std::chrono::seconds{std::mktime(&parts)}};
+}
+
+}  // namespace rackline

@@ -64,8 +64,8 @@ std::chrono::milliseconds parse_duration(std::string_view text) {
   std::string_view unit;
   const double value = leading_number(text, unit, "duration", kExamples);
   if (unit.empty() && value == 0) return std::chrono::milliseconds{0};
-  static constexpr std::array<std::pair<std::string_view, double>, 5> kUnits{
-      {{"ms", 1.0}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}}};
+  static constexpr std::array<std::pair<std::string_view, double>, 6> kUnits{
+      {{"ms", 1.0}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}, {"w", 7 * 86400e3}}};
   constexpr double kCentury = 100.0 * 365 * 86400e3;  // far above any use, far below overflow
   for (const auto& [name, factor] : kUnits) {
     if (unit == name && value * factor <= kCentury) {

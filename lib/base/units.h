@@ -14,7 +14,8 @@ namespace rackline {
 // for a negative size and for one above 2^63-1.
 std::int64_t parse_bytes(std::string_view text);
 
-// "250ms", "10s", "5m", "2h", "1d". A bare number is refused except "0": is "10" seconds or milliseconds?
+// "250ms", "10s", "5m", "2h", "1d", "4w". A bare number is refused except "0": is "10" seconds or
+// milliseconds?
 std::chrono::milliseconds parse_duration(std::string_view text);
 
 // "1.5GiB", three significant digits.

@@ -22,6 +22,12 @@ std::size_t width(std::string_view text) {
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+// Takes a column away, from anything that has one element for each.
+template <class T>
+void remove_column(std::vector<T>& row, std::size_t column) {
+  row.erase(row.begin() + static_cast<std::ptrdiff_t>(column));
+}
+
 void append_row(std::string& text, const std::vector<std::string>& cells,
                 const std::vector<std::size_t>& widths, const std::vector<bool>& right) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -71,8 +77,18 @@ void Output::emit(const record::Kind& kind, const void* record) {
 }
 
 void Output::flush_locked() {
-  for (const Table& table : tables_) {
-    const auto names = record::headings(*table.kind, all_columns_);
+  for (Table& table : tables_) {
+    auto names = record::headings(*table.kind, all_columns_);
+    auto right = record::numeric(*table.kind, all_columns_);
+    const auto seldom = record::seldom(*table.kind, all_columns_);
+    // Where rows come one by one, the next may have what this one lacks.
+    for (std::size_t i = flows_ ? 0 : seldom.size(); i-- > 0;) {
+      const auto empty = [i](const auto& row) { return row[i] == "-"; };
+      if (!seldom[i] || !std::all_of(table.rows.begin(), table.rows.end(), empty)) continue;
+      remove_column(names, i);
+      remove_column(right, i);
+      for (auto& row : table.rows) remove_column(row, i);
+    }
     const bool goes_on = flows_ && shown_ == table.kind;
     if (!goes_on) widths_.assign(names.size(), 0);
     auto& widths = widths_;
@@ -80,7 +96,6 @@ void Output::flush_locked() {
       widths[i] = std::max(widths[i], width(names[i]));
       for (const auto& row : table.rows) widths[i] = std::max(widths[i], width(row[i]));
     }
-    const auto right = record::numeric(*table.kind, all_columns_);
     std::string text;
     if (!goes_on) {
       if (colour_) text += "\x1b[1m";

@@ -14,5 +14,6 @@
 namespace rackline::record {
 
 inline constexpr auto kOmitted = Presence::kOmitted;
+inline constexpr auto kSeldom = Presence::kSeldom;
 
 }  // namespace rackline::record

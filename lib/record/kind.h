@@ -28,6 +28,7 @@ enum class Presence : std::uint8_t {
   kRequired,  // must be there with its type
   kNullable,  // absent or null means unknown; written as null (the member is a std::optional)
   kOmitted,   // as kNullable, but left out when empty: for what does not apply to most records of the kind
+  kSeldom,    // as kOmitted, and a table has the column only if one of its rows has a value in it
 };
 
 struct Field {
@@ -55,6 +56,9 @@ struct Kind {
   std::string_view written_by;
   std::string_view read_by;
   std::span<const Field> fields;
+  // A field that is not described is a mistake, and not a later version's. For what a person writes and a
+  // program carries out: a misspelt end would make it endless.
+  bool strict = false;
 };
 
 // The head that every record has beside its `kind`.

@@ -6,12 +6,12 @@
 namespace rackline::record {
 namespace {
 
-#define AMOUNTS(K)                                                        \
-  FIELD(K, cpu_cores, "CPUs of it; null: none", "CPU"),                   \
-      FIELD(K, memory_bytes, "memory of it; null: none", "MEMORY"),       \
-      FIELD(K, disk_bytes, "disk space of it; null: none", {}, kOmitted), \
-      FIELD(K, amounts,                                                   \
-            "all of it, \"cpu=4\" or \"lun=1099511627776\": in cores, bytes, bits per second, or pieces")
+#define AMOUNTS(K)                                                                                        \
+  FIELD(K, cpu_cores, "CPUs of it; null: none"), FIELD(K, memory_bytes, "memory of it; null: none"),      \
+      FIELD(K, disk_bytes, "disk space of it; null: none", {}, kOmitted),                                 \
+      FIELD(K, amounts,                                                                                   \
+            "all of it, \"cpu=4\" or \"lun=1099511627776\": in cores, bytes, bits per second, or pieces", \
+            "AMOUNTS")
 
 constexpr Field kReservationRequestFields[] = {
     HEAD(ReservationRequest),
@@ -24,8 +24,11 @@ constexpr Field kReservationRequestFields[] = {
     FIELD(ReservationRequest, cpu_cores, "CPUs, beside amount", {}, kOmitted),
     FIELD(ReservationRequest, memory_bytes, "memory, beside amount", {}, kOmitted),
     FIELD(ReservationRequest, disk_bytes, "disk space, beside amount", {}, kOmitted),
-    FIELD(ReservationRequest, from, "when it begins; null: now", "FROM"),
-    FIELD(ReservationRequest, until, "when it ends; null: never, or after duration_ms", "UNTIL"),
+    FIELD(ReservationRequest, from,
+          "when it begins, as on the command line: \"2026-11-22T12:00:00Z\", \"tomorrow 08:00\"; null: now",
+          "FROM"),
+    FIELD(ReservationRequest, until,
+          "when it ends, as on the command line; null: never, or after duration_ms", "UNTIL"),
     FIELD(ReservationRequest, duration_ms, "how long it lasts, instead of until", {}, kOmitted),
     FIELD(ReservationRequest, every, "when it recurs: \"weekdays 8-18\"", {}, kOmitted),
     FIELD(ReservationRequest, priority, "who is taken back from last when a lender reclaims; null: 0", {},
@@ -51,24 +54,24 @@ constexpr Field kReservationFields[] = {
           "STATE"),
     FIELD(Reservation, outcome,
           "granted, extended, released, or already: it was so before; left out where it is listed", "OUTCOME",
-          kOmitted),
+          kSeldom),
     FIELD(Reservation, from, "when it begins", "FROM"),
     FIELD(Reservation, until, "when it ends; null: it does not", "UNTIL"),
-    FIELD(Reservation, every, "when it recurs", {}, kOmitted),
+    FIELD(Reservation, every, "when it recurs", "EVERY", kSeldom),
     FIELD(Reservation, occurrences, "how many times that is", {}, kOmitted),
     FIELD(Reservation, priority, "who is taken back from last when a lender reclaims", "PRIO"),
     AMOUNTS(Reservation),
     FIELD(Reservation, vm, "virtual server that it is for: its use counts as this reservation's", "VM",
-          kOmitted),
-    FIELD(Reservation, host, "host that it is held on: a plan leaves so much of it alone", "HOST", kOmitted),
+          kSeldom),
+    FIELD(Reservation, host, "host that it is held on: a plan leaves so much of it alone", "HOST", kSeldom),
     FIELD(Reservation, hosts, "hosts of its pool: it is held on any of them", {}, kOmitted),
     FIELD(Reservation, tags, "words to find it by", {}, kOmitted),
     FIELD(Reservation, limits, "most that the virtual server may use, as amounts", {}, kOmitted),
     FIELD(Reservation, borrowed,
           "what of it is borrowed: \"cpu=2 from web\"; where it is listed, the ids of the loans", "BORROWED",
-          kOmitted),
+          kSeldom),
     FIELD(Reservation, lendable, "true: a failover may use it while its owner does not", {}, kOmitted),
-    FIELD(Reservation, planned, "true: nothing was changed", {}, kOmitted),
+    FIELD(Reservation, planned, "true: nothing was changed", "PLANNED", kSeldom),
     FIELD(Reservation, reason, "why it is so", {}, kOmitted),
 };
 
@@ -87,17 +90,22 @@ constexpr Field kRequestRefusedFields[] = {
           "CONSTRAINT"),
     FIELD(RequestRefused, pool, "pool where it does not hold", "POOL"),
     FIELD(RequestRefused, owner, "who asked", "OWNER"),
-    FIELD(RequestRefused, resource, "what there is too little of", "RESOURCE"),
+    FIELD(RequestRefused, resource, "what there is too little of; if it is several, the first of them",
+          "RESOURCE"),
     FIELD(RequestRefused, unit, "cores, bytes, bits_per_second or pieces: of the numbers", {}, kOmitted),
     FIELD(RequestRefused, requested, "how much was asked for", "REQUESTED"),
     FIELD(RequestRefused, available, "how much could be had", "AVAILABLE"),
     FIELD(RequestRefused, missing, "how much is missing", "MISSING"),
-    FIELD(RequestRefused, conflict_at, "when there is first too little", {}, kOmitted),
+    FIELD(RequestRefused, conflict_at,
+          "when most is missing: what is available and who holds it is of this time", {}, kOmitted),
     FIELD(RequestRefused, fits_at, "when it would fit for as long as was asked; null: never as things are",
           "FITS_AT"),
     FIELD(RequestRefused, held_by, "who holds it then: \"cpu=32 web 5e1f\", the largest first", "HELD_BY",
           kOmitted),
-    FIELD(RequestRefused, planned, "true: nothing would have been changed", {}, kOmitted),
+    FIELD(RequestRefused, waits_for, "who of them holds it until fits_at", {}, kOmitted),
+    FIELD(RequestRefused, shortages, "all that there is too little of, and how much is missing: \"cpu=10\"",
+          {}, kOmitted),
+    FIELD(RequestRefused, planned, "true: nothing would have been changed", "PLANNED", kSeldom),
     FIELD(RequestRefused, reason, "why, for a person"),
 };
 
@@ -106,7 +114,7 @@ constexpr Field kPoolShareFields[] = {
     FIELD(PoolShare, pool, "name of the pool", "POOL"),
     FIELD(PoolShare, parent, "pool that it is a part of; null: it is a root", "PARENT"),
     FIELD(PoolShare, outcome, "added, changed, removed or already; left out where it is listed", "OUTCOME",
-          kOmitted),
+          kSeldom),
     FIELD(PoolShare, resource, "cpu, memory, disk, lun, network, or any other name", "RESOURCE"),
     FIELD(PoolShare, unit, "cores, bytes, bits_per_second or pieces: of all numbers", "UNIT"),
     FIELD(PoolShare, capacity, "what a root has; of its parent, what a child is guaranteed", "CAPACITY"),
@@ -127,7 +135,7 @@ constexpr Field kPoolShareFields[] = {
     FIELD(PoolShare, expandable, "true: claims take what its parent has not given away, up to the limit", {},
           kOmitted),
     FIELD(PoolShare, hosts, "hosts that it is made of", {}, kOmitted),
-    FIELD(PoolShare, planned, "true: nothing was changed", {}, kOmitted),
+    FIELD(PoolShare, planned, "true: nothing was changed", "PLANNED", kSeldom),
 };
 
 constexpr Field kLoanFields[] = {
@@ -138,14 +146,14 @@ constexpr Field kLoanFields[] = {
     FIELD(Loan, borrower, "pool that has it", "BORROWER"),
     FIELD(Loan, owner, "who asked for it", "OWNER"),
     FIELD(Loan, state, "pending, active, idle, ended, released or reclaimed", "STATE"),
-    FIELD(Loan, outcome, "granted, released, or already; left out where it is listed", "OUTCOME", kOmitted),
+    FIELD(Loan, outcome, "granted, released, or already; left out where it is listed", "OUTCOME", kSeldom),
     FIELD(Loan, from, "when it begins", "FROM"),
     FIELD(Loan, until, "when it ends; null: when the lender reclaims it", "UNTIL"),
     FIELD(Loan, priority, "which is taken back last", "PRIO"),
     AMOUNTS(Loan),
     FIELD(Loan, reservation, "the reservation that it was borrowed for, and ends with", "RESERVATION",
           kOmitted),
-    FIELD(Loan, planned, "true: nothing was changed", {}, kOmitted),
+    FIELD(Loan, planned, "true: nothing was changed", "PLANNED", kSeldom),
 };
 
 constexpr Field kReclaimHitFields[] = {
@@ -161,7 +169,7 @@ constexpr Field kReclaimHitFields[] = {
     AMOUNTS(ReclaimHit),
     FIELD(ReclaimHit, until_before, "when it would have ended; null: never", "UNTIL_BEFORE"),
     FIELD(ReclaimHit, until, "when it ends now", "UNTIL"),
-    FIELD(ReclaimHit, planned, "true: nothing was changed", {}, kOmitted),
+    FIELD(ReclaimHit, planned, "true: nothing was changed", "PLANNED", kSeldom),
 };
 
 constexpr Field kCalendarRowFields[] = {
@@ -170,6 +178,8 @@ constexpr Field kCalendarRowFields[] = {
     FIELD(CalendarRow, owner, "for whom; null: a row for the whole pool, or the scale", "OWNER"),
     FIELD(CalendarRow, id, "the reservation", "ID"),
     FIELD(CalendarRow, amounts, "how much", "AMOUNT"),
+    FIELD(CalendarRow, from, "when its first character begins"),
+    FIELD(CalendarRow, step_ms, "how long a character is"),
     FIELD(CalendarRow, chart,
           "one character for each part of the time: # held, . not; of a pool, how many tenths of it",
           "CHART"),
@@ -215,16 +225,20 @@ constexpr Field kReservationAppliedFields[] = {
     FIELD(ReservationApplied, wanted, "the value that follows from the reservation", "WANTED"),
     FIELD(ReservationApplied, found, "the value before; of a failure, what was read back", "FOUND"),
     FIELD(ReservationApplied, reason, "why it failed, or why it is not done", "REASON"),
-    FIELD(ReservationApplied, planned, "true: nothing was changed", {}, kOmitted),
+    FIELD(ReservationApplied, planned, "true: nothing was changed", "PLANNED", kSeldom),
 };
 
 #undef AMOUNTS
 
 }  // namespace
 
-const Kind ReservationRequest::kKind{
-    "reservation_request", Role::kConfiguration,     "Somebody wants a part of a pool.", "people",
-    "reserve claim -",     kReservationRequestFields};
+const Kind ReservationRequest::kKind{"reservation_request",
+                                     Role::kConfiguration,
+                                     "Somebody wants a part of a pool.",
+                                     "people",
+                                     "reserve claim -",
+                                     kReservationRequestFields,
+                                     true};
 const Kind Reservation::kKind{"reservation",
                               Role::kResult,
                               "A part of a pool that is held for somebody.",

@@ -30,7 +30,7 @@ struct ReservationRequest : Head {
   Text amount;
   Number cpu_cores;
   Integer memory_bytes, disk_bytes;
-  std::optional<Time> from, until;
+  Text from, until;
   Integer duration_ms;
   Text every;
   Integer priority;
@@ -64,7 +64,7 @@ struct RequestRefused : Head {
   Text pool, owner, resource, unit;
   Number requested, available, missing;
   std::optional<Time> conflict_at, fits_at;
-  List held_by;
+  List held_by, waits_for, shortages;
   Flag planned;
   std::string reason;
   static const Kind kKind;
@@ -116,6 +116,8 @@ struct CalendarRow : Head {
   std::string pool;
   Text owner, id;
   List amounts;
+  std::optional<Time> from;
+  Integer step_ms;
   std::string chart;
   static const Kind kKind;
 };

@@ -128,19 +128,20 @@ class Shape {
     return found;
   }
 
- private:
-  static constexpr std::size_t kPlaces = 128, kLongestName = 64;
-  struct Place {
-    std::string name;  // as it is written, escapes and all
-    std::size_t field = kUnknown;
-  };
-
+  // As it is written, escapes and all.
   static std::string_view name_of(json::raw_json_string key) {
     const char* const begin = key.raw();
     const char* end = begin;
     while (*end != '"') end += *end == '\\' ? 2 : 1;
     return {begin, static_cast<std::size_t>(end - begin)};
   }
+
+ private:
+  static constexpr std::size_t kPlaces = 128, kLongestName = 64;
+  struct Place {
+    std::string name;  // as it is written, escapes and all
+    std::size_t field = kUnknown;
+  };
 
   std::size_t look_up(std::string_view name) const {
     for (std::size_t i = 0; i < kind_->fields.size(); ++i)
@@ -152,6 +153,20 @@ class Shape {
   std::vector<Place> places_;
 };
 
+// How many letters have to be changed, added or taken away to make the one the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t corner = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t other = corner + (a[i - 1] == b[j - 1] ? 0 : 1);
+      corner = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, other}));
+    }
+  }
+  return row[b.size()];
+}
+
 bool may_be_absent(const Kind& kind, const Field& field) {
   if (field.presence != Presence::kRequired) return true;
   // People do not write the head of an inventory line.
@@ -160,6 +175,28 @@ bool may_be_absent(const Kind& kind, const Field& field) {
 
 std::string quoted(std::string_view name) {
   return "\"" + std::string(name) + "\"";
+}
+
+// Of a field that the kind does not have: which one may have been meant.
+std::string unknown_field(const Kind& kind, std::string_view name) {
+  constexpr std::size_t kLongest = 40;
+  const std::string text =
+      "no field of a " + std::string(kind.name) + " is called " + quoted(name.substr(0, kLongest));
+  if (name.size() > kLongest) return text;
+  const auto nearest = std::min_element(
+      kind.fields.begin(), kind.fields.end(),
+      [&](const Field& a, const Field& b) { return distance(a.name, name) < distance(b.name, name); });
+  return distance(nearest->name, name) > 2 ? text : text + ": is " + quoted(nearest->name) + " meant?";
+}
+
+// Of a line that does not even have a kind: what a person has to do.
+std::string no_record(std::string_view line) {
+  constexpr std::string_view kExpected = "expected a record, a JSON object with a field \"kind\" on one line";
+  line.remove_prefix(line.find_first_not_of(" \t"));
+  std::string text(kExpected);
+  if (line.starts_with('[')) return text + ", found a list: jq -c '.[]' makes lines of it";
+  if (line.starts_with('{')) return text + ", found a broken one: jq -c . brings each onto one line";
+  return text;
 }
 
 }  // namespace
@@ -345,7 +382,7 @@ void Reader::find_kind() {
   } else if (problem_code == simdjson::NO_SUCH_FIELD) {
     problem("no field \"kind\"");
   } else {
-    problem(std::string("not a record: ") + simdjson::error_message(problem_code));
+    problem(no_record(text_));
   }
 }
 
@@ -394,6 +431,8 @@ bool Reader::decode(const Kind& kind, void* out) {
     if (index >= fields.size()) {
       if (index == Shape::kKind && std::exchange(has_kind, true))
         return problem("field \"kind\" is given twice");
+      if (index == Shape::kUnknown && kind.strict)
+        return problem(unknown_field(kind, Shape::name_of(pair.key())));
       continue;
     }
     const Field& field = fields[index];

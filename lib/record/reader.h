@@ -37,7 +37,7 @@ enum class Policy {
 //     }
 //     if (!reader.complete()) ...                           // the producer died
 //
-// Blank lines are skipped, unknown fields ignored. A line may be at most 16 MiB.
+// Blank lines are skipped, unknown fields ignored unless the kind is strict. A line may be at most 16 MiB.
 class Reader {
  public:
   using Report = std::function<void(const Problem&)>;

@@ -49,11 +49,13 @@ Json kind_schema(const Kind& kind) {
     if (required(kind, field)) needed.push_back(field.name);
     properties[std::string(field.name)] = std::move(type);
   }
-  return {{"title", kind.name},
-          {"description", kind.text},
-          {"type", "object"},
-          {"properties", std::move(properties)},
-          {"required", std::move(needed)}};
+  Json whole = {{"title", kind.name},
+                {"description", kind.text},
+                {"type", "object"},
+                {"properties", std::move(properties)},
+                {"required", std::move(needed)}};
+  if (kind.strict) whole["additionalProperties"] = false;
+  return whole;
 }
 
 constexpr std::string_view role_name(Role role) {
@@ -151,6 +153,12 @@ A fact that cannot be read is reported, left out and counted.
 A decision that cannot be read makes the actor refuse all of them.
 Fields and kinds are only ever added; readers ignore fields that they do not
 know, and filters hand on kinds that they do not know.
+A plan of a newer program is so understood by an older one.
+What people write by hand and a program carries out at once is not read so
+generously: a
+.Cm reservation_request
+with a field that is not described cannot be read, because a misspelt end would
+make it endless.
 People who write records by hand
 .Pq the kinds marked as configuration
 may leave out

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -77,6 +78,27 @@ std::string in_unit(double number, std::string_view unit) {
   return short_number(number) + "bit/s";
 }
 
+// "memory=68719476736 web": what is told of a resource is in base units, and its name says in which.
+std::string amount_for_people(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos) return text;
+  const std::string_view resource = std::string_view(text).substr(0, equals);
+  const bool bytes = resource == "memory" || resource == "disk" || resource == "lun" || resource == "storage";
+  if (!bytes && resource != "network") return text;
+  const char* const begin = text.data() + equals + 1;
+  const char* const end = text.data() + text.size();
+  std::int64_t number = 0;
+  const auto [rest, problem] = std::from_chars(begin, end, number);
+  if (problem != std::errc{} || (rest != end && *rest != ' ')) return text;
+  return text.substr(0, equals + 1) +
+         in_unit(static_cast<double>(number), bytes ? "bytes" : "bits_per_second") + std::string(rest, end);
+}
+
+bool lists_amounts(std::string_view name) {
+  return name == "amounts" || name == "limits" || name == "borrowed" || name == "held_by" ||
+         name == "waits_for" || name == "shortages";
+}
+
 // The unit is the name's suffix, so the table knows how people write the value; `unit` is the record's own.
 std::string humanised(const Field& field, const Json& value, std::string_view unit) {
   const std::string_view name = field.name;
@@ -102,7 +124,8 @@ std::string humanised(const Field& field, const Json& value, std::string_view un
     std::string text;
     for (const auto& element : value) {
       if (!text.empty()) text += ',';
-      text += element.is_string() ? element.get<std::string>() : element.dump();
+      const std::string one = element.is_string() ? element.get<std::string>() : element.dump();
+      text += lists_amounts(name) ? amount_for_people(one) : one;
     }
     return text;
   }
@@ -128,7 +151,8 @@ std::string to_line(const Kind& kind, const void* record) {
   line["kind"] = kind.name;
   for (const Field& field : kind.fields) {
     Json value = to_json(field, record);
-    if (value.is_null() && field.presence == Presence::kOmitted) continue;
+    if (value.is_null() && (field.presence == Presence::kOmitted || field.presence == Presence::kSeldom))
+      continue;
     line[std::string(field.name)] = std::move(value);
   }
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -184,6 +208,14 @@ std::vector<bool> numeric(const Kind& kind, bool all) {
     if (shown(field, all)) right.push_back(field.type == Type::kInteger || field.type == Type::kNumber);
   }
   return right;
+}
+
+std::vector<bool> seldom(const Kind& kind, bool all) {
+  std::vector<bool> few;
+  for (const Field& field : kind.fields) {
+    if (shown(field, all)) few.push_back(!all && field.presence == Presence::kSeldom);
+  }
+  return few;
 }
 
 }  // namespace rackline::record

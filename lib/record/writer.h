@@ -29,5 +29,7 @@ std::string to_words(const Kind& kind, std::string_view line);
 std::vector<std::string> headings(const Kind& kind, bool all);
 // True for columns of numbers, which are aligned to the right.
 std::vector<bool> numeric(const Kind& kind, bool all);
+// True for columns that are left out of a table in which they would be empty.
+std::vector<bool> seldom(const Kind& kind, bool all);
 
 }  // namespace rackline::record

@@ -69,7 +69,9 @@ void demand(Flaw flaw, std::string_view text, Unit unit) {
     case Flaw::kTooLarge:
       refuse(text, "more than can be kept (" + readable(kMost, unit) + ")");
     case Flaw::kTooFine:
-      refuse(text, unit == Unit::kBits ? "finer than one bit per second" : "finer than a thousandth");
+      refuse(text, unit == Unit::kBits     ? "finer than one bit per second"
+                   : unit == Unit::kPieces ? "it is counted in pieces, and there is no part of one"
+                                           : "finer than a thousandth");
   }
 }
 
@@ -117,6 +119,7 @@ Quantity parse_one(std::string_view text, std::string_view name, std::string_vie
                          (as_bits ? "bits per second" : "bytes"));
       }
       demand(parse_scaled(value, kThousandths, quantity.base), text, unit);
+      if (unit == Unit::kPieces && quantity.base % kThousandths != 0) demand(Flaw::kTooFine, text, unit);
       break;
     case Unit::kBytes:
       if (as_bits) refuse(text, std::string(name) + " is counted in bytes, not in bits per second");

@@ -29,6 +29,14 @@ struct State {
   bool over = false, abandoned = false, complete = false, written_by_program = false;
 };
 
+// Which line cannot be read, and what that means for the others.
+Error unreadable(const record::Reader& reader, const Error& error, bool one_by_one) {
+  return {Status::kUsage, "read requests", "stdin: line " + std::to_string(reader.line()), error.why(),
+          one_by_one ? "the requests before it were carried out, those from it on were not; --atomic carries "
+                       "out all or none"
+                     : "nothing of the batch was granted"};
+}
+
 // Read on a thread of its own: what waits on the disk reads meanwhile.
 void read_all(const std::shared_ptr<State>& state, const std::shared_ptr<record::Reader>& reader,
               const std::function<void(const record::Reader&)>& pass, bool bounded) {
@@ -51,6 +59,9 @@ void read_all(const std::shared_ptr<State>& state, const std::shared_ptr<record:
       state->changed.wait(lock,
                           [&] { return !bounded || state->queue.size() < kMostWaiting || state->abandoned; });
     }
+  } catch (const Error& error) {
+    failure = error.status() == Status::kUsage ? std::make_exception_ptr(unreadable(*reader, error, bounded))
+                                               : std::current_exception();
   } catch (...) {
     failure = std::current_exception();
   }
@@ -73,12 +84,13 @@ Refusal invalid(const record::ReservationRequest& record, const std::string& why
 
 Answer<Granted> answer_to(Ledger& ledger, const record::ReservationRequest& record) {
   try {
-    return ledger.claim(request_from(record));
+    return ledger.claim(request_from(record, ledger.now()));
   } catch (const Error& error) {
     // A request that makes no sense is refused as one that cannot be had; what has befallen the store or the
     // clock concerns all of them.
     if (error.status() != Status::kUsage) throw;
-    return invalid(record, error.what());
+    const std::string hint = error.hint().empty() ? "" : " (" + error.hint() + ")";
+    return invalid(record, error.what() + hint);
   }
 }
 
@@ -206,7 +218,7 @@ bool claim_stream(Desk& desk, const std::shared_ptr<record::Reader>& reader, con
   if (state->failure) std::rethrow_exception(state->failure);
   if (!interrupt::requested() && state->written_by_program && !state->complete) {
     throw Error(Status::kUsage, "read requests", "stdin", "it ended without an end record: its producer died",
-                "what had been read was carried out");
+                "what had been read was carried out; --atomic carries out all or none");
   }
   return batch.all_granted();
 }

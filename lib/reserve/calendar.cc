@@ -5,16 +5,26 @@
 #include <array>
 #include <ctime>
 
+#include "base/units.h"
+
 namespace rackline::reserve {
 namespace {
 
 constexpr Second kHour = 3600;
 constexpr Second kDay = 24 * kHour;
 
+// How long a character is. The last one may reach beyond the window's end.
+Second step(const Window& window) {
+  return std::max<Second>((window.until - window.from + window.columns - 1) / window.columns, 1);
+}
+
 Span column(const Window& window, int i) {
-  const Second length = window.until - window.from;
-  const auto edge = [&](int n) { return window.from + length * n / window.columns; };
-  return {edge(i), std::max(edge(i + 1), edge(i) + 1)};
+  const Second length = step(window);
+  return {window.from + length * i, window.from + length * (i + 1)};
+}
+
+record::Time time_of(Second at) {
+  return record::Time{std::chrono::seconds{at}};
 }
 
 std::string drawn(const std::vector<Span>& spans, const Window& window) {
@@ -58,8 +68,9 @@ std::string scale(const Window& window) {
     const Second into =
         days ? begin.tm_hour * kHour + begin.tm_min * 60 + begin.tm_sec : begin.tm_min * 60 + begin.tm_sec;
     const Second mark = into == 0 ? part.from : part.from + unit - into;
-    if (mark >= part.until) continue;
-    const std::string name = "|" + label(mark, days);
+    // The first column says when the chart begins, wherever in a day or an hour that is.
+    if (i > 0 && mark >= part.until) continue;
+    const std::string name = "|" + label(i == 0 ? part.from : mark, days);
     const auto place = static_cast<std::size_t>(i);
     if (place < free || place + name.size() > text.size()) continue;
     text.replace(place, name.size(), name);
@@ -68,8 +79,32 @@ std::string scale(const Window& window) {
   return text;
 }
 
+int chart_columns(const std::vector<record::CalendarRow>& rows, std::size_t whole) {
+  constexpr std::size_t kLeast = 28;
+  constexpr std::size_t kGap = 2;
+  std::size_t pool = 4;
+  std::size_t owner = 5;
+  std::size_t id = 2;
+  std::size_t amounts = 6;
+  for (const auto& row : rows) {
+    pool = std::max(pool, row.pool.size());
+    if (row.owner) owner = std::max(owner, row.owner->size());
+    if (row.id) id = std::max(id, row.id->size());
+    std::size_t all = 0;
+    for (const auto& one : row.amounts.value_or(std::vector<std::string>{})) all += one.size() + 1;
+    amounts = std::max(amounts, all);
+  }
+  const std::size_t others = pool + owner + id + amounts + 4 * kGap;
+  return static_cast<int>(std::max(whole > others ? whole - others : 0, kLeast));
+}
+
+std::string legend(const Window& window) {
+  return "A character is " + format_duration(std::chrono::seconds{step(window)}) +
+         ". # held, . free; of a pool 0 to 9: tenths of it that are held, *: all of it.\n";
+}
+
 std::vector<record::CalendarRow> calendar(store::Store& store, Desk& desk, const Filter& filter,
-                                          const Window& window) {
+                                          const Window& window, Second now) {
   const auto pools = all_pools(store);
   const Records records(pools);
   std::vector<record::CalendarRow> rows;
@@ -84,9 +119,11 @@ std::vector<record::CalendarRow> calendar(store::Store& store, Desk& desk, const
     row.id = id;
     row.amounts = records.texts(pool, amounts, true);
     row.chart = drawn(spans, window);
+    row.from = time_of(window.from);
+    row.step_ms = step(window) * 1000;
     below[pool].push_back(std::move(row));
   };
-  list(store, within, window.from,
+  list(store, within, now,
        {.claim =
             [&](const Claim& claim) { add(claim.pool, claim.owner, claim.id, claim.amounts, claim.spans); },
         .loan =
@@ -95,6 +132,8 @@ std::vector<record::CalendarRow> calendar(store::Store& store, Desk& desk, const
             }});
   rows.emplace_back();
   rows.back().pool = "";
+  rows.back().from = time_of(window.from);
+  rows.back().step_ms = step(window) * 1000;
   rows.back().chart = scale(window);
   desk.look([&](Ledger& ledger) {
     for (const auto& pool : pools) {
@@ -102,6 +141,8 @@ std::vector<record::CalendarRow> calendar(store::Store& store, Desk& desk, const
       for (const auto& [name, about] : pool.resources) {
         record::CalendarRow row;
         row.pool = pool.name;
+        row.from = time_of(window.from);
+        row.step_ms = step(window) * 1000;
         row.amounts = std::vector<std::string>{name + "=" + readable(about.own(), about.unit)};
         for (int i = 0; i < window.columns; ++i) {
           const auto held = ledger.held(pool.name, name, column(window, i));

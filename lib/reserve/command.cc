@@ -68,7 +68,7 @@ Quantities limits_of(const std::string& text, std::vector<std::string>& none) {
 Period Command::period(Second now) const {
   Period period;
   if (!from.empty()) period.from = parse_instant(from, now);
-  if (!until.empty()) period.until = parse_instant(until, now);
+  if (!until.empty()) period.until = parse_end(until, now, period.from.value_or(now));
   if (length.count() != 0) {
     if (!until.empty()) throw misused("--for", "there is an --until, too");
     if (length < Milliseconds{1000}) throw misused("--for", "shorter than a second");
@@ -76,6 +76,14 @@ Period Command::period(Second now) const {
   }
   period.every = every;
   return period;
+}
+
+Period Command::extension(Second now) const {
+  const bool bounded = !until.empty() || length.count() != 0;
+  if (!bounded && !forever)
+    throw misused("extend", "it does not say how long", "say --for, --until or --forever");
+  if (bounded && forever) throw misused("--forever", "there is --for or --until, too");
+  return period(now);
 }
 
 ClaimRequest Command::claim(Second now) const {
@@ -98,6 +106,12 @@ ClaimRequest Command::claim(Second now) const {
   request.borrow = borrow;
   request.lendable = lendable;
   return request;
+}
+
+void Command::check_release() const {
+  const bool many = !owner.empty() || !tag.empty();
+  if (ids.empty() && !many) throw misused("release", "it does not say what", "an id, --owner or --tag");
+  if (!ids.empty() && many) throw misused("release", "it has ids, and --owner or --tag, too");
 }
 
 void Command::check_stream() const {
@@ -167,12 +181,13 @@ Filter Command::filter(Second now) const {
   filter.vm = vm;
   filter.host = host;
   filter.id = id;
+  filter.state = state;
   filter.ended = all || state == "ended" || state == "released" || state == "reclaimed";
   if (!time.empty()) filter.span = Span{at(now), at(now) + 1};
   if (!from.empty() || !until.empty()) {
     if (!time.empty()) throw misused("--at", "there is --from or --until, too");
     const Second begin = from.empty() ? now : parse_instant(from, now);
-    const Second end = until.empty() ? kForever : parse_instant(until, now);
+    const Second end = until.empty() ? kForever : parse_end(until, now, begin);
     if (end <= begin) throw misused("--until", "it is not after --from");
     filter.span = Span{begin, end};
   }
@@ -182,7 +197,7 @@ Filter Command::filter(Second now) const {
 Window Command::window(Second now) const {
   Window window;
   window.from = from.empty() ? now : parse_instant(from, now);
-  window.until = until.empty() ? window.from + 7 * kDay : parse_instant(until, now);
+  window.until = until.empty() ? window.from + 7 * kDay : parse_end(until, now, window.from);
   if (window.until <= window.from) throw misused("--until", "it is not after --from");
   return window;
 }

@@ -21,7 +21,7 @@ struct Command {
   std::vector<std::string> tags, ids;
   Milliseconds length{0}, grace{0};
   std::int64_t priority = 0;
-  bool borrow = false, lendable = false, atomic = false, accept_clock = false;
+  bool borrow = false, lendable = false, atomic = false, accept_clock = false, forever = false;
   bool all = false, calendar = false, loans_only = false;
   std::string time;  // --at
 
@@ -32,17 +32,18 @@ struct Command {
   bool expandable = false, fixed = false;
 
   Period period(Second now) const;
+  Period extension(Second now) const;  // says how long, or --forever
   ClaimRequest claim(Second now) const;
   LoanRequest loan(Second now) const;
   ReclaimRequest reclaim() const;
   PoolRequest pool_request() const;
+  void check_release() const;
   // A stream of requests says everything itself.
   void check_stream() const;
 
   Second at(Second now) const;
   Filter filter(Second now) const;
   Window window(Second now) const;
-  bool wants(const std::string& is) const { return state.empty() || state == is; }
 };
 
 }  // namespace rackline::reserve

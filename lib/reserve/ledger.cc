@@ -16,17 +16,20 @@ namespace {
 
 // Clocks of several machines differ a little, and NTP steps; an earlier clock than this is wrong.
 constexpr Second kSmallStep = 60;
-// Who holds a pool is told to a person: the first so many are looked through, the largest are named.
-constexpr std::size_t kLookedThrough = 4096;
-constexpr std::size_t kNamed = 10;
-// Steps of the search for the time when it would fit.
-constexpr int kSearchSteps = 512;
+
+}  // namespace
 
 std::string when(Second time) {
   return format_time(std::chrono::sys_seconds{std::chrono::seconds{time}});
 }
 
-}  // namespace
+Refusal unknown_pool(const std::string& request, const std::string& pool) {
+  return {.request = request,
+          .constraint = "unknown_pool",
+          .pool = pool,
+          .reason = "there is no pool " + pool + "; reserve pool add " + pool +
+                    " --capacity cpu=64,memory=512GiB makes one"};
+}
 
 std::string in_series(const std::string& resource) {
   return resource + ":in";
@@ -137,233 +140,6 @@ std::int64_t Ledger::peak(const std::string& name, const std::string& series,
   return spans.empty() ? 0 : most;
 }
 
-std::int64_t Ledger::largest_host(const Pool& of, const std::string& resource) {
-  std::int64_t largest = 0;
-  for (const auto& name : of.children) {
-    const Pool& child = pool(name);
-    const auto found = child.resources.find(resource);
-    if (!child.hosts.empty() && found != child.resources.end()) {
-      const auto count = static_cast<std::int64_t>(child.hosts.size());
-      largest = std::max(largest, (found->second.size() + count - 1) / count);
-    }
-  }
-  const auto mine = of.resources.find(resource);
-  if (largest > 0 || of.hosts.empty() || mine == of.resources.end()) return largest;
-  const auto count = static_cast<std::int64_t>(of.hosts.size());
-  return (mine->second.size() + count - 1) / count;
-}
-
-std::int64_t Ledger::headroom_of(const Pool& of, const Headroom& headroom, const std::string& resource) {
-  if (headroom.largest_host) return largest_host(of, resource);
-  const auto found = headroom.amounts.find(resource);
-  return found == headroom.amounts.end() ? 0 : found->second;
-}
-
-// --- what is there, and what is too little ---
-
-std::optional<Refusal> Ledger::check_resources(const Terms& terms, const Pool& in,
-                                               const Quantities& amounts) {
-  for (const auto& [name, quantity] : amounts) {
-    const auto found = in.resources.find(name);
-    if (found == in.resources.end()) {
-      Refusal refusal{.request = terms.request,
-                      .constraint = "unknown_resource",
-                      .id = terms.id,
-                      .pool = in.name,
-                      .owner = terms.owner,
-                      .resource = name};
-      refusal.reason = "pool " + in.name + " has no " + name;
-      return refusal;
-    }
-    if (found->second.unit != quantity.unit) {
-      throw Error(Status::kUsage, "read amount", name,
-                  "it is counted in " + std::string(unit_name(found->second.unit)) + " in pool " + in.name +
-                      ", not in " + std::string(unit_name(quantity.unit)));
-    }
-  }
-  return std::nullopt;
-}
-
-std::vector<std::string> Ledger::holders(const Pool& of, const std::string& resource, Second time) {
-  struct Holder {
-    std::int64_t amount;
-    std::string text;
-  };
-  std::vector<Holder> holding;
-  const Unit unit = of.resources.at(resource).unit;
-  const auto covers = [time](const std::vector<Span>& spans) {
-    return std::any_of(spans.begin(), spans.end(),
-                       [time](const Span& s) { return s.from <= time && time < s.until; });
-  };
-  const auto add = [&](const Amounts& amounts, const std::string& who) {
-    const auto found = amounts.find(resource);
-    if (found == amounts.end() || found->second == 0) return;
-    holding.push_back({found->second, resource + "=" + plain(found->second, unit) + " " + who});
-  };
-  for (const auto& claim : claims_ending_after(of.name, time, kLookedThrough)) {
-    if (covers(claim.spans)) add(claim.amounts, claim.owner + " " + claim.id);
-  }
-  for (const auto& loan : loans_ending_after(of.name, time)) {
-    if (covers(loan.spans)) add(loan.amounts, "lent to " + loan.borrower + " " + loan.id);
-  }
-  for (const auto& name : of.children) {
-    const Pool& child = pool(name);
-    const auto found = child.resources.find(resource);
-    if (found != child.resources.end()) add({{resource, found->second.size()}}, "guaranteed to " + name);
-  }
-  std::stable_sort(holding.begin(), holding.end(),
-                   [](const Holder& a, const Holder& b) { return a.amount > b.amount; });
-  std::vector<std::string> names;
-  for (const auto& holder : holding) {
-    if (names.size() == kNamed) break;
-    names.push_back(holder.text);
-  }
-  return names;
-}
-
-// The next time from which on there is room for all of it without borrowing, for as long as was asked.
-std::optional<Second> Ledger::fits_at(const Terms& terms) {
-  if (terms.spans.size() != 1 || terms.all_borrowed) return std::nullopt;
-  struct Bound {
-    std::string pool, series;
-    std::int64_t most;
-  };
-  std::vector<Bound> bounds;
-  const Pool& mine = pool(terms.pool);
-  for (const auto& [name, amount] : terms.amounts) {
-    bounds.push_back({mine.name, name, mine.resources.at(name).own() - amount});
-    for (const auto& each : chain(terms.pool)) {
-      const Pool& above = pool(each);
-      const Headroom& headroom = each == terms.pool && terms.headroom ? *terms.headroom : above.headroom;
-      const auto found = above.resources.find(name);
-      if (headroom.empty() || found == above.resources.end()) continue;
-      bounds.push_back({each, above.tracks_use ? use_series(name) : name,
-                        found->second.size() - headroom_of(above, headroom, name) - amount});
-    }
-  }
-  Second at = terms.spans.front().from;
-  const Second length = terms.spans.front().until == kForever ? kForever : terms.spans.front().until - at;
-  for (int step = 0; step < kSearchSteps; ++step) {
-    bool fits = true;
-    for (const auto& bound : bounds) {
-      const Span span{at, length >= kForever - at ? kForever : at + length};
-      const auto conflict = profile(bound.pool).first_above(bound.series, span, bound.most);
-      if (!conflict) continue;
-      const auto free = profile(bound.pool).first_not_above(bound.series, {*conflict, kForever}, bound.most);
-      if (!free) return std::nullopt;
-      at = *free;
-      fits = false;
-    }
-    if (fits) return at;
-  }
-  return std::nullopt;
-}
-
-Refusal Ledger::shortage(const Terms& terms, const std::string& constraint, const std::string& where,
-                         const std::string& resource, std::int64_t available, std::int64_t missing,
-                         const std::string& reason) {
-  const Pool& short_of = pool(where);
-  const Resource& about = short_of.resources.at(resource);
-  Refusal refusal{.request = terms.request,
-                  .constraint = constraint,
-                  .id = terms.id,
-                  .pool = where,
-                  .owner = terms.owner,
-                  .resource = resource,
-                  .unit = about.unit};
-  const std::int64_t requested = terms.amounts.at(resource);
-  refusal.requested = requested;
-  refusal.available = std::max<std::int64_t>(available, 0);
-  refusal.missing = missing;
-  for (const auto& span : terms.spans) {
-    refusal.conflict_at = profile(where).first_above(resource, span, about.own() - requested);
-    if (refusal.conflict_at) break;
-  }
-  refusal.held_by = holders(short_of, resource, refusal.conflict_at.value_or(terms.spans.front().from));
-  refusal.fits_at = fits_at(terms);
-  refusal.reason = where + " lacks " + readable(missing, about.unit) + " of " +
-                   readable(requested, about.unit) + " " + resource + ": " + reason;
-  return refusal;
-}
-
-// --- admission ---
-
-std::optional<Refusal> Ledger::check_headroom(const Terms& terms, const std::vector<Loan>& loans) {
-  std::map<std::string, Amounts> more;
-  const auto count = [&](const std::string& from, const Amounts& amounts, int sign) {
-    for (const auto& each : chain(from)) {
-      for (const auto& [name, amount] : amounts) more[each][name] += sign * amount;
-    }
-  };
-  if (!terms.all_borrowed) count(terms.pool, terms.amounts, 1);
-  for (const auto& loan : loans) {
-    count(loan.lender, loan.amounts, 1);
-    count(loan.borrower, loan.amounts, -1);
-  }
-  for (const auto& [name, amounts] : more) {
-    const Pool& above = pool(name);
-    const Headroom& headroom = name == terms.pool && terms.headroom ? *terms.headroom : above.headroom;
-    if (headroom.empty()) continue;
-    if (headroom.largest_host && above.hosts.empty() &&
-        std::none_of(above.children.begin(), above.children.end(),
-                     [this](const std::string& child) { return !pool(child).hosts.empty(); })) {
-      throw Error(Status::kUsage, "keep headroom", name, "it is not known of which hosts the pool is made",
-                  "reserve pool set " + name + " --host h1 --host h2, or pools of single hosts below it");
-    }
-    for (const auto& [resource, amount] : amounts) {
-      const auto found = above.resources.find(resource);
-      if (amount <= 0 || found == above.resources.end()) continue;
-      const auto kept = headroom_of(above, headroom, resource);
-      const auto used = peak(name, above.tracks_use ? use_series(resource) : resource, terms.spans);
-      const auto room = found->second.size() - kept - used;
-      if (amount > room) {
-        return shortage(terms, "headroom", name, resource, room, amount - room,
-                        readable(kept, found->second.unit) + " have to stay free");
-      }
-    }
-  }
-  return std::nullopt;
-}
-
-std::optional<Refusal> Ledger::admit(const Terms& terms, std::vector<Loan>& loans) {
-  std::map<std::string, Amounts> from;
-  const Pool& mine = pool(terms.pool);
-  for (const auto& [name, amount] : terms.amounts) {
-    const Resource& resource = mine.resources.at(name);
-    const auto held = peak(terms.pool, name, terms.spans);
-    const auto room = terms.all_borrowed ? 0 : resource.own() - held;
-    const auto need = amount - std::max<std::int64_t>(room, 0);
-    if (need <= 0) continue;
-    if (terms.borrow || terms.all_borrowed || (resource.expandable && !mine.parent.empty())) {
-      if (auto refusal = find_lenders(terms, name, need, from)) return refusal;
-      continue;
-    }
-    const auto lent = peak(terms.pool, out_series(name), terms.spans);
-    if (lent >= need) {
-      return shortage(
-          terms, "lent", terms.pool, name, room, need,
-          readable(lent, resource.unit) + " are lent; reserve reclaim " + terms.pool + " brings them back");
-    }
-    return shortage(terms, "capacity", terms.pool, name, room, need,
-                    readable(std::max<std::int64_t>(room, 0), resource.unit) + " are free of " +
-                        readable(resource.own(), resource.unit));
-  }
-  for (const auto& [lender, amounts] : from) {
-    Loan loan;
-    loan.id = random_id();
-    loan.lender = lender;
-    loan.borrower = terms.pool;
-    loan.owner = terms.owner;
-    loan.priority = terms.priority;
-    loan.amounts = amounts;
-    loan.spans = terms.spans;
-    loan.made = now_;
-    loan.from = terms.spans.front().from;
-    loans.push_back(std::move(loan));
-  }
-  return check_headroom(terms, loans);
-}
-
 void Ledger::adjust(const std::string& name, const Amounts& amounts, const std::vector<Span>& spans,
                     int sign) {
   for (const auto& each : chain(name)) {
@@ -465,7 +241,9 @@ void Ledger::save() {
 
 Answer<Granted> Ledger::claim(const ClaimRequest& request) {
   if (request.owner.empty()) throw Error(Status::kUsage, "read claim", request.pool, "it has no owner");
-  if (request.amounts.empty()) throw Error(Status::kUsage, "read claim", request.pool, "it has no amount");
+  if (request.amounts.empty())
+    throw Error(Status::kUsage, "read claim", request.pool, "it has no amount",
+                "cpu=4,memory=16GiB for example; in a record \"amount\":\"cpu=4,memory=16GiB\"");
   Terms terms{.request = "claim",
               .id = request.id,
               .pool = request.pool,
@@ -477,12 +255,10 @@ Answer<Granted> Ledger::claim(const ClaimRequest& request) {
   if (!request.id.empty()) check_id(request.id);
   Pool* const from = lookup(request.pool);
   if (from == nullptr) {
-    return Refusal{.request = "claim",
-                   .constraint = "unknown_pool",
-                   .id = request.id,
-                   .pool = request.pool,
-                   .owner = request.owner,
-                   .reason = "there is no pool " + request.pool};
+    auto refusal = unknown_pool("claim", request.pool);
+    refusal.id = request.id;
+    refusal.owner = request.owner;
+    return refusal;
   }
   enter(request.pool);
   if (!request.id.empty()) {
@@ -656,10 +432,8 @@ Answer<Ended> Ledger::release(const std::string& id) {
     const Resource& resource = pool(loan.borrower).resources.at(name);
     const auto room = resource.own() - peak(loan.borrower, name, terms.spans);
     if (room < amount) {
-      auto refusal =
-          shortage(terms, "in_use", loan.borrower, name, room, amount - room, "what was borrowed is granted");
-      refusal.fits_at.reset();
-      return refusal;
+      return shortage(terms, "in_use", loan.borrower, name, name, room, amount - room,
+                      "what was borrowed is granted");
     }
   }
   cut(loan, now_, "released");

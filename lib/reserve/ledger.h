@@ -21,7 +21,7 @@ struct Refusal {
   std::optional<Unit> unit = {};
   std::optional<std::int64_t> requested = {}, available = {}, missing = {};
   std::optional<Second> conflict_at = {}, fits_at = {};
-  std::vector<std::string> held_by = {};
+  std::vector<std::string> held_by = {}, waits_for = {}, shortages = {};
   std::string reason = {};
 };
 template <class T>
@@ -157,6 +157,10 @@ class Ledger {
  private:
   struct Terms;
   struct Lending;
+  struct Worst {
+    std::int64_t held = 0;
+    Second at = 0;
+  };
   // A pool that is known to be there.
   Pool& pool(const std::string& name);
   Pool* lookup(const std::string& name);
@@ -180,11 +184,16 @@ class Ledger {
                   const std::vector<Span>& spans);
   std::optional<Refusal> find_lenders(const Terms& terms, const std::string& resource, std::int64_t need,
                                       std::map<std::string, Amounts>& from);
-  std::optional<Second> fits_at(const Terms& terms);
-  std::vector<std::string> holders(const Pool& pool, const std::string& resource, Second time);
+  void find_time(const Terms& terms, Refusal& refusal);
+  // When most of it is held, and how much: what a refusal says is all of that one time.
+  Worst worst(const std::string& pool, const std::string& series, const std::vector<Span>& spans);
+  // With `ending`, only those whose part ends then.
+  std::vector<std::string> holders(const Pool& pool, const std::string& resource, Second time,
+                                   std::optional<Second> ending = {});
   Refusal shortage(const Terms& terms, const std::string& constraint, const std::string& pool,
-                   const std::string& resource, std::int64_t available, std::int64_t missing,
-                   const std::string& reason);
+                   const std::string& resource, const std::string& series, std::int64_t available,
+                   std::int64_t missing, const std::string& reason);
+  Refusal joined(const Terms& terms, const std::vector<Refusal>& shortages);
 
   // How the ledger's sums change.
   void adjust(const std::string& pool, const Amounts& amounts, const std::vector<Span>& spans, int sign);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <tuple>
 
 #include "base/error.h"
@@ -69,7 +70,8 @@ std::optional<Refusal> Ledger::find_lenders(const Terms& terms, const std::strin
   const auto above_mine = chain(terms.pool);
   const Unit unit = pool(terms.pool).resources.at(resource).unit;
   const auto refuse = [&](const std::string& constraint, const std::string& where, const std::string& why) {
-    return shortage(terms, constraint, where, resource, terms.amounts.at(resource) - need, need, why);
+    return shortage(terms, constraint, where, resource, resource, terms.amounts.at(resource) - need, need,
+                    why);
   };
   if (const auto lent = peak(terms.pool, out_series(resource), terms.spans); lent > 0) {
     return refuse("lent", terms.pool,
@@ -152,12 +154,10 @@ Answer<Lent> Ledger::borrow(const LoanRequest& request) {
               .all_borrowed = true,
               .lender = request.lender};
   const auto unknown = [&](const std::string& name) {
-    return Refusal{.request = "borrow",
-                   .constraint = "unknown_pool",
-                   .id = request.id,
-                   .pool = name,
-                   .owner = request.owner,
-                   .reason = "there is no pool " + name};
+    auto refusal = unknown_pool("borrow", name);
+    refusal.id = request.id;
+    refusal.owner = request.owner;
+    return refusal;
   };
   if (lookup(request.borrower) == nullptr) return unknown(request.borrower);
   if (!request.lender.empty() && lookup(request.lender) == nullptr) return unknown(request.lender);
@@ -212,12 +212,7 @@ Answer<Lent> Ledger::borrow(const LoanRequest& request) {
 
 Answer<Reclaimed> Ledger::reclaim(const ReclaimRequest& request) {
   for (const auto& name : {request.lender, request.borrower}) {
-    if (!name.empty() && lookup(name) == nullptr) {
-      return Refusal{.request = "reclaim",
-                     .constraint = "unknown_pool",
-                     .pool = name,
-                     .reason = "there is no pool " + name};
-    }
+    if (!name.empty() && lookup(name) == nullptr) return unknown_pool("reclaim", name);
   }
   enter(request.lender);
   if (auto refusal = check_resources({.request = "reclaim"}, pool(request.lender), request.amounts)) {
@@ -236,6 +231,7 @@ Answer<Reclaimed> Ledger::reclaim(const ReclaimRequest& request) {
   std::sort(loans.begin(), loans.end(), order);
   Amounts wanted = bases(request.amounts);
   std::vector<std::string> borrowers;
+  std::set<std::string> made_for;
   for (auto& loan : loans) {
     if (!request.amounts.empty()) {
       const bool helps = std::any_of(wanted.begin(), wanted.end(), [&](const auto& want) {
@@ -256,12 +252,16 @@ Answer<Reclaimed> Ledger::reclaim(const ReclaimRequest& request) {
                            .until_before = loan.until(),
                            .until = answer.at});
     cut(loan, answer.at, "reclaimed");
+    if (!loan.claim.empty()) made_for.insert(loan.claim);
     if (!contains(borrowers, loan.borrower)) borrowers.push_back(loan.borrower);
   }
-  // Whom it hits: claims of a borrower for which there is no room without the loan.
+  // Whom it hits: claims of a borrower for which there is no room without the loan. First those that the loan
+  // was made for, whatever their priority: the others are within what the borrower is guaranteed.
   for (const auto& borrower : borrowers) {
     auto claims = claims_ending_after(borrower, answer.at, kAll);
     std::sort(claims.begin(), claims.end(), order);
+    std::stable_partition(claims.begin(), claims.end(),
+                          [&](const Claim& claim) { return made_for.contains(claim.id); });
     for (auto& claim : claims) {
       const auto rest = after(claim.spans, answer.at);
       const bool too_much = std::any_of(claim.amounts.begin(), claim.amounts.end(), [&](const auto& amount) {

@@ -157,11 +157,13 @@ std::optional<Refusal> Ledger::resize(const Pool& before, const Pool& after) {
     const auto room =
         theirs->second.own() - peak(parent.name, name, always) - peak(parent.name, in_series(name), always);
     if (more > std::max<std::int64_t>(room, 0)) {
-      auto refusal = less("capacity", parent.name, name, more, std::max<std::int64_t>(room, 0), more - room,
-                          parent.name + " has no more than that to give away");
-      refusal.conflict_at =
-          profile(parent.name).first_above(name, always.front(), theirs->second.own() - more);
-      refusal.held_by = holders(parent, name, refusal.conflict_at.value_or(now_));
+      const auto left = std::max<std::int64_t>(room, 0);
+      auto refusal =
+          less("capacity", parent.name, name, more, left, more - left,
+               after.name + " asks for " + readable(more, about.unit) + (size_before > 0 ? " more " : " ") +
+                   name + ", and " + parent.name + " has " + readable(left, about.unit) + " to give away");
+      refusal.conflict_at = worst(parent.name, name, always).at;
+      refusal.held_by = holders(parent, name, *refusal.conflict_at);
       return refusal;
     }
     taken[name] = more;
@@ -183,7 +185,7 @@ Answer<PoolAnswer> Ledger::add_pool(const PoolRequest& request) {
     return refusal_of("pool", "cycle", fresh.name, "it would be its own parent");
   if (!fresh.parent.empty()) {
     if (lookup(fresh.parent) == nullptr) {
-      return refusal_of("pool", "unknown_pool", fresh.parent, "there is no pool " + fresh.parent);
+      return unknown_pool("pool", fresh.parent);
     }
     enter(fresh.parent);
   }
@@ -221,7 +223,7 @@ Answer<PoolAnswer> Ledger::add_pool(const PoolRequest& request) {
 Answer<PoolAnswer> Ledger::set_pool(const PoolRequest& request) {
   const Pool* there = lookup(request.name);
   if (there == nullptr) {
-    return refusal_of("pool", "unknown_pool", request.name, "there is no pool " + request.name);
+    return unknown_pool("pool", request.name);
   }
   enter(request.name);
   const Pool before = *there;
@@ -229,7 +231,7 @@ Answer<PoolAnswer> Ledger::set_pool(const PoolRequest& request) {
   if (request.parent && *request.parent != before.parent) {
     if (!request.parent->empty()) {
       if (lookup(*request.parent) == nullptr) {
-        return refusal_of("pool", "unknown_pool", *request.parent, "there is no pool " + *request.parent);
+        return unknown_pool("pool", *request.parent);
       }
       const auto above_it = chain(*request.parent);
       if (std::find(above_it.begin(), above_it.end(), request.name) != above_it.end()) {

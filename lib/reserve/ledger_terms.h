@@ -25,4 +25,8 @@ struct Ledger::Lending {
   std::string constraint = {};
 };
 
+// As messages have it: "2026-11-22T12:00:00Z".
+std::string when(Second time);
+Refusal unknown_pool(const std::string& request, const std::string& pool);
+
 }  // namespace rackline::reserve

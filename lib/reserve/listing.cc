@@ -47,6 +47,11 @@ bool wanted(const Filter& filter, const Loan& loan) {
          (!filter.span || within(loan, *filter.span));
 }
 
+template <class T>
+bool in_state(const Filter& filter, const T& item, Second now) {
+  return filter.state.empty() || state_of(item.spans, item.ended, now) == filter.state;
+}
+
 }  // namespace
 
 void list(store::Store& store, const Filter& filter, Second now, const Listing& to) {
@@ -54,7 +59,7 @@ void list(store::Store& store, const Filter& filter, Second now, const Listing& 
   const auto claims = [&](const std::string& first, const std::string& last) {
     store.scan(first, last, [&](const store::Entry& entry) {
       const Claim claim = claim_from(entry.key, entry.value);
-      if (wanted(filter, claim)) to.claim(claim);
+      if (wanted(filter, claim) && in_state(filter, claim, now)) to.claim(claim);
       return true;
     });
   };
@@ -70,7 +75,8 @@ void list(store::Store& store, const Filter& filter, Second now, const Listing& 
   }
   store.scan("reserve/l/", above("reserve/l/"), [&](const store::Entry& entry) {
     const Loan loan = loan_from(entry.key, entry.value);
-    if ((filter.ended || loan.until() > after) && wanted(filter, loan)) to.loan(loan);
+    if ((filter.ended || loan.until() > after) && wanted(filter, loan) && in_state(filter, loan, now))
+      to.loan(loan);
     return true;
   });
 }
@@ -189,6 +195,8 @@ record::RequestRefused Records::refused(const Refusal& refusal) const {
   if (refusal.conflict_at) to.conflict_at = time_of(*refusal.conflict_at);
   if (refusal.fits_at) to.fits_at = time_of(*refusal.fits_at);
   to.held_by = list_of(refusal.held_by);
+  to.waits_for = list_of(refusal.waits_for);
+  to.shortages = list_of(refusal.shortages);
   to.reason = refusal.reason;
   return to;
 }
@@ -244,7 +252,7 @@ record::PoolShare Records::share(const Pool& pool, const std::string& resource,
   return to;
 }
 
-ClaimRequest request_from(const record::ReservationRequest& record) {
+ClaimRequest request_from(const record::ReservationRequest& record, Second now) {
   ClaimRequest request;
   request.id = record.id.value_or("");
   request.pool = record.pool;
@@ -263,11 +271,8 @@ ClaimRequest request_from(const record::ReservationRequest& record) {
   };
   add("memory", Unit::kBytes, whole(record.memory_bytes));
   add("disk", Unit::kBytes, whole(record.disk_bytes));
-  const auto second = [](const std::optional<record::Time>& time) {
-    return time ? std::optional<Second>(time->time_since_epoch().count()) : std::nullopt;
-  };
-  request.period.from = second(record.from);
-  request.period.until = second(record.until);
+  if (record.from) request.period.from = parse_instant(*record.from, now);
+  if (record.until) request.period.until = parse_end(*record.until, now, request.period.from.value_or(now));
   if (record.duration_ms) {
     if (record.until) throw Error(Status::kUsage, "read claim", record.pool, "it has an end and a duration");
     request.period.length = *record.duration_ms / 1000;

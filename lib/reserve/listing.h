@@ -15,6 +15,7 @@ namespace rackline::reserve {
 // Which reservations and loans are wanted; empty: any.
 struct Filter {
   std::string pool, owner, tag, vm, host, id;
+  std::string state;         // at the time that list() is told
   bool ended = false;        // those that are over, too
   std::optional<Span> span;  // only those that hold something within it
 };
@@ -53,6 +54,6 @@ class Records {
 };
 
 // A claim from a record; what is wrong with it is thrown as Error(kUsage).
-ClaimRequest request_from(const record::ReservationRequest& record);
+ClaimRequest request_from(const record::ReservationRequest& record, Second now);
 
 }  // namespace rackline::reserve

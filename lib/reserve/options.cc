@@ -48,10 +48,13 @@ void declare_verbs(cli::Program& program, CLI::App& app, Command& command, Verbs
   auto* claim = declare_claim(program, app, command);
   auto* extend = app.add_subcommand("extend", "let a reservation last longer");
   extend->add_option("ID", command.ids, "the reservation")->required()->expected(1);
-  text(*extend, "--until", command.until, "TIME", "its new end; not given: it does not end");
+  text(*extend, "--until", command.until, "TIME", "its new end");
   program.duration(*extend, "--for", command.length, "how much longer");
+  extend->add_flag("--forever", command.forever, "it does not end");
   auto* release = app.add_subcommand("release", "end reservations or loans now");
-  release->add_option("ID", command.ids, "reservations or loans")->required();
+  release->add_option("ID", command.ids, "reservations or loans");
+  text(*release, "--owner", command.owner, "NAME", "all of this owner");
+  text(*release, "--tag", command.tag, "TAG", "all with this tag");
   auto* borrow = app.add_subcommand("borrow", "let a pool have what another one does not use");
   text(*borrow, "POOL", command.pool, "POOL", "pool that borrows")->required();
   text(*borrow, "--lender", command.lender, "POOL", "from whom; not given: whoever has most idle");
@@ -72,7 +75,7 @@ void declare_verbs(cli::Program& program, CLI::App& app, Command& command, Verbs
   verbs.add(reclaim, Verb::kReclaim, whatif);
 }
 
-void declare_pool(cli::Program& program, CLI::App& pool, Command& command, Verbs& verbs) {
+void declare_pool(cli::Program& program, CLI::App& pool, Command& command, Verbs& verbs, bool whatif) {
   const auto name = [&](CLI::App& app) {
     return text(app, "POOL", command.pool, "POOL", "name of the pool");
   };
@@ -102,19 +105,20 @@ void declare_pool(cli::Program& program, CLI::App& pool, Command& command, Verbs
   figures(*set);
   auto* remove = pool.add_subcommand("remove", "remove a pool in which nothing is held");
   name(*remove)->required();
+  pool.require_subcommand(1);
+  verbs.add(add, Verb::kPoolAdd, whatif);
+  verbs.add(set, Verb::kPoolSet, whatif);
+  verbs.add(remove, Verb::kPoolRemove, whatif);
+  if (whatif) return;
   auto* list = pool.add_subcommand("list", "what the pools have, grant, lend and have free");
   name(*list);
   text(*list, "--at", command.time, "TIME", "at another time than now");
-  pool.require_subcommand(1);
-  verbs.add(add, Verb::kPoolAdd);
-  verbs.add(set, Verb::kPoolSet);
-  verbs.add(remove, Verb::kPoolRemove);
   verbs.add(list, Verb::kPoolList);
 }
 
 CLI::App* declare_list(cli::Program& program, CLI::App& app, Command& command) {
   auto* list = app.add_subcommand("list", "who holds what, and who has lent it to whom");
-  text(*list, "--pool", command.pool, "POOL", "of this pool");
+  text(*list, "POOL,--pool", command.pool, "POOL", "of this pool");
   text(*list, "--owner", command.owner, "NAME", "of this owner");
   text(*list, "--tag", command.tag, "TAG", "with this tag");
   program.completes(text(*list, "--vm", command.vm, "VM", "for this virtual server"),
@@ -150,7 +154,7 @@ Verbs declare(cli::Program& program, Command& command) {
   app.add_flag("--accept-clock", command.accept_clock,
                "the clock is right, although the ledger was written at a later time");
   auto* pool = app.add_subcommand("pool", "add, change, remove and list pools");
-  declare_pool(program, *pool, command, verbs);
+  declare_pool(program, *pool, command, verbs, false);
   declare_verbs(program, app, command, verbs, false);
   verbs.add(declare_list(program, app, command), Verb::kList);
   verbs.add(app.add_subcommand("check", "add up the whole ledger anew: exit 1 if anything does not hold"),
@@ -159,6 +163,8 @@ Verbs declare(cli::Program& program, Command& command) {
   program.completes(text(*apply, "--vm", command.vm, "VM", "only of this one"), cli::Program::Values::kVms);
   verbs.add(apply, Verb::kApply);
   auto* whatif = app.add_subcommand("whatif", "what a command would do; changes nothing");
+  auto* changed = whatif->add_subcommand("pool", "add, change and remove pools");
+  declare_pool(program, *changed, command, verbs, true);
   declare_verbs(program, *whatif, command, verbs, true);
   whatif->require_subcommand(1);
   app.require_subcommand(1);

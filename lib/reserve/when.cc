@@ -16,8 +16,10 @@ constexpr int kMinutesOfDay = 24 * 60;
 constexpr std::array<std::string_view, 7> kDays = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
 [[noreturn]] void refuse_instant(std::string_view text) {
-  throw Error(Status::kUsage, "read time", std::string(text),
-              "expected 2026-11-22T12:00:00Z, \"2026-11-22 08:00\" in local time, 08:00, +2h or now");
+  throw Error(
+      Status::kUsage, "read time", std::string(text),
+      "expected 2026-11-22T12:00:00Z, \"2026-11-22 08:00\" in local time, 08:00, \"tomorrow 08:00\", +2h "
+      "or now");
 }
 [[noreturn]] void refuse_rule(std::string_view text, const std::string& why) {
   throw Error(Status::kUsage, "read recurrence", std::string(text), why,
@@ -140,10 +142,28 @@ Second parse_instant(std::string_view text, Second now) {
     if (!rest.empty() && (!take_clock(rest, minutes) || !rest.empty())) refuse_instant(text);
     // A 31st of February would become some day of March.
     if (local(instant(year, month, day, 12 * 60)).tm_mday != day) refuse_instant(text);
+  } else if (rest.starts_with("today") || rest.starts_with("tomorrow")) {
+    const bool tomorrow = rest.starts_with("tomorrow");
+    rest.remove_prefix(tomorrow ? 8 : 5);
+    if (tomorrow) ++day;
+    if (!rest.empty() && (!take(rest, ' ') || !take_clock(rest, minutes) || !rest.empty()))
+      refuse_instant(text);
   } else if (rest.find(':') == std::string_view::npos || !take_clock(rest, minutes) || !rest.empty()) {
     refuse_instant(text);
   }
   return instant(year, month, day, minutes);
+}
+
+Second parse_end(std::string_view text, Second now, Second from) {
+  if (text.starts_with('+')) return parse_instant(text, from);
+  std::string_view clock = text;
+  int minutes = 0;
+  if (text.find(':') > 2 || !take_clock(clock, minutes) || !clock.empty()) return parse_instant(text, now);
+  const std::tm day = local(from);
+  const auto at = [&](int days) {
+    return instant(day.tm_year + 1900, day.tm_mon + 1, day.tm_mday + days, minutes);
+  };
+  return at(0) > from ? at(0) : at(1);
 }
 
 Recurrence parse_recurrence(std::string_view text) {
@@ -165,7 +185,8 @@ Recurrence parse_recurrence(std::string_view text) {
     refuse_rule(text, "\"" + words[1] + "\" are no hours");
   }
   if (rule.from_minute >= kMinutesOfDay) refuse_rule(text, "a day begins at 0");
-  if (rule.until_minute <= rule.from_minute) rule.until_minute += kMinutesOfDay;
+  if (rule.until_minute == rule.from_minute) refuse_rule(text, "it ends when it begins; a whole day is 0-24");
+  if (rule.until_minute < rule.from_minute) rule.until_minute += kMinutesOfDay;
   return rule;
 }
 

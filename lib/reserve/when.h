@@ -22,9 +22,11 @@ struct Span {
   bool operator==(const Span&) const = default;
 };
 
-// "2026-11-22T12:00:00Z"; in local time "2026-11-22 08:00", "2026-11-22", "08:00" (today); "now"; "+2h" from
-// now. Throws Error(kUsage) for anything else.
+// "2026-11-22T12:00:00Z"; in local time "2026-11-22 08:00", "2026-11-22", "08:00" (today), "tomorrow 08:00",
+// "tomorrow"; "now"; "+2h" from now. Throws Error(kUsage) for anything else.
 Second parse_instant(std::string_view text, Second now);
+// The end of what begins at `from`: a time of day is the next one after that, "+2h" counts from it.
+Second parse_end(std::string_view text, Second now, Second from);
 
 // A rule such as "weekdays 8-18": days, and hours of local time (TZ, /etc/localtime), as cron has it; an end
 // that is not after its beginning is on the next day. Over a change to or from summer time it keeps the

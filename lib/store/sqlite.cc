@@ -216,15 +216,23 @@ class SqliteStore final : public Store {
     throw Error(busy ? Status::kBusy : Status::kUnreachable, attempted, path_, why);
   }
 
+  // Who has not chosen a place may not know that there is a choice.
+  static Error out_of_reach(const std::string& attempted, const std::string& path) {
+    const bool elsewhere = errno == EACCES || errno == EPERM || errno == EROFS || errno == ENOENT;
+    const Error error = system_error(Status::kUnreachable, attempted, path);
+    return {error.status(), attempted, path, error.why(),
+            elsewhere ? "--store sqlite:PATH or RACKLINE_STORE name another place" : ""};
+  }
+
   // SQLite could create the file itself, but readable by everybody; what stands in journals is not
   // everybody's.
   void create_file() {
     const auto parent = std::filesystem::path(path_).parent_path();
     if (!parent.empty() && ::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) {
-      throw system_error(Status::kUnreachable, "create directory of store", parent);
+      throw out_of_reach("create directory of store", parent);
     }
     const Fd fd(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!fd) throw system_error(Status::kUnreachable, "open store", path_);
+    if (!fd) throw out_of_reach("open store", path_);
     struct stat about = {};
     if (fstat(fd.get(), &about) != 0) throw system_error(Status::kUnreachable, "open store", path_);
     if (!S_ISREG(about.st_mode)) throw Error(Status::kUnreachable, "open store", path_, "not a regular file");

@@ -42,9 +42,9 @@ field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
 }
 
 @test "what ends is free again without a daemon" {
-  reserve claim rack1 --owner x --amount cpu=64 --for 1s
+  reserve claim rack1 --owner x --amount cpu=64 --for 3s
   run -1 --separate-stderr reserve claim rack1 --owner y --amount cpu=1
-  sleep 1.1
+  sleep 3.1
   run -0 reserve claim rack1 --owner y --amount cpu=64
   run -0 reserve list
   assert_equal "$(field reservation .owner)" y
@@ -201,9 +201,11 @@ field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
   refused 'nothing is asked for' --amount cpu=0
   refused 'twice' --amount cpu=1,cpu=2
   refused 'expected' --amount cpu
-  refused 'ends before it begins' --amount cpu=1 --from +2h --until +1h
+  refused 'ends before it begins' --amount cpu=1 --from +2h --until now
+  refused 'no part of one' --amount gpu=0.5
+  refused 'a whole day is 0-24' --amount cpu=1 --every "daily 8-8"
   refused 'in the past' --amount cpu=1 --from 2020-01-01
-  refused 'expected 2026' --amount cpu=1 --until tomorrow
+  refused 'expected 2026' --amount cpu=1 --until someday
   run -2 --separate-stderr reserve pool add '../x' --capacity cpu=1
   run -1 --separate-stderr reserve claim nowhere --owner x --amount cpu=1
   assert_equal "$(field request_refused .constraint)" unknown_pool
@@ -273,10 +275,120 @@ field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
   reserve claim rack1 --owner web --amount cpu=32,memory=16GiB --from "$(date -d '+1 day' +%F)" --for 2d --id w
   run -0 reserve list --calendar -o table --from "$(date +%F)" --until "$(date -d '+4 days' +%F)"
   assert_line --regexp '^POOL +OWNER +ID +AMOUNT +CHART'
-  assert_line --regexp '^rack1 +web +w +cpu=32,memory=16GiB +\.{14}#{28}\.{14}$'
-  assert_line --regexp '^rack1 +- +- +cpu=64 +\.{14}5{28}\.{14}$'
+  assert_line --regexp '^rack1 +web +w +cpu=32,memory=16GiB +\.{10}#{20}\.{10}$'
+  assert_line --regexp '^rack1 +- +- +cpu=64 +\.{10}5{20}\.{10}$'
+  # The day in which it begins is named, and what the characters mean is said.
+  assert_line --regexp "\\|$(date '+%a %d')"
+  assert_line --partial 'A character is 2h24m. # held'
+  COLUMNS=120 run -0 reserve list --calendar -o table --from "$(date +%F)" --until "$(date -d '+4 days' +%F)"
+  assert_line --regexp '^rack1 +web +w +cpu=32,memory=16GiB +\.{20}#{40}\.{20}$'
+  run -0 reserve list --calendar --from "$(date +%F)" --until "$(date -d '+4 days' +%F)" --state active
+  refute_output --partial '"id":"w"'
+  assert_equal "$(field calendar_row '"\(.from) \(.step_ms)"' | sort -u)" "$(date +%F)T00:00:00Z 6172000"
   run -0 reserve pool list -o table
   assert_line --regexp '^rack1 .* memory +bytes +512GiB'
+}
+
+@test "a table shows what a person needs of a reservation: amounts, when it recurs, and that it is only planned" {
+  reserve pool add lab --capacity gpu=4,disk=8TiB,network=10Gbit
+  run -0 reserve claim lab --owner x --amount gpu=2,disk=2TiB,network=1Gbit -o table
+  assert_output --partial 'disk=2TiB,gpu=2,network=1Gbit'
+  refute_output --partial PLANNED
+  run -0 reserve list lab -o table
+  refute_output --partial EVERY
+  run -0 reserve whatif claim lab --owner y --amount gpu=1 --every "daily 8-18" --for 4w -o table
+  assert_line --regexp ' EVERY .* PLANNED'
+  assert_line --regexp ' daily 8-18 .* yes'
+  run -0 --separate-stderr reserve whatif reclaim lab
+  assert_regex "$stderr" 'has lent nothing'
+  run -0 reserve whatif pool add part --parent lab --capacity gpu=1
+  assert_equal "$(field pool_share '"\(.outcome) \(.planned)"')" "added true"
+  run -1 reserve pool list part
+}
+
+@test "extend must be told how long, and forever is a word of its own" {
+  reserve claim rack1 --owner x --amount cpu=1 --for 1h --id e
+  run -2 --separate-stderr reserve extend e
+  assert_regex "$stderr" 'say --for, --until or --forever'
+  run -2 --separate-stderr reserve extend e --for 1h --forever
+  run -0 reserve extend e --forever
+  assert_equal "$(field reservation .until)" null
+  # What goes on from its end has no other time at which it would fit.
+  reserve claim rack1 --owner y --amount cpu=10 --for 1h --id f
+  reserve claim rack1 --owner z --amount cpu=54 --from "$(date -u -d '+2 hours' +%FT%TZ)" --for 1h
+  run -1 --separate-stderr reserve extend f --for 2h
+  assert_equal "$(field request_refused .fits_at)" null
+}
+
+@test "an end is told from the beginning: the next such time of day, or so much later" {
+  local day
+  day=$(date -d '+3 days' +%F)
+  run -0 reserve claim rack1 --owner x --amount cpu=1 --from "$day 08:00" --until 18:00
+  assert_equal "$(field reservation .until)" "${day}T18:00:00Z"
+  run -0 reserve claim rack1 --owner x --amount cpu=1 --from "$day 22:00" --until 06:00
+  assert_equal "$(field reservation .until)" "$(date -d '+4 days' +%F)T06:00:00Z"
+  run -0 reserve claim rack1 --owner x --amount cpu=1 --from "$day 08:00" --until +2h
+  assert_equal "$(field reservation .until)" "${day}T10:00:00Z"
+  run -0 reserve claim rack1 --owner x --amount cpu=1 --from "tomorrow 08:00" --until "$day"
+  assert_equal "$(field reservation .from)" "$(date -d '+1 day' +%F)T08:00:00Z"
+  run -0 reserve claim - <<<'{"kind":"reservation_request","pool":"rack1","owner":"x","amount":"cpu=1","from":"tomorrow 08:00","until":"18:00"}'
+  assert_equal "$(field reservation .until)" "$(date -d '+1 day' +%F)T18:00:00Z"
+}
+
+@test "a misspelt field of a request is not ignored, and what cannot be read is told by its line" {
+  local request='{"kind":"reservation_request","pool":"rack1","owner":"x","amount":"cpu=1","until":"+1h"}'
+  run -2 --separate-stderr reserve claim - <<<"${request/until/untill}"
+  assert_regex "$stderr" 'line 1: no field of a reservation_request is called "untill": is "until" meant\?'
+  run -2 --separate-stderr reserve claim - < <(echo "$request" && echo "[$request]")
+  assert_regex "$stderr" 'line 2: expected a record, .*found a list'
+  assert_regex "$stderr" 'before it were carried out'
+  assert_equal "$(field reservation .outcome)" granted
+  run -2 --separate-stderr reserve claim - --atomic < <(echo "$request" && echo '{')
+  assert_regex "$stderr" 'nothing of the batch was granted'
+  run -0 reserve list
+  assert_equal "$(field reservation .cpu_cores)" 1
+  run -1 --separate-stderr reserve claim - <<<'{"kind":"reservation_request","pool":"rack1","owner":"x"}'
+  assert_regex "$stderr" 'no amount.*"amount":"cpu=4,memory=16GiB"'
+}
+
+@test "a refusal names all that is short, of one time, and whose end is waited for" {
+  local day
+  day=$(date -u -d '+2 days' +%F)
+  reserve claim rack1 --owner now --amount cpu=40 --until "${day}T00:00:00Z" --id n
+  reserve claim rack1 --owner then --amount cpu=60,memory=500GiB --from "${day}T00:00:00Z" --for 1d --id t
+  run -1 --separate-stderr reserve claim rack1 --owner x --amount cpu=30,memory=20GiB --for 1w
+  rackline-records --check <<<"$output"
+  assert_equal "$(field request_refused '[.available, .missing, .conflict_at, .held_by[0], .waits_for[0], .fits_at] | map(tostring) | join(" ")')" \
+    "4 26 ${day}T00:00:00Z cpu=60 then t cpu=60 then t $(date -u -d '+3 days' +%F)T00:00:00Z"
+  assert_equal "$(field request_refused '.shortages | join(" ")')" "cpu=26 memory=8589934592"
+  assert_regex "$stderr" "lacks 26 of 30 cpu at ${day}T00:00:00Z: 4 are free of 64; .* 8GiB of 20GiB memory .*would fit at .*, when then t ends"
+  run -1 --separate-stderr reserve claim nowhere --owner x --amount cpu=1
+  assert_regex "$stderr" 'reserve pool add nowhere'
+  run -1 --separate-stderr reserve pool add big --parent rack1 --capacity cpu=65
+  assert_regex "$stderr" 'big asks for 65 cpu, and rack1 has 4 to give away'
+}
+
+@test "all of an owner or of a tag is released at once" {
+  reserve claim rack1 --owner x --amount cpu=1 --tag blue
+  reserve claim rack1 --owner x --amount cpu=1
+  reserve claim rack1 --owner y --amount cpu=1 --tag blue
+  run -0 reserve release --tag blue
+  assert_equal "$(field reservation .owner)" $'x\ny'
+  run -0 reserve release --owner x
+  assert_equal "$(field reservation .outcome)" released
+  run -2 --separate-stderr reserve release
+  run -0 reserve list
+  assert_output --regexp '^[^\n]*"kind":"end"'
+}
+
+@test "what help shows runs as it is printed, in its order, on an empty store" {
+  RACKLINE_STORE=sqlite:$PWD/empty.db
+  local example examples
+  examples=$(reserve --help | awk '/^Exit status/ { shown = 0 } shown && /^  reserve/; /^Examples/ { shown = 1 }')
+  [ "$(wc -l <<<"$examples")" -ge 8 ]
+  while read -r example; do
+    run -0 bash -c "$example"
+  done <<<"$examples"
 }
 
 @test "apply tells what a hypervisor does not offer, and who runs nowhere" {

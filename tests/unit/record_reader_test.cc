@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "record/kinds_reserve.h"
 #include "record/reader.h"
 #include "record_support.h"
 
@@ -209,6 +210,16 @@ TEST(Reader, WhoMustNotActOnHalfAPlanThrowsAtTheFirstBrokenLine) {
     EXPECT_EQ(error.status(), Status::kUsage);
     EXPECT_STREQ(error.what(), "read records: stream: line 2: no field \"time\"");
   }
+}
+
+TEST(Reader, AStrictKindHasNoOtherFields) {
+  Stream stream(lines({R"({"kind":"reservation_request","pool":"p","owner":"o","untill":"x"})",
+                       R"({"kind":"host","host":"h","uri":"u","from_a_later_version":1})"}));
+  ReservationRequest strict;
+  Host lenient;
+  EXPECT_TRUE(stream.reader.next());
+  EXPECT_FALSE(stream.reader.read(strict));
+  EXPECT_TRUE(stream.reader.next() && stream.reader.read(lenient));
 }
 
 TEST(Reader, PeopleMayLeaveOutTheHeadOfConfiguration) {

@@ -290,23 +290,31 @@ class History {
     ASSERT_TRUE(std::holds_alternative<Reclaimed>(answer));
     const auto& reclaimed = std::get<Reclaimed>(answer);
     std::set<std::string> borrowers;
+    std::set<std::string> returned;
     for (const auto& hit : reclaimed.hits) {
-      if (hit.is_loan) borrowers.insert(hit.pool);
+      if (!hit.is_loan) continue;
+      borrowers.insert(hit.pool);
+      returned.insert(hit.id);
     }
-    std::map<std::string, std::int64_t> last;
+    std::map<std::string, std::pair<bool, std::int64_t>> last;
     for (const auto& hit : reclaimed.hits) {
       if (hit.is_loan) {
         Model::cut(model_.loans, hit.id, reclaimed.at);
         continue;
       }
-      // Nobody is hit but who had borrowed from it, and the lower priorities first.
+      // Nobody is hit but who had borrowed from it: what the loans were made for, then the lower priorities
+      // first.
       ASSERT_TRUE(borrowers.contains(hit.pool));
-      ASSERT_GE(hit.priority, last[hit.pool]);
-      last[hit.pool] = hit.priority;
+      const auto loans = loans_of(hit.id);
+      const bool within = std::none_of(loans.begin(), loans.end(),
+                                       [&](const std::string& id) { return returned.contains(id); });
+      const std::pair rank{within, hit.priority};
+      ASSERT_GE(rank, last[hit.pool]);
+      last[hit.pool] = rank;
       // There was no room for it any more.
       ASSERT_FALSE(model_.fits_all(hit.pool, reclaimed.at)) << hit.id;
       Model::cut(model_.claims, hit.id, reclaimed.at);
-      for (auto& loan : loans_of(hit.id)) Model::cut(model_.loans, loan, reclaimed.at);
+      for (const auto& loan : loans) Model::cut(model_.loans, loan, reclaimed.at);
     }
     // The lender has the whole of it back.
     for (const Second at : model_.instants({reclaimed.at, kForever})) {

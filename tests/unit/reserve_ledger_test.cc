@@ -376,6 +376,26 @@ TEST_F(LoanTest, ReclaimReturnsTheFullShareFromTheLowestPriorityFirst) {
   EXPECT_TRUE(granted(claim("web", "x", "cpu=10")));
 }
 
+TEST_F(LoanTest, WhatALoanWasMadeForGoesBeforeWhatIsWithinTheGuarantee) {
+  // Of one second, and of the higher priority: neither the order of ids nor priority may decide.
+  for (const char* id : {"a", "z"}) {
+    auto mine = wish("db", "mine", "cpu=10");
+    mine.id = std::string(id) + "-mine";
+    ASSERT_TRUE(granted(claim(mine)));
+    auto borrowing = wish("db", "borrowing", "cpu=2");
+    borrowing.id = std::string("m-") + id;
+    borrowing.priority = 9;
+    borrowing.borrow = true;
+    ASSERT_TRUE(granted(claim(borrowing)));
+    const auto answer = reclaim("web");
+    ASSERT_TRUE(granted(answer));
+    const auto& hits = std::get<Reclaimed>(answer).hits;
+    ASSERT_EQ(hits.size(), 2U);
+    EXPECT_EQ(hits.back().id, borrowing.id);
+    act<Ended>([&](Ledger& ledger) { return ledger.release(mine.id); });
+  }
+}
+
 TEST_F(LoanTest, ReclaimingAPartTakesTheLoanOfTheLowestPriority) {
   borrow("db", "web", "cpu=3", 5);
   borrow("db", "web", "cpu=3", 1);

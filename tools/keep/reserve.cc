@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // reserve: the reservation desk: who holds how much of what, when, and who has lent it to whom.
+#include "cli/bars.h"
 #include "cli/program.h"
 #include "reserve/apply.h"
 #include "reserve/batch.h"
@@ -50,14 +51,14 @@ class Session {
 
   Status extend() {
     const auto granted = act<reserve::Granted>([&](reserve::Ledger& ledger) {
-      return ledger.extend(command_.ids.front(), command_.period(ledger.now()));
+      return ledger.extend(command_.ids.front(), command_.extension(ledger.now()));
     });
     return granted ? tell(*granted, now_) : Status::kNo;
   }
 
   Status release() {
     Status status = Status::kDone;
-    for (const auto& id : command_.ids) {
+    for (const auto& id : released()) {
       const auto ended = act<reserve::Ended>([&](reserve::Ledger& ledger) { return ledger.release(id); });
       if (!ended) {
         status = Status::kNo;
@@ -83,6 +84,10 @@ class Session {
         act<reserve::Reclaimed>([&](reserve::Ledger& ledger) { return ledger.reclaim(command_.reclaim()); });
     if (!reclaimed) return Status::kNo;
     for (const auto& hit : reclaimed->hits) put(records_.hit(hit));
+    if (reclaimed->hits.empty()) {
+      const bool all = command_.lender.empty() && command_.amount.empty();
+      program_.warn("reclaim: " + command_.pool + " has lent nothing" + (all ? "" : " of that"));
+    }
     return Status::kDone;
   }
 
@@ -117,21 +122,10 @@ class Session {
     records_ = reserve::Records(reserve::all_pools(*store_));
     const auto filter = command_.filter(desk_.clock());
     const auto now = command_.at(desk_.clock());
-    if (command_.calendar) {
-      for (const auto& row : reserve::calendar(*store_, desk_, filter, command_.window(now))) put(row);
-      return Status::kDone;
-    }
+    if (command_.calendar) return calendar(filter, now);
     reserve::list(*store_, filter, now,
-                  {.claim =
-                       [&](const reserve::Claim& claim) {
-                         auto record = records_.reservation(claim, now);
-                         if (command_.wants(record.state)) put(record);
-                       },
-                   .loan =
-                       [&](const reserve::Loan& loan) {
-                         const auto record = records_.loan(loan, now);
-                         if (command_.wants(record.state)) put(record);
-                       }});
+                  {.claim = [&](const reserve::Claim& claim) { put(records_.reservation(claim, now)); },
+                   .loan = [&](const reserve::Loan& loan) { put(records_.loan(loan, now)); }});
     return Status::kDone;
   }
 
@@ -151,6 +145,32 @@ class Session {
   }
 
  private:
+  // Those that were named, else all of the owner or with the tag.
+  std::vector<std::string> released() {
+    command_.check_release();
+    if (!command_.ids.empty()) return command_.ids;
+    std::vector<std::string> ids;
+    reserve::list(*store_, command_.filter(desk_.clock()), desk_.clock(),
+                  {.claim = [&](const reserve::Claim& claim) { ids.push_back(claim.id); },
+                   .loan =
+                       [&](const reserve::Loan& loan) {
+                         if (loan.claim.empty()) ids.push_back(loan.id);
+                       }});
+    if (ids.empty()) program_.note("release: there is nothing of that");
+    return ids;
+  }
+
+  Status calendar(const reserve::Filter& filter, reserve::Second now) {
+    auto window = command_.window(now);
+    // A table is as wide as the terminal: what the other columns leave, at least something to look at.
+    const auto rows = [&] { return reserve::calendar(*store_, desk_, filter, window, now); };
+    if (program_.out().format() == cli::Format::kTable)
+      window.columns = reserve::chart_columns(rows(), cli::output_columns());
+    for (const auto& row : rows()) put(row);
+    program_.out().illustrate(reserve::legend(window));
+    return Status::kDone;
+  }
+
   // One verb in one transaction. Nothing when it was refused, which has been told.
   template <class T>
   std::optional<T> act(const std::function<Answer<T>(reserve::Ledger&)>& verb) {
@@ -230,7 +250,8 @@ int main(int argc, char** argv) {
        .examples = {
            {"reserve pool add rack1 --capacity cpu=64,memory=512GiB", "what there is"},
            {"reserve pool add web --parent rack1 --capacity cpu=16,memory=64GiB", "a guaranteed part of it"},
-           {"reserve claim rack1 --owner web --amount cpu=4,memory=16GiB",
+           {"reserve pool add db --parent rack1 --capacity cpu=16,memory=64GiB", "another one"},
+           {"reserve claim rack1 --owner acme --amount cpu=4,memory=16GiB",
             "exit 0: granted; 1: refused, why"},
            {"reserve claim rack1 --owner ci --amount cpu=8 --every \"weekdays 8-18\" --for 90d", "recurring"},
            {"reserve borrow db --lender web --amount cpu=8 --for 2h", "what web has and does not use"},

@@ -23,13 +23,16 @@ Verified check_trail(const std::string& trail, VerifyOptions options, const Veri
   for (const auto& part : moment.parts) {
     if (part.number != 0 && part.number < from_part) continue;
     verifier.begin_file(part.file);
-    read_lines(
-        part,
-        [&](std::string_view line) {
-          verifier.line(line);
-          return !interrupt::requested();
-        },
-        [&](std::string_view rest) { verifier.torn(rest.size()); });
+    const auto look = [&](std::string_view line) {
+      verifier.line(line);
+      return !interrupt::requested();
+    };
+    try {
+      read_lines(part, look, [&](std::string_view rest) { verifier.torn(rest.size()); });
+    } catch (const Error& error) {
+      if (!part.compressed) throw;
+      verifier.unreadable(error.why());
+    }
   }
   if (interrupt::requested()) return {};  // of a part of a trail nothing can be said
   return verifier.finish(moment.head);

@@ -404,6 +404,13 @@ std::optional<Trail::Rotated> Trail::rotate(bool compressed) {
     Turn turn(*this);
     struct stat about = {};
     if (state_.last == LineKind::kBegin) return std::nullopt;
+    // Of another chain that stood here before: a part is never written over.
+    for (const auto* ending : {"", ".zst"}) {
+      const std::string taken = part_name(path_, state_.part) + ending;
+      if (access(taken.c_str(), F_OK) == 0)
+        throw Error(Status::kRefused, "rotate the trail", taken, "another file has this name already",
+                    "move it and its fellows away: they are another trail");
+    }
     State next = state_;
     std::string out;
     add_line(out, next, LineKind::kRotated, "\"part\":" + std::to_string(state_.part) + "," + who());

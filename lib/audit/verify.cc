@@ -59,6 +59,10 @@ void Verifier::line(std::string_view text) {
   waiting_ = std::move(now);
 }
 
+void Verifier::unreadable(const std::string& why) {
+  report("unreadable", -1, -1, {{}, {}, {}, file_, line_ + 1}, why);
+}
+
 void Verifier::torn(std::size_t bytes) {
   torn_ = bytes;
 }

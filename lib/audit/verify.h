@@ -18,7 +18,8 @@ namespace rackline::audit {
 
 // What is wrong with a trail.
 struct Finding {
-  // changed, removed, duplicated, reordered, inserted, torn, truncated, foreign, signature, redacted
+  // changed, removed, duplicated, reordered, inserted, torn, truncated, foreign, signature, redacted,
+  // unreadable
   std::string problem;
   std::int64_t first = -1, last = -1;  // numbers of the lines that it is about; -1: not known
   std::string file;                    // where it was seen
@@ -67,6 +68,8 @@ class Verifier {
   // The following lines are of this file.
   void begin_file(const std::string& name);
   void line(std::string_view text);  // without its end
+  // The rest of the file cannot be read: what it holds is lost, and what follows is looked at all the same.
+  void unreadable(const std::string& why);
   // What stands behind the last line's end.
   void torn(std::size_t bytes);
   // No more lines come. `head`: if there is one; nothing otherwise.

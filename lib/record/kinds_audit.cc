@@ -99,7 +99,7 @@ constexpr Field kFindingFields[] = {
     HEAD(AuditFinding),
     FIELD(AuditFinding, problem,
           "changed, removed, duplicated, reordered, inserted, torn, truncated, foreign (of another chain), "
-          "signature, or redacted (and nobody said so)",
+          "signature, redacted (and nobody said so), or unreadable (the rest of a compressed part)",
           "PROBLEM"),
     FIELD(AuditFinding, first, "seq of the line that it is about", "FIRST-SEQ"),
     FIELD(AuditFinding, last,

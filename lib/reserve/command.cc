@@ -18,11 +18,10 @@ Second seconds(Milliseconds length) {
 
 // "cpu=4,memory=1.5", or one value for every resource that `all` names.
 template <class T>
-std::map<std::string, std::int64_t> figures(const std::string& text, const std::vector<std::string>& all,
-                                            const T& parse) {
+std::map<std::string, std::int64_t> figures(const std::string& text, const T& parse) {
   std::map<std::string, std::int64_t> found;
   if (text.find('=') == std::string::npos) {
-    for (const auto& name : all) found[name] = parse(text);
+    found[""] = parse(text);
     return found;
   }
   std::string_view rest = text;
@@ -155,12 +154,8 @@ PoolRequest Command::pool_request() const {
   request.limit = limits_of(limit, request.no_limit);
   request.borrow_limit = limits_of(borrow_limit, request.no_borrow_limit);
   if (!never_lent.empty()) request.never_lent = parse_amounts(never_lent, true);
-  std::vector<std::string> names;
-  for (const auto* each : {&request.capacity, &request.reservation}) {
-    for (const auto& [name, quantity] : *each) names.push_back(name);
-  }
-  if (!overcommit.empty()) request.ratios = figures(overcommit, names, parse_ratio);
-  if (!shares.empty()) request.shares = figures(shares, names, parse_shares);
+  if (!overcommit.empty()) request.ratios = figures(overcommit, parse_ratio);
+  if (!shares.empty()) request.shares = figures(shares, parse_shares);
   if (!hosts.empty()) request.hosts = hosts;
   if (!headroom.empty()) request.headroom = parse_headroom(headroom);
   if (expandable && fixed) throw misused("--expandable", "there is --fixed, too");

@@ -94,7 +94,7 @@ struct PoolRequest {
   std::string name = {};
   std::optional<std::string> parent = {};
   Quantities capacity = {}, reservation = {}, limit = {}, borrow_limit = {}, never_lent = {};
-  std::map<std::string, std::int64_t> ratios, shares = {};
+  std::map<std::string, std::int64_t> ratios = {}, shares = {};  // no name: of all resources
   std::vector<std::string> no_limit = {}, no_borrow_limit = {};  // resources whose limit goes
   std::optional<std::vector<std::string>> hosts = {};
   std::optional<Headroom> headroom = {};

@@ -61,11 +61,17 @@ void Ledger::shape(const PoolRequest& request, Pool& to) {
     about.limit = quantity.base;
     if (!to.parent.empty() && !request.capacity.contains(name)) about.expandable = true;
   }
-  for (const auto& [name, ratio] : request.ratios) known(name, "an overcommit ratio").ratio = ratio;
+  // A figure without a name is for all that the pool has.
+  const auto each = [&](const std::string& name, const char* what, const auto& set) {
+    if (!name.empty()) return set(known(name, what));
+    for (auto& [own, about] : to.resources) set(about);
+  };
+  for (const auto& [name, ratio] : request.ratios)
+    each(name, "an overcommit ratio", [r = ratio](Resource& about) { about.ratio = r; });
   for (const auto& [name, shares] : request.shares) {
     if (shares <= 0 || shares > kMostShares)
       misused(to.name, "shares are 1 to " + std::to_string(kMostShares));
-    known(name, "a number of shares").shares = shares;
+    each(name, "a number of shares", [n = shares](Resource& about) { about.shares = n; });
   }
   for (const auto& [name, quantity] : request.borrow_limit)
     resource(name, quantity).borrow_limit = quantity.base;

@@ -130,7 +130,7 @@ record::Reservation Records::reservation(const Claim& claim, Second now) const {
   to.owner = claim.owner;
   to.state = state_of(claim.spans, claim.ended, now);
   to.from = time_of(claim.from);
-  to.until = end_of(claim.until());
+  to.until = end_of(claim.spans.empty() ? claim.from : claim.until());
   to.every = text_of(claim.every);
   if (!claim.every.empty()) to.occurrences = static_cast<std::int64_t>(claim.spans.size());
   to.priority = claim.priority;
@@ -168,7 +168,7 @@ record::Loan Records::loan(const Loan& loan, Second now) const {
   to.owner = text_of(loan.owner);
   to.state = state_of(loan.spans, loan.ended, now);
   to.from = time_of(loan.from);
-  to.until = end_of(loan.until());
+  to.until = end_of(loan.spans.empty() ? loan.from : loan.until());
   to.priority = loan.priority;
   put(to, loan.lender, loan.amounts);
   to.reservation = text_of(loan.claim);

@@ -77,7 +77,8 @@ struct Claim {
   Second from = 0;    // as it was granted
   std::string ended;  // "released" or "reclaimed", when it was cut short
 
-  Second until() const { return spans.empty() ? from : spans.back().until; }
+  // One that was ended before it began never held anything, and is over since it was made.
+  Second until() const { return spans.empty() ? made : spans.back().until; }
 };
 
 struct Loan {
@@ -90,7 +91,8 @@ struct Loan {
   Second from = 0;
   std::string ended;
 
-  Second until() const { return spans.empty() ? from : spans.back().until; }
+  // One that was ended before it began never held anything, and is over since it was made.
+  Second until() const { return spans.empty() ? made : spans.back().until; }
 };
 
 // "pending", "active", "idle", "ended", "released", "reclaimed".

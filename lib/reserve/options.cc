@@ -3,14 +3,25 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/units.h"
+
 namespace rackline::reserve {
 namespace {
+
+// Nothing at all would be taken for "not given", which means for ever.
+const CLI::Validator kNotZero(
+    [](const std::string& given) -> std::string {
+      return parse_duration(given).count() > 0 ? "" : given + ": that is no time at all";
+    },
+    "");
+const CLI::Validator kNotEmpty(
+    [](const std::string& given) -> std::string { return given.empty() ? "it is empty" : ""; }, "");
 
 void declare_times(cli::Program& program, CLI::App& app, Command& command) {
   app.add_option("--from", command.from, "when it begins, now if not given: 2026-11-22T12:00:00Z, 08:00, +2h")
       ->type_name("TIME");
   app.add_option("--until", command.until, "when it ends; not given: it does not")->type_name("TIME");
-  program.duration(app, "--for", command.length, "how long it lasts, instead of --until");
+  program.duration(app, "--for", command.length, "how long it lasts, instead of --until")->check(kNotZero);
 }
 
 CLI::Option* text(CLI::App& app, const char* flag, std::string& value, const char* type, const char* about) {
@@ -24,7 +35,8 @@ CLI::App* declare_claim(cli::Program& program, CLI::App& app, Command& command) 
   text(*claim, "--amount", command.amount, "AMOUNTS", "how much: cpu=4,memory=16GiB");
   text(*claim, "--id", command.id, "ID", "name for it: repeating the command grants it once");
   declare_times(program, *claim, command);
-  text(*claim, "--every", command.every, "RULE", "when it recurs: \"weekdays 8-18\", in local time");
+  text(*claim, "--every", command.every, "RULE", "when it recurs: \"weekdays 8-18\", in local time")
+      ->check(kNotEmpty);
   claim->add_option("--priority", command.priority, "who is taken back from last when a lender reclaims")
       ->type_name("N");
   claim->add_option("--tag", command.tags, "word to find it by; may be repeated")
@@ -49,7 +61,7 @@ void declare_verbs(cli::Program& program, CLI::App& app, Command& command, Verbs
   auto* extend = app.add_subcommand("extend", "let a reservation last longer");
   extend->add_option("ID", command.ids, "the reservation")->required()->expected(1);
   text(*extend, "--until", command.until, "TIME", "its new end");
-  program.duration(*extend, "--for", command.length, "how much longer");
+  program.duration(*extend, "--for", command.length, "how much longer")->check(kNotZero);
   extend->add_flag("--forever", command.forever, "it does not end");
   auto* release = app.add_subcommand("release", "end reservations or loans now");
   release->add_option("ID", command.ids, "reservations or loans");

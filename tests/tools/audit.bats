@@ -282,6 +282,28 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -1 audit verify
 }
 
+@test "a compressed part that was damaged is a finding, and the others are judged all the same" {
+  records 3 | audit append >/dev/null && audit rotate >/dev/null
+  records 4 | audit append >/dev/null && audit rotate >/dev/null
+  records 5 | audit append >/dev/null
+  chmod u+w trail.000002.zst
+  printf XXXX | dd of=trail.000002.zst bs=1 seek=60 conv=notrunc status=none
+  run -1 --separate-stderr audit verify
+  assert_regex "$(problems)" '^unreadable'
+  assert_regex "$(problems)" 'removed'
+  says 'select(.kind=="audit_verified") | .outcome != "sound" and .records >= 8'
+}
+
+@test "a part is never written over, not even by another chain" {
+  records 3 | audit append >/dev/null && audit rotate >/dev/null
+  sha256sum trail.000001.zst >sum
+  rm trail trail.head
+  records 3 | audit append >/dev/null
+  run -4 --separate-stderr audit rotate
+  assert_regex "$stderr" 'trail.000001.zst: another file has this name already'
+  sha256sum -c sum >&2
+}
+
 @test "who verifies while others write and rotate is told of no damage" {
   records 2 | audit append >/dev/null
   (for _ in $(seq 25); do records 9 | audit append >/dev/null && audit rotate --plain >/dev/null; done) &

@@ -373,7 +373,7 @@ field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
   reserve claim rack1 --owner x --amount cpu=1
   reserve claim rack1 --owner y --amount cpu=1 --tag blue
   run -0 reserve release --tag blue
-  assert_equal "$(field reservation .owner)" $'x\ny'
+  assert_equal "$(field reservation .owner | sort)" $'x\ny'
   run -0 reserve release --owner x
   assert_equal "$(field reservation .outcome)" released
   run -2 --separate-stderr reserve release
@@ -422,4 +422,31 @@ XML
   assert_equal "$(cat out.* | jq -r 'select(.kind == "reservation").id' | not_in_ledger ledger.db)" ""
   run -0 reserve list
   assert_equal "$(field reservation .id | wc -l)" 32
+}
+
+@test "what was released before it began is over: it is not taken back again, and cannot be extended" {
+  reserve pool add p --capacity cpu=10
+  reserve pool add l --parent p --capacity cpu=4
+  reserve borrow l --amount cpu=2 --id dead --lender p --from +2h --for 1h
+  reserve release dead
+  run -0 reserve release dead
+  assert_equal "$(jq -r 'select(.kind == "loan").outcome' <<<"$output")" already
+  reserve borrow l --amount cpu=2 --id live --lender p --priority 5
+  run -0 reserve reclaim p --amount cpu=2
+  assert_equal "$(jq -r 'select(.kind == "reclaim_hit").id' <<<"$output")" live
+  run -0 reserve claim p --owner o --amount cpu=6
+  reserve claim l --owner o --id a --amount cpu=1 --from +2h --for 1h
+  reserve release a
+  run -1 --separate-stderr reserve extend a --for 1h
+  assert_equal "$(jq -r 'select(.kind == "request_refused").constraint' <<<"$output")" ended
+}
+
+@test "no time is no for ever, and a figure without a name is for all that the pool has" {
+  reserve pool add p --capacity cpu=4,memory=1GiB
+  run -2 reserve claim p --owner o --amount cpu=1 --for 0s
+  run -2 reserve claim p --owner o --amount cpu=1 --every '' --for 1h
+  run -2 reserve pool set p --overcommit banana
+  run -2 reserve pool set p --shares -5
+  run -0 reserve pool set p --overcommit 2
+  run -0 reserve claim p --owner o --amount cpu=8,memory=2GiB
 }

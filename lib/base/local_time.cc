@@ -7,9 +7,9 @@
 namespace rackline {
 namespace {
 
-bool take(std::string_view& text, char c) {
-  if (!text.starts_with(c)) return false;
-  text.remove_prefix(1);
+bool take(std::string_view& text, std::string_view word) {
+  if (!text.starts_with(word)) return false;
+  text.remove_prefix(word.size());
   return true;
 }
 
@@ -23,7 +23,7 @@ bool take_number(std::string_view& text, std::size_t most, int& number) {
 }
 
 bool take_clock(std::string_view& text, std::tm& parts) {
-  return take_number(text, 2, parts.tm_hour) && take(text, ':') && take_number(text, 2, parts.tm_min) &&
+  return take_number(text, 2, parts.tm_hour) && take(text, ":") && take_number(text, 2, parts.tm_min) &&
          parts.tm_hour <= 24 && parts.tm_min < 60;
 }
 
@@ -32,15 +32,20 @@ bool take_clock(std::string_view& text, std::tm& parts) {
 std::optional<std::chrono::sys_seconds> parse_local_time(std::string_view text,
                                                          std::chrono::sys_seconds now) {
   const std::time_t present = now.time_since_epoch().count();
-  std::tm today = {}, parts = {};
-  localtime_r(&present, &today);
-  parts.tm_year = today.tm_year;
-  parts.tm_mon = today.tm_mon;
-  parts.tm_mday = today.tm_mday;
-  const bool dated = text.size() >= 10 && text[4] == '-';
-  if (dated) {
-    if (!take_number(text, 4, parts.tm_year) || !take(text, '-') || !take_number(text, 2, parts.tm_mon) ||
-        !take(text, '-') || !take_number(text, 2, parts.tm_mday))
+  std::tm day = {}, parts = {};
+  localtime_r(&present, &day);
+  parts.tm_year = day.tm_year;
+  parts.tm_mon = day.tm_mon;
+  parts.tm_mday = day.tm_mday;
+  const bool numbered = text.size() >= 10 && text[4] == '-';
+  const bool today_named = take(text, "today");
+  const bool tomorrow_named = !today_named && take(text, "tomorrow");
+  if (tomorrow_named) ++parts.tm_mday;
+  const bool named = today_named || tomorrow_named;
+  const bool dated = numbered || named;
+  if (numbered) {
+    if (!take_number(text, 4, parts.tm_year) || !take(text, "-") || !take_number(text, 2, parts.tm_mon) ||
+        !take(text, "-") || !take_number(text, 2, parts.tm_mday))
       return std::nullopt;
     parts.tm_year -= 1900;
     --parts.tm_mon;
@@ -51,7 +56,7 @@ std::optional<std::chrono::sys_seconds> parse_local_time(std::string_view text,
     if (!date.ok()) return std::nullopt;
   }
   const bool whole_day = dated && text.empty();
-  if (dated && !whole_day && !take(text, ' ') && !take(text, 'T')) return std::nullopt;
+  if (dated && !whole_day && !take(text, " ") && (named || !take(text, "T"))) return std::nullopt;
   if (!whole_day && (!take_clock(text, parts) || !text.empty())) return std::nullopt;
   parts.tm_isdst = -1;
   return std::chrono::sys_seconds{std::chrono::seconds{std::mktime(&parts)}};

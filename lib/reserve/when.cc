@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "base/error.h"
+#include "base/local_time.h"
 #include "base/time.h"
 #include "base/units.h"
 
@@ -126,32 +127,10 @@ Second parse_instant(std::string_view text, Second now) {
     if (at < 0 || at >= kForever) refuse_instant(text);
     return at;
   }
-  const std::tm today = local(now);
-  int year = today.tm_year + 1900;
-  int month = today.tm_mon + 1;
-  int day = today.tm_mday;
-  int minutes = 0;
-  std::string_view rest = text;
-  if (rest.size() >= 10 && rest[4] == '-') {
-    if (!take_number(rest, 4, year) || !take(rest, '-') || !take_number(rest, 2, month) || !take(rest, '-') ||
-        !take_number(rest, 2, day) || year < 1970 || year > 4000 || month < 1 || month > 12 || day < 1 ||
-        day > 31) {
-      refuse_instant(text);
-    }
-    if (!rest.empty() && !take(rest, ' ') && !take(rest, 'T')) refuse_instant(text);
-    if (!rest.empty() && (!take_clock(rest, minutes) || !rest.empty())) refuse_instant(text);
-    // A 31st of February would become some day of March.
-    if (local(instant(year, month, day, 12 * 60)).tm_mday != day) refuse_instant(text);
-  } else if (rest.starts_with("today") || rest.starts_with("tomorrow")) {
-    const bool tomorrow = rest.starts_with("tomorrow");
-    rest.remove_prefix(tomorrow ? 8 : 5);
-    if (tomorrow) ++day;
-    if (!rest.empty() && (!take(rest, ' ') || !take_clock(rest, minutes) || !rest.empty()))
-      refuse_instant(text);
-  } else if (rest.find(':') == std::string_view::npos || !take_clock(rest, minutes) || !rest.empty()) {
-    refuse_instant(text);
-  }
-  return instant(year, month, day, minutes);
+  const auto local_time = parse_local_time(text, std::chrono::sys_seconds{std::chrono::seconds{now}});
+  const Second at = local_time ? local_time->time_since_epoch().count() : -1;
+  if (at < 0 || at >= kForever) refuse_instant(text);
+  return at;
 }
 
 Second parse_end(std::string_view text, Second now, Second from) {

@@ -52,8 +52,11 @@ TEST(Time, PeopleWriteItInTheirOwnZone) {
   EXPECT_EQ(read("2026-07-01T21:05"), "2026-07-01T19:05:00Z");
   EXPECT_EQ(read("2026-07-01"), "2026-06-30T22:00:00Z");
   EXPECT_EQ(read("21:00"), "2026-11-26T20:00:00Z");
-  for (const char* text :
-       {"", "21", "25:00", "21:60", "2026-02-31", "2026-11-25 ", "2026-11-25 21:00:00", "noon"})
+  EXPECT_EQ(read("today"), "2026-11-25T23:00:00Z");
+  EXPECT_EQ(read("today 21:00"), "2026-11-26T20:00:00Z");
+  EXPECT_EQ(read("tomorrow 8:00"), "2026-11-27T07:00:00Z");
+  for (const char* text : {"", "21", "25:00", "21:60", "2026-02-31", "2026-11-25 ", "2026-11-25 21:00:00",
+                           "noon", "todaytomorrow", "tomorrow8:00", "todayT8:00"})
     EXPECT_EQ(read(text), "") << text;
   if (zone == nullptr) {
     unsetenv("TZ");

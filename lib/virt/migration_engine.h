@@ -30,6 +30,17 @@ class MigrationEngine {
   struct Summary {
     int done = 0, already = 0, refused = 0, failed = 0, cancelled = 0, unknown = 0;
     bool inconsistent = false;
+
+    Summary& operator+=(const Summary& more) {
+      done += more.done;
+      already += more.already;
+      refused += more.refused;
+      failed += more.failed;
+      cancelled += more.cancelled;
+      unknown += more.unknown;
+      inconsistent = inconsistent || more.inconsistent;
+      return *this;
+    }
   };
 
   // Returns when every move is settled, or when a stop was asked for (interrupt.h) and what was begun is

@@ -60,6 +60,30 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   assert_not_exists state.db
 }
 
+@test "of a stream that goes on, each plan is carried out as it comes, and between them nobody is kept from work" {
+  mkfifo plans
+  migrate <plans >results 2>errors &
+  local pid=$! n
+  exec 8>plans
+  for n in 1 2; do
+    move db1 "h$n" h3 >&8
+    sleep 0.2
+    assert_equal "$(grep -c vm_moved results)" $((n - 1))
+    echo '{"kind":"round_end","time":"2026-11-22T12:00:00Z","tool":"hand","round":'$n'}' >&8
+    timeout 20 bash -c "until [ \"\$(grep -c round_end results)\" = $n ]; do sleep 0.05; done"
+    assert_equal "$(jq -r 'select(.kind == "vm_moved").outcome' <results | wc -l)" "$n"
+    run -0 flock --nonblock state.db.migrate.lock true
+  done
+  # The rest has no end behind it: it is half a plan.
+  move web1 h1 h2 >&8
+  exec 8>&-
+  local rc=0
+  wait "$pid" || rc=$?
+  assert_equal "$rc" 2
+  assert_equal "$(grep -c vm_moved results)" 2
+  assert_regex "$(<errors)" 'no end record'
+}
+
 @test "a plan whose producer failed is not carried out" {
   run -2 --separate-stderr migrate < <(move db1 h1 h2 && finish failed)
   assert_regex "$stderr" "ended with outcome failed"

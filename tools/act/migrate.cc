@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // migrate: carries out vm_move decisions by live migration, and says of each what became of it.
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "base/interrupt.h"
 #include "base/units.h"
 #include "cli/program.h"
 #include "store/journal.h"
@@ -12,22 +18,6 @@
 
 namespace rackline {
 namespace {
-
-// The whole plan before the first act: half a plan of a dead producer is not a plan.
-std::vector<virt::Move> read_plan(cli::Program& program) {
-  const auto reader = program.stdin_reader(record::Policy::kRefuse);
-  std::vector<virt::Move> moves;
-  record::VmMove decision;
-  while (reader->next()) {
-    if (!reader->is<record::VmMove>()) {
-      program.out().pass(*reader);
-    } else if (reader->read(decision)) {
-      moves.push_back(virt::move_of(decision));
-    }
-  }
-  cli::Program::require_complete(*reader, "carry out the plan");
-  return moves;
-}
 
 virt::MigrationEngine::Hooks hooks(cli::Program& program) {
   return {.finished =
@@ -42,40 +32,97 @@ virt::MigrationEngine::Hooks hooks(cli::Program& program) {
           .warn = [&program](const std::string& text) { program.warn(text); }};
 }
 
-Status status_of(const virt::MigrationEngine::Summary& summary) {
-  if (summary.inconsistent) return Status::kRefused;
-  if (summary.failed + summary.cancelled + summary.unknown > 0) return Status::kNo;
-  return summary.refused > 0 ? Status::kRefused : Status::kDone;
-}
+// How long a plan waits while another migrate is at work, which may be the same plan begun by hand.
+constexpr std::chrono::minutes kPatience{1};
+
+class Session {
+ public:
+  Session(cli::Program& program, const virt::MigrationPolicy& policy)
+      : program_(program), policy_(policy), hosts_(virt::migration_hosts(program.inventory())) {}
+
+  // A plan is whole with its round_end, which capplan writes behind the moves of each round, or with the end
+  // of the stream: half a plan of a dead producer is not a plan. So of a stream that goes on each plan is
+  // carried out as it comes.
+  void carry_out_stdin() {
+    const auto reader = program_.stdin_reader(record::Policy::kRefuse);
+    std::vector<virt::Move> plan;
+    record::VmMove decision;
+    while (!interrupt::requested() && reader->next()) {
+      if (reader->is<record::VmMove>()) {
+        if (reader->read(decision)) plan.push_back(virt::move_of(decision));
+        continue;
+      }
+      if (reader->is<record::RoundEnd>()) carry_out(std::exchange(plan, {}));
+      program_.out().pass(*reader);
+    }
+    if (interrupt::requested()) return;
+    cli::Program::require_complete(*reader, "carry out the plan");
+    carry_out(plan);
+  }
+
+  void resume() { run(nullptr); }
+
+  Status finish() {
+    if (batches_ == 0) return Status::kDone;
+    auto& end = program_.end();
+    end.moves = moves_;
+    end.done = total_.done;
+    end.already = total_.already;
+    end.refused = total_.refused;
+    end.failed = total_.failed + total_.unknown;
+    end.cancelled = total_.cancelled;
+    if (total_.inconsistent) return Status::kRefused;
+    if (total_.failed + total_.cancelled + total_.unknown > 0) return Status::kNo;
+    return total_.refused > 0 ? Status::kRefused : Status::kDone;
+  }
+
+ private:
+  void carry_out(const std::vector<virt::Move>& plan) {
+    if (!plan.empty()) run(&plan);
+  }
+
+  // Of no plan: what was begun and has no result. The lock is held for as long as something is done, so that
+  // a pipe which stands and waits keeps nobody from moving a server by hand.
+  void run(const std::vector<virt::Move>* plan) {
+    if (!store_) store_ = store::Store::open(program_.store_url());
+    std::optional<store::Lock> lock;
+    if (!policy_.dry_run) {
+      const auto& clock = program_.clock();
+      const auto until = clock.monotonic() + (batches_ == 0 ? Milliseconds{0} : Milliseconds{kPatience});
+      lock = store_->lock("migrate", clock, until);
+      if (!lock) {
+        throw Error(Status::kBusy, "begin", program_.store_url(), "another migrate is at work",
+                    batches_ == 0 ? "nothing was done" : "");
+      }
+    }
+    ++batches_;
+    store::Journal journal(*store_, "migrate", program_.clock());
+    virt::MigrationEngine engine(policy_, hosts_, virt::libvirt_hypervisor, journal, program_.clock(),
+                                 hooks(program_));
+    const auto moves = plan != nullptr ? *plan : engine.open_moves();
+    total_ += engine.run(moves);
+    moves_ += static_cast<std::int64_t>(moves.size());
+    if (!policy_.dry_run) journal.prune(std::chrono::days{30}, 10'000);
+  }
+
+  cli::Program& program_;
+  const virt::MigrationPolicy& policy_;
+  std::map<std::string, virt::MigrationHost> hosts_;
+  std::unique_ptr<store::Store> store_;
+  virt::MigrationEngine::Summary total_;
+  std::int64_t moves_ = 0;
+  int batches_ = 0;
+};
 
 Status migrate(cli::Program& program, const virt::MigrationPolicy& policy, bool resume) {
   program.leaves_threads_behind();
-  const auto hosts = virt::migration_hosts(program.inventory());
-  std::vector<virt::Move> moves;
-  if (!resume) moves = read_plan(program);
-  if (!resume && moves.empty()) return Status::kDone;
-
-  const auto store = store::Store::open(program.store_url());
-  const auto lock = policy.dry_run ? std::nullopt : store->try_lock("migrate");
-  if (!policy.dry_run && !lock) {
-    throw Error(Status::kBusy, "begin", program.store_url(), "another migrate is at work",
-                "nothing was done");
+  Session session(program, policy);
+  if (resume) {
+    session.resume();
+  } else {
+    session.carry_out_stdin();
   }
-  store::Journal journal(*store, "migrate", program.clock());
-  virt::MigrationEngine engine(policy, hosts, virt::libvirt_hypervisor, journal, program.clock(),
-                               hooks(program));
-  if (resume) moves = engine.open_moves();
-  const auto summary = engine.run(moves);
-  if (!policy.dry_run) journal.prune(std::chrono::days{30}, 10'000);
-
-  auto& end = program.end();
-  end.moves = static_cast<std::int64_t>(moves.size());
-  end.done = summary.done;
-  end.already = summary.already;
-  end.refused = summary.refused;
-  end.failed = summary.failed + summary.unknown;
-  end.cancelled = summary.cancelled;
-  return status_of(summary);
+  return session.finish();
 }
 
 }  // namespace

@@ -186,7 +186,7 @@ TEST(Csv, HostsAndServersAreRowsUnderTheNamesOfTheirFields) {
   EXPECT_EQ(round.hosts[0].vcpus_allocated, 3);
   EXPECT_EQ(round.hosts[0].cpu_percent, 25);
   EXPECT_EQ(round.hosts[0].imported, "csv");
-  EXPECT_FALSE(round.hosts[1].cpu_percent);
+  EXPECT_EQ(round.hosts[1].cpu_percent, 0);
   EXPECT_EQ(round.vms[0].cpu_percent, 75);
   EXPECT_EQ(round.vms[0].anti_affinity, "db");
   EXPECT_EQ(round.vms[0].state, "running");

@@ -318,7 +318,7 @@ std::optional<TrailHead> read_head(const std::string& trail) {
   };
   const auto hash = from_hex<Digest>(text_of("hash"));
   if (!hash) return std::nullopt;
-  return TrailHead{text_of("chain"), parsed["seq"].get<std::int64_t>(), *hash};
+  return TrailHead{text_of("chain"), parsed["seq"].get<std::int64_t>(), *hash, text_of("boot")};
 }
 
 }  // namespace rackline::audit

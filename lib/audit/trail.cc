@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -45,6 +46,17 @@ std::string compact(const std::vector<Member>& members) {
 
 std::string or_null(const std::optional<std::string>& text) {
   return text ? json_text(*text) : "null";
+}
+
+// Another one after each start of the machine; empty where the kernel does not tell.
+const std::string& boot_id() {
+  static const std::string id = [] {
+    std::ifstream file("/proc/sys/kernel/random/boot_id");
+    std::string text;
+    std::getline(file, text);
+    return text;
+  }();
+  return id;
 }
 
 }  // namespace
@@ -152,16 +164,15 @@ void Trail::write(const std::string& text, const State& next) {
 }
 
 // After the line and never before it, so that a writer that dies leaves it behind. It is not made durable; a
-// power cut between its way to the disk and the line's leaves it before, and then a line that had passed is
-// lost.
+// power cut between its way to the disk and the line's leaves it before. So it tells the boot that it is of.
 void Trail::write_head() {
   if (!head_) {
     head_ = Fd(::open((path_ + ".head").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     if (!head_) throw system_error(Status::kUnreachable, kAttempted, path_ + ".head");
   }
   std::string text = "{\"chain\":\"" + state_.chain + "\",\"seq\":" + std::to_string(state_.seq - 1) +
-                     ",\"hash\":\"" + to_hex(bytes_of(state_.before)) + "\"}";
-  constexpr std::size_t kRoom = 160;
+                     ",\"hash\":\"" + to_hex(bytes_of(state_.before)) + "\",\"boot\":\"" + boot_id() + "\"}";
+  constexpr std::size_t kRoom = 240;
   if (text.size() < kRoom) text.resize(kRoom, ' ');
   text += '\n';
   // The trail itself is whole; a head that cannot be written now is written with the next line.
@@ -246,7 +257,10 @@ void Trail::load() {
   state_.before = info.hash;
   state_.last = info.kind;
   if (const auto loss = loss_of(info, head)) {
-    if (!accepts_loss_) refuse(*loss, !end.torn.empty(), path_);
+    // After a restart of the machine a few lines may be missing by nobody's fault, and who watches the night
+    // must not stand still for that: it is told, and stands in the trail for good.
+    const bool restarted = !head->boot.empty() && head->boot != boot_id();
+    if (!accepts_loss_ && !restarted) refuse(*loss, !end.torn.empty(), path_);
     go_on_without(*loss, end.torn);
     return;
   }

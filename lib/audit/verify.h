@@ -52,6 +52,7 @@ struct TrailHead {
   std::string chain;
   std::int64_t seq = 0;
   Digest hash{};
+  std::string boot = {};  // of the machine, when it was written; empty: not known
 };
 
 // Checks the lines of a trail in their order. It needs to remember only what is out of order, so its memory

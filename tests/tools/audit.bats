@@ -282,6 +282,19 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   run -1 audit verify
 }
 
+@test "lines that a power cut took stop nobody after the restart, and are told for good" {
+  records 9 | audit append >/dev/null
+  sed -i '8,$d' trail
+  run -4 audit append <<<"$(record 2)"
+  sed -i 's/"boot":"[0-9a-f-]*"/"boot":"00000000-0000-0000-0000-000000000000"/' trail.head
+  run -0 --separate-stderr audit append <<<"$(record 2)"
+  assert_regex "$stderr" 'lines are missing before line'
+  run -0 --separate-stderr audit append <<<"$(record 3)"
+  assert_equal "$stderr" ''
+  run -1 --separate-stderr audit verify
+  assert_equal "$(problems)" 'truncated 7'
+}
+
 @test "a compressed part that was damaged is a finding, and the others are judged all the same" {
   records 3 | audit append >/dev/null && audit rotate >/dev/null
   records 4 | audit append >/dev/null && audit rotate >/dev/null

@@ -19,7 +19,7 @@ fresh() { rm -f "$scratch"/trail* "$scratch/copy"; }
 # Equal durability: all of it is on the disk when the command ends.
 ours() { fresh && audit append --file "$scratch/trail" <"$1" >/dev/null; }
 with_tee() { fresh && tee "$scratch/copy" <"$1" >/dev/null && sync "$scratch/copy"; }
-with_logger() { fresh && logger --socket "$scratch/log" --no-act --stderr --file "$1" 2>"$scratch/copy" && sync "$scratch/copy"; }
+with_logger() { fresh && logger --socket-errors=off --no-act --stderr --file "$1" 2>"$scratch/copy" && sync "$scratch/copy"; }
 
 heading "Keeping $some records ($(stat -c %s "$scratch/some.jsonl") bytes), on the disk at the end; medians of 5"
 declare -A took

@@ -37,10 +37,9 @@ function(rackline_library name)
   target_link_libraries(rackline_${name} PUBLIC rackline_flags ${ARGN})
 endfunction()
 
-# rackline_program(KIND NAME USES...): the program built from KIND/NAME.cc, and KIND/NAME_*.cc where it is large.
+# rackline_program(KIND NAME USES...): the program built from KIND/NAME.cc.
 function(rackline_program kind name)
-  file(GLOB parts CONFIGURE_DEPENDS ${kind}/${name}_*.cc)
-  add_executable(${name} ${kind}/${name}.cc ${parts})
+  add_executable(${name} ${kind}/${name}.cc)
   target_link_libraries(${name} PRIVATE rackline_cli ${ARGN})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   set_property(GLOBAL APPEND PROPERTY rackline_programs ${name})

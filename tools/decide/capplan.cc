@@ -4,10 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
-#include "capplan_session.h"
+#include "decide/session.h"
 #include "plan/weights.h"
 
-namespace rackline::capplan {
+namespace rackline::decide {
 namespace {
 
 void declare(cli::Program& program, Options& options) {
@@ -89,11 +89,11 @@ void declare(cli::Program& program, Options& options) {
 }
 
 }  // namespace
-}  // namespace rackline::capplan
+}  // namespace rackline::decide
 
 int main(int argc, char** argv) {
   using namespace rackline;
-  using namespace rackline::capplan;
+  using namespace rackline::decide;
   cli::Program program(
       {.name = "capplan",
        .nature = cli::Nature::kDecide,
@@ -163,6 +163,6 @@ int main(int argc, char** argv) {
     for (const auto& [sub, number] : verbs) {
       if (sub->parsed()) chosen = number;
     }
-    return decide(program, options, chosen);
+    return answer(program, options, chosen);
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capplan_session.h"
+#include "decide/session.h"
 
 #include <limits>
 #include <optional>
@@ -11,7 +11,7 @@
 #include "plan/feed.h"
 #include "plan/planner.h"
 
-namespace rackline::capplan {
+namespace rackline::decide {
 namespace {
 
 cli::BarChart chart_of(const std::vector<plan::HostOutlook>& hosts, const plan::Policy& policy) {
@@ -197,8 +197,8 @@ class Session {
 
 }  // namespace
 
-Status decide(cli::Program& program, const Options& options, Verb verb) {
+Status answer(cli::Program& program, const Options& options, Verb verb) {
   return Session(program, options, verb).run();
 }
 
-}  // namespace rackline::capplan
+}  // namespace rackline::decide

@@ -11,7 +11,7 @@
 #include "plan/cluster.h"
 #include "record/kinds.h"
 
-namespace rackline::capplan {
+namespace rackline::decide {
 
 struct Options {
   plan::Policy policy;
@@ -26,7 +26,7 @@ struct Options {
 
 enum class Verb { kBalance, kPack, kEvacuate, kPlace, kHeadroom, kRolling, kExplain, kCheck };
 
-// Reads the stream on stdin and answers it.
-Status decide(cli::Program& program, const Options& options, Verb verb);
+// What capplan does with its options: reads the stream on stdin and answers it.
+Status answer(cli::Program& program, const Options& options, Verb verb);
 
-}  // namespace rackline::capplan
+}  // namespace rackline::decide

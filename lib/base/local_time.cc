@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/local_time.h"
 
+#include <algorithm>
 #include <charconv>
 #include <ctime>
 

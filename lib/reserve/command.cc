@@ -16,7 +16,7 @@ Second seconds(Milliseconds length) {
   return std::chrono::duration_cast<std::chrono::seconds>(length).count();
 }
 
-// "cpu=4,memory=1.5", or one value for every resource that `all` names.
+// "cpu=4,memory=1.5", or one value, under no name, for all that the pool has.
 template <class T>
 std::map<std::string, std::int64_t> figures(const std::string& text, const T& parse) {
   std::map<std::string, std::int64_t> found;

@@ -86,14 +86,14 @@ Verbs declare(cli::Program& program, Options& options) {
       ->add_option("--from-part", options.verify.from_part,
                    "the parts before it are kept elsewhere: begin with it")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(cli::kAboveZero);
   verifying->add_option("--chain", options.verify.chain, "the chain that it has to be")->type_name("ID");
   verifying->add_flag("--thorough", options.verify.thorough, "also what only redaction needs");
   auto* querying = verbs.add(app.add_subcommand("query", "the lines that are wanted"), Verb::kQuery);
   declare_query(*querying, options);
   querying->add_option("--limit", options.limit, "only the last ones")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(cli::kAboveZero);
   auto* following =
       verbs.add(app.add_subcommand("follow", "the lines that are wanted, as they come"), Verb::kFollow);
   declare_query(*following, options);
@@ -110,7 +110,7 @@ Verbs declare(cli::Program& program, Options& options) {
                 Verb::kRedact);
   redacting->add_option("--line", options.redaction.lines, "number of a line, as in seq")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(cli::kFromZero)
       ->required();
   redacting->add_option("--field", options.redaction.fields, "actor, or record.NAME of the record")
       ->type_name("NAME")

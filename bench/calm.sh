@@ -52,6 +52,8 @@ NFT
 watch_for lossy "$seconds_each"
 lab exec -- nft delete table inet drops
 
+timeouts=1100,1200,1500,2000,2500,3000,3500,4000,4500,5000,6000,7000
+phis=0.5,1,2,3,5,8,12,16,20,24,32,40,48,64
 for trace in busy lossy; do
   heading "Detectors on the arrivals recorded when $trace: each host dies after its last beat"
   # The last moments of the watching are the deaths.
@@ -59,7 +61,7 @@ for trace in busy lossy; do
   jq -sc 'group_by(.host)[] | {kind:"host_died",time:.[-1].time,tool:"bench",host:.[0].host,at_ms:(.[-1].at_ms+1)}' "$scratch/seen" >"$scratch/died"
   cat "$scratch/seen" "$scratch/died" >"$scratch/replay"
   echo '{"kind":"end","time":"2026-11-22T12:00:00Z","tool":"bench","outcome":"ok"}' >>"$scratch/replay"
-  heartbeat replay --timeouts 1100,1200,1500,2000,2500,3000,4000,6000 --phis 0.5,1,2,3,5,8,12 -o json "$scratch/replay" >"$scratch/scores"
+  heartbeat replay --timeouts "$timeouts" --phis "$phis" -o json "$scratch/replay" >"$scratch/scores"
   for detector in fixed phi; do
     # For each level of false positives an hour and host, the soonest detection that keeps it.
     for level in 0 1 10; do

@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/local_time.h"
 
-#include <algorithm>
-#include <charconv>
 #include <ctime>
+
+#include "base/scan.h"
 
 namespace rackline {
 namespace {
-
-bool take(std::string_view& text, std::string_view word) {
-  if (!text.starts_with(word)) return false;
-  text.remove_prefix(word.size());
-  return true;
-}
-
-// All of at most `most` digits that stand there.
-bool take_number(std::string_view& text, std::size_t most, int& number) {
-  const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
-  if (end == 0 || end > most) return false;
-  std::from_chars(text.data(), text.data() + end, number);
-  text.remove_prefix(end);
-  return true;
-}
 
 bool take_clock(std::string_view& text, std::tm& parts) {
   return take_number(text, 2, parts.tm_hour) && take(text, ":") && take_number(text, 2, parts.tm_min) &&

@@ -13,8 +13,8 @@ namespace {
 
 // A host that is expected to be above its threshold for less of the time than this had a spike.
 constexpr double kLeastAbove = 0.003;
-// As long as the stream is shorter, once above the threshold is not yet a load, and nobody moves for what is
-// only expected.
+// As long as the stream is shorter, a moment above the threshold is not yet a load, and nobody moves for what
+// is only expected.
 constexpr std::chrono::hours kFamiliar{1};
 // After so many moves of a day the next one costs twice as much: for each host, and at least some.
 constexpr double kAllowance = 0.08;
@@ -61,7 +61,7 @@ Planner::Steady Planner::steady(const Cluster& cluster, const State& state,
       text = cluster.host(bin) + " cpu " + percent_text(100 * state.share(bin, kCpu)) + ", limit " +
              percent_text(policy_.threshold_percent) + ", " + expected;
     } else if (!policy_.hold && !familiar && !usage_.repeated(cluster.host(bin))) {
-      text = explain.overload(state, bin) + ", seen above it only once so far";
+      text = explain.overload(state, bin) + ", seen above it too briefly so far";
       continue;
     } else {
       text = explain.overload(state, bin) + ", " + expected;

@@ -21,6 +21,7 @@ constexpr double kAssumedSeconds = 20 * 60;
 constexpr double kAssumedOfMean = 0.6;
 constexpr double kAssumedOfSize = 0.02;
 constexpr seconds kRepeatWithin = std::chrono::hours(2);
+constexpr double kRepeatSeconds = 30;
 // What was not seen for so many rounds is gone, and not only missing from a few.
 constexpr std::int64_t kForgetAfter = 1000;
 
@@ -67,8 +68,12 @@ void Usage::count(const Round& round, double threshold_percent) {
     if (*host.cpu_percent <= threshold_percent) continue;
     const auto above = above_.find(std::string_view(host.host));
     Above& times = above != above_.end() ? above->second : above_.emplace(host.host, Above{}).first->second;
-    times.before = times.last;
+    const auto since = std::chrono::duration_cast<seconds>(time_ - times.last);
+    if (since > kRepeatWithin) times = {};
+    const double faded = static_cast<double>(since.count()) / static_cast<double>(kRepeatWithin.count());
+    times.seconds = times.seconds * std::exp(-faded) + watched;
     times.last = time_;
+    ++times.rounds;
   }
   if (seen_ % kForgetAfter != 0) return;
   std::erase_if(vms_, [this](const auto& entry) { return entry.second.round <= seen_ - kForgetAfter; });
@@ -100,8 +105,8 @@ Expected Usage::of_host(std::string_view host) const {
 
 bool Usage::repeated(std::string_view host) const {
   const auto found = above_.find(host);
-  return found != above_.end() && found->second.last == time_ && found->second.before != record::Time{} &&
-         time_ - found->second.before <= kRepeatWithin;
+  return found != above_.end() && found->second.last == time_ && found->second.rounds > 1 &&
+         found->second.seconds >= kRepeatSeconds;
 }
 
 }  // namespace rackline::plan

@@ -35,7 +35,8 @@ class Usage {
   Expected of(const record::VmSample& vm) const;
   // What the host itself keeps busy beside its virtual servers; zero when that was never measured.
   Expected of_host(std::string_view host) const;
-  // Whether the host was above the threshold in an earlier round of the last two hours as well.
+  // Whether the host is above the threshold and was in an earlier round as well, for half a minute in all of
+  // the last two hours: two rounds are soon over where they are seconds apart.
   bool repeated(std::string_view host) const;
 
  private:
@@ -49,7 +50,8 @@ class Usage {
   };
   struct Above {
     record::Time last{};
-    record::Time before{};
+    int rounds = 0;
+    double seconds = 0;  // the older the less
   };
   Expected expected(const Track& track, double size) const;
 

@@ -2,11 +2,11 @@
 #include "reserve/when.h"
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 
 #include "base/error.h"
 #include "base/local_time.h"
+#include "base/scan.h"
 #include "base/time.h"
 #include "base/units.h"
 
@@ -27,25 +27,12 @@ constexpr std::array<std::string_view, 7> kDays = {"sun", "mon", "tue", "wed", "
               "for example \"weekdays 8-18\", \"mon,wed 22:00-6:00\" or \"daily 0-24\"");
 }
 
-bool take_number(std::string_view& text, std::size_t digits, int& number) {
-  const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
-  if (end == 0 || end > digits) return false;
-  std::from_chars(text.data(), text.data() + end, number);
-  text.remove_prefix(end);
-  return true;
-}
-bool take(std::string_view& text, char c) {
-  if (!text.starts_with(c)) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
 // "8", "8:30", "24". Minutes since midnight.
 bool take_clock(std::string_view& text, int& minutes) {
   int hour = 0;
   int minute = 0;
   if (!take_number(text, 2, hour)) return false;
-  if (take(text, ':') && !(take_number(text, 2, minute) && minute < 60)) return false;
+  if (take(text, ":") && !(take_number(text, 2, minute) && minute < 60)) return false;
   minutes = hour * 60 + minute;
   return minutes <= kMinutesOfDay;
 }
@@ -159,7 +146,7 @@ Recurrence parse_recurrence(std::string_view text) {
   Recurrence rule;
   add_days(text, words[0], rule.days);
   std::string_view hours = words[1];
-  if (!take_clock(hours, rule.from_minute) || !take(hours, '-') || !take_clock(hours, rule.until_minute) ||
+  if (!take_clock(hours, rule.from_minute) || !take(hours, "-") || !take_clock(hours, rule.until_minute) ||
       !hours.empty()) {
     refuse_rule(text, "\"" + words[1] + "\" are no hours");
   }

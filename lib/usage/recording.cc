@@ -138,7 +138,9 @@ bool Recording::next(Round& round) {
     ends_ = reader_.ends();
     if (reader_.is<record::HostSample>()) {
       record::HostSample host;
-      if (reader_.read(host) && wanted(host.host)) round.hosts.push_back(std::move(host));
+      if (!reader_.read(host) || !wanted(host.host)) continue;
+      std::erase(unseen_, host.host);
+      round.hosts.push_back(std::move(host));
     } else if (reader_.is<record::VmSample>()) {
       record::VmSample vm;
       if (reader_.read(vm) && wanted(vm.host)) round.vms.push_back(std::move(vm));
@@ -158,6 +160,7 @@ bool Recording::next(Round& round) {
   if (interrupt::requested()) return false;
   drop(round);
   if (!any_) throw no_round(source_);
+  for (const auto& host : unseen_) report_("replay the rounds: " + source_ + ": there is no host " + host);
   return false;
 }
 

@@ -69,11 +69,12 @@ class Recording {
   using Report = std::function<void(const std::string&)>;
 
   // Only of `hosts` and what is on them; of all, if there are none. `report` is told of samples that belong
-  // to no whole round.
+  // to no whole round, and of those of `hosts` that are nowhere.
   Recording(record::Reader& reader, std::string source, std::vector<std::string> hosts, Report report)
       : reader_(reader),
         source_(source),
         hosts_(std::move(hosts)),
+        unseen_(hosts_),
         report_(std::move(report)),
         timeline_(std::move(source)) {}
 
@@ -88,6 +89,7 @@ class Recording {
   record::Reader& reader_;
   std::string source_;
   std::vector<std::string> hosts_;
+  std::vector<std::string> unseen_;  // of these, not met so far
   Report report_;
   Timeline timeline_;
   std::int64_t ends_ = 0, ends_at_round_ = 0;

@@ -587,7 +587,7 @@ at() { sed -E "s/2026-11-22T12:00:00Z/2026-11-22T$(printf '%02d:%02d' $((12 + $1
   assert_equal "$(moves)" ''
   run -0 --separate-stderr capplan -v < <(at 0 calm && at 5 hot && end)
   assert_equal "$(moves)" ''
-  [[ $stderr == *'h1 cpu 90% > 75%, seen above it only once so far'* ]]
+  [[ $stderr == *'h1 cpu 90% > 75%, seen above it too briefly so far'* ]]
   run -0 capplan < <(at 0 hot && at 5 hot && end)
   assert_equal "$(moves | cut -f2 | sort -u)" h1
   assert_output --partial 'h1 cpu 90% > 75%, expected to be above it'

@@ -333,6 +333,8 @@ stream_end='{"kind":"end","time":"2027-01-15T09:00:00Z","tool":"capwatch","outco
   # What another capwatch wrote on its stdout is a recording, too; and hosts may be chosen of it.
   run -0 capwatch --replay live h2 --vm-band cpu=1 --hold 150ms
   assert_equal "$(jq -r 'select(.host).host' <<<"$output" | sort -u)" h2
+  run -0 --separate-stderr capwatch --replay live h2 h9
+  assert_equal "$stderr" "capwatch: replay the rounds: live: there is no host h9"
 }
 
 @test "a recorder that is killed costs the round in hand" {

@@ -332,7 +332,7 @@ int main(int argc, char** argv) {
   double load = 40;
   std::uint64_t seed = 1;
   plan::Policy policy;
-  std::int64_t horizon = 6 * 3600, price = 40;
+  std::int64_t horizon = 6 * 3600, price = 30;
   app.add_option("--hosts", hosts)->check(CLI::PositiveNumber);
   app.add_option("--load", load, "mean load of the hosts in percent")->check(CLI::Range(1, 100));
   app.add_option("--placement", placement)->check(CLI::IsMember({"random", "even", "promised"}));

@@ -58,7 +58,7 @@ struct Policy {
   double margin = 0.06;     // a move has to lower the score by this, divided by the number of hosts
   std::optional<int> hold;  // rounds above the threshold before anything is done; unset: as the outlook says
   std::chrono::milliseconds horizon = std::chrono::hours(6);        // for so long loads are taken to last
-  std::chrono::milliseconds move_price = std::chrono::seconds(40);  // overload that a move has to spare in it
+  std::chrono::milliseconds move_price = std::chrono::seconds(30);  // overload that a move has to spare in it
   double max_change_percent = 30;
   bool force = false;
   int max_moves = std::numeric_limits<int>::max();

@@ -12,12 +12,12 @@ namespace rackline::plan {
 namespace {
 
 // A host that is expected to be above its threshold for less of the time than this had a spike.
-constexpr double kLeastAbove = 0.003;
+constexpr double kLeastAbove = 0.001;
 // As long as the stream is shorter, a moment above the threshold is not yet a load, and nobody moves for what
 // is only expected.
-constexpr std::chrono::hours kFamiliar{1};
+constexpr std::chrono::minutes kFamiliar{30};
 // After so many moves of a day the next one costs twice as much: for each host, and at least some.
-constexpr double kAllowance = 0.08;
+constexpr double kAllowance = 0.09;
 constexpr double kLeastAllowance = 8;
 
 std::size_t index(int i) {

@@ -11,6 +11,8 @@ namespace {
 // Excess is worth this many times the time above: being above by a third of the safety counts as much again
 // as being above at all.
 constexpr double kExcess = 3;
+// Servers are busy at the same times of day: the variance of a sum is more than the sum of the variances.
+constexpr double kTogether = 1.3;
 constexpr double kLeastDeviation = 1;  // thousandths of a CPU
 // The calmest bins that admit an item are tried, no others: among the rest there is no better one.
 constexpr int kTargets = 24;
@@ -128,8 +130,7 @@ std::vector<Step> Relief::run(std::vector<int> hot) {
     for (int bin = 0; bin < model_.bins(); ++bin) {
       const Expected& load = prospect_.load(bin);
       trouble[index(bin)] = prospect_.trouble(bin);
-      ease[index(bin)] =
-          (prospect_.safety(bin) - load.mean) / std::max(std::sqrt(load.variance), kLeastDeviation);
+      ease[index(bin)] = (prospect_.safety(bin) - load.mean) / prospect_.deviation(load);
     }
     const double fare = fare_.of_next();
     std::stable_sort(hot.begin(), hot.end(),
@@ -173,15 +174,17 @@ double Prospect::safety(int bin) const {
   return static_cast<double>(model_->supply(bin, outlook_->resource).safety);
 }
 
+double Prospect::deviation(const Expected& load) const {
+  return std::max(std::sqrt(kTogether * load.variance), kLeastDeviation);
+}
+
 double Prospect::above(int bin) const {
-  const double deviation = std::max(std::sqrt(load(bin).variance), kLeastDeviation);
-  return tail((safety(bin) - load(bin).mean) / deviation).above;
+  return tail((safety(bin) - load(bin).mean) / deviation(load(bin))).above;
 }
 
 double Prospect::trouble(int bin, const Expected& load) const {
-  const double deviation = std::max(std::sqrt(load.variance), kLeastDeviation);
-  const Tail part = tail((safety(bin) - load.mean) / deviation);
-  return part.above + kExcess * part.excess * deviation / std::max(safety(bin), 1.0);
+  const Tail part = tail((safety(bin) - load.mean) / deviation(load));
+  return part.above + kExcess * part.excess * deviation(load) / std::max(safety(bin), 1.0);
 }
 
 void Prospect::move(int item, int from, int to) {

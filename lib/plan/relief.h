@@ -30,6 +30,7 @@ class Prospect {
   double trouble(int bin, const Expected& load) const;
   void move(int item, int from, int to);
 
+  double deviation(const Expected& load) const;
   Expected with(int bin, int item) const;
   Expected without(int bin, int item) const;
   double safety(int bin) const;
@@ -42,18 +43,18 @@ class Prospect {
 
 // What a move has to earn: it has to keep bins from being above their safety for at least `price` seconds out
 // of the `horizon` seconds for which the outlook is taken to hold. Each move makes the next one dearer: twice
-// as dear by the time that `allowance` moves were made, five times by double that. So where all bins are
+// as dear by the time that `allowance` moves were made, nine times by double that. So where all bins are
 // short of room, and every move helps a little, there is no endless traffic; and where one does without
 // moves, a small gain is worth one.
 struct Fare {
   double horizon = 6 * 3600;
-  double price = 40;
+  double price = 30;
   double allowance = 8;
   double spent = 0;  // moves made lately
 
   double of_next() const {
     const double part = spent / allowance;
-    return price * (1 + part * part);
+    return price * (1 + part * part * part);
   }
 };
 

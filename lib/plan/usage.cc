@@ -9,16 +9,18 @@ namespace {
 
 using std::chrono::seconds;
 
-// What is four hours old counts 1/e: long enough for a level to stand out from noise, short enough to follow
-// the day.
-constexpr double kMemorySeconds = 4 * 3600;
+// What is so old counts 1/e: long enough for a level to stand out from noise, and short enough for what goes
+// on now.
+constexpr double kMemorySeconds = 12 * 3600;
+constexpr double kLateSeconds = 30 * 60;
+constexpr double kLatePart = 0.35;  // of what is expected
 // How long a sample counts: the time since the one before, but none for an hour because the stream paused.
 constexpr double kFirstSeconds = 60;
 constexpr double kLongestSeconds = 600;
 // Until something was watched for this long, its variance is mostly the assumed one: a standard deviation of
 // so much of its mean, and so much of its size.
 constexpr double kAssumedSeconds = 20 * 60;
-constexpr double kAssumedOfMean = 0.6;
+constexpr double kAssumedOfMean = 0.4;
 constexpr double kAssumedOfSize = 0.02;
 constexpr seconds kRepeatWithin = std::chrono::hours(2);
 constexpr double kRepeatSeconds = 30;
@@ -27,8 +29,10 @@ constexpr std::int64_t kForgetAfter = 1000;
 
 }  // namespace
 
-void Usage::Track::add(double value, double watched, double decay, std::int64_t now) {
-  weight = weight * decay + watched;
+void Usage::Track::add(double value, double watched, double passed, std::int64_t now) {
+  late_weight = late_weight * std::exp(-passed / kLateSeconds) + watched;
+  late_mean += watched / late_weight * (value - late_mean);
+  weight = weight * std::exp(-passed / kMemorySeconds) + watched;
   const double gain = watched / weight;
   const double off = value - mean;
   mean += gain * off;
@@ -42,7 +46,6 @@ void Usage::count(const Round& round, double threshold_percent) {
   const double passed =
       rounds_ > 0 ? static_cast<double>(std::chrono::duration_cast<seconds>(round.time - time_).count()) : 0;
   const double watched = rounds_ > 0 ? std::min(passed, kLongestSeconds) : kFirstSeconds;
-  const double decay = std::exp(-passed / kMemorySeconds);
   if (rounds_ > 0) span_ += std::chrono::duration_cast<seconds>(round.time - time_);
   time_ = round.time;
   ++rounds_;
@@ -56,7 +59,7 @@ void Usage::count(const Round& round, double threshold_percent) {
   for (const auto& vm : round.vms()) {
     if (!active(vm) || !vm.cpu_cores) continue;
     const double busy = *vm.cpu_cores * 1000;
-    track(vms_, vm.vm).add(busy, watched, decay, seen_);
+    track(vms_, vm.vm).add(busy, watched, passed, seen_);
     const auto host = of_vms.find(std::string_view(vm.host));
     (host != of_vms.end() ? host->second : of_vms.emplace(vm.host, 0).first->second) += busy;
   }
@@ -64,7 +67,7 @@ void Usage::count(const Round& round, double threshold_percent) {
     if (host.state != "up" || !host.cpu_percent || !host.cpus) continue;
     const auto vms = of_vms.find(std::string_view(host.host));
     const double busy = *host.cpu_percent * 10 * static_cast<double>(*host.cpus);
-    track(hosts_, host.host).add(busy - (vms != of_vms.end() ? vms->second : 0), watched, decay, seen_);
+    track(hosts_, host.host).add(busy - (vms != of_vms.end() ? vms->second : 0), watched, passed, seen_);
     if (*host.cpu_percent <= threshold_percent) continue;
     const auto above = above_.find(std::string_view(host.host));
     Above& times = above != above_.end() ? above->second : above_.emplace(host.host, Above{}).first->second;
@@ -85,7 +88,7 @@ Expected Usage::expected(const Track& track, double size) const {
   const double off = kAssumedOfMean * track.mean;
   const double of_size = kAssumedOfSize * size;
   const double assumed = off * off + of_size * of_size;
-  return {track.mean,
+  return {(1 - kLatePart) * track.mean + kLatePart * track.late_mean,
           (kAssumedSeconds * assumed + track.weight * track.variance) / (kAssumedSeconds + track.weight)};
 }
 

@@ -18,11 +18,14 @@ struct Expected {
 // expected of them after that.
 //
 // One sample says little: real servers are idle now and at four times their mean five minutes later, and a
-// planner that believes the last sample moves for spikes. Kept are, for each, an exponentially weighted mean
-// and variance over the last hours, corrected for their short past, with an assumed variance that counts as
-// much as a few samples. Percentiles of a window were discarded: those of a sum cannot be had from those of
-// its parts, while means and variances add up, and what is asked is how a host fares with other servers.
-// Memory is per virtual server and host, not per round; what is not seen any more is forgotten.
+// planner that believes the last sample moves for spikes. Kept are, for each, exponentially weighted means
+// over the last half day and the last half hour, and a variance, corrected for their short past, with an
+// assumed variance that counts as much as a few samples. What is expected is a mixture of both means: a
+// server keeps its level, and what it did of late goes on for a while (on recorded days that is nearer to the
+// next six hours than one mean of any memory). Percentiles of a window were discarded: those of a sum cannot
+// be had from those of its parts, while means and variances add up, and what is asked is how a host fares
+// with other servers. Memory is per virtual server and host, not per round; what is not seen any more is
+// forgotten.
 class Usage {
  public:
   // A round that is not later than the one before counts nothing: a clock that went back is no evidence.
@@ -44,9 +47,12 @@ class Usage {
     double weight = 0;  // seconds that it was watched, the older the less
     double mean = 0;
     double variance = 0;
+    double late_weight = 0;  // the same of the last half hour
+    double late_mean = 0;
     std::int64_t round = 0;
 
-    void add(double value, double seconds, double decay, std::int64_t now);
+    // `passed` seconds after the last one, a value that counts for `watched` of them.
+    void add(double value, double watched, double passed, std::int64_t now);
   };
   struct Above {
     record::Time last{};

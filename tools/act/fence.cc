@@ -50,16 +50,16 @@ void report(cli::Program& program, const ha::FenceReport& report) {
 }
 
 void follow(cli::Program& program, record::Reader& reader, ha::FenceEngine& engine) {
-  record::HostUp up;
   while (reader.next()) {
     if (!ha::is_request(reader)) {
-      if (reader.is<record::HostUp>() && reader.read(up)) engine.alive(up.host);
+      if (const auto host = ha::sign_of_life(reader)) engine.alive(*host);
       program.out().pass(reader);
       continue;
     }
     // One that cannot be read is told and counted, and the next may be about another host.
     const auto request = ha::read_request(reader, program.clock().monotonic());
     if (!request) continue;
+    if (ha::shows_life(request->kind, request->state)) engine.alive(request->host());
     program.out().pass(reader);
     engine.request(*request);
   }

@@ -393,11 +393,13 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   fence status >/dev/null # makes the store
   exec 8>state.db.fence.lock
   flock 8
-  run -5 --separate-stderr fence < <(down h3 && finish)
+  run -5 --separate-stderr fence --max-age 8s < <(down h3 && finish)
   assert_equal "$(results)" "h3 refused"
   assert_equal "$(cat power/h3)" on
+  assert_regex "$stderr" "h3 is NOT fenced, a person is needed: another fence is at work"
   exec 8>&-
-  flock state.db.fence.lock sleep 2 &
+  # Switching on another host takes as long as its controller wants, and death is told only once.
+  flock state.db.fence.lock sleep 15 &
   run -0 --separate-stderr fence < <(down h3 && finish)
 }
 

@@ -139,7 +139,8 @@ void Membership::was_late(Milliseconds by, Milliseconds now) {
   for (Host& host : hosts_) {
     host.net.forgive(by);
     host.slot_changed += by;
-    for (auto* time : {&host.libvirt_asked, &host.libvirt_told, &host.libvirt_lived, &host.peers_asked_at}) {
+    for (auto* time : {&host.libvirt_asked, &host.libvirt_told, &host.libvirt_lived, &host.peers_asked_at,
+                       &host.slot_unreadable}) {
       if (*time) **time += by;
     }
   }
@@ -155,6 +156,15 @@ bool Membership::net_alive(const Host& host, Milliseconds now) const {
   return host.net.ever() && !host.net.suspicious(now, patient_);
 }
 
+// Whether its agent took leave on the storage. The slot of an agent that was started anew since, and does not
+// write there, says nothing of that one.
+bool Membership::has_left_its_slot(const Host& host) {
+  const auto known = std::find_if(host.incarnations.begin(), host.incarnations.end(),
+                                  [&](const Incarnation& seen) { return seen.id == host.slot_incarnation; });
+  const bool older = known != host.incarnations.end() && known + 1 != host.incarnations.end();
+  return host.slot_leaving && !older;
+}
+
 // Over the network, in the way in which it is watched.
 bool Membership::alive(const Host& host, Milliseconds now) const {
   if (!agentless(host)) return net_alive(host, now);
@@ -164,9 +174,11 @@ bool Membership::alive(const Host& host, Milliseconds now) const {
 Membership::Store Membership::store_of(const Host& host, Milliseconds now) const {
   if (!policy_.storage) return Store::kNone;
   if (!storage_works_) return Store::kUnknown;
-  if (!host.slot_known) return Store::kNever;
   // Silence counts from when it could have been broken.
-  const Milliseconds since = std::max(host.slot_changed, storage_readable_);
+  const Milliseconds unreadable = host.slot_unreadable.value_or(Milliseconds::min());
+  if (host.slot_unreadable && now - unreadable < patient_.dead) return Store::kUnknown;
+  if (!host.slot_known) return Store::kNever;
+  const Milliseconds since = std::max({host.slot_changed, storage_readable_, unreadable});
   return now - since >= patient_.dead ? Store::kSilent : Store::kAlive;
 }
 
@@ -174,7 +186,7 @@ Membership::Judgement Membership::judge(const Host& host, Milliseconds now) cons
   if (host.maintenance) return {HostVerdict::kMaintenance, "a person has announced it"};
   const bool heard = net_alive(host, now);
   const bool leaving = host.net.ever() ? host.beat.leaving : false;
-  if (leaving || (host.slot_leaving && !heard))
+  if (leaving || (has_left_its_slot(host) && !heard))
     return {HostVerdict::kMaintenance, "its agent was stopped in order"};
   if (!heard) return agentless(host) ? judge_agentless(host, now) : judge_silent(host, now);
   if (host.twin_seen && now - *host.twin_seen < kTwinRemembered) {

@@ -52,6 +52,7 @@ struct Watcher::Mailbox {
   std::mutex mutex;
   std::vector<std::pair<std::size_t, LibvirtAnswer>> answers;
   std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
+  std::vector<std::pair<std::size_t, std::string>> strange_slots;  // and why they cannot be read
   std::optional<Milliseconds> storage_read;  // when the last pass over all slots was complete
   std::optional<std::string> storage_error, marks_error;
   std::optional<Names> maintenance, fenced;
@@ -80,11 +81,18 @@ void Watcher::start_storage_reader() {
                &clock = clock_] {
     for (;;) {
       std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
+      std::vector<std::pair<std::size_t, std::string>> strange;
       std::optional<std::string> failure;
       try {
         for (std::size_t i = 0; i < names.size(); ++i) {
-          if (auto bytes = read_slot(directory, names[i]); !bytes.empty())
-            slots.emplace_back(i, std::move(bytes));
+          try {
+            if (auto bytes = read_slot(directory, names[i]); !bytes.empty())
+              slots.emplace_back(i, std::move(bytes));
+          } catch (const Error& error) {
+            // One host's slot says nothing of the others'.
+            if (error.status() != Status::kRefused) throw;
+            strange.emplace_back(i, error.what());
+          }
         }
         // A directory that is not there has no slots either, and is no storage.
         const Fd present(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -95,6 +103,7 @@ void Watcher::start_storage_reader() {
       {
         const std::lock_guard lock(mailbox->mutex);
         mailbox->slots = std::move(slots);
+        mailbox->strange_slots = std::move(strange);
         if (!failure) mailbox->storage_read = clock.monotonic();
         mailbox->storage_error = std::move(failure);
       }
@@ -186,6 +195,7 @@ void Watcher::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& fro
 void Watcher::read_mail() {
   decltype(mailbox_->answers) answers;
   decltype(mailbox_->slots) slots;
+  decltype(mailbox_->strange_slots) strange;
   std::optional<Milliseconds> storage_read;
   std::optional<Names> maintenance;
   std::optional<Names> fenced;
@@ -193,6 +203,7 @@ void Watcher::read_mail() {
     const std::lock_guard lock(mailbox_->mutex);
     answers.swap(mailbox_->answers);
     slots.swap(mailbox_->slots);
+    strange.swap(mailbox_->strange_slots);
     storage_read = mailbox_->storage_read;
     maintenance.swap(mailbox_->maintenance);
     fenced.swap(mailbox_->fenced);
@@ -209,6 +220,10 @@ void Watcher::read_mail() {
   }
   if (!options_.slots.empty())
     membership_.storage_works(storage_read && now() - *storage_read < kStorageFails, now());
+  for (const auto& [host, why] : strange) {
+    complain(why, {});
+    membership_.slot_unreadable(host, now());
+  }
   for (const auto& [host, bytes] : slots) {
     const Reject reject = signer_.decode(bytes, message_);
     const std::string& name = membership_.name(host);

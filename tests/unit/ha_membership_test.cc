@@ -282,6 +282,41 @@ TEST(Membership, PlannedSilenceIsMaintenance) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kUp);
 }
 
+TEST(Membership, TheLeaveOfAnAgentThatWasStartedAnewIsNotItsOwn) {
+  Cluster cluster(4);
+  Message leave = cluster.last;
+  leave.name = "h2";
+  leave.leaving = true;
+  leave.incarnation = cluster.living["h2"].incarnation;
+  leave.seq = cluster.living["h2"].seq + 1;
+  // The new one does not write to the storage, and the old one's leave is read after its first beat.
+  cluster.living["h2"] = {};
+  cluster.living["h2"].incarnation = 2;
+  cluster.living["h2"].store = false;
+  cluster.run(seconds{1});
+  cluster.membership->slot(1, leave, cluster.now);
+  cluster.run(seconds{5});
+  cluster.kill("h2");
+  cluster.run(seconds{10});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
+TEST(Membership, ASlotThatCannotBeReadIsNoSilence) {
+  Cluster cluster(4);
+  cluster.kill("h2");
+  cluster.kill("h3");
+  for (int i = 0; i < 100; ++i) {
+    cluster.membership->slot_unreadable(1, cluster.now);
+    cluster.step();
+  }
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  EXPECT_EQ(cluster.of("h3"), HostVerdict::kDown) << "it says nothing of the others";
+  cluster.run(seconds{2});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect) << "silent for less than it takes";
+  cluster.run(seconds{2});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
 TEST(Membership, TellsAHypervisorAndAStorageThatFailFromADeadHost) {
   Cluster cluster(3);
   cluster.living["h1"].agent_libvirt = false;

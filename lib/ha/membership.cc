@@ -345,7 +345,10 @@ Membership::Round Membership::tick(Milliseconds now) {
     if (!net_alive(host, now)) host.silent_at = now;
     Judgement judgement = judge(host, now);
     if (judgement.verdict == host.verdict) continue;
-    if (judgement.verdict == HostVerdict::kSuspect && firm(host.verdict) && !net_alive(host, now)) continue;
+    // Whoever waits for it to have fenced itself has to know that it answers.
+    const bool answers = !agentless(host) && libvirt_now(host, now) == LibvirtAnswer::kAnswers;
+    if (judgement.verdict == HostVerdict::kSuspect && firm(host.verdict) && !net_alive(host, now) && !answers)
+      continue;
     change(host, std::move(judgement), now, round);
   }
   return round;

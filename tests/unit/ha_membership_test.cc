@@ -149,6 +149,17 @@ TEST(Membership, AHostOfWhichLibvirtdAnswersIsNotDown) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kHypervisorDown);
 }
 
+TEST(Membership, ThatTheLibvirtdOfADeadHostAnswersIsTold) {
+  Cluster cluster(3);
+  cluster.kill("h2");
+  cluster.run(seconds{6});
+  ASSERT_EQ(cluster.of("h2"), HostVerdict::kDown);
+  cluster.living["h2"].libvirt = true;
+  cluster.run(seconds{6});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  EXPECT_EQ(cluster.seen.back().record.libvirt, "answers");
+}
+
 TEST(Membership, NobodyIsDownBeforeTheAnswersAreIn) {
   Cluster cluster(3, seconds{3});
   cluster.kill("h2");

@@ -265,6 +265,13 @@ all_up() {
   assert_regex "$stderr" 'no heartbeat_seen'
 }
 
+@test "a trace that cannot be written ends, and the watcher goes on" {
+  all_up --record /dev/full
+  kill -KILL "${started[0]}"
+  await h1 host_suspect
+  assert_equal "$(grep -c 'the trace ends here' watched.err)" 1
+}
+
 @test "options that make no sense are refused" {
   run -2 --separate-stderr heartbeat beat
   assert_regex "$stderr" 'nobody would hear it'

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "ha/marks.h"
+#include "ha/recovery_verdict.h"
+#include "store/journal.h"
 #include "virt/migration_check.h"
 #include "virt/migration_description.h"
 #include "virt/migration_records.h"
@@ -210,11 +212,23 @@ Status Protector::refresh() {
   return status;
 }
 
+bool Protector::has_open_restart(const std::string& vm) {
+  const auto open = store::Journal(store_, "failover", clock_).open();
+  return std::any_of(open.begin(), open.end(),
+                     [&vm](const auto& item) { return intent_of(item.id, item.intent).vm == vm; });
+}
+
 Status Protector::unprotect(const std::vector<std::string>& vms) {
   Status status = Status::kDone;
   for (const auto& name : vms) {
     const auto vm = protected_vm(store_, name);
     if (!vm || dry_run_) continue;
+    // Without it nobody would learn any more where that ended, nor could its hosts be cleared.
+    if (has_open_restart(name)) {
+      hooks_.warn("unprotect: " + name + ": a restart of it has no result; run failover --resume first");
+      grave(status, Status::kRefused);
+      continue;
+    }
     if (!remove(store_, *vm))
       throw Error(Status::kBusy, "unprotect", name, "somebody else has just changed it");
     if (!vm->autostart || !hosts_.contains(vm->host)) continue;

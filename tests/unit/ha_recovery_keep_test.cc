@@ -175,6 +175,17 @@ TEST_F(KeepTest, ClearWaitsForRestartsThatHaveNoResultAndForTheHostItself) {
   EXPECT_TRUE(fence_mark(*store_, "h1"));
 }
 
+TEST_F(KeepTest, OneWithARestartThatHasNoResultIsNotForgotten) {
+  cluster_.add("h1", "a");
+  protect({"a"});
+  store::Journal journal(*store_, "failover", system_clock());
+  journal.intent("f1.a", document_of({"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+  EXPECT_EQ(protector().unprotect({"a"}), Status::kRefused);
+  EXPECT_TRUE(protected_vm(*store_, "a"));
+  journal.result("f1.a", "{}");
+  EXPECT_EQ(protector().unprotect({"a"}), Status::kDone);
+}
+
 TEST(ParseCheck, TakesAddressesAndPortsAndNothingElse) {
   EXPECT_EQ(parse_check("tcp:10.0.0.1:80")->port, "80");
   EXPECT_EQ(parse_check("tcp:[fe80::1]:80")->address, "fe80::1");

@@ -72,9 +72,9 @@ void Recovery::settle() {
 }
 
 bool Recovery::pending() const {
-  return std::any_of(told_.begin(), told_.end(), [](const auto& told) {
-    return told.second.what == What::kRefused || told.second.what == What::kUnknown;
-  });
+  return waiting_ || std::any_of(told_.begin(), told_.end(), [](const auto& told) {
+           return told.second.what == What::kRefused || told.second.what == What::kUnknown;
+         });
 }
 
 void Recovery::retry() {
@@ -83,10 +83,12 @@ void Recovery::retry() {
 
 void Recovery::pass() {
   if (policy_.dry_run) return work(situation(), true);
+  waiting_ = true;
   const auto lock = store_.lock("failover", clock_, clock_.monotonic() + policy_.lock_timeout);
   if (!lock) throw Error(Status::kBusy, "restart", "virtual servers", "another failover is at work");
   // A pass can take minutes, in which somebody may have fenced or cleared a host.
   work(situation(), false);
+  waiting_ = false;
   journal_.prune(std::chrono::days{30}, 10'000);
 }
 

@@ -56,11 +56,13 @@ class Recovery {
  private:
   using Key = std::pair<std::string, std::string>;  // fence's id, VM
 
-  std::string objection(const record::HostFenced& fenced);
+  std::string objection(const record::HostFenced& fenced, const std::optional<FenceMark>& mark) const;
   void refuse(const record::HostFenced& fenced, const std::string& why);
   void pass();
   Situation situation();
-  void work(Situation situation, bool planned);
+  bool look_twice(Situation& situation, std::vector<Verdict>& verdicts);
+  // Without a lock it only plans.
+  void work(Situation situation, const store::Lock* lock);
   void forget_all_but(const std::vector<Verdict>& verdicts);
   void close_history(const std::vector<Verdict>& verdicts);
   void report(const Verdict& verdict, const Outcome& outcome);

@@ -203,7 +203,7 @@ std::string Situation::could_run(const Protected& vm) const {
     return host +
            " does not answer and is not fenced, so it could run there; fence it, or, when it is surely off: "
            "fence --confirm-manual " +
-           host;
+           host + " | failover";
   }
   if (const auto active = view.active_on(vm.uuid); !active.empty())
     return "it is active on " + joined(active);

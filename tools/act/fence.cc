@@ -221,7 +221,7 @@ int main(int argc, char** argv) {
        .examples = {{"heartbeat watch | fence | failover", "a host dies: its virtual servers run elsewhere"},
                     {"fence status", "which hosts are on, and which are fenced"},
                     {"fence -n <down.jsonl", "read the power and change nothing"},
-                    {"fence --confirm-manual h3", "nobody but you could switch it off"},
+                    {"fence --confirm-manual h3 | failover", "nobody but you could switch it off"},
                     {"fence unfence h3", "switch a fenced host on again"},
                     {"fence --resume", "settle what a killed fence left open"}}});
   Options options;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -190,6 +191,9 @@ Status Protector::protect(const Wishes& wishes) {
 Status Protector::refresh() {
   const View view = look();
   Status status = Status::kDone;
+  // Hosts that have stopped answering meanwhile. To wait for them once for each virtual server would keep the
+  // lock for minutes, and just then it is wanted.
+  std::set<std::string> hung;
   for (const auto& before : protected_vms(store_)) {
     try {
       const auto found = find(view, before.vm, before.uuid);
@@ -197,7 +201,14 @@ Status Protector::refresh() {
       const bool home_silent = !view.answered(before.host);
       const bool certain = found && (found->sample.state != "shutoff" || !home_silent);
       if (certain) {
-        store_it(described(*found, before));
+        if (hung.contains(found->host))
+          throw Error(Status::kUnreachable, "refresh", before.vm, found->host + " does not answer any more");
+        try {
+          store_it(described(*found, before));
+        } catch (const Error& error) {
+          if (error.status() == Status::kTimeout) hung.insert(found->host);
+          throw;
+        }
       } else if (home_silent) {
         if (!fence_mark(store_, before.host))
           throw Error(Status::kUnreachable, "refresh", before.vm, before.host + " does not answer");

@@ -35,6 +35,7 @@ class FakeCluster final : public RecoveryCluster {
     int failing_starts = 0;      // so many fail
     bool dies_at_start = false;  // begins the start and is silent from then on
     bool paused_starts = false;  // what is started stays paused
+    Milliseconds hangs{0};       // so long before it tells a definition
     std::int64_t memory = 16 * kGiB;
     std::map<std::string, Vm> vms;  // by UUID
   };
@@ -137,6 +138,7 @@ class FakeCluster final : public RecoveryCluster {
       return facts;
     }
     std::string definition(const std::string& uuid) override {
+      std::this_thread::sleep_for(cluster.hosts_[name].hangs);
       const std::lock_guard guard(cluster.mutex_);
       return xml_of(existing(uuid).name);
     }

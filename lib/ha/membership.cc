@@ -216,6 +216,10 @@ Membership::Judgement Membership::judge_agentless(const Host& host, Milliseconds
   if (host.libvirt != LibvirtAnswer::kTimeout)
     return {HostVerdict::kSuspect,
             "too many hosts are silent for its libvirtd to have been asked; it has no agent"};
+  if (host.connects) {
+    return {HostVerdict::kHypervisorDown,
+            "its kernel takes connections, and libvirtd does not answer; it has no agent"};
+  }
   if (doubting_) return {HostVerdict::kSuspect, "silent, but so are too many others"};
   return {HostVerdict::kDown,
           "libvirtd has not answered for " + format_duration(silence) + "; it has no agent"};
@@ -277,12 +281,13 @@ void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& ro
   if (!host.net.ever() && now - started_ < policy_.detector.interval) return;
   const Milliseconds again =
       std::max(agentless(host) || firm(host.verdict) ? patient_.dead : patient_.suspect, policy_.answer);
+  Wish wish{index, false, false, false};
   if (host.libvirt_asked && (!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked) &&
       now - *host.libvirt_asked >= policy_.answer) {
     host.libvirt = LibvirtAnswer::kTimeout;
     host.libvirt_told = now;
+    wish.connect = agentless(host);
   }
-  Wish wish{index, false, false};
   if (!host.libvirt_asked || now - *host.libvirt_asked >= again) {
     host.libvirt_asked = now;
     wish.libvirt = true;
@@ -292,7 +297,7 @@ void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& ro
     host.peers_told = host.peers_reached = 0;
     wish.peers = true;
   }
-  if (wish.libvirt || wish.peers) round.wishes.push_back(wish);
+  if (wish.libvirt || wish.peers || wish.connect) round.wishes.push_back(wish);
 }
 
 void Membership::doubt(Milliseconds now, Round& round) {

@@ -103,6 +103,8 @@ class Membership {
   // Whether the watcher itself can use the storage. Silence is counted only while it can.
   void storage_works(bool works, Milliseconds now);
   void libvirt(std::size_t host, LibvirtAnswer answer, Milliseconds now);
+  // Whether its kernel takes connections where its libvirtd listens: the machine runs then, whatever hangs.
+  void connects(std::size_t host, bool does) { hosts_[host].connects = does; }
   // The wish for an answer of libvirt could not be fulfilled: silence then means nothing.
   void not_asked(std::size_t host) { hosts_[host].libvirt_asked.reset(); }
   void told(std::size_t host, bool reached, Milliseconds now);
@@ -120,6 +122,7 @@ class Membership {
     std::size_t host;
     bool libvirt;  // ask its libvirtd
     bool peers;    // ask agents of other hosts whether they reach it
+    bool connect;  // try whether its kernel takes connections
   };
   struct Round {
     std::vector<Transition> transitions;
@@ -161,6 +164,7 @@ class Membership {
 
     LibvirtAnswer libvirt = LibvirtAnswer::kNotAsked;
     bool libvirt_ever = false;
+    bool connects = false;  // at the last attempt
     std::optional<Milliseconds> libvirt_asked, libvirt_told, libvirt_lived;
 
     std::optional<Milliseconds> peers_asked_at;

@@ -204,7 +204,8 @@ TEST(Membership, AHostThatWasNeverHeardIsNotDownAmongOthersThatLive) {
   Membership membership({}, {"h1", "h2", "h3"}, kNonce, Milliseconds{0});
   for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
     if (now == seconds{12}) membership.snapshot(now);
-    for (const auto& wish : membership.tick(now).wishes) {
+    const auto round = membership.tick(now);
+    for (const auto& wish : round.wishes) {
       if (wish.host != 0) membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
     }
   }
@@ -412,6 +413,26 @@ TEST(Membership, AHostWithoutAgentIsJudgedByLibvirtdAlone) {
   EXPECT_EQ(membership.verdict(1), HostVerdict::kUp);
 }
 
+TEST(Membership, AHostWithoutAgentThatTakesConnectionsIsNotDown) {
+  WatchPolicy policy;
+  Membership membership(policy, {"h1", "h2"}, kNonce, Milliseconds{0});
+  bool begun = false;
+  for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
+    if (!begun && membership.settled(now)) begun = !membership.snapshot(now).empty();
+    const auto round = membership.tick(now);
+    for (const auto& wish : round.wishes) {
+      if (wish.connect) membership.connects(wish.host, now < seconds{40});
+      if (wish.libvirt && (wish.host == 1 || now < seconds{10}))
+        membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
+    }
+    EXPECT_TRUE(now > seconds{40} || membership.verdict(0) != HostVerdict::kDown);
+    if (now == seconds{39}) {
+      EXPECT_EQ(membership.verdict(0), HostVerdict::kHypervisorDown);
+    }
+  }
+  EXPECT_EQ(membership.verdict(0), HostVerdict::kDown);
+}
+
 TEST(Membership, WhenItBeginsAgentsAreHeardBeforeAnyLibvirtdIsAsked) {
   Cluster cluster(200);
   std::size_t asked = 0;
@@ -428,7 +449,8 @@ TEST(Membership, AQuestionThatCouldNotBeAskedIsNoSilence) {
       for (std::size_t host = 0; host < 3; ++host) membership.libvirt(host, LibvirtAnswer::kAnswers, now);
       membership.snapshot(now);
     }
-    for (const auto& wish : membership.tick(now).wishes) {
+    const auto round = membership.tick(now);
+    for (const auto& wish : round.wishes) {
       if (wish.host == 0 && now > seconds{5}) {
         membership.not_asked(wish.host);
       } else if (now > seconds{5}) {

@@ -22,7 +22,6 @@ constexpr int kBuffer = 1 << 20;
 constexpr Milliseconds kErrand{800};
 constexpr Milliseconds kPingAgain{250};
 constexpr std::size_t kErrands = 64;
-constexpr std::uint64_t kRecent = 16;   // an ack of an older beat proves nothing about now
 constexpr Milliseconds kDestroy{3000};  // twice this is less than the watchdog's patience
 
 AgentOptions complete(AgentOptions options) {
@@ -37,6 +36,16 @@ net::Endpoint anywhere(const std::vector<net::Endpoint>& watchers) {
   return net::resolve(v6 ? "[::]:0" : "0.0.0.0:0", 0);
 }
 
+// With one channel only there is no telling a cut network from a dead watcher.
+bool fences_itself(const AgentOptions& options) {
+  return options.self_fence > Milliseconds{0} && !options.watchers.empty() && !options.slots.empty();
+}
+
+// What others may count upon: never more than guard() does.
+std::uint32_t promised_ms(const AgentOptions& options) {
+  return fences_itself(options) ? static_cast<std::uint32_t>(options.self_fence.count()) : 0;
+}
+
 }  // namespace
 
 std::uint64_t random_number() {
@@ -48,9 +57,11 @@ std::uint64_t random_number() {
 
 // What the threads tell the loop and it them. A thread that hangs in the kernel keeps its share.
 struct Agent::Vitals {
-  std::atomic<Milliseconds::rep> written{-1};   // when the last beat on the storage was complete
+  std::atomic<Milliseconds::rep> written{-1};  // when the last beat on the storage was complete
+  // When that one was begun: it may have been there, for others to read, from then on.
+  std::atomic<Milliseconds::rep> shown{-1};
   std::atomic<Milliseconds::rep> answered{-1};  // when libvirtd answered last
-  std::atomic<Milliseconds::rep> acked{-1};     // when a watcher was heard last
+  std::atomic<Milliseconds::rep> acked{-1};     // when the last beat was sent that a watcher has heard
   // Read from /proc, which may wait for a busy process: too slow for the loop that has to be in time.
   std::atomic<std::uint16_t> qemus{0};
   std::atomic<bool> leaving{false}, left{false};
@@ -96,16 +107,18 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
     message.type = Message::Type::kSlot;
     message.incarnation = incarnation;
     message.name = options.host;
-    message.self_fence_ms = static_cast<std::uint32_t>(options.self_fence.count());
+    message.self_fence_ms = promised_ms(options);
     while (!vitals->left) {
       message.leaving = vitals->leaving;
       ++message.seq;
       const auto acked = vitals->acked.load();
       message.ack_age_ms =
           acked < 0 ? UINT32_MAX : static_cast<std::uint32_t>(clock.monotonic().count() - acked);
+      const auto begun = clock.monotonic().count();
       try {
         writer.write({bytes.data(), signer.encode(message, bytes)});
         vitals->written = clock.monotonic().count();
+        vitals->shown = begun;
       } catch (const Error&) {
         // As above: an old time is all that the others have to know.
       }
@@ -141,14 +154,20 @@ void Agent::beat_to(Link& link, bool leaving) {
   message.storage_ok = vitals_->written >= 0 ? age(vitals_->written) < options_.storage_deadline
                                              : now() - started_ < options_.storage_deadline;
   message.watchdog = watchdog_.has_value();
-  message.self_fence_ms = static_cast<std::uint32_t>(options_.self_fence.count());
+  message.self_fence_ms = promised_ms(options_);
   message.vms = vitals_->qemus;
   if (link.acked) message.ack_age_ms = static_cast<std::uint32_t>((now() - *link.acked).count());
   send(link.watcher, message);
 }
 
-void Agent::beat(bool leaving) {
+std::uint64_t Agent::next_beat() {
   ++seq_;
+  sent_[seq_ % sent_.size()] = now();
+  return seq_;
+}
+
+void Agent::beat(bool leaving) {
+  next_beat();
   for (Link& link : links_) beat_to(link, leaving);
 }
 
@@ -161,15 +180,17 @@ void Agent::hear_ack(const Message& ack, const net::Endpoint& from) {
   link->nonce = ack.nonce;
   // Only a watcher that knows this run of the agent can count it among the living.
   if (ack.seq == incarnation_) {
-    link->acked = now();
-    vitals_->acked = now().count();
+    // From when the watcher may have heard it, and not from when that became known: the watcher counts the
+    // silence from then, however long its answer was on the way or lay unread.
+    link->acked = sent_[ack.echo % sent_.size()];
+    vitals_->acked = std::max(vitals_->acked.load(), link->acked->count());
     if (ack.fenced)
       fenced_ = true;
     else
       fenced_ = self_fenced_ = false;
   }
   if (!strange) return;
-  ++seq_;
+  next_beat();
   beat_to(*link, false);
 }
 
@@ -259,14 +280,16 @@ Milliseconds Agent::cut_off() const {
   const auto since = [&](const std::atomic<Milliseconds::rep>& time) {
     return now() - std::max(Milliseconds{time.load()}, floor);
   };
-  return std::min(since(vitals_->acked), since(vitals_->written));
+  return std::min(since(vitals_->acked), since(vitals_->shown));
+}
+
+Milliseconds Agent::last_contact() const {
+  return std::max({started_, Milliseconds{vitals_->acked}, Milliseconds{vitals_->shown}});
 }
 
 void Agent::guard() {
   if (fenced_ && !self_fenced_) return stop_everything("a watcher says that this host counts as off");
-  // With one channel only there is no telling a cut network from a dead watcher.
-  const bool two = !links_.empty() && !options_.slots.empty();
-  if (options_.self_fence <= Milliseconds{0} || !two) return;
+  if (!fences_itself(options_)) return;
   const Milliseconds lost = cut_off();
   if (lost < options_.self_fence) {
     if (!fenced_) self_fenced_ = false;
@@ -299,7 +322,9 @@ void Agent::run() {
   Milliseconds next = now();
   Milliseconds last = now();
   while (!interrupt::requested()) {
-    if (now() - last > 2 * options_.interval) woken_ = now();
+    // Once in one silence: a host that has hardly any CPU left stands still again and again, and would never
+    // have waited long enough.
+    if (now() - last > 2 * options_.interval && last_contact() >= woken_) woken_ = now();
     last = now();
     socket_.receive(1024, [this](auto bytes, const auto& from) { hear(bytes, from); });
     run_errands();

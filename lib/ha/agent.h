@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -76,6 +77,8 @@ class Agent {
   void guard();
   void stop_everything(const std::string& reason);
   Milliseconds cut_off() const;
+  Milliseconds last_contact() const;
+  std::uint64_t next_beat();
 
   AgentOptions options_;
   const Clock& clock_;
@@ -86,7 +89,9 @@ class Agent {
   std::deque<Errand> errands_;
   std::shared_ptr<Vitals> vitals_;
   std::optional<HardwareWatchdog> watchdog_;
+  static constexpr std::uint64_t kRecent = 16;  // an ack of an older beat proves nothing about now
   std::uint64_t incarnation_, seq_ = 0;
+  std::array<Milliseconds, kRecent + 1> sent_{};  // when each of the last beats was, by its number
   Milliseconds started_;
   // The loop itself stood still until then: what was not heard meanwhile may be waiting in the socket.
   Milliseconds woken_;

@@ -30,6 +30,7 @@ FenceReport failed(FenceReport report, std::string reason) {
 
 FenceReport without_lock(FenceReport report, bool stopping) {
   if (stopping) return with(std::move(report), Outcome::kRefused, "interrupted before it was begun");
+  report.needs_person = true;
   return with(std::move(report), Outcome::kBusy, "another fence is at work and does not let go of the lock");
 }
 
@@ -175,11 +176,17 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
   if (policy_.dry_run) return look(report);
   if (world_.stopping()) return with(report, Outcome::kRefused, "interrupted before it was begun");
 
-  const auto lock = lock_.acquire();
-  if (!lock) return without_lock(report, world_.stopping());
+  // Whoever holds it may be at work on another host, or be a person who switches one on: that this one died
+  // will not be said again.
+  auto lock = lock_.acquire();
+  while (!lock && clock.monotonic() < request.read_at + policy_.max_age && !world_.stopping() &&
+         signs_of_life(report.host) == signs) {
+    lock = lock_.acquire();
+  }
   if (signs_of_life(report.host) != signs) {
     return with(report, Outcome::kRefused, "it is up again since the record was written");
   }
+  if (!lock) return without_lock(report, world_.stopping());
   if (const auto planned = maintenance_mark(world_.store, report.host)) {
     return with(report, Outcome::kRefused, "it is in maintenance: " + planned->reason);
   }

@@ -42,7 +42,10 @@ class FenceLock {
    public:
     explicit Hold(FenceLock* lock) : lock_(lock) {}
     Hold(Hold&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-    Hold& operator=(Hold&&) = delete;
+    Hold& operator=(Hold&& other) noexcept {
+      std::swap(lock_, other.lock_);
+      return *this;
+    }
     ~Hold() {
       if (lock_ != nullptr) lock_->release();
     }

@@ -70,6 +70,24 @@ std::optional<FenceRequest> read_request(record::Reader& reader, Milliseconds no
   return read ? std::optional(std::move(request)) : std::nullopt;
 }
 
+bool shows_life(Kind kind, const record::HostState& state) {
+  return kind != Kind::kDown &&
+         (state.net == "alive" || state.store == "alive" || state.libvirt == "answers" ||
+          state.libvirt == "refused" || state.peers_reached.value_or(0) > 0);
+}
+
+std::optional<std::string> sign_of_life(record::Reader& reader) {
+  record::HostUp up;
+  record::HostMaintenance left;
+  record::HostSuspect suspect;
+  if (reader.is<record::HostUp>() && reader.read(up)) return up.host;
+  // Its agent was stopped in order: then it was there, and nobody is any more who would fence it.
+  if (reader.is<record::HostMaintenance>() && reader.read(left)) return left.host;
+  const bool lives =
+      reader.is<record::HostSuspect>() && reader.read(suspect) && shows_life(Kind::kHypervisorDown, suspect);
+  return lives ? std::optional(suspect.host) : std::nullopt;
+}
+
 FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std::chrono::sys_seconds now) {
   const auto& state = request.state;
   const char* expected = verdict_of(request.kind);
@@ -110,9 +128,9 @@ std::string self_fence_objection(const FenceRequest& request, const FencePolicy&
   if (!state.self_fence_ms || *state.self_fence_ms <= 0) return "its agent does not fence itself";
   if (!state.watchdog.value_or(false) && !policy.trust_self_fence)
     return "no hardware watchdog sees to it that its agent works (--trust-self-fence)";
-  // Its agent acts when it has lost both channels. Of a channel that we cannot see it may still have the use.
-  const bool store_lost = state.store == "silent" || (state.store == "none" && policy.trust_self_fence);
-  if (state.net == "alive" || !store_lost)
+  // Its agent acts when it has lost both channels. Of a channel that we cannot see it may still have the use,
+  // and one that has only one channel never acts, whoever trusts it.
+  if (state.net == "alive" || state.store != "silent")
     return "it may still have a channel (net " + state.net + ", store " + state.store +
            ") and so not fence itself";
   // 80 %: clocks drift, and stopping takes its time.

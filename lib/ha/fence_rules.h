@@ -53,6 +53,12 @@ struct FenceRuling {
 
 FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std::chrono::sys_seconds now);
 
+// The host of the reader's present record, when that is a word of heartbeat by which the host lives again, in
+// whatever bad state. Such a host hears its watcher or writes to its storage, and so fences itself no more.
+std::optional<std::string> sign_of_life(record::Reader& reader);
+// The same of a record that was read: of host_down it is never one.
+bool shows_life(FenceRequest::Kind kind, const record::HostState& state);
+
 // Why the host cannot be trusted to have stopped its own virtual servers by then; empty when it can.
 std::string self_fence_objection(const FenceRequest& request, const FencePolicy& policy);
 // When a host that fences itself has done so, on the monotonic clock.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ha/fenced_feed.h"
 
+#include <chrono>
 #include <thread>
+
+#include "base/interrupt.h"
 
 namespace rackline::ha {
 
@@ -39,10 +42,11 @@ FencedFeed::~FencedFeed() {
 std::optional<FencedFeed::Fenced> FencedFeed::next(std::optional<Milliseconds> patience) {
   std::unique_lock lock(state_->mutex);
   const auto news = [this] { return !state_->queue.empty() || state_->over; };
-  if (patience) {
-    state_->changed.wait_for(lock, *patience, news);
-  } else {
-    state_->changed.wait(lock, news);
+  // A signal wakes nobody who waits for a condition, so that is looked at again and again.
+  constexpr Milliseconds kGlance{200};
+  const auto until = std::chrono::steady_clock::now() + patience.value_or(Milliseconds{0});
+  while (!state_->changed.wait_for(lock, kGlance, news) && !interrupt::requested()) {
+    if (patience && std::chrono::steady_clock::now() >= until) break;
   }
   if (!state_->queue.empty()) {
     Fenced first = std::move(state_->queue.front());

@@ -31,8 +31,9 @@ class FencedFeed {
   FencedFeed(const FencedFeed&) = delete;
   FencedFeed& operator=(const FencedFeed&) = delete;
 
-  // Waits for the next one, at most `patience` if there is one. Nothing when there was none in time, or when
-  // over() by then. Throws what reading threw, after all that was read before has been handed out.
+  // Waits for the next one, at most `patience` if there is one. Nothing when there was none in time, when a
+  // stop was asked for (interrupt.h), or when over() by then. Throws what reading threw, after all that was
+  // read before has been handed out.
   std::optional<Fenced> next(std::optional<Milliseconds> patience);
   bool over();
 

@@ -139,7 +139,8 @@ void Membership::was_late(Milliseconds by, Milliseconds now) {
   for (Host& host : hosts_) {
     host.net.forgive(by);
     host.slot_changed += by;
-    for (auto* time : {&host.libvirt_asked, &host.libvirt_told, &host.libvirt_lived, &host.peers_asked_at}) {
+    for (auto* time : {&host.libvirt_asked, &host.libvirt_told, &host.libvirt_lived, &host.peers_asked_at,
+                       &host.slot_unreadable}) {
       if (*time) **time += by;
     }
   }
@@ -155,6 +156,15 @@ bool Membership::net_alive(const Host& host, Milliseconds now) const {
   return host.net.ever() && !host.net.suspicious(now, patient_);
 }
 
+// Whether its agent took leave on the storage. The slot of an agent that was started anew since, and does not
+// write there, says nothing of that one.
+bool Membership::has_left_its_slot(const Host& host) {
+  const auto known = std::find_if(host.incarnations.begin(), host.incarnations.end(),
+                                  [&](const Incarnation& seen) { return seen.id == host.slot_incarnation; });
+  const bool older = known != host.incarnations.end() && known + 1 != host.incarnations.end();
+  return host.slot_leaving && !older;
+}
+
 // Over the network, in the way in which it is watched.
 bool Membership::alive(const Host& host, Milliseconds now) const {
   if (!agentless(host)) return net_alive(host, now);
@@ -164,9 +174,11 @@ bool Membership::alive(const Host& host, Milliseconds now) const {
 Membership::Store Membership::store_of(const Host& host, Milliseconds now) const {
   if (!policy_.storage) return Store::kNone;
   if (!storage_works_) return Store::kUnknown;
-  if (!host.slot_known) return Store::kNever;
   // Silence counts from when it could have been broken.
-  const Milliseconds since = std::max(host.slot_changed, storage_readable_);
+  const Milliseconds unreadable = host.slot_unreadable.value_or(Milliseconds::min());
+  if (host.slot_unreadable && now - unreadable < patient_.dead) return Store::kUnknown;
+  if (!host.slot_known) return Store::kNever;
+  const Milliseconds since = std::max({host.slot_changed, storage_readable_, unreadable});
   return now - since >= patient_.dead ? Store::kSilent : Store::kAlive;
 }
 
@@ -174,7 +186,7 @@ Membership::Judgement Membership::judge(const Host& host, Milliseconds now) cons
   if (host.maintenance) return {HostVerdict::kMaintenance, "a person has announced it"};
   const bool heard = net_alive(host, now);
   const bool leaving = host.net.ever() ? host.beat.leaving : false;
-  if (leaving || (host.slot_leaving && !heard))
+  if (leaving || (has_left_its_slot(host) && !heard))
     return {HostVerdict::kMaintenance, "its agent was stopped in order"};
   if (!heard) return agentless(host) ? judge_agentless(host, now) : judge_silent(host, now);
   if (host.twin_seen && now - *host.twin_seen < kTwinRemembered) {
@@ -204,6 +216,10 @@ Membership::Judgement Membership::judge_agentless(const Host& host, Milliseconds
   if (host.libvirt != LibvirtAnswer::kTimeout)
     return {HostVerdict::kSuspect,
             "too many hosts are silent for its libvirtd to have been asked; it has no agent"};
+  if (host.connects) {
+    return {HostVerdict::kHypervisorDown,
+            "its kernel takes connections, and libvirtd does not answer; it has no agent"};
+  }
   if (doubting_) return {HostVerdict::kSuspect, "silent, but so are too many others"};
   return {HostVerdict::kDown,
           "libvirtd has not answered for " + format_duration(silence) + "; it has no agent"};
@@ -265,12 +281,13 @@ void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& ro
   if (!host.net.ever() && now - started_ < policy_.detector.interval) return;
   const Milliseconds again =
       std::max(agentless(host) || firm(host.verdict) ? patient_.dead : patient_.suspect, policy_.answer);
+  Wish wish{index, false, false, false};
   if (host.libvirt_asked && (!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked) &&
       now - *host.libvirt_asked >= policy_.answer) {
     host.libvirt = LibvirtAnswer::kTimeout;
     host.libvirt_told = now;
+    wish.connect = agentless(host);
   }
-  Wish wish{index, false, false};
   if (!host.libvirt_asked || now - *host.libvirt_asked >= again) {
     host.libvirt_asked = now;
     wish.libvirt = true;
@@ -280,7 +297,7 @@ void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& ro
     host.peers_told = host.peers_reached = 0;
     wish.peers = true;
   }
-  if (wish.libvirt || wish.peers) round.wishes.push_back(wish);
+  if (wish.libvirt || wish.peers || wish.connect) round.wishes.push_back(wish);
 }
 
 void Membership::doubt(Milliseconds now, Round& round) {
@@ -333,7 +350,10 @@ Membership::Round Membership::tick(Milliseconds now) {
     if (!net_alive(host, now)) host.silent_at = now;
     Judgement judgement = judge(host, now);
     if (judgement.verdict == host.verdict) continue;
-    if (judgement.verdict == HostVerdict::kSuspect && firm(host.verdict) && !net_alive(host, now)) continue;
+    // Whoever waits for it to have fenced itself has to know that it answers.
+    const bool answers = !agentless(host) && libvirt_now(host, now) == LibvirtAnswer::kAnswers;
+    if (judgement.verdict == HostVerdict::kSuspect && firm(host.verdict) && !net_alive(host, now) && !answers)
+      continue;
     change(host, std::move(judgement), now, round);
   }
   return round;

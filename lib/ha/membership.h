@@ -98,9 +98,13 @@ class Membership {
   Heard beat(std::size_t host, const Message& beat, Milliseconds now);
 
   void slot(std::size_t host, const Message& slot, Milliseconds now);
+  // What stands in its place cannot be read: its silence there means nothing.
+  void slot_unreadable(std::size_t host, Milliseconds now) { hosts_[host].slot_unreadable = now; }
   // Whether the watcher itself can use the storage. Silence is counted only while it can.
   void storage_works(bool works, Milliseconds now);
   void libvirt(std::size_t host, LibvirtAnswer answer, Milliseconds now);
+  // Whether its kernel takes connections where its libvirtd listens: the machine runs then, whatever hangs.
+  void connects(std::size_t host, bool does) { hosts_[host].connects = does; }
   // The wish for an answer of libvirt could not be fulfilled: silence then means nothing.
   void not_asked(std::size_t host) { hosts_[host].libvirt_asked.reset(); }
   void told(std::size_t host, bool reached, Milliseconds now);
@@ -118,6 +122,7 @@ class Membership {
     std::size_t host;
     bool libvirt;  // ask its libvirtd
     bool peers;    // ask agents of other hosts whether they reach it
+    bool connect;  // try whether its kernel takes connections
   };
   struct Round {
     std::vector<Transition> transitions;
@@ -155,9 +160,11 @@ class Membership {
     bool slot_known = false, slot_leaving = false;
     std::uint64_t slot_incarnation = 0, slot_seq = 0;
     Milliseconds slot_changed{0};
+    std::optional<Milliseconds> slot_unreadable;  // when that was seen last
 
     LibvirtAnswer libvirt = LibvirtAnswer::kNotAsked;
     bool libvirt_ever = false;
+    bool connects = false;  // at the last attempt
     std::optional<Milliseconds> libvirt_asked, libvirt_told, libvirt_lived;
 
     std::optional<Milliseconds> peers_asked_at;
@@ -173,6 +180,7 @@ class Membership {
   enum class Store { kNone, kUnknown, kNever, kSilent, kAlive };
 
   bool agentless(const Host& host) const { return !host.net.ever() && !host.slot_known; }
+  static bool has_left_its_slot(const Host& host);
   bool net_alive(const Host& host, Milliseconds now) const;
   bool alive(const Host& host, Milliseconds now) const;
   Store store_of(const Host& host, Milliseconds now) const;

@@ -4,10 +4,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "ha/marks.h"
+#include "ha/recovery_verdict.h"
+#include "store/journal.h"
 #include "virt/migration_check.h"
 #include "virt/migration_description.h"
 #include "virt/migration_records.h"
@@ -188,6 +191,9 @@ Status Protector::protect(const Wishes& wishes) {
 Status Protector::refresh() {
   const View view = look();
   Status status = Status::kDone;
+  // Hosts that have stopped answering meanwhile. To wait for them once for each virtual server would keep the
+  // lock for minutes, and just then it is wanted.
+  std::set<std::string> hung;
   for (const auto& before : protected_vms(store_)) {
     try {
       const auto found = find(view, before.vm, before.uuid);
@@ -195,7 +201,14 @@ Status Protector::refresh() {
       const bool home_silent = !view.answered(before.host);
       const bool certain = found && (found->sample.state != "shutoff" || !home_silent);
       if (certain) {
-        store_it(described(*found, before));
+        if (hung.contains(found->host))
+          throw Error(Status::kUnreachable, "refresh", before.vm, found->host + " does not answer any more");
+        try {
+          store_it(described(*found, before));
+        } catch (const Error& error) {
+          if (error.status() == Status::kTimeout) hung.insert(found->host);
+          throw;
+        }
       } else if (home_silent) {
         if (!fence_mark(store_, before.host))
           throw Error(Status::kUnreachable, "refresh", before.vm, before.host + " does not answer");
@@ -210,11 +223,23 @@ Status Protector::refresh() {
   return status;
 }
 
+bool Protector::has_open_restart(const std::string& vm) {
+  const auto open = store::Journal(store_, "failover", clock_).open();
+  return std::any_of(open.begin(), open.end(),
+                     [&vm](const auto& item) { return intent_of(item.id, item.intent).vm == vm; });
+}
+
 Status Protector::unprotect(const std::vector<std::string>& vms) {
   Status status = Status::kDone;
   for (const auto& name : vms) {
     const auto vm = protected_vm(store_, name);
     if (!vm || dry_run_) continue;
+    // Without it nobody would learn any more where that ended, nor could its hosts be cleared.
+    if (has_open_restart(name)) {
+      hooks_.warn("unprotect: " + name + ": a restart of it has no result; run failover --resume first");
+      grave(status, Status::kRefused);
+      continue;
+    }
     if (!remove(store_, *vm))
       throw Error(Status::kBusy, "unprotect", name, "somebody else has just changed it");
     if (!vm->autostart || !hosts_.contains(vm->host)) continue;

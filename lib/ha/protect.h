@@ -54,6 +54,7 @@ class Protector {
   std::string cannot_be_protected(const Protected& vm) const;
   void store_it(Protected vm);
   void switch_autostart(const Protected& vm, bool on);
+  bool has_open_restart(const std::string& vm);
   void grave(Status& status, Status more) const;
 
   std::map<std::string, virt::MigrationHost> hosts_;

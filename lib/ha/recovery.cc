@@ -31,14 +31,14 @@ Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inven
 }
 
 // Why the record is no proof; empty when it is one.
-std::string Recovery::objection(const record::HostFenced& fenced) {
+std::string Recovery::objection(const record::HostFenced& fenced,
+                                const std::optional<FenceMark>& mark) const {
   const std::string& host = fenced.host;
   if (fenced.planned.value_or(false)) return "the fencing of " + host + " was only planned";
   if (!fenced.verified) return "that " + host + " is off was not verified";
   const bool by_word = fenced.method == "manual" || fenced.method == "self";
   if (fenced.power_after != "off" && !by_word) return host + " was not read back as off";
   if (!hosts_.contains(host)) return host + " is not in the inventory";
-  const auto mark = fence_mark(store_, host);
   if (!mark) return host + " has no mark of a fencing: the record is an old one, or another cluster's";
   if (mark->state != FenceMark::State::kFenced) return host + " is on its way back";
   if (mark->id != fenced.id) return host + " was fenced anew since, as " + mark->id;
@@ -46,9 +46,11 @@ std::string Recovery::objection(const record::HostFenced& fenced) {
 }
 
 void Recovery::accept(const record::HostFenced& fenced, Milliseconds read_at) {
-  if (const auto why = objection(fenced); !why.empty()) return refuse(fenced, why);
+  // Read once: it may be cleared at any time.
+  const auto present = fence_mark(store_, fenced.host);
+  if (const auto why = objection(fenced, present); !why.empty()) return refuse(fenced, why);
   std::erase_if(fences_, [&fenced](const FenceMark& mark) { return mark.host == fenced.host; });
-  fences_.push_back(*fence_mark(store_, fenced.host));
+  fences_.push_back(*present);
   accepted_[fenced.id] = read_at;
   // A repeated record is answered anew.
   std::erase_if(told_, [&fenced](const auto& told) { return told.first.first == fenced.id; });
@@ -72,9 +74,9 @@ void Recovery::settle() {
 }
 
 bool Recovery::pending() const {
-  return std::any_of(told_.begin(), told_.end(), [](const auto& told) {
-    return told.second.what == What::kRefused || told.second.what == What::kUnknown;
-  });
+  return waiting_ || std::any_of(told_.begin(), told_.end(), [](const auto& told) {
+           return told.second.what == What::kRefused || told.second.what == What::kUnknown;
+         });
 }
 
 void Recovery::retry() {
@@ -82,11 +84,13 @@ void Recovery::retry() {
 }
 
 void Recovery::pass() {
-  if (policy_.dry_run) return work(situation(), true);
+  if (policy_.dry_run) return work(situation(), nullptr);
+  waiting_ = true;
   const auto lock = store_.lock("failover", clock_, clock_.monotonic() + policy_.lock_timeout);
   if (!lock) throw Error(Status::kBusy, "restart", "virtual servers", "another failover is at work");
   // A pass can take minutes, in which somebody may have fenced or cleared a host.
-  work(situation(), false);
+  work(situation(), &*lock);
+  waiting_ = false;
   journal_.prune(std::chrono::days{30}, 10'000);
 }
 
@@ -111,7 +115,7 @@ Situation Recovery::situation() {
     if (!result.is_object() || result.value("outcome", "") != "done") return std::nullopt;
     return result.value("to", "");
   };
-  now.view = cluster_.look(now.to_ask(), policy_.timeout);
+  now.look(cluster_, policy_.timeout);
   return now;
 }
 
@@ -133,10 +137,33 @@ void Recovery::forget_all_but(const std::vector<Verdict>& verdicts) {
   });
 }
 
-void Recovery::work(Situation situation, bool planned) {
+// Hosts do not answer at one instant: one that moved meanwhile, from a host that had not answered yet to one
+// that had, was seen on neither. So what is lost has to be lost twice. True when that was looked at.
+bool Recovery::look_twice(Situation& situation, std::vector<Verdict>& verdicts) {
+  const auto lost = [](const Verdict& verdict) {
+    return verdict.lost && verdict.what == Verdict::What::kStart;
+  };
+  if (std::none_of(verdicts.begin(), verdicts.end(), lost)) return false;
+  std::set<std::string> before;
+  for (const auto& verdict : verdicts) {
+    if (lost(verdict)) before.insert(verdict.vm.vm);
+  }
+  situation.look(cluster_, policy_.timeout);
+  verdicts = judge(situation);
+  for (auto& verdict : verdicts) {
+    if (!lost(verdict) || before.contains(verdict.vm.vm)) continue;
+    verdict.what = Verdict::What::kRefused;
+    verdict.reason = "it was seen a moment ago, and is not any more: it is being moved";
+  }
+  return true;
+}
+
+void Recovery::work(Situation situation, const store::Lock* lock) {
+  const bool planned = lock == nullptr;
   // A look that a stop has cut short says nothing of the hosts.
   if (interrupt::requested()) return;
   auto verdicts = judge(situation);
+  if (look_twice(situation, verdicts) && interrupt::requested()) return;
   forget_all_but(verdicts);
   if (!planned) close_history(verdicts);
   std::vector<Verdict> todo;
@@ -169,7 +196,7 @@ void Recovery::work(Situation situation, bool planned) {
     report(verdict, outcome);
   }
   bool changed = false;
-  RecoveryRun run({policy_, hosts_, cluster_, store_, journal_, clock_, probe_}, std::move(situation),
+  RecoveryRun run({policy_, hosts_, cluster_, store_, journal_, clock_, probe_, lock}, std::move(situation),
                   std::move(todo), planned, [&](const Verdict& verdict, const Outcome& outcome) {
                     changed = changed || outcome.what == What::kDone;
                     report(verdict, outcome);
@@ -200,7 +227,7 @@ void Recovery::drill(const std::string& host) {
   now.view.hosts.erase(host);
   now.fences = {fence};
   accepted_[fence.id] = clock_.monotonic();
-  work(std::move(now), true);
+  work(std::move(now), nullptr);
 }
 
 }  // namespace rackline::ha

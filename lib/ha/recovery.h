@@ -38,8 +38,9 @@ class Recovery {
   void settle();
   // The same as accept() from the marks in the store, for all hosts that are fenced.
   void resume();
-  // Starts that are refused or unknown may become possible.
+  // Starts that are refused or unknown may become possible, and so may all that the lock was missing for.
   bool pending() const;
+  bool waiting() const { return waiting_; }  // for others to let go of the lock or of the store
   void retry();
   // As if the host died now. Throws Error(kUsage) when it is not in the inventory.
   void drill(const std::string& host);
@@ -55,11 +56,13 @@ class Recovery {
  private:
   using Key = std::pair<std::string, std::string>;  // fence's id, VM
 
-  std::string objection(const record::HostFenced& fenced);
+  std::string objection(const record::HostFenced& fenced, const std::optional<FenceMark>& mark) const;
   void refuse(const record::HostFenced& fenced, const std::string& why);
   void pass();
   Situation situation();
-  void work(Situation situation, bool planned);
+  bool look_twice(Situation& situation, std::vector<Verdict>& verdicts);
+  // Without a lock it only plans.
+  void work(Situation situation, const store::Lock* lock);
   void forget_all_but(const std::vector<Verdict>& verdicts);
   void close_history(const std::vector<Verdict>& verdicts);
   void report(const Verdict& verdict, const Outcome& outcome);
@@ -78,6 +81,7 @@ class Recovery {
   std::map<Key, Outcome> told_;
   std::set<Key> given_up_;  // tried as often as is allowed
   bool twice_ = false;
+  bool waiting_ = false;  // for its turn, with work that another one may not do
   bool objected_ = false;
   std::string weakness_;
 };

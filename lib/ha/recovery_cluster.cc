@@ -89,6 +89,20 @@ std::vector<std::string> View::defined_on(const std::string& uuid) const {
   return hosts_with([&uuid](const record::VmSample& vm) { return vm.uuid == uuid; });
 }
 
+std::vector<std::string> View::namesake_on(const std::string& vm, const std::string& uuid) const {
+  return hosts_with([&](const record::VmSample& other) {
+    return other.vm == vm && other.uuid != uuid && other.state != "shutoff";
+  });
+}
+
+std::string View::state_on(const std::string& host, const std::string& uuid) const {
+  const auto seen = hosts.find(host);
+  if (seen == hosts.end()) return {};
+  const auto& vms = seen->second.vms;
+  const auto vm = std::find_if(vms.begin(), vms.end(), [&](const auto& one) { return one.uuid == uuid; });
+  return vm == vms.end() ? std::string() : vm->state;
+}
+
 std::vector<std::string> View::hosts_with(
     const std::function<bool(const record::VmSample& vm)>& wanted) const {
   std::vector<std::string> places;

@@ -24,8 +24,7 @@ struct HostView {
   std::vector<record::VmSample> vms;  // running or only defined
 };
 
-// What all hosts that were asked said at about one time. Hosts that are fenced or in maintenance are not
-// asked.
+// What all hosts that were asked said at about one time. Hosts that are fenced are not asked.
 struct View {
   std::map<std::string, HostView> hosts;
 
@@ -33,6 +32,10 @@ struct View {
   // Everything that is not plainly off counts: paused, incoming, crashed with its process still there.
   std::vector<std::string> active_on(const std::string& uuid) const;
   std::vector<std::string> defined_on(const std::string& uuid) const;  // active or not
+  // Active VMs of that name that are not this one: it may have been defined anew, on the same disks.
+  std::vector<std::string> namesake_on(const std::string& vm, const std::string& uuid) const;
+  // As the host's sample has it; empty where it is not.
+  std::string state_on(const std::string& host, const std::string& uuid) const;
 
  private:
   std::vector<std::string> hosts_with(const std::function<bool(const record::VmSample& vm)>& wanted) const;

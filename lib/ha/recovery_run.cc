@@ -143,7 +143,7 @@ void RecoveryRun::look_again() {
   for (const auto& mark : fence_marks(world_.store)) situation_.marks[mark.host] = mark;
   situation_.maintenance.clear();
   for (const auto& mark : maintenance_marks(world_.store)) situation_.maintenance.insert(mark.host);
-  situation_.view = world_.cluster.look(situation_.to_ask(), world_.policy.timeout);
+  situation_.look(world_.cluster, world_.policy.timeout);
   looked_ = world_.clock.monotonic();
 }
 
@@ -163,7 +163,7 @@ bool RecoveryRun::begin(Job& job) {
   const bool verify = job.verdict.what == Verdict::What::kVerify;
   if (!verify) {
     if (world_.clock.monotonic() - looked_ > world_.policy.fresh) look_again();
-    std::string why = situation_.could_run(vm.uuid);
+    std::string why = situation_.could_run(vm);
     if (why.empty()) why = changed_mark(job);
     if (!why.empty()) {
       placement_.release(vm);
@@ -201,7 +201,8 @@ bool RecoveryRun::begin(Job& job) {
     Event event{index, {}, nullptr};
     try {
       event.report =
-          Starter(world_.policy, host, world_.store, world_.journal, world_.clock, world_.probe).run(order);
+          Starter(world_.policy, host, world_.store, world_.journal, world_.clock, world_.probe, *world_.lock)
+              .run(order);
     } catch (...) {
       event.failure = std::current_exception();
     }

@@ -41,6 +41,7 @@ class RecoveryRun {
     store::Journal& journal;
     const Clock& clock;
     const Probe& probe;
+    const store::Lock* lock;  // held; none where only a plan is made
   };
   using Settled = std::function<void(const Verdict&, const Outcome&)>;
 

@@ -76,6 +76,10 @@ Starter::Begun Starter::begin(const StartOrder& order, StartReport& report) {
     if (uncertain(error)) report.outcome = Outcome::kUnknown;
     return Begun::kFailed;
   }
+  if (lock_.lost()) {
+    throw Error(Status::kBusy, "start", order.vm.vm, "the lock of the store was lost",
+                "another failover may start it");
+  }
   begun_ = clock_.monotonic();
   try {
     ask(to, left(), [host = host_, uuid = order.vm.uuid] { host->start(uuid); });

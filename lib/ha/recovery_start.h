@@ -60,15 +60,17 @@ struct StartReport {
 class Starter {
  public:
   Starter(const RecoveryPolicy& policy, std::shared_ptr<RecoveryHost> host, store::Store& store,
-          store::Journal& journal, const Clock& clock, Probe probe)
+          store::Journal& journal, const Clock& clock, Probe probe, const store::Lock& lock)
       : policy_(policy),
         host_(std::move(host)),
         store_(store),
         journal_(journal),
         clock_(clock),
-        probe_(std::move(probe)) {}
+        probe_(std::move(probe)),
+        lock_(lock) {}
 
-  // Throws Error when the store does not answer: the intent is then as open as after a crash.
+  // Throws Error when the store does not answer, or the lock was lost: the intent is then as open as after a
+  // crash.
   StartReport run(const StartOrder& order);
 
  private:
@@ -86,6 +88,7 @@ class Starter {
   store::Journal& journal_;
   const Clock& clock_;
   Probe probe_;
+  const store::Lock& lock_;  // without it, another one may have gone on with the same work
   Milliseconds begun_{0}, deadline_{0};
   bool ours_ = true;  // the definition on the host
 };

@@ -37,9 +37,16 @@ class Judge {
     if (active_.size() == 1) {
       // It ran on when its host died: it was moved after it was last looked at, or another run started it.
       verdict_.to = active_.front();
-      return result(What::kAlready, "it runs there");
+      const std::string state = s_.view.state_on(verdict_.to, vm_.uuid);
+      if (state == "running") return result(What::kAlready, "it runs there");
+      // One that was on its way there when its host died looks so, and will be gone in a moment.
+      return result(What::kRefused, "it is active on " + verdict_.to + " and does not run: it is " + state);
     }
     if (!vm_.running) return std::nullopt;
+    if (!unseen_.empty()) {
+      return result(What::kRefused, "no host that answers has it, and " + unseen_ +
+                                        ", which is in maintenance, does not answer: it may run there");
+    }
     return start("");
   }
 
@@ -49,7 +56,8 @@ class Judge {
     if (verdict_.intent) {
       const Intent& intent = *verdict_.intent;
       verdict_.from = intent.from;
-      verdict_.intent_is_history = s_.fenced(intent.to);
+      // Nothing is started on a host that has a mark, so the start came first, and the power went after it.
+      verdict_.intent_is_history = s_.marks.contains(intent.to);
       FenceMark fence;
       fence.host = intent.from;
       fence.id = intent.fence;
@@ -67,6 +75,10 @@ class Judge {
     // any more, and neither does anybody else, so that it was on the host that died.
     const bool lost = s_.view.answered(vm_.host) && s_.view.defined_on(vm_.uuid).empty();
     if (!lost || s_.fences.empty()) return std::nullopt;
+    for (const auto& host : s_.to_ask_in_maintenance()) {
+      if (!s_.view.answered(host)) unseen_ = host;
+    }
+    verdict_.lost = true;
     verdict_.from = s_.fences.back().host;
     return s_.fences.back();
   }
@@ -104,7 +116,7 @@ class Judge {
 
   Verdict start(const std::string& to) {
     verdict_.to = to;
-    const std::string why = s_.could_run(vm_.uuid);
+    const std::string why = s_.could_run(vm_);
     return why.empty() ? result(What::kStart, "") : result(What::kRefused, why);
   }
   Verdict twice() {
@@ -120,6 +132,7 @@ class Judge {
   const Situation& s_;
   const Protected& vm_;
   std::vector<std::string> active_;
+  std::string unseen_;  // a host where one that is lost could be
   Verdict verdict_;
 };
 
@@ -159,6 +172,15 @@ bool Situation::fenced(const std::string& host) const {
   return mark != marks.end() && mark->second.state == FenceMark::State::kFenced;
 }
 
+void Situation::look(RecoveryCluster& cluster, Milliseconds timeout) {
+  constexpr Milliseconds kInMaintenance{1000};
+  View planned;
+  if (const auto hosts = to_ask_in_maintenance(); !hosts.empty())
+    planned = cluster.look(hosts, std::min(timeout, kInMaintenance));
+  view = cluster.look(to_ask(), timeout);
+  view.hosts.merge(planned.hosts);
+}
+
 std::vector<std::string> Situation::to_ask() const {
   std::vector<std::string> hosts;
   for (const auto& host : inventory) {
@@ -167,16 +189,29 @@ std::vector<std::string> Situation::to_ask() const {
   return hosts;
 }
 
-std::string Situation::could_run(const std::string& uuid) const {
+std::vector<std::string> Situation::to_ask_in_maintenance() const {
+  std::vector<std::string> hosts;
+  for (const auto& host : inventory) {
+    if (!fenced(host) && maintenance.contains(host)) hosts.push_back(host);
+  }
+  return hosts;
+}
+
+std::string Situation::could_run(const Protected& vm) const {
   for (const auto& host : to_ask()) {
     if (view.answered(host)) continue;
     return host +
            " does not answer and is not fenced, so it could run there; fence it, or, when it is surely off: "
            "fence --confirm-manual " +
-           host;
+           host + " | failover";
   }
-  const auto active = view.active_on(uuid);
-  return active.empty() ? "" : "it is active on " + joined(active);
+  if (const auto active = view.active_on(vm.uuid); !active.empty())
+    return "it is active on " + joined(active);
+  if (const auto others = view.namesake_on(vm.vm, vm.uuid); !others.empty()) {
+    return "another virtual server of that name, with another UUID, is active on " + joined(others) +
+           ": if it was defined anew, failover protect " + vm.vm;
+  }
+  return {};
 }
 
 std::vector<Verdict> judge(const Situation& situation) {

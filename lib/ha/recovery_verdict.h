@@ -40,11 +40,15 @@ struct Situation {
   // Where a start that is done went, by the journal's id; nothing when none is done.
   std::function<std::optional<std::string>(const std::string& id)> done;
 
+  // Asks the hosts. Those in maintenance get less time, as they are likely to be off.
+  void look(RecoveryCluster& cluster, Milliseconds timeout);
   bool fenced(const std::string& host) const;  // proven to be off, and nothing was done to that since
   // Hosts that have to be asked: neither proven to be off nor known to be silent.
   std::vector<std::string> to_ask() const;
+  // Those in maintenance: what they say counts, and their silence is planned.
+  std::vector<std::string> to_ask_in_maintenance() const;
   // Rule 1: why the VM could be running somewhere; empty when it cannot.
-  std::string could_run(const std::string& uuid) const;
+  std::string could_run(const Protected& vm) const;
 };
 
 struct Verdict {
@@ -63,7 +67,10 @@ struct Verdict {
   std::string to;    // empty: any
   std::string reason;
   std::optional<Intent> intent;  // open
-  // The open intent's target has been fenced since: that start is history, whatever became of it.
+  // It is known nowhere, and only that says that it was on the dead host.
+  bool lost = false;
+  // The open intent's target has been fenced since, and may be on its way back: that start is history,
+  // whatever became of it.
   bool intent_is_history = false;
 };
 

@@ -21,13 +21,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Whether it is the emulator that runs `vm`: libvirt gives each its "guest=NAME,...".
+// Whether it is the emulator that runs `vm`: libvirt gives each its "guest=NAME,...", with every comma of the
+// name doubled.
 bool runs(int pid, const std::string& vm) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   const std::string command = text.str();
-  const std::string guest = "guest=" + vm;
+  std::string guest = "guest=";
+  for (const char c : vm) guest += c == ',' ? std::string(",,") : std::string(1, c);
   const auto at = command.find(guest);
   if (at == std::string::npos) return false;
   const auto after = at + guest.size();

@@ -2,6 +2,7 @@
 #include "ha/slot.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,12 +43,18 @@ void SlotWriter::write(std::span<const std::uint8_t> message) {
 std::vector<std::uint8_t> read_slot(const std::string& directory, const std::string& host) {
   const std::string path = slot_path(directory, host);
   // Opened anew each time: a network file system looks at the server then, and shows its cache otherwise.
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  // Without waiting: the other end of a pipe may never come.
+  const char* attempted = "read the heartbeat";
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file && errno == ENOENT) return {};
-  if (!file) throw system_error(Status::kUnreachable, "read the heartbeat", path);
+  const bool strange = !file && (errno == ELOOP || errno == EACCES || errno == EPERM || errno == ENXIO);
+  if (!file) throw system_error(strange ? Status::kRefused : Status::kUnreachable, attempted, path);
+  struct stat about = {};
+  if (fstat(file.get(), &about) != 0) throw system_error(Status::kUnreachable, attempted, path);
+  if (!S_ISREG(about.st_mode)) throw Error(Status::kRefused, attempted, path, "it is not a regular file");
   std::vector<std::uint8_t> sector(kSlotBytes);
   const ssize_t size = pread(file.get(), sector.data(), sector.size(), 0);
-  if (size < 0) throw system_error(Status::kUnreachable, "read the heartbeat", path);
+  if (size < 0) throw system_error(Status::kUnreachable, attempted, path);
   if (size < 2) return {};
   const std::size_t length = static_cast<std::size_t>(sector[0]) << 8 | sector[1];
   if (length + 2 > static_cast<std::size_t>(size)) return {};

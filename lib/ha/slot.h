@@ -28,7 +28,8 @@ class SlotWriter {
   Fd file_;  // opened again after a failure
 };
 
-// The bytes of the message in the slot of `host`; empty when there is no slot. Throws Error(kUnreachable)
+// The bytes of the message in the slot of `host`; empty when there is no slot. Throws Error(kRefused) when
+// what stands there is no file that we may read, which says nothing of the storage, and Error(kUnreachable)
 // when the storage cannot be read.
 std::vector<std::uint8_t> read_slot(const std::string& directory, const std::string& host);
 

@@ -2,7 +2,9 @@
 #include "ha/watcher.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <mutex>
@@ -46,12 +48,46 @@ LibvirtAnswer answer_of(const std::exception_ptr& failure) {
   }
 }
 
+// Whether something takes a connection where the URI says that libvirtd listens. A machine that is off, or
+// whose kernel hangs, does not.
+bool takes_connections(const std::string& uri, Milliseconds patience) {
+  const auto scheme = uri.find("://");
+  if (scheme == std::string::npos) return false;
+  std::string host = uri.substr(scheme + 3);
+  host.resize(std::min(host.find('/'), host.size()));
+  host.erase(0, host.find('@') + 1);
+  const bool bracketed = host.starts_with('[');
+  const auto colon = host.find(':', bracketed ? host.find(']') : 0);
+  const std::string transport = uri.substr(0, scheme);
+  std::string port = transport.ends_with("+tcp") ? "16509" : transport.ends_with("+ssh") ? "22" : "16514";
+  if (colon != std::string::npos) {
+    port = host.substr(colon + 1);
+    host.resize(colon);
+  }
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (host.empty() || getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return false;
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  const Fd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return false;
+  if (connect(fd.get(), found->ai_addr, found->ai_addrlen) == 0) return true;
+  pollfd watched{fd.get(), POLLOUT, 0};
+  int error = 0;
+  socklen_t size = sizeof error;
+  return errno == EINPROGRESS && poll(&watched, 1, static_cast<int>(patience.count())) == 1 &&
+         getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+}
+
 }  // namespace
 
 struct Watcher::Mailbox {
   std::mutex mutex;
+  std::vector<std::pair<std::size_t, bool>> connects;
   std::vector<std::pair<std::size_t, LibvirtAnswer>> answers;
   std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
+  std::vector<std::pair<std::size_t, std::string>> strange_slots;  // and why they cannot be read
   std::optional<Milliseconds> storage_read;  // when the last pass over all slots was complete
   std::optional<std::string> storage_error, marks_error;
   std::optional<Names> maintenance, fenced;
@@ -80,11 +116,18 @@ void Watcher::start_storage_reader() {
                &clock = clock_] {
     for (;;) {
       std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
+      std::vector<std::pair<std::size_t, std::string>> strange;
       std::optional<std::string> failure;
       try {
         for (std::size_t i = 0; i < names.size(); ++i) {
-          if (auto bytes = read_slot(directory, names[i]); !bytes.empty())
-            slots.emplace_back(i, std::move(bytes));
+          try {
+            if (auto bytes = read_slot(directory, names[i]); !bytes.empty())
+              slots.emplace_back(i, std::move(bytes));
+          } catch (const Error& error) {
+            // One host's slot says nothing of the others'.
+            if (error.status() != Status::kRefused) throw;
+            strange.emplace_back(i, error.what());
+          }
         }
         // A directory that is not there has no slots either, and is no storage.
         const Fd present(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -95,6 +138,7 @@ void Watcher::start_storage_reader() {
       {
         const std::lock_guard lock(mailbox->mutex);
         mailbox->slots = std::move(slots);
+        mailbox->strange_slots = std::move(strange);
         if (!failure) mailbox->storage_read = clock.monotonic();
         mailbox->storage_error = std::move(failure);
       }
@@ -185,14 +229,18 @@ void Watcher::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& fro
 
 void Watcher::read_mail() {
   decltype(mailbox_->answers) answers;
+  decltype(mailbox_->connects) connects;
   decltype(mailbox_->slots) slots;
+  decltype(mailbox_->strange_slots) strange;
   std::optional<Milliseconds> storage_read;
   std::optional<Names> maintenance;
   std::optional<Names> fenced;
   {
     const std::lock_guard lock(mailbox_->mutex);
     answers.swap(mailbox_->answers);
+    connects.swap(mailbox_->connects);
     slots.swap(mailbox_->slots);
+    strange.swap(mailbox_->strange_slots);
     storage_read = mailbox_->storage_read;
     maintenance.swap(mailbox_->maintenance);
     fenced.swap(mailbox_->fenced);
@@ -201,6 +249,7 @@ void Watcher::read_mail() {
     mailbox_->storage_error.reset();
     mailbox_->marks_error.reset();
   }
+  for (const auto& [host, does] : connects) membership_.connects(host, does);
   for (const auto& [host, answer] : answers) {
     membership_.libvirt(host, answer, now());
     Peer& peer = peers_[host];
@@ -209,6 +258,10 @@ void Watcher::read_mail() {
   }
   if (!options_.slots.empty())
     membership_.storage_works(storage_read && now() - *storage_read < kStorageFails, now());
+  for (const auto& [host, why] : strange) {
+    complain(why, {});
+    membership_.slot_unreadable(host, now());
+  }
   for (const auto& [host, bytes] : slots) {
     const Reject reject = signer_.decode(bytes, message_);
     const std::string& name = membership_.name(host);
@@ -225,6 +278,7 @@ void Watcher::read_mail() {
 void Watcher::fulfil(const Membership::Wish& wish) {
   if (wish.libvirt && !ask_libvirt(wish.host)) membership_.not_asked(wish.host);
   if (wish.peers) ask_peers(wish.host);
+  if (wish.connect) ask_kernel(wish.host);
 }
 
 // Each question has a thread and a connection of its own, since it cannot be cancelled: with thousands of
@@ -245,6 +299,20 @@ bool Watcher::ask_libvirt(std::size_t index) {
                                         mailbox->answers.emplace_back(index, answer_of(failure));
                                       });
   return true;
+}
+
+// A libvirtd that hangs does not make a machine dead, and no agent is there to tell the two apart.
+void Watcher::ask_kernel(std::size_t index) {
+  try {
+    std::thread([mailbox = mailbox_, index, uri = options_.hosts[index].uri,
+                 patience = options_.policy.answer] {
+      const bool does = takes_connections(uri, patience);
+      const std::lock_guard lock(mailbox->mutex);
+      mailbox->connects.emplace_back(index, does);
+    }).detach();
+  } catch (const std::system_error&) {
+    // No thread to be had: what was seen before goes on to count.
+  }
 }
 
 void Watcher::release(Peer& peer) {

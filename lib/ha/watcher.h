@@ -66,6 +66,7 @@ class Watcher {
   void read_mail();
   void fulfil(const Membership::Wish& wish);
   bool ask_libvirt(std::size_t host);
+  void ask_kernel(std::size_t host);
   void ask_peers(std::size_t host);
   void release(Peer& peer);
   void turn(Milliseconds late);

@@ -30,6 +30,9 @@ namespace {
 namespace asio = boost::asio;
 namespace bp = boost::process;
 
+// What a child says is kept in memory: one that never stops must not take all of it.
+constexpr std::size_t kMostOutput = std::size_t{16} << 20;
+
 // A child that does not read its input must not end us: while one of these lives, a write to a closed pipe
 // only fails. Per thread, because what SIGPIPE does to the whole process is the program's business.
 class NoSigpipe {
@@ -101,12 +104,17 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   bool exited = false;
   exit.async_wait(asio::posix::stream_descriptor::wait_read, [&](const auto&) { exited = true; });
   asio::async_write(in, asio::buffer(input), [&](const auto&, std::size_t) { in.close(); });
-  asio::async_read(out, asio::dynamic_buffer(finished.out), [](const auto&, std::size_t) {});
-  asio::async_read(err, asio::dynamic_buffer(finished.err), [](const auto&, std::size_t) {});
+  // One more byte than is allowed tells that there were too many.
+  bool flooded = false;
+  const auto watch = [&flooded](const auto&, std::size_t size) { flooded = flooded || size > kMostOutput; };
+  asio::async_read(out, asio::dynamic_buffer(finished.out, kMostOutput + 1), watch);
+  asio::async_read(err, asio::dynamic_buffer(finished.err, kMostOutput + 1), watch);
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  while (!exited && io.run_one_until(deadline) > 0) {
+  while (!exited && !flooded && io.run_one_until(deadline) > 0) {
   }
-  if (!exited) {
+  if (!exited && flooded) {
+    ::kill(-child.id(), SIGKILL);
+  } else if (!exited) {
     finished.timed_out = true;
     ::kill(-child.id(), SIGKILL);
   }
@@ -116,6 +124,10 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   err.cancel();
   io.poll();  // an unfinished read leaves the space that it had made for itself in the text
   child.wait(problem);
+  if (flooded) {
+    throw Error(Status::kUnreachable, "read what it says", program,
+                "it said more than " + std::to_string(kMostOutput >> 20) + " MiB");
+  }
   const int status = child.native_exit_code();
   finished.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   return finished;

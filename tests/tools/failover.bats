@@ -246,6 +246,44 @@ dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qe
   assert_regex "$stderr" "another failover is at work"
 }
 
+@test "one that watches a stream outlasts another one at work, and forgets no proof" {
+  failover protect db1
+  mark h1 f1
+  dead_h1
+  exec 8>state.db.failover.lock
+  flock 8
+  mkfifo stream
+  failover <stream >out 2>err 8>&- &
+  exec 9>stream
+  fenced h1 f1 >&9
+  sleep 11
+  assert_regex "$(cat err)" "another failover is at work.*trying again"
+  flock -u 8
+  local deadline=$((SECONDS + 20))
+  until grep -q vm_ out; do
+    ((SECONDS < deadline)) || fail "$(cat out err)"
+    sleep 0.2
+  done
+  finish >&9
+  exec 9>&-
+  wait $! || true
+  assert_equal "$(output=$(cat out) outcomes)" "db1 done"
+}
+
+@test "TERM ends one that waits for records" {
+  mkfifo stream
+  failover <stream >out 2>err &
+  local pid=$! status=0
+  exec 9>stream
+  sleep 1
+  kill -TERM $pid
+  timeout 5 tail --pid=$pid -f /dev/null || { kill -KILL $pid && fail "it does not end"; }
+  wait $pid || status=$?
+  assert_equal $status 143
+  assert_equal "$(jq -r 'select(.kind=="end").outcome' out)" interrupted
+  exec 9>&-
+}
+
 @test "clear: no mark is nothing to do; a host that does not answer keeps its mark" {
   run -0 failover clear h1
   assert_equal "$(jq -r 'select(.kind=="host_cleared").outcome' <<<"$output")" already

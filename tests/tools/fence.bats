@@ -144,7 +144,8 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   assert_equal "$(results)" "h3 failed"
   assert_equal "$(field h3 '[.power_after,.attempts]|@tsv')" $'on\t2'
   assert_regex "$stderr" 'h3 is NOT fenced, a person is needed: .*read back on'
-  assert_regex "$stderr" 'fence --confirm-manual h3'
+  # Without its record, nobody would restart what ran there.
+  assert_regex "$stderr" 'fence --confirm-manual h3 \| failover$'
   assert_equal "$(mark h3)" none
 }
 
@@ -315,6 +316,20 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   assert_regex "$(field h3 .reason)" 'it is up again'
 }
 
+@test "self: a host that lives again is not fenced, in whatever bad state it is" {
+  only '{"kind":"fence_method","host":"h3","level":1,"agent":"self"}'
+  local life
+  for life in '.kind="host_suspect"|.verdict="suspect"|.net="alive"' '.kind="host_isolated"|.verdict="isolated"|.store="alive"' \
+    '.kind="hypervisor_down"|.verdict="hypervisor_dead"|.net="alive"' '.kind="host_maintenance"|.verdict="maintenance"' \
+    '.kind="host_partitioned"|.verdict="partitioned"|.peers_reached=2'; do
+    run -1 --separate-stderr fence --takeover 3s < <(down h3 '.self_fence_ms=1000|.watchdog=true|.silent_ms=1500' && sleep 0.3 && down h3 "$life" && finish)
+    assert_equal "$(jq -r 'select(.kind=="host_fenced").host' <<<"$output")" ''
+    assert_regex "$(jq -r 'select(.kind=="host_not_fenced" and .outcome=="failed").reason' <<<"$output")" 'it is up again'
+  done
+  # That it is still silent is no sign of life.
+  run -0 --separate-stderr fence --takeover 2s < <(down h3 '.self_fence_ms=1000|.watchdog=true|.silent_ms=1500' && down h3 '.kind="host_suspect"|.verdict="suspect"' && finish)
+}
+
 @test "a password goes in by stdin alone, and is nowhere else" {
   local secret='s3cr3t"of us' file
   echo "$secret" >password && chmod 600 password
@@ -379,11 +394,13 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   fence status >/dev/null # makes the store
   exec 8>state.db.fence.lock
   flock 8
-  run -5 --separate-stderr fence < <(down h3 && finish)
+  run -5 --separate-stderr fence --max-age 8s < <(down h3 && finish)
   assert_equal "$(results)" "h3 refused"
   assert_equal "$(cat power/h3)" on
+  assert_regex "$stderr" "h3 is NOT fenced, a person is needed: another fence is at work"
   exec 8>&-
-  flock state.db.fence.lock sleep 2 &
+  # Switching on another host takes as long as its controller wants, and death is told only once.
+  flock state.db.fence.lock sleep 15 &
   run -0 --separate-stderr fence < <(down h3 && finish)
 }
 

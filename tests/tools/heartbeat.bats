@@ -193,6 +193,23 @@ all_up() {
   for h in h2 h3; do assert_equal "$(verdict "$h")" host_up; done
 }
 
+@test "what stands in the place of one slot and cannot be read is told, and takes nothing from the other hosts" {
+  { host h1 qemu+tcp://127.0.0.1:1/system && host h2 && host h3 && mute_host h4; } >inventory
+  for h in h1 h2 h3 h4; do agent "$h"; done
+  watcher
+  for h in h1 h2 h3 h4; do await "$h" host_up; done
+  local strange
+  for strange in mkfifo mkdir 'ln -s /dev/zero'; do
+    rm -rf slots/h1.beat && $strange slots/h1.beat
+    sleep 0.5
+  done
+  # Its agent is dead, and so is another host.
+  kill -KILL "${started[1]}" "${started[4]}"
+  await h4 host_down
+  assert_equal "$(verdict h1)" hypervisor_down
+  assert_regex "$(cat watched.err)" 'h1.beat'
+}
+
 @test "a store that is gone, and a storage that is none, are told" {
   RACKLINE_STORE=sqlite:/nonexistent/dir/state.db run -3 --separate-stderr heartbeat watch --once --listen "127.0.0.1:$port"
   assert_regex "$stderr" '/nonexistent/dir'
@@ -246,6 +263,13 @@ all_up() {
   assert_equal "$(jq -r 'select(.detector=="phi").detected' <<<"$output")" 1
   run -2 --separate-stderr heartbeat replay /dev/null
   assert_regex "$stderr" 'no heartbeat_seen'
+}
+
+@test "a trace that cannot be written ends, and the watcher goes on" {
+  all_up --record /dev/full
+  kill -KILL "${started[0]}"
+  await h1 host_suspect
+  assert_equal "$(grep -c 'the trace ends here' watched.err)" 1
 }
 
 @test "options that make no sense are refused" {

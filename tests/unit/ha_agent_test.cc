@@ -70,7 +70,7 @@ class CutOff {
                  .turn =
                      [&] {
                        before_each();
-                       clock_.advance(kInterval);
+                       clock_.advance(step);
                        if (++turns == kTurns) interrupt::request(SIGTERM);
                      }});
     agent.run();
@@ -83,6 +83,7 @@ class CutOff {
   AgentOptions options;
   std::vector<record::HostSelfFenced> records;
   int turns = 0, after = 0;
+  Milliseconds step = kInterval;  // simulated time that a turn takes
 
  private:
   store::ScratchDirectory scratch_;
@@ -111,6 +112,23 @@ TEST(AgentTest, CutOffFromBothChannelsItStopsItsVirtualServers) {
   EXPECT_EXIT(cut_off(), testing::ExitedWithCode(0), "");
 }
 
+TEST(QemuProcesses, AreFoundWhateverTheirNameIs) {
+  store::ScratchDirectory scratch;
+  const pid_t emulator = fork();
+  if (emulator == 0) {
+    execl("/bin/sleep", "qemu-system-x86_64 -name guest=a,,b,debug-threads=on", "1000", nullptr);
+    _exit(1);
+  }
+  std::ofstream(scratch.path() / "a,b.pid") << emulator;
+  std::ofstream(scratch.path() / "a.pid") << getpid();
+  std::vector<QemuProcess> found;
+  CutOff::await([&] { return !(found = qemu_processes(scratch.path())).empty(); });
+  kill(emulator, SIGKILL);
+  waitpid(emulator, nullptr, 0);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].vm, "a,b");
+}
+
 // With one channel only there is no telling a cut network from a dead watcher.
 TEST(AgentTest, WithOneChannelLeftItsVirtualServersRunOn) {
   const auto half_cut_off = [] {
@@ -128,6 +146,97 @@ TEST(AgentTest, WithOneChannelLeftItsVirtualServersRunOn) {
     _exit(testing::Test::HasFailure() ? 1 : 0);
   };
   EXPECT_EXIT(half_cut_off(), testing::ExitedWithCode(0), "");
+}
+
+// A watcher that hears the beats, and of which the answers come when the test wants it.
+class SlowWatcher {
+ public:
+  explicit SlowWatcher(CutOff& host) : signer_(host.options.key, "") {
+    host.options.cluster = "";
+    host.options.watchers = {socket_.local()};
+  }
+  void hear() {
+    socket_.receive(64, [this](auto bytes, const auto& sender) {
+      Message beat;
+      if (signer_.decode(bytes, beat) == Reject::kNone) beats.push_back(beat);
+      from_ = sender;
+    });
+  }
+  void acknowledge(const Message& beat) {
+    Message ack;
+    ack.type = Message::Type::kAck;
+    ack.nonce = 1;
+    ack.seq = beat.incarnation;
+    ack.echo = beat.seq;
+    ack.name = beat.name;
+    MessageBytes bytes;
+    socket_.send(from_, {bytes.data(), signer_.encode(ack, bytes)});
+  }
+
+  std::vector<Message> beats;
+
+ private:
+  net::UdpSocket socket_{net::resolve("127.0.0.1:0", 0), 1 << 20};
+  Signer signer_;
+  net::Endpoint from_;
+};
+
+// The watcher counts the silence from the last beat that it heard: so must the agent, however late it learns
+// that it was heard.
+TEST(AgentTest, AnAnswerThatWasLongOnTheWayProvesNothingAboutNow) {
+  const auto late = [] {
+    {
+      CutOff host("no-such-directory");
+      SlowWatcher watcher(host);
+      host.run([&] {
+        watcher.hear();
+        if (host.turns == kSelfFence - 2) watcher.acknowledge(watcher.beats.at(1));
+      });
+      EXPECT_FALSE(host.server_runs());
+      // One beat more goes out at once to a watcher that is new.
+      EXPECT_GE(host.after, kSelfFence + 1);
+      EXPECT_LE(host.after, kSelfFence + 3) << "after the beat that was heard";
+    }
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(late(), testing::ExitedWithCode(0), "");
+}
+
+TEST(AgentTest, AHostThatStandsStillAgainAndAgainStopsItsServersAllTheSame) {
+  const auto stumbling = [] {
+    {
+      CutOff host("no-such-directory");
+      host.step = 3 * kInterval;
+      host.run([] {});
+      EXPECT_FALSE(host.server_runs());
+      EXPECT_LE(host.after, kSelfFence / 3 + 3);
+    }
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(stumbling(), testing::ExitedWithCode(0), "");
+}
+
+// Fence counts upon what is promised.
+TEST(AgentTest, WithOneChannelItDoesNotPromiseToFenceItself) {
+  const auto promises = [] {
+    for (const char* slots : {"", "no-such-directory"}) {
+      CutOff host(slots);
+      if (*slots == '\0') host.options.slots.clear();
+      SlowWatcher watcher(host);
+      pid_t run = fork();
+      if (run == 0) {
+        host.run([&] { watcher.hear(); });
+        watcher.hear();
+        const auto promised = watcher.beats.at(0).self_fence_ms;
+        _exit((promised > 0) == (*slots != '\0') ? 0 : 1);
+      }
+      int status = 1;
+      waitpid(run, &status, 0);
+      EXPECT_EQ(status, 0) << "slots: " << slots;
+    }
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(promises(), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -140,7 +140,7 @@ TEST_F(Engine, NothingIsBegunAfterAStopIsAskedFor) {
 }
 
 TEST_F(Engine, WithoutTheLockNothingIsDone) {
-  policy.lock_patience = Milliseconds{0};
+  policy.lock_patience = policy.max_age = Milliseconds{0};
   const auto other = store->try_lock("fence");
   EXPECT_EQ(run_one(down("h1", clock)).outcome, Outcome::kBusy);
   EXPECT_EQ(power.plugs["h1"].offs, 0);

@@ -100,6 +100,10 @@ TEST_F(Rules, SelfFencingIsAcceptedOnlyWithAllOfItsGrounds) {
     request.state.store = store;
     EXPECT_FALSE(self_is_accepted()) << store;
   }
+  // No trust makes an agent act that has one channel only, or one that we do not see.
+  policy.trust_self_fence = true;
+  EXPECT_FALSE(self_is_accepted());
+  policy.trust_self_fence = false;
   request = good;
   request.state.net = "alive";
   EXPECT_FALSE(self_is_accepted());

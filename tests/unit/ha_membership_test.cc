@@ -149,6 +149,17 @@ TEST(Membership, AHostOfWhichLibvirtdAnswersIsNotDown) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kHypervisorDown);
 }
 
+TEST(Membership, ThatTheLibvirtdOfADeadHostAnswersIsTold) {
+  Cluster cluster(3);
+  cluster.kill("h2");
+  cluster.run(seconds{6});
+  ASSERT_EQ(cluster.of("h2"), HostVerdict::kDown);
+  cluster.living["h2"].libvirt = true;
+  cluster.run(seconds{6});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  EXPECT_EQ(cluster.seen.back().record.libvirt, "answers");
+}
+
 TEST(Membership, NobodyIsDownBeforeTheAnswersAreIn) {
   Cluster cluster(3, seconds{3});
   cluster.kill("h2");
@@ -193,7 +204,8 @@ TEST(Membership, AHostThatWasNeverHeardIsNotDownAmongOthersThatLive) {
   Membership membership({}, {"h1", "h2", "h3"}, kNonce, Milliseconds{0});
   for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
     if (now == seconds{12}) membership.snapshot(now);
-    for (const auto& wish : membership.tick(now).wishes) {
+    const auto round = membership.tick(now);
+    for (const auto& wish : round.wishes) {
       if (wish.host != 0) membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
     }
   }
@@ -282,6 +294,41 @@ TEST(Membership, PlannedSilenceIsMaintenance) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kUp);
 }
 
+TEST(Membership, TheLeaveOfAnAgentThatWasStartedAnewIsNotItsOwn) {
+  Cluster cluster(4);
+  Message leave = cluster.last;
+  leave.name = "h2";
+  leave.leaving = true;
+  leave.incarnation = cluster.living["h2"].incarnation;
+  leave.seq = cluster.living["h2"].seq + 1;
+  // The new one does not write to the storage, and the old one's leave is read after its first beat.
+  cluster.living["h2"] = {};
+  cluster.living["h2"].incarnation = 2;
+  cluster.living["h2"].store = false;
+  cluster.run(seconds{1});
+  cluster.membership->slot(1, leave, cluster.now);
+  cluster.run(seconds{5});
+  cluster.kill("h2");
+  cluster.run(seconds{10});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
+TEST(Membership, ASlotThatCannotBeReadIsNoSilence) {
+  Cluster cluster(4);
+  cluster.kill("h2");
+  cluster.kill("h3");
+  for (int i = 0; i < 100; ++i) {
+    cluster.membership->slot_unreadable(1, cluster.now);
+    cluster.step();
+  }
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  EXPECT_EQ(cluster.of("h3"), HostVerdict::kDown) << "it says nothing of the others";
+  cluster.run(seconds{2});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect) << "silent for less than it takes";
+  cluster.run(seconds{2});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
 TEST(Membership, TellsAHypervisorAndAStorageThatFailFromADeadHost) {
   Cluster cluster(3);
   cluster.living["h1"].agent_libvirt = false;
@@ -366,6 +413,26 @@ TEST(Membership, AHostWithoutAgentIsJudgedByLibvirtdAlone) {
   EXPECT_EQ(membership.verdict(1), HostVerdict::kUp);
 }
 
+TEST(Membership, AHostWithoutAgentThatTakesConnectionsIsNotDown) {
+  WatchPolicy policy;
+  Membership membership(policy, {"h1", "h2"}, kNonce, Milliseconds{0});
+  bool begun = false;
+  for (Milliseconds now{0}; now < seconds{60}; now += Milliseconds{100}) {
+    if (!begun && membership.settled(now)) begun = !membership.snapshot(now).empty();
+    const auto round = membership.tick(now);
+    for (const auto& wish : round.wishes) {
+      if (wish.connect) membership.connects(wish.host, now < seconds{40});
+      if (wish.libvirt && (wish.host == 1 || now < seconds{10}))
+        membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
+    }
+    EXPECT_TRUE(now > seconds{40} || membership.verdict(0) != HostVerdict::kDown);
+    if (now == seconds{39}) {
+      EXPECT_EQ(membership.verdict(0), HostVerdict::kHypervisorDown);
+    }
+  }
+  EXPECT_EQ(membership.verdict(0), HostVerdict::kDown);
+}
+
 TEST(Membership, WhenItBeginsAgentsAreHeardBeforeAnyLibvirtdIsAsked) {
   Cluster cluster(200);
   std::size_t asked = 0;
@@ -382,7 +449,8 @@ TEST(Membership, AQuestionThatCouldNotBeAskedIsNoSilence) {
       for (std::size_t host = 0; host < 3; ++host) membership.libvirt(host, LibvirtAnswer::kAnswers, now);
       membership.snapshot(now);
     }
-    for (const auto& wish : membership.tick(now).wishes) {
+    const auto round = membership.tick(now);
+    for (const auto& wish : round.wishes) {
       if (wish.host == 0 && now > seconds{5}) {
         membership.not_asked(wish.host);
       } else if (now > seconds{5}) {

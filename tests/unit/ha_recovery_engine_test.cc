@@ -209,11 +209,124 @@ TEST_F(RecoveryTest, WhatIsActiveElsewhereIsNotStartedHoweverItIsActive) {
   cluster_.add("h2", "moved");
   cluster_.add("h3", "paused", virt::VmState::kPaused);
   cluster_.ran_twice.clear();
-  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
   EXPECT_TRUE(cluster_.started.empty());
-  ASSERT_EQ(restarted_.size(), 2U);
+  ASSERT_EQ(restarted_.size(), 1U);
   EXPECT_EQ(restarted_[0].outcome, "already");
   EXPECT_EQ(host_in_store("moved"), "h2");
+  // One that was on its way there when its host died is not called restarted, and is started once it is gone.
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].vm, "paused");
+  EXPECT_EQ(not_restarted_[0].outcome, "refused");
+  EXPECT_EQ(host_in_store("paused"), "h1");
+  cluster_.at("h3").vms.clear();
+  recovery.retry();
+  EXPECT_EQ(cluster_.started.size(), 1U);
+  EXPECT_TRUE(cluster_.ran_twice.empty());
+}
+
+// That it is in maintenance says that a host may be silent, and not that nothing runs there.
+TEST_F(RecoveryTest, WhatAHostInMaintenanceSaysCounts) {
+  vm("moved");
+  vm("lost").host = "h2";
+  protect();
+  cluster_.at("h1").vms.clear();
+  cluster_.add("h3", "moved");
+  cluster_.add("h3", "lost");
+  cluster_.ran_twice.clear();
+  put(*store_, MaintenanceMark{"h3", "disk", {}});
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(cluster_.started.empty());
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_EQ(restarted_[0].outcome, "already");
+  EXPECT_EQ(restarted_[0].to, "h3");
+}
+
+// That it is nowhere else is the only sign that it was on the dead host.
+TEST_F(RecoveryTest, WhatMayRunOnASilentHostInMaintenanceWasNotOnTheDeadOne) {
+  vm("lost").host = "h2";
+  protect();
+  cluster_.at("h1").vms.clear();
+  cluster_.add("h3", "lost");
+  cluster_.at("h3").silent = true;
+  put(*store_, MaintenanceMark{"h3", "disk", {}});
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(cluster_.started.empty());
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "refused");
+  EXPECT_NE(not_restarted_[0].reason.find("h3"), std::string::npos);
+  EXPECT_TRUE(recovery.pending());
+}
+
+// Hosts do not answer at one instant.
+TEST_F(RecoveryTest, OneThatMovesWhileTheHostsAreAskedIsNotLost) {
+  vm("a", "h3");
+  protect();
+  cluster_.at("h2").memory = FakeCluster::kGiB / 2;  // too little: it would be started on another one
+  int moves = 0;
+  cluster_.on_look = [&](const std::string& host) {
+    if (host != "h3" || ++moves > 1) return;
+    cluster_.at("h3").vms.clear();
+    cluster_.add("h2", "a");
+  };
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_EQ(cluster_.whereabouts("a"), "h2");
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_TRUE(cluster_.ran_twice.empty());
+}
+
+// A lock that is a lease is lost by standing still for long, and the next holder may have gone on elsewhere.
+TEST_F(RecoveryTest, NothingIsStartedWithoutTheLock) {
+  vm("a");
+  protect();
+  MortalStore store(*store_);
+  cluster_.on_define = [&](const std::string&) { *store.lock_is_lost = true; };
+  const auto fenced = fence("h1", "f1");
+  EXPECT_THROW(recovery(store).accept(fenced, Milliseconds{0}), Error);
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_EQ(store::Journal(*store_, "failover", system_clock()).open().size(), 1U);
+}
+
+TEST_F(RecoveryTest, OneThatWasDefinedAnewElsewhereIsNotStartedOnTheSameDisks) {
+  vm("a");
+  protect();
+  cluster_.at("h3").vms["another-uuid"] = {"a", "another-uuid"};
+  auto recovery = this->recovery();
+  recovery.accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(cluster_.started.empty());
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "refused");
+  cluster_.at("h3").vms["another-uuid"].state = virt::VmState::kShutoff;
+  recovery.retry();
+  EXPECT_EQ(cluster_.started.size(), 1U);
+}
+
+// Its mark says so as long as it is there, and no other way would lead on: neither could the start be made
+// there, nor the host be cleared.
+TEST_F(RecoveryTest, AnOpenStartOnAHostThatWasFencedAndIsOnItsWayBackIsHistory) {
+  vm("a");
+  protect();
+  for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).dies_at_start = true;
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  ASSERT_EQ(cluster_.started.size(), 1U);
+  const std::string target = cluster_.started[0].substr(2);
+  for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).dies_at_start = false;
+  fence(target, "f2");
+  auto mark = *fence_mark(*store_, target);
+  mark.state = FenceMark::State::kReturning;
+  ASSERT_TRUE(put(*store_, mark));
+  auto later = recovery();
+  later.resume();
+  EXPECT_EQ(cluster_.started.size(), 1U) << "it does not answer yet";
+  cluster_.at(target).silent = false;
+  later.retry();
+  EXPECT_EQ(cluster_.started.size(), 2U);
+  ASSERT_EQ(restarted_.size(), 1U);
+  EXPECT_NE(restarted_[0].to, target);
+  EXPECT_TRUE(store::Journal(*store_, "failover", system_clock()).open().empty());
+  EXPECT_TRUE(cluster_.ran_twice.empty());
 }
 
 // A run takes minutes: what was seen at its beginning is no proof at its end.

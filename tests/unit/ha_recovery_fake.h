@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,7 @@ class FakeCluster final : public RecoveryCluster {
     int failing_starts = 0;      // so many fail
     bool dies_at_start = false;  // begins the start and is silent from then on
     bool paused_starts = false;  // what is started stays paused
+    Milliseconds hangs{0};       // so long before it tells a definition
     std::int64_t memory = 16 * kGiB;
     std::map<std::string, Vm> vms;  // by UUID
   };
@@ -69,12 +71,14 @@ class FakeCluster final : public RecoveryCluster {
   std::vector<std::string> asked;    // hosts that were looked at
   int most_at_once = 0, most_on_one_host = 0;
   Milliseconds start_takes{0};
+  std::function<void(const std::string&)> on_look, on_define;  // with the host, just before it is done there
 
   View look(const std::vector<std::string>& hosts, Milliseconds) override {
     const std::lock_guard guard(mutex_);
     View view;
     for (const auto& name : hosts) {
       asked.push_back(name);
+      if (on_look) on_look(name);
       HostView& seen = view.hosts[name];
       seen.host = name;
       const Host& host = hosts_[name];
@@ -134,11 +138,13 @@ class FakeCluster final : public RecoveryCluster {
       return facts;
     }
     std::string definition(const std::string& uuid) override {
+      std::this_thread::sleep_for(cluster.hosts_[name].hangs);
       const std::lock_guard guard(cluster.mutex_);
       return xml_of(existing(uuid).name);
     }
     void define(const std::string& xml) override {
       const std::lock_guard guard(cluster.mutex_);
+      if (cluster.on_define) cluster.on_define(name);
       const auto from = xml.find("<name>") + 6;
       const std::string vm = xml.substr(from, xml.find("</name>") - from);
       Host& host = open();
@@ -253,9 +259,21 @@ class MortalStore final : public store::Store {
     if (after) real_.commit(transaction);
     throw Killed{};
   }
-  std::optional<store::Lock> try_lock(std::string_view name) override { return real_.try_lock(name); }
+  std::optional<store::Lock> try_lock(std::string_view name) override {
+    auto lock = real_.try_lock(name);
+    if (!lock) return std::nullopt;
+    return store::Lock(std::make_unique<Lease>(std::move(*lock), lock_is_lost));
+  }
+  std::shared_ptr<std::atomic<bool>> lock_is_lost = std::make_shared<std::atomic<bool>>(false);
 
  private:
+  struct Lease final : store::Lock::Holder {
+    Lease(store::Lock real, std::shared_ptr<std::atomic<bool>> gone)
+        : lock(std::move(real)), is_lost(std::move(gone)) {}
+    bool lost() const override { return *is_lost; }
+    store::Lock lock;
+    std::shared_ptr<std::atomic<bool>> is_lost;
+  };
   void check() const {
     if (dead_) throw Killed{};
   }

@@ -97,6 +97,17 @@ TEST_F(KeepTest, RefreshFollowsAMoveAndForgetsNobody) {
   EXPECT_TRUE(protected_vm(*store_, "b")->running);
 }
 
+// The lock is wanted just when a host hangs.
+TEST_F(KeepTest, RefreshWaitsForAHostThatHangsOnlyOnce) {
+  for (const char* vm : {"a", "b", "c", "d"}) cluster_.add("h1", vm);
+  protect({"a", "b", "c", "d"});
+  cluster_.at("h1").hangs = Milliseconds{1500};
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(protector().refresh(), Status::kTimeout);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, Milliseconds{2000});
+  std::this_thread::sleep_for(Milliseconds{1000});  // what was asked still answers
+}
+
 TEST_F(KeepTest, RefreshDoesNotBelieveAMarkedHostThatItsServersAreStopped) {
   cluster_.add("h1", "a");
   protect({"a"});
@@ -173,6 +184,17 @@ TEST_F(KeepTest, ClearWaitsForRestartsThatHaveNoResultAndForTheHostItself) {
   cluster_.at("h1").silent = true;
   EXPECT_THROW(clear("h1"), Error);
   EXPECT_TRUE(fence_mark(*store_, "h1"));
+}
+
+TEST_F(KeepTest, OneWithARestartThatHasNoResultIsNotForgotten) {
+  cluster_.add("h1", "a");
+  protect({"a"});
+  store::Journal journal(*store_, "failover", system_clock());
+  journal.intent("f1.a", document_of({"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+  EXPECT_EQ(protector().unprotect({"a"}), Status::kRefused);
+  EXPECT_TRUE(protected_vm(*store_, "a"));
+  journal.result("f1.a", "{}");
+  EXPECT_EQ(protector().unprotect({"a"}), Status::kDone);
 }
 
 TEST(ParseCheck, TakesAddressesAndPortsAndNothingElse) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 
@@ -45,6 +46,15 @@ TEST(Child, ThatReadsNothingDoesNotKillUs) {
 
 TEST(Child, ArgumentsAreNotReadByAShell) {
   EXPECT_EQ(run({"printf", "%s", "a b;$HOME *'\""}, "", kPatience).out, "a b;$HOME *'\"");
+}
+
+TEST(Child, ThatNeverStopsTalkingIsKilledAndIsAnError) {
+  const auto begun = std::chrono::steady_clock::now();
+  for (const char* script : {"exec yes", "exec yes >&2", "head -c 20000000 /dev/zero"}) {
+    EXPECT_THROW(run({"sh", "-c", script}, "", kPatience), Error) << script;
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kPatience);
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
 }
 
 TEST(Child, IsKilledAtItsDeadline) {

@@ -2,6 +2,7 @@
 // failover: restarts the virtual servers of hosts that are proven to be off, and keeps what it needs for
 // that.
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <vector>
 
 #include "base/interrupt.h"
@@ -40,11 +41,12 @@ class Failover {
 
   Status restart() {
     auto recovery = this->recovery();
-    recovery.settle();
     if (options_.resume) {
+      recovery.settle();
       recovery.resume();
       return finish(recovery);
     }
+    if_free(recovery, [&] { recovery.settle(); });
     // The first answer of a libvirtd takes seconds; when a host has died there is no time for that.
     std::vector<std::string> names;
     for (const auto& host : inventory_) names.push_back(host.host);
@@ -55,12 +57,14 @@ class Failover {
     while (!feed.over() && !interrupt::requested()) {
       const auto fenced = feed.next(recovery.pending() ? std::optional(kRetry) : std::nullopt);
       if (fenced) {
-        recovery.accept(fenced->first, fenced->second);
-      } else if (!feed.over() && recovery.pending()) {
-        recovery.retry();
+        if_free(recovery, [&] { recovery.accept(fenced->first, fenced->second); });
+      } else if (!feed.over() && recovery.pending() && !interrupt::requested()) {
+        if_free(recovery, [&] { recovery.retry(); });
       }
       program_.out().flush();
     }
+    // Nothing more is coming: now or never.
+    if (recovery.waiting() && !interrupt::requested()) recovery.retry();
     const Status status = finish(recovery);
     if (interrupt::requested() || reader->complete()) return status;
     throw Error(Status::kUsage, "read records", "stdin", "it ended without an end record: its producer died",
@@ -99,6 +103,19 @@ class Failover {
   }
 
  private:
+  // Another failover, a refresh or a person's command may hold the lock for minutes. Whoever watches a stream
+  // must not end of that: the proof that has just come in will not be told a second time.
+  void if_free(const ha::Recovery& recovery, const std::function<void()>& work) {
+    try {
+      work();
+      busy_ = false;
+    } catch (const Error& error) {
+      if (error.status() != Status::kBusy || !recovery.waiting()) throw;
+      if (!busy_) program_.warn(std::string(error.what()) + "; trying again");
+      busy_ = true;
+    }
+  }
+
   ha::Recovery recovery() {
     return {options_.policy,
             inventory_,
@@ -146,6 +163,7 @@ class Failover {
   std::vector<record::Host> inventory_;
   std::unique_ptr<ha::RecoveryCluster> cluster_;
   std::unique_ptr<store::Store> store_;
+  bool busy_ = false;  // and told so
 };
 
 // Works when every host is dead, and without an inventory.

@@ -50,16 +50,16 @@ void report(cli::Program& program, const ha::FenceReport& report) {
 }
 
 void follow(cli::Program& program, record::Reader& reader, ha::FenceEngine& engine) {
-  record::HostUp up;
   while (reader.next()) {
     if (!ha::is_request(reader)) {
-      if (reader.is<record::HostUp>() && reader.read(up)) engine.alive(up.host);
+      if (const auto host = ha::sign_of_life(reader)) engine.alive(*host);
       program.out().pass(reader);
       continue;
     }
     // One that cannot be read is told and counted, and the next may be about another host.
     const auto request = ha::read_request(reader, program.clock().monotonic());
     if (!request) continue;
+    if (ha::shows_life(request->kind, request->state)) engine.alive(request->host());
     program.out().pass(reader);
     engine.request(*request);
   }
@@ -221,7 +221,7 @@ int main(int argc, char** argv) {
        .examples = {{"heartbeat watch | fence | failover", "a host dies: its virtual servers run elsewhere"},
                     {"fence status", "which hosts are on, and which are fenced"},
                     {"fence -n <down.jsonl", "read the power and change nothing"},
-                    {"fence --confirm-manual h3", "nobody but you could switch it off"},
+                    {"fence --confirm-manual h3 | failover", "nobody but you could switch it off"},
                     {"fence unfence h3", "switch a fenced host on again"},
                     {"fence --resume", "settle what a killed fence left open"}}});
   Options options;

@@ -72,7 +72,16 @@ Status watch(cli::Program& program, const Options& options) {
   be_prompt();
   std::optional<ha::TraceFile> trace;
   if (!options.record_file.empty()) trace.emplace(options.record_file);
-  const auto seen = [&](const record::HeartbeatSeen& record) { trace->write(record, program.clock()); };
+  const auto seen = [&](const record::HeartbeatSeen& record) {
+    if (!trace) return;
+    try {
+      trace->write(record, program.clock());
+    } catch (const Error& error) {
+      // The hosts need their watcher more than anybody needs the trace.
+      program.warn(std::string(error.what()) + "; the trace ends here");
+      trace.reset();
+    }
+  };
   ha::Watcher work(watcher, store, program.clock(),
                    {.transition =
                         [&](const ha::Transition& transition) {

@@ -173,7 +173,7 @@ std::string Situation::could_run(const std::string& uuid) const {
     return host +
            " does not answer and is not fenced, so it could run there; fence it, or, when it is surely off: "
            "fence --confirm-manual " +
-           host;
+           host + " | failover";
   }
   const auto active = view.active_on(uuid);
   return active.empty() ? "" : "it is active on " + joined(active);

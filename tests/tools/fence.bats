@@ -144,8 +144,13 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   assert_equal "$(results)" "h3 failed"
   assert_equal "$(field h3 '[.power_after,.attempts]|@tsv')" $'on\t2'
   assert_regex "$stderr" 'h3 is NOT fenced, a person is needed: .*read back on'
-  assert_regex "$stderr" 'fence --confirm-manual h3'
+  assert_regex "$stderr" 'fence --confirm-manual h3 . failover'
   assert_equal "$(mark h3)" none
+}
+
+@test "what Python thinks of an agent's code is not taken for its complaint" {
+  run -0 --separate-stderr fence status h3
+  assert grep -qx PYTHONWARNINGS=ignore said/argv
 }
 
 @test "an agent that did it and says that it failed is proven by reading" {
@@ -185,6 +190,8 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   run -1 --separate-stderr fence --deadline 3s < <(down h3 && finish)
   assert [ $((SECONDS - from)) -lt 8 ]
   assert_regex "$(field h3 .reason)" 'no answer within'
+  # Twice in vain is told once.
+  assert_equal "$(field h3 .reason | grep -o 'status: no answer' | wc -l)" 1
   # Killed: gone, or waiting for somebody to take note of it.
   local left deadline=$((SECONDS + 10))
   left=$(tail -1 said/left.h3)

@@ -120,11 +120,14 @@ Status confirm(cli::Program& program, const Options& options) {
   std::getline(std::cin, typed);
   if (typed != options.confirm) {
     throw Error(Status::kRefused, "confirm", options.confirm, "the name read from stdin is another one",
-                "echo " + options.confirm + " | fence --confirm-manual " + options.confirm);
+                "echo " + options.confirm + " | fence --confirm-manual " + options.confirm + " | failover");
   }
   const auto result = ha::confirm_off(session.world, options.policy, options.confirm, person());
   report(program, result);
   if (result.outcome != Outcome::kFenced) program.warn(result.host + ": refused: " + result.reason);
+  // The pipeline that called does not hear of this.
+  if (result.outcome == Outcome::kFenced && !result.planned && isatty(STDOUT_FILENO) == 1)
+    program.note("its virtual servers are restarted by: failover --resume");
   return result.outcome == Outcome::kFenced ? Status::kDone : Status::kRefused;
 }
 
@@ -221,7 +224,7 @@ int main(int argc, char** argv) {
        .examples = {{"heartbeat watch | fence | failover", "a host dies: its virtual servers run elsewhere"},
                     {"fence status", "which hosts are on, and which are fenced"},
                     {"fence -n <down.jsonl", "read the power and change nothing"},
-                    {"fence --confirm-manual h3", "nobody but you could switch it off"},
+                    {"fence --confirm-manual h3 | failover", "nobody but you could switch it off"},
                     {"fence unfence h3", "switch a fenced host on again"},
                     {"fence --resume", "settle what a killed fence left open"}}});
   Options options;

@@ -153,6 +153,18 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   assert grep -qx PYTHONWARNINGS=ignore said/argv
 }
 
+@test "one that waits ends when nobody reads what it would say" {
+  mkfifo in
+  sleep 60 >in 3>&- &
+  background=$!
+  # shellcheck disable=SC2016 # the inner shell expands it
+  run -0 timeout 20 bash -c 'fence <in | true; echo "${PIPESTATUS[0]}"'
+  assert_output 141
+  # shellcheck disable=SC2016
+  run -0 timeout 20 bash -c 'failover <in | true; echo "${PIPESTATUS[0]}"'
+  assert_output 141
+}
+
 @test "an agent that did it and says that it failed is proven by reading" {
   only "$(method h3 coward)"
   run -0 --separate-stderr fence < <(down h3 && finish)

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "base/error.h"
@@ -22,8 +23,9 @@ constexpr int kBuffer = 1 << 20;
 constexpr Milliseconds kErrand{800};
 constexpr Milliseconds kPingAgain{250};
 constexpr std::size_t kErrands = 64;
-constexpr std::uint64_t kRecent = 16;   // an ack of an older beat proves nothing about now
-constexpr Milliseconds kDestroy{3000};  // twice this is less than the watchdog's patience
+constexpr Milliseconds kUnheard{10'000};  // a watcher that was only started again needs less
+constexpr std::uint64_t kRecent = 16;     // an ack of an older beat proves nothing about now
+constexpr Milliseconds kDestroy{3000};    // twice this is less than the watchdog's patience
 
 AgentOptions complete(AgentOptions options) {
   char name[256] = {};
@@ -54,6 +56,8 @@ struct Agent::Vitals {
   // Read from /proc, which may wait for a busy process: too slow for the loop that has to be in time.
   std::atomic<std::uint16_t> qemus{0};
   std::atomic<bool> leaving{false}, left{false};
+  std::mutex mutex;
+  std::string storage_error;  // why the last beat on the storage was none; empty: it was one
 };
 
 Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
@@ -103,11 +107,16 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       const auto acked = vitals->acked.load();
       message.ack_age_ms =
           acked < 0 ? UINT32_MAX : static_cast<std::uint32_t>(clock.monotonic().count() - acked);
+      std::string failure;
       try {
         writer.write({bytes.data(), signer.encode(message, bytes)});
         vitals->written = clock.monotonic().count();
-      } catch (const Error&) {
-        // As above: an old time is all that the others have to know.
+      } catch (const Error& error) {
+        failure = error.what();  // for a person; an old time is all that the others have to know
+      }
+      {
+        const std::lock_guard lock(vitals->mutex);
+        vitals->storage_error = std::move(failure);
       }
       if (message.leaving)
         vitals->left = true;
@@ -275,6 +284,30 @@ void Agent::guard() {
   if (!self_fenced_) stop_everything("no watcher and no storage for " + format_duration(lost));
 }
 
+// Each change once: a channel that does not work is of no use, and costs the virtual servers when the other
+// one goes too.
+void Agent::tell_trouble() {
+  std::string storage;
+  {
+    const std::lock_guard lock(vitals_->mutex);
+    storage = vitals_->storage_error;
+  }
+  if (storage != told_storage_) {
+    hooks_.warn(storage.empty() ? "the storage takes heartbeats again" : storage);
+    told_storage_ = storage;
+  }
+  if (links_.empty()) return;
+  const Milliseconds unheard = now() - std::max({Milliseconds{vitals_->acked.load()}, started_, woken_});
+  const bool silence = unheard >= kUnheard;
+  if (silence == told_silence_) return;
+  told_silence_ = silence;
+  std::string watchers;
+  for (const Link& link : links_) watchers += (watchers.empty() ? "" : ", ") + link.watcher.text();
+  hooks_.warn(silence ? "no watcher has answered for " + format_duration(unheard) + " (" + watchers +
+                            "): none runs there, or it has another key or --cluster"
+                      : "a watcher answers again");
+}
+
 void Agent::stop_everything(const std::string& reason) {
   const Milliseconds began = now();
   // A connection of its own: the one that asks for libvirtd's health belongs to another thread, and may hang.
@@ -306,6 +339,7 @@ void Agent::run() {
     if (now() >= next) {
       beat(false);
       guard();
+      tell_trouble();
       if (watchdog_) watchdog_->feed();
       hooks_.turn();
       // Not on the grid after a standstill: nobody wants the beats of the past.

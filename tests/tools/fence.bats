@@ -238,6 +238,8 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   run -0 --separate-stderr fence < <(down h1 '.kind="host_isolated"|.verdict="isolated"' && down h2 '.kind="host_partitioned"|.verdict="partitioned"' &&
     down h3 '.kind="hypervisor_down"|.verdict="hypervisor_dead"' && finish)
   assert_equal "$(results)" $'h1 left\nh2 left\nh3 left'
+  assert_regex "$stderr" 'h1 is not fenced: the policy leaves hosts that are isolated .--isolated fence'
+  assert_regex "$stderr" 'h3 is not fenced: .*--hypervisor-down'
   assert_equal "$(cat power/*| sort -u)" on
   run -0 --separate-stderr fence --isolated fence --partitioned fence < <(down h1 '.kind="host_isolated"|.verdict="isolated"' &&
     down h2 '.kind="host_partitioned"|.verdict="partitioned"' && finish)
@@ -250,6 +252,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 @test "a living storage heartbeat is a veto" {
   run -4 --separate-stderr fence < <(down h3 '.store="alive"' && finish)
   assert_equal "$(results)" "h3 refused"
+  assert_regex "$stderr" 'h3 is not fenced: it still writes to the shared storage .--living-store'
   assert_equal "$(cat power/h3)" on
   run -0 --separate-stderr fence --living-store fence < <(down h3 '.store="alive"' && finish)
   assert_equal "$(results)" "h3 fenced"

@@ -124,7 +124,6 @@ Status confirm(cli::Program& program, const Options& options) {
   }
   const auto result = ha::confirm_off(session.world, options.policy, options.confirm, person());
   report(program, result);
-  if (result.outcome != Outcome::kFenced) program.warn(result.host + ": refused: " + result.reason);
   // The pipeline that called does not hear of this.
   if (result.outcome == Outcome::kFenced && !result.planned && isatty(STDOUT_FILENO) == 1)
     program.note("its virtual servers are restarted by: failover --resume");

@@ -89,7 +89,7 @@ void Output::flush_locked() {
       remove_column(right, i);
       for (auto& row : table.rows) remove_column(row, i);
     }
-    const bool goes_on = flows_ && shown_ == table.kind;
+    const bool goes_on = flows_ && shown_ == names;
     if (!goes_on) widths_.assign(names.size(), 0);
     auto& widths = widths_;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -102,7 +102,7 @@ void Output::flush_locked() {
       append_row(text, names, widths, right);
       if (colour_) text += "\x1b[0m";
     }
-    shown_ = table.kind;
+    shown_ = std::move(names);
     for (const auto& row : table.rows) append_row(text, row, widths, right);
     put(text);
   }

@@ -54,8 +54,8 @@ class Output {
 
   // Shows what a table holds back.
   void flush();
-  // From now on a heading is shown only where the kind is another than that of the table before: for a
-  // program that shows each row as it comes.
+  // From now on a heading is shown only where it is another than that of the table before: for a program that
+  // shows each row as it comes.
   void flow() { flows_ = true; }
 
  private:
@@ -77,7 +77,7 @@ class Output {
   bool colour_ = false;
   bool gone_ = false;
   bool flows_ = false;
-  const record::Kind* shown_ = nullptr;  // the kind of the last table, and how wide it was
+  std::vector<std::string> shown_;  // the heading of the last table, and how wide it was
   std::vector<std::size_t> widths_;
   std::optional<record::Time> stamp_;
   std::vector<Table> tables_;

@@ -431,11 +431,14 @@ std::unique_ptr<record::Reader> Program::stdin_reader(record::Policy policy) {
         Status::kUsage, "read records", "stdin", "it is a terminal",
         "pipe records in, or read a file with <FILE; see the examples in " + state_->about.name + " --help");
   }
-  return std::make_unique<record::Reader>(STDIN_FILENO, "stdin", policy,
-                                          [this](const record::Problem& problem) {
-                                            ++state_->skipped;
-                                            warn("read records: " + problem.text());
-                                          });
+  auto reader =
+      std::make_unique<record::Reader>(STDIN_FILENO, "stdin", policy, [this](const record::Problem& problem) {
+        ++state_->skipped;
+        warn("read records: " + problem.text());
+      });
+  // What an actor would do then, nobody would hear of.
+  if (state_->about.nature == Nature::kAct) reader->stops_without_reader_of(STDOUT_FILENO);
+  return reader;
 }
 
 std::unique_ptr<record::Reader> Program::file_reader(const std::string& path, record::Policy policy) {

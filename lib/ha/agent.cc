@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "base/error.h"
@@ -22,7 +23,8 @@ constexpr int kBuffer = 1 << 20;
 constexpr Milliseconds kErrand{800};
 constexpr Milliseconds kPingAgain{250};
 constexpr std::size_t kErrands = 64;
-constexpr Milliseconds kDestroy{3000};  // twice this is less than the watchdog's patience
+constexpr Milliseconds kUnheard{10'000};  // a watcher that was only started again needs less
+constexpr Milliseconds kDestroy{3000};    // twice this is less than the watchdog's patience
 
 AgentOptions complete(AgentOptions options) {
   char name[256] = {};
@@ -65,6 +67,8 @@ struct Agent::Vitals {
   // Read from /proc, which may wait for a busy process: too slow for the loop that has to be in time.
   std::atomic<std::uint16_t> qemus{0};
   std::atomic<bool> leaving{false}, left{false};
+  std::mutex mutex;
+  std::string storage_error;  // why the last beat on the storage was none; empty: it was one
 };
 
 Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
@@ -115,12 +119,17 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       message.ack_age_ms =
           acked < 0 ? UINT32_MAX : static_cast<std::uint32_t>(clock.monotonic().count() - acked);
       const auto begun = clock.monotonic().count();
+      std::string failure;
       try {
         writer.write({bytes.data(), signer.encode(message, bytes)});
         vitals->written = clock.monotonic().count();
         vitals->shown = begun;
-      } catch (const Error&) {
-        // As above: an old time is all that the others have to know.
+      } catch (const Error& error) {
+        failure = error.what();  // for a person; an old time is all that the others have to know
+      }
+      {
+        const std::lock_guard lock(vitals->mutex);
+        vitals->storage_error = std::move(failure);
       }
       if (message.leaving)
         vitals->left = true;
@@ -298,6 +307,30 @@ void Agent::guard() {
   if (!self_fenced_) stop_everything("no watcher and no storage for " + format_duration(lost));
 }
 
+// Each change once: a channel that does not work is of no use, and costs the virtual servers when the other
+// one goes too.
+void Agent::tell_trouble() {
+  std::string storage;
+  {
+    const std::lock_guard lock(vitals_->mutex);
+    storage = vitals_->storage_error;
+  }
+  if (storage != told_storage_) {
+    hooks_.warn(storage.empty() ? "the storage takes heartbeats again" : storage);
+    told_storage_ = storage;
+  }
+  if (links_.empty()) return;
+  const Milliseconds unheard = now() - std::max({Milliseconds{vitals_->acked.load()}, started_, woken_});
+  const bool silence = unheard >= kUnheard;
+  if (silence == told_silence_) return;
+  told_silence_ = silence;
+  std::string watchers;
+  for (const Link& link : links_) watchers += (watchers.empty() ? "" : ", ") + link.watcher.text();
+  hooks_.warn(silence ? "no watcher has answered for " + format_duration(unheard) + " (" + watchers +
+                            "): none runs there, or it has another key or --cluster"
+                      : "a watcher answers again");
+}
+
 void Agent::stop_everything(const std::string& reason) {
   const Milliseconds began = now();
   // A connection of its own: the one that asks for libvirtd's health belongs to another thread, and may hang.
@@ -331,6 +364,7 @@ void Agent::run() {
     if (now() >= next) {
       beat(false);
       guard();
+      tell_trouble();
       if (watchdog_) watchdog_->feed();
       hooks_.turn();
       // Not on the grid after a standstill: nobody wants the beats of the past.

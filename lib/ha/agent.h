@@ -75,6 +75,7 @@ class Agent {
   void begin_errand(const Message& ask, const net::Endpoint& asker);
   void run_errands();
   void guard();
+  void tell_trouble();
   void stop_everything(const std::string& reason);
   Milliseconds cut_off() const;
   Milliseconds last_contact() const;
@@ -97,6 +98,8 @@ class Agent {
   Milliseconds woken_;
   bool fenced_ = false;       // told so by a watcher
   bool self_fenced_ = false;  // and done
+  std::string told_storage_;  // the trouble that was told last
+  bool told_silence_ = false;
 };
 
 // A number that nobody can guess.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/error.h"
@@ -79,6 +80,11 @@ std::string agent_complaint(const std::string& text, const std::string& secret) 
   }
   if (clean.size() > kLongestComplaint) clean = clean.substr(0, kLongestComplaint) + "...";
   return clean;
+}
+
+FenceAgents::FenceAgents() {
+  // They are in Python, and what it thinks of their code would stand where their complaint is looked for.
+  setenv("PYTHONWARNINGS", "ignore", 0);
 }
 
 AgentReply FenceAgents::call(const FenceMethod& method, PowerAction action, Milliseconds timeout) {

@@ -33,6 +33,7 @@ class PowerSwitch {
 // parse its options returns.
 class FenceAgents final : public PowerSwitch {
  public:
+  FenceAgents();
   AgentReply call(const FenceMethod& method, PowerAction action, Milliseconds timeout) override;
 };
 

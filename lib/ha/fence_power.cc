@@ -27,9 +27,10 @@ bool is_self(const FenceLevel& level) {
   return std::any_of(level.begin(), level.end(), [](const auto& method) { return method.self(); });
 }
 
-// Each reason once, however often it came up.
+// Each reason once, however often it came up: the time that was left for an answer is another one every time.
 void add(std::string& why, const std::string& reason) {
-  if (why.find(reason) == std::string::npos) why += (why.empty() ? "" : "; ") + reason;
+  if (why.find(reason.substr(0, reason.find(" within "))) == std::string::npos)
+    why += (why.empty() ? "" : "; ") + reason;
 }
 
 // Levels that take a share of the time; a wait for a host that fences itself has its own end.

@@ -95,7 +95,8 @@ record::HostPower power_record(const HostPowerReport& report) {
 }
 
 std::string call_for_person(const FenceReport& report) {
-  if (!report.needs_person) return {};
+  if (report.outcome == FenceReport::Outcome::kFenced) return {};
+  if (!report.needs_person) return report.host + " is not fenced: " + report.reason;
   return report.host + " is NOT fenced, a person is needed: " + report.reason +
          "\n  When you have made sure yourself that it is off: fence --confirm-manual " + report.host +
          " | failover";

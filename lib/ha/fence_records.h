@@ -12,7 +12,7 @@ record::HostFenced fenced_record(const FenceReport& report);
 record::HostNotFenced not_fenced_record(const FenceReport& report);
 record::HostUnfenced unfenced_record(const UnfenceReport& report);
 record::HostPower power_record(const HostPowerReport& report);
-// What to tell a person, with the command that comes next; empty where nobody is needed.
+// What to tell a person, with the command that comes next where one is needed; empty when it is fenced.
 std::string call_for_person(const FenceReport& report);
 
 // nullopt for "unknown".

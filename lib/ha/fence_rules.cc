@@ -26,6 +26,17 @@ const char* verdict_of(Kind kind) {
   return "";
 }
 
+const char* option_of(Kind kind) {
+  switch (kind) {
+    case Kind::kIsolated:
+      return "--isolated";
+    case Kind::kPartitioned:
+      return "--partitioned";
+    default:
+      return "--hypervisor-down";
+  }
+}
+
 bool wanted(Kind kind, const FencePolicy& policy) {
   switch (kind) {
     case Kind::kDown:
@@ -96,7 +107,8 @@ FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std:
             "the record contradicts itself: its verdict is " + state.verdict + " and not " + expected};
   }
   if (!wanted(request.kind, policy)) {
-    return {Verdict::kLeave, std::string("the policy leaves hosts that are ") + expected};
+    return {Verdict::kLeave, std::string("the policy leaves hosts that are ") + expected + " (" +
+                                 option_of(request.kind) + " fence)"};
   }
   const auto age = std::chrono::duration_cast<Milliseconds>(now - state.time);
   if (age > policy.max_age) {

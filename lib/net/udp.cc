@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -82,8 +83,13 @@ UdpSocket::UdpSocket(const Endpoint& local, int buffer_bytes)
   // The first needs a privilege and has no limit, the second has one and needs none.
   if (setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes) != 0)
     setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
-  if (bind(fd_.get(), reinterpret_cast<const sockaddr*>(&local.address), local.length) != 0)
-    throw system_error(Status::kUnreachable, "listen on UDP", local.text());
+  if (bind(fd_.get(), reinterpret_cast<const sockaddr*>(&local.address), local.length) != 0) {
+    const int number = errno;
+    const Error error = system_error(Status::kUnreachable, "listen on UDP", local.text(), number);
+    if (number != EADDRINUSE) throw error;
+    throw Error(error.status(), "listen on UDP", local.text(), error.why(),
+                "ss -ulnp tells who has it; a watcher that stands already tells in its records who is well");
+  }
 }
 
 Endpoint UdpSocket::local() const {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "record/reader.h"
 
+#include <poll.h>
 #include <simdjson.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -204,6 +207,7 @@ std::string no_record(std::string_view line) {
 // The bytes of the input: a window that holds at least the present line and simdjson's padding behind it.
 struct Reader::Input {
   int fd;
+  int reader_of = -1;
   std::vector<char> buffer = std::vector<char>(kChunk + simdjson::SIMDJSON_PADDING);
   std::size_t begin = 0;  // of the unread part
   std::size_t end = 0;
@@ -223,6 +227,17 @@ struct Reader::Input {
   // type.
   bool assign(const Field& field, json::value& value, void* record);
 
+  // Until there is something to be read. False when a stop was asked for.
+  bool wait() const {
+    while (!interrupt::requested()) {
+      std::array<pollfd, 3> watched{{{fd, POLLIN, 0}, {interrupt::fd(), POLLIN, 0}, {reader_of, 0, 0}}};
+      if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return true;  // the read says why
+      if (watched[0].revents != 0) return true;
+      if ((watched[2].revents & POLLERR) != 0) interrupt::request(SIGPIPE);
+    }
+    return false;
+  }
+
   // False when nothing more came: end of input, or a stop was asked for.
   bool fill(const std::string& source) {
     if (at_end || interrupt::requested()) return false;
@@ -235,6 +250,7 @@ struct Reader::Input {
       buffer.resize(buffer.size() * 2);
     }
     for (;;) {
+      if (!wait()) return false;
       const ssize_t got = ::read(fd, buffer.data() + end, buffer.size() - end - simdjson::SIMDJSON_PADDING);
       if (got > 0) {
         end += static_cast<std::size_t>(got);
@@ -247,6 +263,10 @@ struct Reader::Input {
     }
   }
 };
+
+void Reader::stops_without_reader_of(int fd) {
+  input_->reader_of = fd;
+}
 
 bool Reader::Input::assign(const Field& field, json::value& value, void* record) {
   switch (field.type) {

@@ -72,6 +72,10 @@ class Reader {
   // check the record and keep nothing.
   bool decode(const Kind& kind, void* out);
 
+  // From now on a stop is asked for (interrupt.h) when nobody reads from `fd` any more while there is nothing
+  // to be read here: a pipeline that only waits would not notice that its end is gone.
+  void stops_without_reader_of(int fd);
+
   std::int64_t skipped() const { return skipped_; }
   std::int64_t records() const { return records_; }  // read so far, `end` records not counted
 

@@ -149,6 +149,23 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   assert_equal "$(mark h3)" none
 }
 
+@test "what Python thinks of an agent's code is not taken for its complaint" {
+  run -0 --separate-stderr fence status h3
+  assert grep -qx PYTHONWARNINGS=ignore said/argv
+}
+
+@test "one that waits ends when nobody reads what it would say" {
+  mkfifo in
+  sleep 60 >in 3>&- &
+  background=$!
+  # shellcheck disable=SC2016 # the inner shell expands it
+  run -0 timeout 20 bash -c 'fence <in | true; echo "${PIPESTATUS[0]}"'
+  assert_output 141
+  # shellcheck disable=SC2016
+  run -0 timeout 20 bash -c 'failover <in | true; echo "${PIPESTATUS[0]}"'
+  assert_output 141
+}
+
 @test "an agent that did it and says that it failed is proven by reading" {
   only "$(method h3 coward)"
   run -0 --separate-stderr fence < <(down h3 && finish)
@@ -186,6 +203,8 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   run -1 --separate-stderr fence --deadline 3s < <(down h3 && finish)
   assert [ $((SECONDS - from)) -lt 8 ]
   assert_regex "$(field h3 .reason)" 'no answer within'
+  # Twice in vain is told once.
+  assert_equal "$(field h3 .reason | grep -o 'status: no answer' | wc -l)" 1
   # Killed: gone, or waiting for somebody to take note of it.
   local left deadline=$((SECONDS + 10))
   left=$(tail -1 said/left.h3)
@@ -220,6 +239,8 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   run -0 --separate-stderr fence < <(down h1 '.kind="host_isolated"|.verdict="isolated"' && down h2 '.kind="host_partitioned"|.verdict="partitioned"' &&
     down h3 '.kind="hypervisor_down"|.verdict="hypervisor_dead"' && finish)
   assert_equal "$(results)" $'h1 left\nh2 left\nh3 left'
+  assert_regex "$stderr" 'h1 is not fenced: the policy leaves hosts that are isolated .--isolated fence'
+  assert_regex "$stderr" 'h3 is not fenced: .*--hypervisor-down'
   assert_equal "$(cat power/*| sort -u)" on
   run -0 --separate-stderr fence --isolated fence --partitioned fence < <(down h1 '.kind="host_isolated"|.verdict="isolated"' &&
     down h2 '.kind="host_partitioned"|.verdict="partitioned"' && finish)
@@ -232,6 +253,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 @test "a living storage heartbeat is a veto" {
   run -4 --separate-stderr fence < <(down h3 '.store="alive"' && finish)
   assert_equal "$(results)" "h3 refused"
+  assert_regex "$stderr" 'h3 is not fenced: it still writes to the shared storage .--living-store'
   assert_equal "$(cat power/h3)" on
   run -0 --separate-stderr fence --living-store fence < <(down h3 '.store="alive"' && finish)
   assert_equal "$(results)" "h3 fenced"

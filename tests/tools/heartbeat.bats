@@ -245,11 +245,35 @@ all_up() {
 @test "SIGTERM: an end record that says interrupted, and status 143" {
   watcher
   sleep 1
+  run -3 --separate-stderr heartbeat watch --once --listen "127.0.0.1:$port"
+  assert_regex "$stderr" 'in use.*ss -ulnp'
   kill -TERM "$pid"
   local status=0
   wait "$pid" || status=$?
   assert_equal "$status" 143
   assert_equal "$(tail -1 watched | jq -r '"\(.kind) \(.outcome)"')" "end interrupted"
+}
+
+@test "an agent tells once what does not work, and when it works again" {
+  heartbeat beat --host h1 --watcher "127.0.0.1:$port" --uri test:///default --interval 200ms --slots nowhere --self-fence 0 \
+    --qemu-run-dir "$PWD" >/dev/null 2>beat-h1.err &
+  started+=("$!")
+  local deadline=$((SECONDS + 30))
+  until grep -q 'no watcher' beat-h1.err; do ((SECONDS < deadline)) || fail "it says nothing: $(cat beat-h1.err)"; sleep 0.2; done
+  assert_equal "$(grep -c 'write the heartbeat: nowhere/h1.beat: No such file' beat-h1.err)" 1
+  assert_regex "$(cat beat-h1.err)" "no watcher has answered for 10.*127.0.0.1:$port"
+  mkdir nowhere
+  watcher
+  until grep -q 'a watcher answers again' beat-h1.err; do ((SECONDS < deadline)) || fail "not heard: $(cat beat-h1.err)"; sleep 0.2; done
+  assert_equal "$(grep -c 'the storage takes heartbeats again' beat-h1.err)" 1
+  assert_equal "$(wc -l <beat-h1.err)" 4
+}
+
+@test "the table of a watch has one heading" {
+  for h in h1 h2 h3; do agent "$h"; done
+  run -0 --separate-stderr heartbeat watch --once --listen "127.0.0.1:$port" --slots slots -o table
+  assert_equal "$(grep -c '^HOST' <<<"$output")" 1
+  assert_equal "$(grep -c alive <<<"$output")" 3
 }
 
 @test "a trace is recorded, and detectors are scored on it" {
@@ -280,4 +304,8 @@ all_up() {
   run -2 --separate-stderr heartbeat
   run -2 --separate-stderr heartbeat watch --listen 'nonsense:port' --once
   assert_regex "$stderr" 'ADDRESS:PORT'
+  run -2 --separate-stderr heartbeat maintenance h1 yes
+  assert_regex "$stderr" 'expected one of on.off'
+  run -0 heartbeat __complete maintenance h1 ''
+  assert_output $'on\noff'
 }

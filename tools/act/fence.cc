@@ -120,11 +120,13 @@ Status confirm(cli::Program& program, const Options& options) {
   std::getline(std::cin, typed);
   if (typed != options.confirm) {
     throw Error(Status::kRefused, "confirm", options.confirm, "the name read from stdin is another one",
-                "echo " + options.confirm + " | fence --confirm-manual " + options.confirm);
+                "echo " + options.confirm + " | fence --confirm-manual " + options.confirm + " | failover");
   }
   const auto result = ha::confirm_off(session.world, options.policy, options.confirm, person());
   report(program, result);
-  if (result.outcome != Outcome::kFenced) program.warn(result.host + ": refused: " + result.reason);
+  // The pipeline that called does not hear of this.
+  if (result.outcome == Outcome::kFenced && !result.planned && isatty(STDOUT_FILENO) == 1)
+    program.note("its virtual servers are restarted by: failover --resume");
   return result.outcome == Outcome::kFenced ? Status::kDone : Status::kRefused;
 }
 

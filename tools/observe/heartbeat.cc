@@ -32,13 +32,13 @@ struct Options {
 Status beat(cli::Program& program, const Options& options) {
   program.leaves_threads_behind();
   auto agent = options.agent;
+  if (options.watchers.empty() && agent.slots.empty())
+    throw Error(Status::kUsage, "read the command line", "beat",
+                "neither --watcher nor --slots: nobody would hear it");
   agent.key = read_secret(options.key_file);
   agent.cluster = options.cluster;
   for (const auto& watcher : options.watchers) agent.watchers.push_back(net::resolve(watcher, kPort));
   if (!options.listen.empty()) agent.listen = net::resolve(options.listen, 0);
-  if (agent.watchers.empty() && agent.slots.empty())
-    throw Error(Status::kUsage, "read the command line", "beat",
-                "neither --watcher nor --slots: nobody would hear it");
   be_prompt();
   ha::Agent work(agent, program.clock(),
                  {.self_fenced = [&](const record::HostSelfFenced& record) { program.out().write(record); },
@@ -51,6 +51,7 @@ Status beat(cli::Program& program, const Options& options) {
 
 Status watch(cli::Program& program, const Options& options) {
   program.leaves_threads_behind();
+  program.out().flow();
   ha::WatcherOptions watcher{
       .hosts = program.inventory(),
       .listen = net::resolve(options.listen.empty() ? "0.0.0.0" : options.listen, kPort),
@@ -240,9 +241,7 @@ int main(int argc, char** argv) {
       ->type_name("PHI,...");
   program.completes(maintenance_command->add_option("HOST", options.host, "the host")->required(),
                     cli::Program::Values::kHosts);
-  maintenance_command->add_option("STATE", options.state, "on or off")
-      ->required()
-      ->check(CLI::IsMember({"on", "off"}));
+  program.choice(*maintenance_command, "STATE", options.state, {"on", "off"}, "on or off")->required();
   program.completes(key_command->add_option("FILE", options.key_file, "must not exist yet")->required(),
                     files);
 

@@ -121,7 +121,7 @@ void Protector::switch_autostart(const Protected& vm, bool on) {
   }
 }
 
-void Protector::store_it(Protected vm) {
+void Protector::store_it(const Protected& vm) {
   if (!dry_run_) {
     if (!put(store_, vm)) throw Error(Status::kBusy, "store", vm.vm, "somebody else has just changed it");
     switch_autostart(vm, false);
@@ -179,7 +179,7 @@ Status Protector::protect(const Wishes& wishes) {
       if (wishes.check) vm.check = wishes.check;
       if (const auto why = cannot_be_protected(vm); !why.empty())
         throw Error(Status::kRefused, "protect", name, why);
-      store_it(std::move(vm));
+      store_it(vm);
     } catch (const Error& error) {
       hooks_.warn(error.what());
       grave(status, error.status());

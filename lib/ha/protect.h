@@ -52,7 +52,7 @@ class Protector {
   std::optional<Found> find(const View& view, const std::string& vm, const std::string& uuid) const;
   Protected described(const Found& found, std::optional<Protected> before);
   std::string cannot_be_protected(const Protected& vm) const;
-  void store_it(Protected vm);
+  void store_it(const Protected& vm);
   void switch_autostart(const Protected& vm, bool on);
   bool has_open_restart(const std::string& vm);
   void grave(Status& status, Status more) const;

@@ -18,7 +18,7 @@ inline constexpr std::size_t kSlotBytes = 512;
 
 class SlotWriter {
  public:
-  SlotWriter(std::string directory, const std::string& host);
+  SlotWriter(const std::string& directory, const std::string& host);
 
   // Durable when it returns. Throws Error(kUnreachable).
   void write(std::span<const std::uint8_t> message);

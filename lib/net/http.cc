@@ -53,7 +53,7 @@ struct HttpClient::Handle {
   bool used = false;
 };
 
-HttpClient::HttpClient(HttpTls tls) : handle_(std::make_unique<Handle>()) {
+HttpClient::HttpClient(const HttpTls& tls) : handle_(std::make_unique<Handle>()) {
   start_library();
   handle_->easy.reset(curl_easy_init());
   CURL* easy = handle_->easy.get();

@@ -28,7 +28,7 @@ struct HttpTls {
 // programs talk to stands in the machine room. For one thread at a time.
 class HttpClient {
  public:
-  explicit HttpClient(HttpTls tls = {});
+  explicit HttpClient(const HttpTls& tls = {});
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;

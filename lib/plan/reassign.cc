@@ -227,8 +227,8 @@ Annealer<Load>::Annealer(const Model& model, const ReassignLimits& limits)
     patience_[i] = -std::log((static_cast<double>(i) + 0.5) / static_cast<double>(kPatience));
   }
   const int resources = model.resources();
-  const auto lane = [](auto& vectors, std::size_t from, int column) -> auto& {
-    return vectors[from + index(column / kLanes)][column % kLanes];
+  const auto put = [](auto& vectors, std::size_t from, int column, Amount value) {
+    vectors[from + index(column / kLanes)][column % kLanes] = static_cast<Load>(value);
   };
   for (int r = 0; r < resources; ++r) {
     weights_[index(r / kLanes)][r % kLanes] = bins_ > 0 ? model.supply(0, r).overload_cost : 0;
@@ -246,14 +246,14 @@ Annealer<Load>::Annealer(const Model& model, const ReassignLimits& limits)
       room_[row(bin) + index(b)] = Vector{} + std::numeric_limits<Load>::max();
     }
     for (int r = 0; r < resources; ++r) {
-      if (model.resource(r).hard) lane(room_, row(bin), r) = static_cast<Load>(model.capacity(bin, r));
-      lane(over_, row(bin), r) = static_cast<Load>(-model.supply(bin, r).safety);
+      if (model.resource(r).hard) put(room_, row(bin), r, model.capacity(bin, r));
+      put(over_, row(bin), r, -model.supply(bin, r).safety);
     }
     for (std::size_t b = 0; b < model.balances().size(); ++b) {
       const Balance& balance = model.balances()[b];
-      lane(over_, row(bin), resources + static_cast<int>(b)) =
-          static_cast<Load>(static_cast<Amount>(balance.ratio) * model.supply(bin, balance.lead).size -
-                            model.supply(bin, balance.other).size);
+      put(over_, row(bin), resources + static_cast<int>(b),
+          static_cast<Amount>(balance.ratio) * model.supply(bin, balance.lead).size -
+              model.supply(bin, balance.other).size);
     }
   }
   std::vector<int> members(index(model.groups()));
@@ -264,13 +264,13 @@ Annealer<Load>::Annealer(const Model& model, const ReassignLimits& limits)
     group_of_.push_back(begin < model.group_begin(item + 1) ? model.group_list()[index(begin)] : -1);
     if (group_of_.back() >= 0) ++members[index(group_of_.back())];
     for (int r = 0; r < resources; ++r) {
-      lane(demands_, row(item), r) = static_cast<Load>(model.demand(item, r).usual);
+      put(demands_, row(item), r, model.demand(item, r).usual);
     }
     for (std::size_t b = 0; b < model.balances().size(); ++b) {
       const Balance& balance = model.balances()[b];
-      lane(demands_, row(item), resources + static_cast<int>(b)) =
-          static_cast<Load>(model.demand(item, balance.other).usual -
-                            static_cast<Amount>(balance.ratio) * model.demand(item, balance.lead).usual);
+      put(demands_, row(item), resources + static_cast<int>(b),
+          model.demand(item, balance.other).usual -
+              static_cast<Amount>(balance.ratio) * model.demand(item, balance.lead).usual);
     }
   }
   int apart = 0;

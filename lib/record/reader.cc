@@ -183,7 +183,7 @@ std::string quoted(std::string_view name) {
 // Of a field that the kind does not have: which one may have been meant.
 std::string unknown_field(const Kind& kind, std::string_view name) {
   constexpr std::size_t kLongest = 40;
-  const std::string text =
+  std::string text =
       "no field of a " + std::string(kind.name) + " is called " + quoted(name.substr(0, kLongest));
   if (name.size() > kLongest) return text;
   const auto nearest = std::min_element(
@@ -233,7 +233,7 @@ struct Reader::Input {
       std::array<pollfd, 3> watched{{{fd, POLLIN, 0}, {interrupt::fd(), POLLIN, 0}, {reader_of, 0, 0}}};
       if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return true;  // the read says why
       if (watched[0].revents != 0) return true;
-      if ((watched[2].revents & POLLERR) != 0) interrupt::request(SIGPIPE);
+      if (watched[2].revents != 0) interrupt::request(SIGPIPE);  // asked for nothing, it tells only of the end
     }
     return false;
   }

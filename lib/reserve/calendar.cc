@@ -65,8 +65,7 @@ std::string scale(const Window& window) {
     const Span part = column(window, i);
     const std::tm begin = local(part.from);
     const Second unit = days ? kDay : kHour;
-    const Second into =
-        days ? begin.tm_hour * kHour + begin.tm_min * 60 + begin.tm_sec : begin.tm_min * 60 + begin.tm_sec;
+    const Second into = (days ? begin.tm_hour * kHour : 0) + begin.tm_min * Second{60} + begin.tm_sec;
     const Second mark = into == 0 ? part.from : part.from + unit - into;
     // The first column says when the chart begins, wherever in a day or an hour that is.
     if (i > 0 && mark >= part.until) continue;

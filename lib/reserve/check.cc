@@ -207,7 +207,9 @@ class Check {
       const auto within = [](const std::vector<std::string>& names, const std::string& name) {
         return std::find(names.begin(), names.end(), name) != names.end();
       };
-      for (const auto& [resource, amount] : loan.amounts) {
+      for (const auto& entry : loan.amounts) {
+        const auto& resource = entry.first;
+        const auto amount = entry.second;
         const auto both = [&](const std::vector<std::string>& mine, const std::vector<std::string>& other,
                               std::int64_t sign, const std::string& crossing) {
           for (const auto& name : mine) {

@@ -6,7 +6,7 @@
 namespace rackline::reserve {
 namespace {
 
-constexpr Second kDay = 24 * 3600;
+constexpr Second kDay = Second{24} * 3600;
 
 Error misused(const std::string& what, const std::string& why, const std::string& hint = {}) {
   return {Status::kUsage, "read the command line", what, why, hint};

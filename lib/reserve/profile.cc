@@ -289,15 +289,14 @@ void Profile::walk(Node& node, Walk& walk) {
       if (walk.found) return;
       at = until;
       const bool inside = from >= walk.span.from && until <= walk.span.until;
-      if (until <= walk.span.from) {
+      const bool extremes = walk.want == Walk::Want::kExtremes;
+      if (until <= walk.span.from || (inside && !extremes && !walk.holds(child))) {
         walk.sum += child.sum;
       } else if (from >= walk.span.until) {
         return;
-      } else if (inside && walk.want == Walk::Want::kExtremes) {
+      } else if (inside && extremes) {
         walk.course.sum = walk.sum;
         walk.course.pass(child);
-        walk.sum += child.sum;
-      } else if (inside && !walk.holds(child)) {
         walk.sum += child.sum;
       } else {
         this->walk(load(shift, from), walk);

@@ -10,10 +10,13 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/time.h"
 #include "record/writer.h"
 
 namespace rackline::cli {
 namespace {
+
+constexpr std::size_t kDate = std::char_traits<char>::length("2026-11-22T");
 
 // Columns on a terminal: bytes that start a UTF-8 sequence. Wide and combining characters are not told apart;
 // names of hosts and virtual servers have none.
@@ -54,7 +57,7 @@ void Output::complete_head(record::Head& head) const {
   if (head.tool.empty()) head.tool = tool_;
 }
 
-void Output::emit(const record::Kind& kind, const void* record) {
+void Output::emit(const record::Kind& kind, const void* record, record::Time time) {
   const std::lock_guard lock(mutex_);
   if (format_ == Format::kJson) {
     put(record::to_line(kind, record) + "\n");
@@ -73,13 +76,19 @@ void Output::emit(const record::Kind& kind, const void* record) {
   }
   auto table = std::find_if(tables_.begin(), tables_.end(), [&](const Table& t) { return t.kind == &kind; });
   if (table == tables_.end()) table = tables_.insert(tables_.end(), Table{&kind, {}});
-  table->rows.push_back(record::to_cells(kind, record, all_columns_));
+  auto cells = record::to_cells(kind, record, all_columns_);
+  if (timed_ && !all_columns_) cells.insert(cells.begin(), format_time(time).substr(kDate));
+  table->rows.push_back(std::move(cells));
 }
 
 void Output::flush_locked() {
   for (Table& table : tables_) {
     auto names = record::headings(*table.kind, all_columns_);
     auto right = record::numeric(*table.kind, all_columns_);
+    if (timed_ && !all_columns_) {  // else it is among them
+      names.insert(names.begin(), "TIME");
+      right.insert(right.begin(), false);
+    }
     const auto seldom = record::seldom(*table.kind, all_columns_);
     // Where rows come one by one, the next may have what this one lacks.
     for (std::size_t i = flows_ ? 0 : seldom.size(); i-- > 0;) {

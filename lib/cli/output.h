@@ -40,7 +40,7 @@ class Output {
   template <class K>
   void write(K record) {
     complete_head(record);
-    emit(K::kKind, &record);
+    emit(K::kKind, &record, record.time);
   }
 
   // Hands the reader's present record on as it came; among tables in the words of one, if its kind is known.
@@ -54,9 +54,12 @@ class Output {
 
   // Shows what a table holds back.
   void flush();
-  // From now on a heading is shown only where it is another than that of the table before: for a program that
-  // shows each row as it comes.
-  void flow() { flows_ = true; }
+  // For a program that shows each row as it comes: from now on a heading is shown only where it is another
+  // than that of the table before; `timed`: and each row says when that was.
+  void flow(bool timed) {
+    flows_ = true;
+    timed_ = timed;
+  }
 
  private:
   struct Table {
@@ -65,7 +68,7 @@ class Output {
   };
 
   void complete_head(record::Head& head) const;
-  void emit(const record::Kind& kind, const void* record);
+  void emit(const record::Kind& kind, const void* record, record::Time time);
   void flush_locked();
   void put(std::string_view left);
 
@@ -76,7 +79,7 @@ class Output {
   bool all_columns_ = false;
   bool colour_ = false;
   bool gone_ = false;
-  bool flows_ = false;
+  bool flows_ = false, timed_ = false;
   std::vector<std::string> shown_;  // the heading of the last table, and how wide it was
   std::vector<std::size_t> widths_;
   std::optional<record::Time> stamp_;

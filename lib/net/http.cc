@@ -39,10 +39,14 @@ void start_library() {
   });
 }
 
+bool is_distrust(CURLcode code) {
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CERTPROBLEM ||
+         code == CURLE_SSL_CACERT_BADFILE;
+}
+
 bool never_left(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
-         code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
-         code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_URL_MALFORMAT;
+         code == CURLE_SSL_CONNECT_ERROR || code == CURLE_URL_MALFORMAT || is_distrust(code);
 }
 
 }  // namespace
@@ -98,6 +102,7 @@ HttpAnswer HttpClient::post(const std::string& url, const std::string& body,
     answer.failure = handle_->why[0] != '\0' ? handle_->why.data() : curl_easy_strerror(code);
     curl_off_t sending = 0;  // when the first byte of the request could be sent
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sending);
+    answer.distrust = is_distrust(code);
     answer.may_have_come = !never_left(code) && !(code == CURLE_OPERATION_TIMEDOUT && sending == 0);
     return answer;
   }

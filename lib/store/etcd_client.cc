@@ -205,6 +205,7 @@ EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path
   EtcdReply reply;
   std::string failure = "no time left";
   const std::size_t first = preferred_.load();
+  std::size_t distrusted = 0;  // members on end
   for (std::size_t attempt = 0;; ++attempt) {
     const Milliseconds left = deadline - system_clock().monotonic();
     if (left <= Milliseconds{0}) break;
@@ -223,7 +224,10 @@ EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path
     if (answer.status == 0) {
       failure = endpoint + ": " + answer.failure;
       reply.unsure = reply.unsure || answer.may_have_come;
+      distrusted = answer.distrust ? distrusted + 1 : 0;
+      if (distrusted == address_.endpoints.size()) break;
     } else {
+      distrusted = 0;
       Json body = parse_body(answer.body);
       const bool object = body.is_object();
       std::string error;
@@ -261,6 +265,10 @@ EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path
     }
   }
   give_back(std::move(http));
+  if (distrusted > 0) {
+    throw Error(Status::kUnreachable, attempted, url_, "no member is trusted: " + failure,
+                "RACKLINE_ETCD_CACERT says whom to trust, RACKLINE_ETCD_CERT and RACKLINE_ETCD_KEY who asks");
+  }
   throw Error(Status::kUnreachable, attempted, url_, "no member answers: " + failure,
               reply.unsure && attempted == "write store"
                   ? "it is not known whether the change was made: look before it is made again"

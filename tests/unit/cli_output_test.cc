@@ -57,7 +57,7 @@ TEST(Output, ATableThatGrowsRowByRowHasOneHeading) {
   const Packets packets;
   Output output(packets.in.get(), "tool", Output::Closed::kDie);
   output.set_format(Format::kTable, false, false);
-  output.flow();
+  output.flow(true);
   output.write(place("a-long-name"));
   output.flush();
   const auto first = packets.next();
@@ -68,6 +68,8 @@ TEST(Output, ATableThatGrowsRowByRowHasOneHeading) {
   EXPECT_EQ(std::count(second.begin(), second.end(), '\n'), 1) << second;
   const auto row = first.substr(first.find('\n') + 1);
   EXPECT_EQ(row.find("h1"), second.find("h1"));
+  EXPECT_TRUE(first.starts_with("TIME ")) << first;
+  EXPECT_TRUE(second.starts_with("12:00:00Z ")) << second;
 }
 
 TEST(Output, HandsOnWhatItReadsAndKeepsRoundEndsOutOfTables) {

@@ -123,7 +123,7 @@ Status query(cli::Program& program, const Options& options) {
 
 Status follow(cli::Program& program, const Options& options) {
   const auto wanted = wanted_of(program, options);
-  program.out().flow();
+  program.out().flow(false);
   std::int64_t found = 0;
   audit::follow(options.file, options.all, [&](std::string_view line) {
     if (!wanted.fits(line)) return;

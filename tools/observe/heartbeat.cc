@@ -51,7 +51,7 @@ Status beat(cli::Program& program, const Options& options) {
 
 Status watch(cli::Program& program, const Options& options) {
   program.leaves_threads_behind();
-  program.out().flow();
+  program.out().flow(true);
   ha::WatcherOptions watcher{
       .hosts = program.inventory(),
       .listen = net::resolve(options.listen.empty() ? "0.0.0.0" : options.listen, kPort),

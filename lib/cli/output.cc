@@ -85,8 +85,9 @@ void Output::flush_locked() {
   for (Table& table : tables_) {
     auto names = record::headings(*table.kind, all_columns_);
     auto right = record::numeric(*table.kind, all_columns_);
-    if (timed_ && !all_columns_) {  // else it is among them
-      names.insert(names.begin(), "TIME");
+    // Among all columns it is one already; TIME is how long something took.
+    if (timed_ && !all_columns_) {
+      names.insert(names.begin(), "WHEN");
       right.insert(right.begin(), false);
     }
     const auto seldom = record::seldom(*table.kind, all_columns_);

@@ -272,7 +272,7 @@ all_up() {
 @test "the table of a watch has one heading" {
   for h in h1 h2 h3; do agent "$h"; done
   run -0 --separate-stderr heartbeat watch --once --listen "127.0.0.1:$port" --slots slots -o table
-  assert_equal "$(grep -c '^TIME  *HOST' <<<"$output")" 1
+  assert_equal "$(grep -c '^WHEN  *HOST' <<<"$output")" 1
   assert_equal "$(grep -cE '^[0-9:]{8}Z  h[123] ' <<<"$output")" 3
   assert_equal "$(grep -c alive <<<"$output")" 3
 }

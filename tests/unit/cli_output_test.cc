@@ -68,7 +68,7 @@ TEST(Output, ATableThatGrowsRowByRowHasOneHeading) {
   EXPECT_EQ(std::count(second.begin(), second.end(), '\n'), 1) << second;
   const auto row = first.substr(first.find('\n') + 1);
   EXPECT_EQ(row.find("h1"), second.find("h1"));
-  EXPECT_TRUE(first.starts_with("TIME ")) << first;
+  EXPECT_TRUE(first.starts_with("WHEN ")) << first;
   EXPECT_TRUE(second.starts_with("12:00:00Z ")) << second;
 }
 

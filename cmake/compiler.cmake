@@ -22,7 +22,9 @@ target_include_directories(rackline_flags INTERFACE ${PROJECT_SOURCE_DIR}/lib)
 target_compile_options(rackline_flags INTERFACE -ffunction-sections -fdata-sections)
 target_link_options(rackline_flags INTERFACE -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now)
 if(RACKLINE_SANITIZE)
-  target_compile_options(rackline_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  # Among what the sanitizers add GCC takes the insides of std::regex for uninitialised.
+  target_compile_options(rackline_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+                                                  -Wno-maybe-uninitialized)
   target_link_options(rackline_flags INTERFACE -fsanitize=address,undefined)
 endif()
 

@@ -21,7 +21,8 @@ std::string slot_path(const std::string& directory, const std::string& host) {
 
 }  // namespace
 
-SlotWriter::SlotWriter(const std::string& directory, const std::string& host) : path_(slot_path(directory, host)) {}
+SlotWriter::SlotWriter(const std::string& directory, const std::string& host)
+    : path_(slot_path(directory, host)) {}
 
 void SlotWriter::write(std::span<const std::uint8_t> message) {
   const char* attempted = "write the heartbeat";

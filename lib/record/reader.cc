@@ -233,7 +233,8 @@ struct Reader::Input {
       std::array<pollfd, 3> watched{{{fd, POLLIN, 0}, {interrupt::fd(), POLLIN, 0}, {reader_of, 0, 0}}};
       if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return true;  // the read says why
       if (watched[0].revents != 0) return true;
-      if (watched[2].revents != 0) interrupt::request(SIGPIPE);  // asked for nothing, it tells only of the end
+      if (watched[2].revents != 0)
+        interrupt::request(SIGPIPE);  // asked for nothing, it tells only of the end
     }
     return false;
   }

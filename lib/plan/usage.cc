@@ -29,13 +29,17 @@ constexpr std::int64_t kForgetAfter = 1000;
 
 }  // namespace
 
-void Usage::Track::add(double value, double watched, double passed, std::int64_t now) {
-  late_weight = late_weight * std::exp(-passed / kLateSeconds) + watched;
-  late_mean += watched / late_weight * (value - late_mean);
-  weight = weight * std::exp(-passed / kMemorySeconds) + watched;
+double Usage::Average::add(double value, double watched, double decay) {
+  weight = weight * decay + watched;
   const double gain = watched / weight;
-  const double off = value - mean;
-  mean += gain * off;
+  mean += gain * (value - mean);
+  return gain;
+}
+
+void Usage::Track::add(double value, double watched, const Decay& decay, std::int64_t now) {
+  late.add(value, watched, decay.late);
+  const double off = value - level.mean;
+  const double gain = level.add(value, watched, decay.level);
   variance = (1 - gain) * (variance + gain * off * off);
   round = now;
 }
@@ -46,6 +50,7 @@ void Usage::count(const Round& round, double threshold_percent) {
   const double passed =
       rounds_ > 0 ? static_cast<double>(std::chrono::duration_cast<seconds>(round.time - time_).count()) : 0;
   const double watched = rounds_ > 0 ? std::min(passed, kLongestSeconds) : kFirstSeconds;
+  const Decay decay{std::exp(-passed / kMemorySeconds), std::exp(-passed / kLateSeconds)};
   if (rounds_ > 0) span_ += std::chrono::duration_cast<seconds>(round.time - time_);
   time_ = round.time;
   ++rounds_;
@@ -59,7 +64,7 @@ void Usage::count(const Round& round, double threshold_percent) {
   for (const auto& vm : round.vms()) {
     if (!active(vm) || !vm.cpu_cores) continue;
     const double busy = *vm.cpu_cores * 1000;
-    track(vms_, vm.vm).add(busy, watched, passed, seen_);
+    track(vms_, vm.vm).add(busy, watched, decay, seen_);
     const auto host = of_vms.find(std::string_view(vm.host));
     (host != of_vms.end() ? host->second : of_vms.emplace(vm.host, 0).first->second) += busy;
   }
@@ -67,7 +72,7 @@ void Usage::count(const Round& round, double threshold_percent) {
     if (host.state != "up" || !host.cpu_percent || !host.cpus) continue;
     const auto vms = of_vms.find(std::string_view(host.host));
     const double busy = *host.cpu_percent * 10 * static_cast<double>(*host.cpus);
-    track(hosts_, host.host).add(busy - (vms != of_vms.end() ? vms->second : 0), watched, passed, seen_);
+    track(hosts_, host.host).add(busy - (vms != of_vms.end() ? vms->second : 0), watched, decay, seen_);
     if (*host.cpu_percent <= threshold_percent) continue;
     const auto above = above_.find(std::string_view(host.host));
     Above& times = above != above_.end() ? above->second : above_.emplace(host.host, Above{}).first->second;
@@ -85,11 +90,12 @@ void Usage::count(const Round& round, double threshold_percent) {
 }
 
 Expected Usage::expected(const Track& track, double size) const {
-  const double off = kAssumedOfMean * track.mean;
+  const double off = kAssumedOfMean * track.level.mean;
   const double of_size = kAssumedOfSize * size;
   const double assumed = off * off + of_size * of_size;
-  return {(1 - kLatePart) * track.mean + kLatePart * track.late_mean,
-          (kAssumedSeconds * assumed + track.weight * track.variance) / (kAssumedSeconds + track.weight)};
+  const double weight = track.level.weight;
+  return {(1 - kLatePart) * track.level.mean + kLatePart * track.late.mean,
+          (kAssumedSeconds * assumed + weight * track.variance) / (kAssumedSeconds + weight)};
 }
 
 Expected Usage::of(const record::VmSample& vm) const {
@@ -97,7 +103,7 @@ Expected Usage::of(const record::VmSample& vm) const {
   const auto found = vms_.find(std::string_view(vm.vm));
   if (found != vms_.end()) return expected(found->second, size);
   Track now;
-  now.mean = 1000 * vm.cpu_cores.value_or(0);
+  now.level.mean = now.late.mean = 1000 * vm.cpu_cores.value_or(0);
   return expected(now, size);
 }
 

@@ -43,16 +43,23 @@ class Usage {
   bool repeated(std::string_view host) const;
 
  private:
-  struct Track {
+  // What is left, since the round before, of the weight of what was seen until then.
+  struct Decay {
+    double level, late;
+  };
+  struct Average {
     double weight = 0;  // seconds that it was watched, the older the less
     double mean = 0;
-    double variance = 0;
-    double late_weight = 0;  // the same of the last half hour
-    double late_mean = 0;
+
+    // Returns by how much of its distance to the value the mean went there.
+    double add(double value, double watched, double decay);
+  };
+  struct Track {
+    Average level, late;  // over the last half day, and the last half hour
+    double variance = 0;  // about the level
     std::int64_t round = 0;
 
-    // `passed` seconds after the last one, a value that counts for `watched` of them.
-    void add(double value, double watched, double passed, std::int64_t now);
+    void add(double value, double watched, const Decay& decay, std::int64_t now);
   };
   struct Above {
     record::Time last{};

@@ -214,6 +214,11 @@ TEST(Usage, WhatWasOfLateCountsMoreThanItsTime) {
   EXPECT_NEAR(usage.of(last.vms()[0]).mean, 1380, 40) << "an hour of twelve";
 }
 
+TEST(Usage, AServerThatWasNeverSeenDoesWhatItsSampleSays) {
+  const Round round = round_of(kMidnight, 1);
+  EXPECT_EQ(Usage().of(round.vms()[0]).mean, 1000);
+}
+
 TEST(Usage, WhatIsHardlyKnownIsUncertain) {
   Usage usage;
   usage.count(round_of(kMidnight, 1), 75);

@@ -2,9 +2,7 @@
 #include "ha/watcher.h"
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <mutex>
@@ -15,6 +13,7 @@
 #include "ha/agent.h"
 #include "ha/marks.h"
 #include "ha/slot.h"
+#include "net/tcp.h"
 
 namespace rackline::ha {
 namespace {
@@ -65,19 +64,7 @@ bool takes_connections(const std::string& uri, Milliseconds patience) {
     host.resize(colon);
   }
   if (bracketed) host = host.substr(1, host.size() - 2);
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (host.empty() || getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return false;
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
-  const Fd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return false;
-  if (connect(fd.get(), found->ai_addr, found->ai_addrlen) == 0) return true;
-  pollfd watched{fd.get(), POLLOUT, 0};
-  int error = 0;
-  socklen_t size = sizeof error;
-  return errno == EINPROGRESS && poll(&watched, 1, static_cast<int>(patience.count())) == 1 &&
-         getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+  return !host.empty() && net::try_tcp(host, port, patience, [](const Fd&) { return true; });
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "ha/keep.h"
 #include "virt/migration_check.h"
 #include "virt/migration_description.h"
 
@@ -103,11 +104,26 @@ void RecoveryRun::go() {
 void RecoveryRun::place(const std::vector<Job*>& jobs) {
   std::vector<Protected> vms;
   std::map<std::string, std::set<std::string>> barred;
+  std::map<std::string, Placement::Answer> kept;
   for (Job* job : jobs) {
+    const Verdict& verdict = job->verdict;
+    if (!verdict.avoid.empty()) job->barred.insert(verdict.avoid);
+    if (!verdict.prefer.empty()) {
+      std::set<std::string> others;
+      for (const auto& [name, host] : world_.hosts) {
+        if (name != verdict.prefer) others.insert(name);
+      }
+      const auto answer = placement_.place({verdict.vm}, {{verdict.vm.vm, others}}).at(verdict.vm.vm);
+      if (!answer.host.empty() || verdict.only_there) {
+        kept[verdict.vm.vm] = answer;
+        continue;
+      }
+    }
     vms.push_back(job->verdict.vm);
     barred[job->verdict.vm.vm] = job->barred;
   }
-  const auto answers = placement_.place(vms, barred);
+  auto answers = placement_.place(vms, barred);
+  for (auto& [vm, answer] : kept) answers[vm] = answer;
   for (Job* job : jobs) {
     const auto& answer = answers.at(job->verdict.vm.vm);
     job->to = answer.host;
@@ -153,6 +169,11 @@ std::string RecoveryRun::changed_mark(const Job& job) const {
   if (fence_mark(world_.store, job.to)) return job.to + " was fenced meanwhile";
   if (maintenance_mark(world_.store, job.to)) return job.to + " has gone into maintenance";
   if (job.verdict.intent && !job.verdict.intent_is_history) return {};
+  if (job.verdict.keep) {
+    const bool marked =
+        fence_mark(world_.store, job.verdict.from) || fence_mark(world_.store, job.verdict.vm.host);
+    return marked ? job.verdict.from + " was fenced meanwhile" : "";
+  }
   const auto proof = fence_mark(world_.store, job.verdict.fence.host);
   const bool holds = proof && proof->id == job.verdict.fence.id && proof->state == FenceMark::State::kFenced;
   return holds ? "" : job.verdict.fence.host + " is not fenced any more";
@@ -163,7 +184,7 @@ bool RecoveryRun::begin(Job& job) {
   const bool verify = job.verdict.what == Verdict::What::kVerify;
   if (!verify) {
     if (world_.clock.monotonic() - looked_ > world_.policy.fresh) look_again();
-    std::string why = situation_.could_run(vm);
+    std::string why = job.verdict.keep ? keep_objection(situation_, vm) : situation_.could_run(vm);
     if (why.empty()) why = changed_mark(job);
     if (!why.empty()) {
       placement_.release(vm);
@@ -237,7 +258,7 @@ void RecoveryRun::handle(Event& event) {
 // It did not start there: elsewhere, if the world still permits.
 void RecoveryRun::again(Job& job, const StartReport& report) {
   placement_.release(job.verdict.vm);
-  const bool bounded = job.attempts >= world_.policy.attempts;
+  const bool bounded = job.attempts >= world_.policy.attempts || job.verdict.only_there;
   if (bounded || interrupt::requested() || job.verdict.what == Verdict::What::kVerify) {
     return settle(job, What::kFailed, report.reason);
   }

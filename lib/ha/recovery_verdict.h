@@ -72,6 +72,10 @@ struct Verdict {
   // The open intent's target has been fenced since, and may be on its way back: that start is history,
   // whatever became of it.
   bool intent_is_history = false;
+  // No host has died: it should run and is off (keep.h). `fence` then only names the start.
+  bool keep = false;
+  bool only_there = false;    // nowhere but on `prefer`, yet
+  std::string prefer, avoid;  // hosts to be tried first, or not at all; empty: none
 };
 
 std::vector<Verdict> judge(const Situation& situation);

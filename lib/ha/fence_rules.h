@@ -27,6 +27,10 @@ struct FencePolicy {
   Milliseconds loop_window{3'600'000};
   int loop_limit = 3;  // fencings of one host within the window
   Milliseconds lock_patience{10'000};
+  // A fencing that failed is repeated for so long while the host stays down; pauses double up to the longest.
+  Milliseconds retry_for{3'600'000};
+  Milliseconds retry_first{5'000};
+  Milliseconds retry_longest{60'000};
 };
 
 struct FenceRequest {

@@ -183,6 +183,8 @@ void declare(cli::Program& program, Options& options) {
                    "silence after which a host that fences itself has done so");
   program.duration(app, "--loop-window", policy.loop_window,
                    "a host that was fenced three times within this is left to a person");
+  program.duration(app, "--retry-for", policy.retry_for,
+                   "how long a fencing that failed is repeated while the host stays down; 0: not at all");
   app.add_flag("--trust-self-fence", policy.trust_self_fence,
                "method self also for hosts without a hardware watchdog");
   app.add_option("--bmc-user", options.bmc.user,

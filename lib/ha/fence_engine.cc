@@ -145,8 +145,8 @@ FenceReport FenceEngine::fence_once(Round& round) {
   const auto lock = take_lock(round.patience_until, round.given_up);
   if (life() > 0) return withdrawn(report);
   if (!lock) return without_lock(report, world_.stopping());
-  const auto planned =
-      patiently(round.patience_until, round.given_up, [&] { return maintenance_mark(world_.store, report.host); });
+  const auto planned = patiently(round.patience_until, round.given_up,
+                                 [&] { return maintenance_mark(world_.store, report.host); });
   if (planned) {
     return with(report, Outcome::kRefused, "it is in maintenance: " + planned->reason);
   }
@@ -312,8 +312,7 @@ void FenceEngine::settle() {
 }
 
 FenceReport FenceEngine::settle_one(FenceReport report, const FenceJournal::Open& open, const Life& life) {
-  const auto lock =
-      take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
+  const auto lock = take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
   if (!lock) return without_lock(report, world_.stopping());
   const auto methods = world_.methods.find(report.host);
   if (methods == world_.methods.end()) {

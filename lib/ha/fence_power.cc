@@ -165,10 +165,11 @@ void PowerDriver::attempt(const FenceLevel& level, Milliseconds until, const Goa
   report.method = agents_of(level);
   report.level = level.front().level;
   const std::string state = name_of(goal.state);
-  report.evidence = title_of(level) + ": read " + name_of(report.before) + " before, " +
-                    (report.untouched ? "told nothing" : std::string("told ") + name_of(goal.action)) +
-                    ", read " + state + " twice after" +
-                    (report.signs > 0 ? "; it showed life after it had been told, and before it was read" : "");
+  report.evidence =
+      title_of(level) + ": read " + name_of(report.before) + " before, " +
+      (report.untouched ? "told nothing" : std::string("told ") + name_of(goal.action)) + ", read " + state +
+      " twice after" +
+      (report.signs > 0 ? "; it showed life after it had been told, and before it was read" : "");
 }
 
 void PowerDriver::try_level(const FenceLevel& level, Milliseconds limit, const Goal& goal,

@@ -115,4 +115,10 @@ std::string call_for_person(const FenceReport& report) {
          " | failover";
 }
 
+std::string call_about_life(const std::string& host) {
+  return host +
+         " is marked as fenced and shows life, a person is needed: its virtual servers may run twice. " +
+         "Pull its plug now; then find out which machine its fence method switches.";
+}
+
 }  // namespace rackline::ha

@@ -60,7 +60,9 @@ FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std:
 // The host of the reader's present record, when that is a word of heartbeat by which the host lives again, in
 // whatever bad state. Such a host hears its watcher or writes to its storage, and so fences itself no more.
 std::optional<std::string> sign_of_life(record::Reader& reader);
-// The same of a record that was read: of host_down it is never one.
+// The host of the reader's present record, when that says that the host is marked as fenced and shows life.
+std::optional<std::string> contradiction(record::Reader& reader);
+// The same as sign_of_life of a record that was read: of host_down it is never one.
 bool shows_life(FenceRequest::Kind kind, const record::HostState& state);
 
 // Why the host cannot be trusted to have stopped its own virtual servers by then; empty when it can.

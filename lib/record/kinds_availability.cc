@@ -297,12 +297,8 @@ const Kind HostFenced::kKind{"host_fenced",
                              "failover",
                              kHostFencedFields};
 const Kind HostNotFenced::kKind{
-    "host_not_fenced",
-    Role::kResult,
-    "The host is not proven to be off: nothing may be started.",
-    "fence",
-    "people",
-    kHostNotFencedFields};
+    "host_not_fenced", Role::kResult, "The host is not proven to be off: nothing may be started.",
+    "fence",           "people",      kHostNotFencedFields};
 const Kind HostUnfenced::kKind{
     "host_unfenced", Role::kResult, "What became of switching a fenced host on again.",
     "fence unfence", "people",      kHostUnfencedFields};

@@ -177,6 +177,17 @@ TEST_F(Life, AfterTheProofAndBeforeTheMarkNothingIsMarked) {
   expect_withdrawn();
 }
 
+TEST_F(Life, EndsTheWaitForAHostThatFencesItself) {
+  methods["h1"] = {{self_method()}};
+  auto request = down("h1", clock);
+  request.state.self_fence_ms = 30'000;
+  request.state.watchdog = true;
+  alive_at(Milliseconds{20'000});
+  fence(request);
+  expect_withdrawn();
+  EXPECT_LT(clock.monotonic(), Milliseconds{21'000});
+}
+
 TEST_F(Life, EndsTheWaitForTheLock) {
   const auto other = store->try_lock("fence");
   alive_at(Milliseconds{3000});

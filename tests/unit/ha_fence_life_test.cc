@@ -25,12 +25,15 @@ class LockedStore final : public store::Store {
   }
   std::optional<std::int64_t> commit(const store::Transaction& transaction) override {
     check();
-    return real_.commit(transaction);
+    const auto version = real_.commit(transaction);
+    if (on_commit) on_commit();
+    return version;
   }
   std::optional<store::Lock> try_lock(std::string_view name) override { return real_.try_lock(name); }
 
   Milliseconds locked_until{0};
   Status why = Status::kBusy;
+  std::function<void()> on_commit;
 
  private:
   void check() const {
@@ -110,6 +113,13 @@ TEST_F(Life, WhileTheIntentWaitsForTheStoreNothingIsTold) {
   EXPECT_LT(clock.monotonic(), Milliseconds{5000});
 }
 
+TEST_F(Life, WhileTheIntentIsWrittenIsAskedForBeforeTheCommand) {
+  locked.on_commit = [this] { engine().alive("h1"); };
+  fence(down("h1", clock));
+  expect_withdrawn();
+  EXPECT_EQ(plug("h1").offs, 0);
+}
+
 TEST_F(Life, BetweenTheFeedsOfALevelTheSecondIsNotTold) {
   methods["h1"] = {{fake_method("a"), fake_method("b")}};
   plug("a").on_command = [this] { engine().alive("h1"); };
@@ -122,11 +132,17 @@ TEST_F(Life, BetweenTheFeedsOfALevelTheSecondIsNotTold) {
 
 TEST_F(Life, BetweenAttemptsNothingMoreIsTried) {
   plug("h1").liar = true;
-  plug("h1").on_command = [this] { engine().alive("h1"); };
+  Milliseconds lives{0}, read{0};
+  plug("h1").on_command = [&] {
+    lives = clock.monotonic();
+    engine().alive("h1");
+  };
+  plug("h1").on_status = [&] { read = clock.monotonic(); };
   fence(down("h1", clock));
   expect_withdrawn();
   EXPECT_EQ(plug("h1").offs, 1);
-  EXPECT_LT(clock.monotonic(), Milliseconds{6000});
+  EXPECT_GT(read, lives);
+  EXPECT_LT(read, lives + Milliseconds{5000});  // by the first attempt
 }
 
 TEST_F(Life, BetweenLevelsTheNextIsNotEvenAsked) {

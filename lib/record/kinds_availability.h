@@ -121,7 +121,7 @@ struct HostFenced : Head {
   Integer level;
   Text power_before, power_after;
   bool verified = false;
-  Text evidence;
+  Text evidence, identity;
   Flag already, planned;
   Integer attempts, elapsed_ms;
   static const Kind kKind;
@@ -133,7 +133,7 @@ struct HostNotFenced : Head {
   std::string host, outcome, reason;
   Text power_after;
   Flag planned;
-  Integer attempts, elapsed_ms;
+  Integer attempts, retry_ms, elapsed_ms;
   static const Kind kKind;
 };
 

@@ -37,12 +37,13 @@ TEST_F(ClusterStateTest, TheGravestMarkIsTheState) {
   EXPECT_EQ(state(), HostState::kDraining);
   put(*store_, HealthMark{"h1", "suspect", "silent for 2s", now_, now_});
   EXPECT_EQ(state(), HostState::kUnknown);
-  put(*store_, MaintenanceMark{"h1", "fans", now_, "ann", std::nullopt});
+  put(*store_, cluster::MaintenanceMark{"h1", "fans", now_, "ann", std::nullopt});
   EXPECT_EQ(state(), HostState::kMaintenance);
-  ASSERT_TRUE(put(*store_, FenceMark{"h1", "f1", "", "manual", now_, FenceMark::State::kReturning, 0}));
+  ASSERT_TRUE(put(
+      *store_, cluster::FenceMark{"h1", "f1", "", "manual", now_, cluster::FenceMark::State::kReturning, 0}));
   EXPECT_EQ(state(), HostState::kReturning);
-  auto mark = *fence_mark(*store_, "h1");
-  mark.state = FenceMark::State::kFenced;
+  auto mark = *cluster::fence_mark(*store_, "h1");
+  mark.state = cluster::FenceMark::State::kFenced;
   ASSERT_TRUE(put(*store_, mark));
   EXPECT_EQ(state(), HostState::kFenced);
   EXPECT_EQ(state("h2"), HostState::kServing);
@@ -50,7 +51,7 @@ TEST_F(ClusterStateTest, TheGravestMarkIsTheState) {
 
 TEST_F(ClusterStateTest, WhatHadATimeIsOverThen) {
   put(*store_, DrainMark{"h1", "", now_ - seconds{60}, "", now_});
-  put(*store_, MaintenanceMark{"h2", "", now_ - seconds{60}, "", now_ + seconds{1}});
+  put(*store_, cluster::MaintenanceMark{"h2", "", now_ - seconds{60}, "", now_ + seconds{1}});
   EXPECT_EQ(state("h1"), HostState::kServing);
   EXPECT_EQ(state("h2"), HostState::kMaintenance);
 }
@@ -73,7 +74,7 @@ TEST_F(ClusterStateTest, AMarkThatCannotBeReadIsNotTakenForNone) {
 }
 
 TEST_F(ClusterStateTest, ARefusalNamesStateTimePersonAndReason) {
-  put(*store_, MaintenanceMark{"h1", "new fans", now_, "ann", std::nullopt});
+  put(*store_, cluster::MaintenanceMark{"h1", "new fans", now_, "ann", std::nullopt});
   EXPECT_EQ(why_not(host_status(*store_, "h1", now_)),
             "h1 is in maintenance since " + format_time(now_) + " (by ann): new fans");
 }

@@ -124,13 +124,14 @@ TEST_F(Engine, AHostThatCameUpWhileItWaitedIsNotFenced) {
   FenceEngine engine(policy, world(), [&](const FenceReport& report) { reports.push_back(report); });
   self = &engine;
   // The second request waits behind the first, and meanwhile the host is up.
-  power.plugs["h1"].on_command = [&] { self->alive("h1"); };
+  power.plugs["h1"].on_command = [&] {
+    self->request(down("h1", clock));
+    self->alive("h1");
+  };
   engine.request(down("h1", clock));
-  auto second = down("h1", clock);
-  engine.request(second);
   engine.wait();
   ASSERT_EQ(reports.size(), 2U);
-  EXPECT_EQ(reports[1].outcome, Outcome::kRefused);
+  EXPECT_EQ(reports[1].outcome, Outcome::kWithdrawn);
 }
 
 TEST_F(Engine, NothingIsBegunAfterAStopIsAskedFor) {

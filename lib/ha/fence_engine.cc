@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ha/fence_engine.h"
 
-#include <csignal>
-#include <thread>
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -15,18 +14,7 @@ namespace {
 using Outcome = FenceReport::Outcome;
 
 constexpr int kMarkAttempts = 3;
-
-FenceReport with(FenceReport report, Outcome outcome, std::string reason) {
-  report.outcome = outcome;
-  report.reason = std::move(reason);
-  return report;
-}
-
-// It is not known to be off, and nothing that a program could still do will change that.
-FenceReport failed(FenceReport report, std::string reason) {
-  report.needs_person = true;
-  return with(std::move(report), Outcome::kFailed, std::move(reason));
-}
+constexpr Milliseconds kAgain{200};
 
 FenceReport without_lock(FenceReport report, bool stopping) {
   if (stopping) return with(std::move(report), Outcome::kRefused, "interrupted before it was begun");
@@ -34,56 +22,24 @@ FenceReport without_lock(FenceReport report, bool stopping) {
   return with(std::move(report), Outcome::kBusy, "another fence is at work and does not let go of the lock");
 }
 
-// Signals are the main thread's: they have to interrupt its read.
-class WithoutSignals {
- public:
-  WithoutSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~WithoutSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  WithoutSignals(const WithoutSignals&) = delete;
-  WithoutSignals& operator=(const WithoutSignals&) = delete;
-
- private:
-  sigset_t before_{};
-};
+bool has_switch(const FenceLevels& levels) {
+  return std::any_of(levels.begin(), levels.end(),
+                     [](const FenceLevel& level) { return !level.front().self(); });
+}
 
 }  // namespace
-
-FenceLock::Hold FenceLock::acquire() {
-  const std::lock_guard guard(mutex_);
-  if (holders_ == 0) lock_ = store_.lock("fence", clock_, clock_.monotonic() + patience_);
-  if (!lock_) return Hold(nullptr);
-  ++holders_;
-  return Hold(this);
-}
-
-void FenceLock::release() {
-  const std::lock_guard guard(mutex_);
-  if (--holders_ == 0) lock_.reset();
-}
 
 FenceEngine::FenceEngine(FencePolicy policy, World world, Finished finished)
     : policy_(policy),
       world_(std::move(world)),
       finished_(std::move(finished)),
       journal_(world_.store, world_.time.clock),
-      lock_(world_.store, world_.time.clock, policy.lock_patience) {}
-
-FenceEngine::~FenceEngine() {
-  wait_until_idle();
-}
-
-void FenceEngine::wait_until_idle() {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [&] { return working_ == 0; });
-}
+      lock_(world_.store),
+      queue_(policy, world_.time, world_.stopping, [this](const FenceReport& report) { finish(report); }) {}
 
 void FenceEngine::wait() {
-  wait_until_idle();
-  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  queue_.close();
+  queue_.wait();
 }
 
 std::map<Outcome, int> FenceEngine::outcomes() {
@@ -92,65 +48,30 @@ std::map<Outcome, int> FenceEngine::outcomes() {
 }
 
 void FenceEngine::alive(const std::string& host) {
-  const std::lock_guard lock(mutex_);
-  ++signs_[host];
+  signs_.add(host);
 }
 
-int FenceEngine::signs_of_life(const std::string& host) {
-  const std::lock_guard lock(mutex_);
-  return signs_[host];
+void FenceEngine::contradicted(const std::string& host) {
+  alive(host);
+  const std::lock_guard guard(guard_);
+  contradicted_.insert(host);
 }
 
-void FenceEngine::submit(const std::string& host, FenceReport base, Task task) {
-  const std::lock_guard lock(mutex_);
-  auto& queue = queues_[host];
-  queue.emplace_back(std::move(base), std::move(task));
-  if (queue.size() > 1) return;
-  ++working_;
-  const WithoutSignals none;
-  std::thread([this, host] { work(host); }).detach();  // wait() is its end
+bool FenceEngine::is_contradicted(const std::string& host) {
+  const std::lock_guard guard(guard_);
+  return contradicted_.contains(host);
 }
 
-void FenceEngine::work(const std::string& host) {
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    auto& queue = queues_[host];
-    const auto [base, task] = queue.front();
-    lock.unlock();
-    const auto started = world_.time.clock.monotonic();
-    FenceReport report = base;
-    try {
-      report = task();
-    } catch (const std::exception& error) {
-      report = failed(base, error.what());
-    }
-    report.elapsed = world_.time.clock.monotonic() - started;
+// A host stays in hand between the rounds: it is to be off as well as those that are fenced.
+void FenceEngine::finish(const FenceReport& report) {
+  if (!report.retry) {
     {
       const std::lock_guard guard(guard_);
-      in_hand_.erase(host);
+      in_hand_.erase(report.host);
     }
-    std::exception_ptr failure;
-    try {
-      finish(report);
-    } catch (...) {
-      failure = std::current_exception();  // a full disk under stdout: wait() is where somebody can tell
-    }
-    lock.lock();
-    if (failure) failure_ = failure;
-    queue.pop_front();
-    if (!queue.empty()) continue;
-    --working_;
-    idle_.notify_all();
-    return;
-  }
-}
-
-void FenceEngine::finish(const FenceReport& report) {
-  {
     const std::lock_guard lock(mutex_);
     ++outcomes_[report.outcome];
   }
-  const std::lock_guard output(output_);
   finished_(report);
 }
 
@@ -160,48 +81,96 @@ void FenceEngine::request(const FenceRequest& request) {
   base.cause = request.cause();
   base.host = request.host();
   base.planned = policy_.dry_run;
-  const int signs = signs_of_life(request.host());
-  submit(request.host(), base, [this, request, base, signs] { return fence(request, base, signs); });
+  const auto methods = world_.methods.find(base.host);
+  if (methods == world_.methods.end()) {
+    return queue_.tell(with(base, Outcome::kRefused, "there is no host of that name in the inventory"));
+  }
+  // Judged when it is read and not when its turn comes: that the host is up again would be told from now on,
+  // so the record grows no older.
+  const auto ruling = rule_on(request, policy_, world_.time.clock.wall());
+  if (ruling.verdict == FenceRuling::Verdict::kLeave)
+    return queue_.tell(with(base, Outcome::kLeft, ruling.reason));
+  if (ruling.verdict == FenceRuling::Verdict::kRefuse)
+    return queue_.tell(with(base, Outcome::kRefused, ruling.reason));
+  const Life life = signs_.since_now(base.host);
+  if (policy_.dry_run) {
+    return queue_.submit({base, [this](const FenceReport& report) { return look(report); }, life});
+  }
+  const auto run = [this, request, life](const FenceReport& report) { return fence(request, report, life); };
+  queue_.submit({base, run, life, has_switch(methods->second)});
 }
 
-FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, int signs) {
-  const auto& clock = world_.time.clock;
-  const auto methods = world_.methods.find(report.host);
-  if (methods == world_.methods.end()) {
-    return with(report, Outcome::kRefused, "there is no host of that name in the inventory");
+template <class Work>
+auto FenceEngine::patiently(Milliseconds until, const std::function<bool()>& given_up, const Work& work) {
+  for (;;) {
+    try {
+      return work();
+    } catch (const Error& error) {
+      if (error.status() != Status::kBusy || world_.time.clock.monotonic() >= until || given_up()) throw;
+    }
+    world_.time.sleep(kAgain);
   }
-  const auto ruling = rule_on(request, policy_, clock.wall());
-  if (ruling.verdict == FenceRuling::Verdict::kLeave) return with(report, Outcome::kLeft, ruling.reason);
-  if (ruling.verdict == FenceRuling::Verdict::kRefuse) return with(report, Outcome::kRefused, ruling.reason);
-  if (policy_.dry_run) return look(report);
-  if (world_.stopping()) return with(report, Outcome::kRefused, "interrupted before it was begun");
+}
 
-  // Whoever holds it may be at work on another host, or be a person who switches one on: that this one died
-  // will not be said again.
-  auto lock = lock_.acquire();
-  while (!lock && clock.monotonic() < request.read_at + policy_.max_age && !world_.stopping() &&
-         signs_of_life(report.host) == signs) {
-    lock = lock_.acquire();
+// Whoever holds it may be at work on another host, or be a person who switches one on.
+FenceLock::Hold FenceEngine::take_lock(Milliseconds until, const std::function<bool()>& given_up) {
+  for (;;) {
+    auto lock = lock_.try_acquire();
+    if (lock || world_.time.clock.monotonic() >= until || given_up()) return lock;
+    world_.time.sleep(kAgain);
   }
-  if (signs_of_life(report.host) != signs) {
-    return with(report, Outcome::kRefused, "it is up again since the record was written");
+}
+
+FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, const Life& life) {
+  if (world_.stopping()) return with(report, Outcome::kRefused, "interrupted before it was begun");
+  auto until = world_.time.clock.monotonic() + policy_.lock_patience;
+  // Of the last round that is awaited with patience, there may be no next one.
+  if (report.round == 1) until = std::max(until, request.read_at + policy_.max_age);
+  Round round{request, report, life, until};
+  round.given_up = [&] { return life() > 0 || world_.stopping(); };
+  FenceReport result;
+  try {
+    result = fence_once(round);
+  } catch (const std::exception&) {
+    if (life() == 0) throw;
+    result = withdrawn(report);
   }
+  if (round.opened) close(result);
+  return result;
+}
+
+FenceReport FenceEngine::fence_once(Round& round) {
+  auto& report = round.report;
+  const auto& life = round.life;
+  const auto lock = take_lock(round.patience_until, round.given_up);
+  if (life() > 0) return withdrawn(report);
   if (!lock) return without_lock(report, world_.stopping());
-  if (const auto planned = maintenance_mark(world_.store, report.host)) {
+  const auto planned = patiently(round.patience_until, round.given_up,
+                                 [&] { return cluster::maintenance_mark(world_.store, report.host); });
+  if (planned && planned->holds(world_.time.clock.wall())) {
     return with(report, Outcome::kRefused, "it is in maintenance: " + planned->reason);
   }
-  const auto mark = fence_mark(world_.store, report.host);
-  bool opened = false;
+  const auto mark = patiently(round.patience_until, round.given_up,
+                              [&] { return cluster::fence_mark(world_.store, report.host); });
+  if (mark) {
+    if (auto result = confirmed_by_hand(round, *mark)) return *result;
+  }
   const auto begin_once = [&] {
-    if (opened) return std::string();
-    auto objection = begin(report);
-    opened = objection.empty();
+    if (round.opened) return std::string();
+    auto objection = patiently(round.patience_until, round.given_up, [&] { return begin(report); });
+    round.opened = objection.empty();
     return objection;
   };
-  report.power =
-      PowerDriver(world_.power, world_.time)
-          .off(methods->second, clock.monotonic() + policy_.deadline, begin_once, self_fence(request, signs));
-  const bool off_since = report.power.untouched && mark && mark->state == FenceMark::State::kFenced;
+  report.power = PowerDriver(world_.power, world_.time)
+                     .off(world_.methods.at(report.host), world_.time.clock.monotonic() + policy_.deadline,
+                          begin_once, self_fence(round.request), life);
+  const bool off_since = report.power.untouched && mark && mark->state == cluster::FenceMark::State::kFenced;
+  if (off_since && is_contradicted(report.host)) {
+    report.needs_person = true;
+    return with(report, Outcome::kRefused,
+                "its power reads off, and it has shown life since it was marked as fenced: find out which "
+                "machine its fence method switches");
+  }
   if (off_since) {
     report.already = true;
     report.id = mark->id;
@@ -212,24 +181,62 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
     report.needs_person = true;
     return with(report, Outcome::kRefused, report.power.objection);
   }
-  if (!report.power.proven) {
-    if (opened) journal_.end(report.id, report.host, "failed");
-    return failed(report, report.power.why);
-  }
+  if (report.power.withdrawn && !report.power.proven) return withdrawn(report);
+  if (!report.power.proven) return failed(report, report.power.why);
+  return conclude(round, mark);
+}
+
+// It is proven to be off: marks it.
+FenceReport FenceEngine::conclude(Round& round, const std::optional<cluster::FenceMark>& mark) {
+  auto& report = round.report;
   if (mark) {
-    report.power.evidence += mark->state == FenceMark::State::kReturning
+    report.power.evidence += mark->state == cluster::FenceMark::State::kReturning
                                  ? "; it had been fenced before and was returning"
                                  : "; it had been fenced before and was on again";
   }
-  set_mark(report);
-  journal_.end(report.id, report.host, "fenced");
+  // The switch says off and the host says that it lives: one of them speaks of another machine.
+  const Life since = [&] { return round.life() - report.power.signs; };
+  if (since() > 0) return withdrawn(report);
+  patiently(
+      world_.time.clock.monotonic() + policy_.max_age, [&] { return since() > 0; },
+      [&] { set_mark(report); });
   return with(std::move(report), Outcome::kFenced, "");
+}
+
+// Somebody may pull the plug of a host whose controller does not answer, while its fencing is repeated.
+std::optional<FenceReport> FenceEngine::confirmed_by_hand(const Round& round,
+                                                          const cluster::FenceMark& mark) {
+  if (round.report.round == 1 || mark.state != cluster::FenceMark::State::kFenced ||
+      mark.method != "manual" || mark.time < round.request.state.time)
+    return std::nullopt;
+  FenceReport report = round.report;
+  report.id = mark.id;
+  report.already = true;
+  report.power.proven = true;
+  report.power.method = mark.method;
+  report.power.evidence = "confirmed by a person while it was tried again and again";
+  return with(std::move(report), Outcome::kFenced, "");
+}
+
+// What stays open, because the store cannot be written, is settled by the next run: it reads the power, and
+// it finds the mark where there is one.
+void FenceEngine::close(const FenceReport& report) {
+  const char* outcome = report.outcome == Outcome::kFenced      ? "fenced"
+                        : report.outcome == Outcome::kWithdrawn ? "withdrawn"
+                                                                : "failed";
+  try {
+    patiently(
+        world_.time.clock.monotonic() + policy_.max_age, [] { return false; },
+        [&] { journal_.end(report.id, report.host, outcome); });
+  } catch (const Error&) {
+  }
 }
 
 void FenceEngine::set_mark(const FenceReport& report) {
   for (int i = 0; i < kMarkAttempts; ++i) {
-    const auto present = fence_mark(world_.store, report.host);
-    FenceMark mark{report.host, report.id, report.cause, report.power.method, world_.time.clock.wall()};
+    const auto present = cluster::fence_mark(world_.store, report.host);
+    cluster::FenceMark mark{report.host, report.id, report.cause, report.power.method,
+                            world_.time.clock.wall()};
     mark.version = present ? present->version : 0;
     if (put(world_.store, mark)) return;
   }
@@ -241,7 +248,7 @@ void FenceEngine::set_mark(const FenceReport& report) {
 std::string FenceEngine::begin(const FenceReport& report) {
   const std::lock_guard guard(guard_);
   std::set<std::string> gone = in_hand_;
-  for (const auto& mark : fence_marks(world_.store)) {
+  for (const auto& mark : cluster::fence_marks(world_.store)) {
     if (world_.methods.contains(mark.host)) gone.insert(mark.host);
   }
   gone.insert(report.host);
@@ -263,14 +270,11 @@ std::string FenceEngine::begin(const FenceReport& report) {
   return {};
 }
 
-SelfFence FenceEngine::self_fence(const FenceRequest& request, int signs) {
+SelfFence FenceEngine::self_fence(const FenceRequest& request) {
   SelfFence self;
   self.objection = self_fence_objection(request, policy_);
   self.at = self_fenced_at(request, policy_);
-  self.cancelled = [this, host = request.host(), signs]() -> std::string {
-    if (signs_of_life(host) != signs) return "it is up again";
-    return world_.stopping() ? "interrupted while waiting" : "";
-  };
+  self.cancelled = [this] { return world_.stopping() ? "interrupted while waiting" : ""; };
   if (self.objection.empty()) {
     self.evidence =
         "not read back: its agent stops its virtual servers after " +
@@ -295,7 +299,7 @@ FenceReport FenceEngine::look(FenceReport report) {
 
 void FenceEngine::settle() {
   if (policy_.dry_run || journal_.open().empty()) return;
-  const auto lock = lock_.acquire();
+  const auto lock = take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
   // Whoever holds it is alive, and what is open is its own.
   if (!lock) throw Error(Status::kBusy, "settle what is open", "the journal", "another fence is at work");
   for (const auto& open : journal_.open()) {
@@ -303,12 +307,14 @@ void FenceEngine::settle() {
     base.id = open.id;
     base.cause = open.cause;
     base.host = open.host;
-    submit(open.host, base, [this, base, open] { return settle_one(base, open); });
+    const Life life = signs_.since_now(open.host);
+    const auto run = [this, open, life](const FenceReport& report) { return settle_one(report, open, life); };
+    queue_.submit({base, run, life});
   }
 }
 
-FenceReport FenceEngine::settle_one(FenceReport report, const FenceJournal::Open& open) {
-  const auto lock = lock_.acquire();
+FenceReport FenceEngine::settle_one(FenceReport report, const FenceJournal::Open& open, const Life& life) {
+  const auto lock = take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
   if (!lock) return without_lock(report, world_.stopping());
   const auto methods = world_.methods.find(report.host);
   if (methods == world_.methods.end()) {
@@ -321,14 +327,19 @@ FenceReport FenceEngine::settle_one(FenceReport report, const FenceJournal::Open
   if (reading.power == Power::kOff) reading = driver.read(methods->second, policy_.deadline / 2);
   report.power.method = reading.method;
   report.power.after = reading.power;
-  const auto mark = fence_mark(world_.store, report.host);
+  const auto mark = cluster::fence_mark(world_.store, report.host);
+  // A later fencing has its own proof, and its virtual servers were started because of that one.
+  const bool marked = mark && mark->state == cluster::FenceMark::State::kFenced &&
+                      (mark->id == open.id || mark->time > open.begun);
+  // The watcher's first word on it may come while its power is read.
+  if (life() > 0 && !marked) {
+    journal_.end(open.id, open.host, "withdrawn");
+    return withdrawn(report);
+  }
   if (reading.power == Power::kOff) {
     report.power.proven = true;
     report.power.evidence =
         reading.method + ": an interrupted run had begun to switch it off; read off twice since";
-    // A later fencing has its own proof, and its virtual servers were started because of that one.
-    const bool marked =
-        mark && mark->state == FenceMark::State::kFenced && (mark->id == open.id || mark->time > open.begun);
     if (marked) report.id = mark->id;
     if (!marked) set_mark(report);
     report.already = marked;

@@ -1,73 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <condition_variable>
-#include <deque>
-#include <exception>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
-#include <utility>
 
+#include "cluster/marks.h"
 #include "ha/fence_journal.h"
-#include "ha/fence_power.h"
-#include "ha/fence_rules.h"
-#include "ha/marks.h"
+#include "ha/fence_lock.h"
+#include "ha/fence_queue.h"
 
 namespace rackline::ha {
 
-// What became of one host.
-struct FenceReport {
-  enum class Outcome { kFenced, kFailed, kRefused, kLeft, kBusy };
-  Outcome outcome = Outcome::kFailed;
-  std::string id, cause, host;
-  bool already = false, planned = false;
-  bool needs_person = false;
-  PowerReport power;
-  std::string reason;
-  Milliseconds elapsed{0};
-};
-
-// The lock "fence" of the store: held while this process has any host in hand, by all its threads together,
-// and not for its whole life, so that a standby can sit idle.
-class FenceLock {
- public:
-  FenceLock(store::Store& store, const Clock& clock, Milliseconds patience)
-      : store_(store), clock_(clock), patience_(patience) {}
-
-  // Alive while a thread works; empty when somebody else does not let go of it.
-  class Hold {
-   public:
-    explicit Hold(FenceLock* lock) : lock_(lock) {}
-    Hold(Hold&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-    Hold& operator=(Hold&& other) noexcept {
-      std::swap(lock_, other.lock_);
-      return *this;
-    }
-    ~Hold() {
-      if (lock_ != nullptr) lock_->release();
-    }
-    explicit operator bool() const { return lock_ != nullptr; }
-
-   private:
-    FenceLock* lock_;
-  };
-  Hold acquire();
-
- private:
-  void release();
-
-  store::Store& store_;
-  const Clock& clock_;
-  Milliseconds patience_;
-  std::mutex mutex_;
-  int holders_ = 0;
-  std::optional<store::Lock> lock_;
-};
-
-// Fences hosts, each in a thread of its own and in the order in which its requests came.
+// Fences hosts at the same time, of each host one request after the other. A fencing that fails is repeated
+// while its host stays down (FenceQueue), and one whose host shows life is withdrawn.
 class FenceEngine {
  public:
   struct World {
@@ -77,59 +24,73 @@ class FenceEngine {
     std::function<bool()> stopping;              // begin nothing more
     std::map<std::string, FenceLevels> methods;  // every host of the inventory
   };
-  // `finished` is called from several threads, not at the same time.
+  // `finished` is called from several threads, not at the same time, for each result and for each round that
+  // failed and will be repeated (FenceReport::retry).
   using Finished = std::function<void(const FenceReport&)>;
 
   FenceEngine(FencePolicy policy, World world, Finished finished);
-  ~FenceEngine();
-  FenceEngine(const FenceEngine&) = delete;
-  FenceEngine& operator=(const FenceEngine&) = delete;
 
   // Learns what became of fencings that a killed run left open. Never fences. Returns at once.
   void settle();
   // Returns at once.
   void request(const FenceRequest& request);
-  // A sign of life: requests that came before it and are not begun are refused, and nobody waits any longer
-  // for the host to fence itself.
+  // A sign of life withdraws what was requested before it: the host is told nothing any more, not after a
+  // delay, on the next attempt, on the next level, nor in the next round.
   void alive(const std::string& host);
-  // Until nothing is in hand. Throws what `finished` has thrown.
+  // The host is marked as fenced and shows life: that its power reads off proves nothing about it.
+  void contradicted(const std::string& host);
+  // Until nothing is in hand, failed fencings that are repeated included.
+  void wait_until_idle() { queue_.wait_until_idle(); }
+  // No more requests and signs of life come: nothing is repeated any more. Returns when nothing is in hand.
+  // Throws what `finished` has thrown.
   void wait();
 
   // How many hosts came to each outcome so far.
   std::map<FenceReport::Outcome, int> outcomes();
 
  private:
-  using Task = std::function<FenceReport()>;
+  // One round of fencing one host.
+  struct Round {
+    const FenceRequest& request;
+    FenceReport& report;
+    const Life& life;
+    Milliseconds patience_until;  // with the lock and with a store that others keep locked
+    bool opened = false;          // there is an open intent in the journal
+    std::function<bool()> given_up = {};
+  };
 
-  void submit(const std::string& host, FenceReport base, Task task);
-  void wait_until_idle();
-  void work(const std::string& host);
-  FenceReport fence(const FenceRequest& request, FenceReport report, int signs);
+  FenceReport fence(const FenceRequest& request, FenceReport report, const Life& life);
+  FenceReport fence_once(Round& round);
+  FenceReport conclude(Round& round, const std::optional<cluster::FenceMark>& mark);
+  std::optional<FenceReport> confirmed_by_hand(const Round& round, const cluster::FenceMark& mark);
   FenceReport look(FenceReport report);
-  FenceReport settle_one(FenceReport report, const FenceJournal::Open& open);
+  FenceReport settle_one(FenceReport report, const FenceJournal::Open& open, const Life& life);
+  FenceLock::Hold take_lock(Milliseconds until, const std::function<bool()>& given_up);
   std::string begin(const FenceReport& report);
+  void close(const FenceReport& report);
   void set_mark(const FenceReport& report);
-  SelfFence self_fence(const FenceRequest& request, int signs);
-  int signs_of_life(const std::string& host);
+  SelfFence self_fence(const FenceRequest& request);
+  bool is_contradicted(const std::string& host);
   void finish(const FenceReport& report);
+
+  // Repeats `work` while others keep the store locked, a backup for example.
+  template <class Work>
+  auto patiently(Milliseconds until, const std::function<bool()>& given_up, const Work& work);
 
   const FencePolicy policy_;
   World world_;
   Finished finished_;
   FenceJournal journal_;
   FenceLock lock_;
-  std::mutex guard_;               // the count of hosts, from looking to acting
-  std::set<std::string> in_hand_;  // under guard_
+  LifeSigns signs_;
+  std::mutex guard_;                    // the count of hosts, from looking to acting
+  std::set<std::string> in_hand_;       // under guard_
+  std::set<std::string> contradicted_;  // under guard_
 
   std::mutex mutex_;
-  std::condition_variable idle_;
-  std::map<std::string, std::deque<std::pair<FenceReport, Task>>> queues_;
-  std::map<std::string, int> signs_;
-  std::map<FenceReport::Outcome, int> outcomes_;
-  int working_ = 0;
-  std::exception_ptr failure_;
+  std::map<FenceReport::Outcome, int> outcomes_;  // under mutex_
 
-  std::mutex output_;
+  FenceQueue queue_;  // the last member: its threads use the others
 };
 
 }  // namespace rackline::ha

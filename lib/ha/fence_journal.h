@@ -20,7 +20,8 @@ class FenceJournal {
 
   // Durable when it returns.
   void begin(const std::string& id, const std::string& host, const std::string& cause);
-  // outcome: fenced, failed, superseded (a later fencing of the host took its place).
+  // outcome: fenced, failed, withdrawn (it showed life), superseded (a later fencing of the host took its
+  // place).
   void end(const std::string& id, const std::string& host, const std::string& outcome);
 
   std::vector<Open> open();  // oldest first

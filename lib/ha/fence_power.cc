@@ -8,6 +8,8 @@ namespace {
 
 constexpr Milliseconds kBetweenReadings{200};
 constexpr Milliseconds kShortestCall{50};
+// How long the power of a host is read that was told off and then showed life.
+constexpr Milliseconds kAftermath{5'000};
 
 std::string title_of(const FenceLevel& level) {
   std::string text;
@@ -76,9 +78,26 @@ PowerReading PowerDriver::read(const FenceLevels& levels, Milliseconds patience)
 
 bool PowerDriver::begun(const Goal& goal, PowerReport& report) {
   if (begun_) return true;
+  const auto asked = time_.clock.monotonic();
   report.objection = goal.begin();
+  paused_ += time_.clock.monotonic() - asked;
   begun_ = report.objection.empty();
   return begun_;
+}
+
+bool PowerDriver::lives(const Goal& goal, PowerReport& report) {
+  if (goal.life() > 0) report.withdrawn = true;
+  return report.withdrawn;
+}
+
+bool PowerDriver::over(const Goal& goal, PowerReport& report) {
+  return report.proven || !report.objection.empty() || lives(goal, report);
+}
+
+void PowerDriver::wait(Milliseconds time, const Goal& goal, PowerReport& report) {
+  for (const auto until = now() + time; now() < until && !lives(goal, report);) {
+    time_.sleep(std::min(kBetweenReadings, until - now()));
+  }
 }
 
 // Until the state is read twice running, or the time is over.
@@ -86,14 +105,22 @@ bool PowerDriver::read_twice(const FenceLevel& level, Milliseconds until, const 
                              PowerReport& report) {
   int running = 0;
   std::string trouble;
-  for (auto left = until - time_.clock.monotonic(); left > Milliseconds{0};
-       left = until - time_.clock.monotonic()) {
+  for (auto left = until - now(); left > Milliseconds{0}; left = until - now()) {
+    if (lives(goal, report)) {
+      if (report.attempts == 0) return false;
+      // What was read before a sign of life proves nothing after it.
+      if (const int signs = goal.life(); signs != report.signs) {
+        if (report.signs == 0) until = std::min(until, now() + kAftermath);
+        report.signs = signs;
+        running = 0;
+      }
+    }
     const auto reading = read_level(level, left, goal.state);
     if (reading.power != Power::kUnknown) report.after = reading.power;
     trouble = reading.power == Power::kUnknown ? reading.why
                                                : title_of(level) + ": read back " + name_of(reading.power);
     running = reading.power == goal.state ? running + 1 : 0;
-    if (running == 2) return true;
+    if (running >= 2 && goal.life() == report.signs) return true;
     time_.sleep(kBetweenReadings);
   }
   // An answer that came too late to be read again proves nothing.
@@ -102,23 +129,28 @@ bool PowerDriver::read_twice(const FenceLevel& level, Milliseconds until, const 
   return false;
 }
 
+// Whether anybody was told anything.
 bool PowerDriver::command(const FenceLevel& level, Milliseconds until, const Goal& goal,
                           PowerReport& report) {
-  if (!begun(goal, report)) return false;
+  if (lives(goal, report) || !begun(goal, report)) return false;
   auto waiting = static_cast<std::int64_t>(level.size());
+  bool told = false;
   for (const auto& method : level) {
+    if (lives(goal, report)) break;  // `begin` and the method before this one took their time
     // A third of the time is left for reading the state back: an agent that hangs may have done its work.
-    const auto share = (until - time_.clock.monotonic()) * 2 / 3 / waiting--;
+    const auto share = (until - now()) * 2 / 3 / waiting--;
     ++report.attempts;
+    told = true;
+    add(report.told, method.title());
     const auto reply = power_.call(method, goal.action, std::clamp(share, kShortestCall, method.timeout));
     if (!reply.accepted) add(report.why, method.title() + ": " + name_of(goal.action) + ": " + reply.why);
   }
-  return true;
+  return told;
 }
 
 void PowerDriver::attempt(const FenceLevel& level, Milliseconds until, const Goal& goal,
                           PowerReport& report) {
-  const auto patience = (until - time_.clock.monotonic()) / 3;
+  const auto patience = (until - now()) / 3;
   const auto before = read_level(level, patience, goal.state);
   if (report.before == Power::kUnknown && report.attempts == 0) report.before = before.power;
   if (before.power != Power::kUnknown) report.after = before.power;
@@ -133,9 +165,11 @@ void PowerDriver::attempt(const FenceLevel& level, Milliseconds until, const Goa
   report.method = agents_of(level);
   report.level = level.front().level;
   const std::string state = name_of(goal.state);
-  report.evidence = title_of(level) + ": read " + name_of(report.before) + " before, " +
-                    (report.untouched ? "told nothing" : std::string("told ") + name_of(goal.action)) +
-                    ", read " + state + " twice after";
+  report.evidence =
+      title_of(level) + ": read " + name_of(report.before) + " before, " +
+      (report.untouched ? "told nothing" : std::string("told ") + name_of(goal.action)) + ", read " + state +
+      " twice after" +
+      (report.signs > 0 ? "; it showed life after it had been told, and before it was read" : "");
 }
 
 void PowerDriver::try_level(const FenceLevel& level, Milliseconds limit, const Goal& goal,
@@ -148,16 +182,15 @@ void PowerDriver::try_level(const FenceLevel& level, Milliseconds limit, const G
     longest = std::max(longest, method.timeout);
     delay = std::max(delay, method.delay);
   }
-  time_.sleep(
-      std::clamp(delay, Milliseconds{0}, std::max(Milliseconds{0}, (limit - time_.clock.monotonic()) / 2)));
-  for (; attempts > 0 && !report.proven && report.objection.empty(); --attempts) {
-    const auto now = time_.clock.monotonic();
-    if (now >= limit) {
+  wait(std::min(delay, (limit - now()) / 2), goal, report);
+  for (; attempts > 0 && !over(goal, report); --attempts) {
+    const auto time = now();
+    if (time >= limit) {
       add(report.why, "the deadline has passed");
       return;
     }
     // Three calls: the state before, the command, the state after.
-    attempt(level, now + std::min((limit - now) / attempts, longest * 3), goal, report);
+    attempt(level, time + std::min((limit - time) / attempts, longest * 3), goal, report);
   }
 }
 
@@ -165,9 +198,11 @@ void PowerDriver::wait_for_self_fence(const Goal& goal, const SelfFence& self, P
   if (!self.objection.empty()) return add(report.why, "self: " + self.objection);
   if (!begun(goal, report)) return;
   while (time_.clock.monotonic() < self.at) {
+    if (lives(goal, report)) return;
     if (const auto reason = self.cancelled(); !reason.empty()) return add(report.why, "self: " + reason);
     time_.sleep(std::min(kBetweenReadings, self.at - time_.clock.monotonic()));
   }
+  if (lives(goal, report)) return;
   if (const auto reason = self.cancelled(); !reason.empty()) return add(report.why, "self: " + reason);
   report.proven = true;
   report.method = "self";
@@ -176,33 +211,31 @@ void PowerDriver::wait_for_self_fence(const Goal& goal, const SelfFence& self, P
 }
 
 PowerReport PowerDriver::off(const FenceLevels& levels, Milliseconds deadline,
-                             const std::function<std::string()>& begin, const SelfFence& self) {
+                             const std::function<std::string()>& begin, const SelfFence& self,
+                             const Life& life) {
   PowerReport report;
-  begun_ = false;
-  const Goal goal{PowerAction::kOff, Power::kOff, begin};
+  const Goal goal{PowerAction::kOff, Power::kOff, begin, life};
   if (levels.empty()) report.why = "it has neither a fence_method nor a bmc: nobody here can switch it off";
-  for (std::size_t i = 0; i < levels.size() && !report.proven && report.objection.empty(); ++i) {
+  for (std::size_t i = 0; i < levels.size() && !over(goal, report); ++i) {
     if (is_self(levels[i])) {
       wait_for_self_fence(goal, self, report);
       if (report.proven) report.level = levels[i].front().level;
       continue;
     }
-    const auto now = time_.clock.monotonic();
-    try_level(levels[i], now + (deadline - now) / timed_levels(levels, i), goal, report);
+    try_level(levels[i], now() + (deadline - now()) / timed_levels(levels, i), goal, report);
   }
   return report;
 }
 
 PowerReport PowerDriver::on(const FenceLevels& levels, Milliseconds deadline) {
   PowerReport report;
-  begun_ = false;
   const std::function<std::string()> begin = [] { return std::string(); };
-  const Goal goal{PowerAction::kOn, Power::kOn, begin};
+  const Life life = [] { return 0; };
+  const Goal goal{PowerAction::kOn, Power::kOn, begin, life};
   if (levels.empty()) report.why = "it has neither a fence_method nor a bmc: nobody here can switch it on";
-  for (std::size_t i = 0; i < levels.size() && !report.proven; ++i) {
+  for (std::size_t i = 0; i < levels.size() && !over(goal, report); ++i) {
     if (is_self(levels[i])) continue;
-    const auto now = time_.clock.monotonic();
-    try_level(levels[i], now + (deadline - now) / timed_levels(levels, i), goal, report);
+    try_level(levels[i], now() + (deadline - now()) / timed_levels(levels, i), goal, report);
   }
   return report;
 }

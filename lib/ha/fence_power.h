@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ha/fence_agent.h"
+#include "ha/fence_life.h"
 
 namespace rackline::ha {
 
@@ -25,8 +26,11 @@ struct PowerReport {
   bool proven = false;     // the state was read twice
   bool untouched = false;  // it was in that state already: nobody was told anything
   std::string objection;   // `begin` refused, and nothing was done
+  bool withdrawn = false;  // it showed life, and nobody was told anything after that
+  int signs = 0;           // of life, that came before the readings which prove it
   std::string method, evidence;
-  std::string why;  // it is not proven, method by method
+  std::string why;   // it is not proven, method by method
+  std::string told;  // the methods that were told to switch
   std::int64_t level = 0;
   std::int64_t attempts = 0;
   Power before = Power::kUnknown, after = Power::kUnknown;
@@ -40,7 +44,7 @@ struct SelfFence {
   std::string evidence;
 };
 
-// Switches one host, and believes only what it has read twice.
+// Switches one host, and believes only what it has read twice. Made for one host and used once.
 class PowerDriver {
  public:
   PowerDriver(PowerSwitch& power, FenceTime time) : power_(power), time_(std::move(time)) {}
@@ -51,9 +55,13 @@ class PowerDriver {
   // Tries level after level until the host is proven to be off (on), or `deadline` (monotonic) has passed.
   // Every level and every attempt gets its share of the time, so that a deaf controller does not use up that
   // of the next. `begin` is called once, before the first command; what it returns is an objection, upon
-  // which nothing is done.
+  // which nothing is done. The time that it takes does not count.
+  //
+  // A host that shows life is not told anything any more: `life` is asked before each command, and whenever
+  // time has passed. If it had been told before, its power is read for some seconds more, since a controller
+  // may take its time: a host that is read off twice after its last sign of life is proven to be off.
   PowerReport off(const FenceLevels& levels, Milliseconds deadline, const std::function<std::string()>& begin,
-                  const SelfFence& self);
+                  const SelfFence& self, const Life& life);
   PowerReport on(const FenceLevels& levels, Milliseconds deadline);
 
  private:
@@ -61,7 +69,12 @@ class PowerDriver {
     PowerAction action;
     Power state;
     const std::function<std::string()>& begin;
+    const Life& life;
   };
+  Milliseconds now() const { return time_.clock.monotonic() - paused_; }
+  static bool lives(const Goal& goal, PowerReport& report);
+  static bool over(const Goal& goal, PowerReport& report);
+  void wait(Milliseconds time, const Goal& goal, PowerReport& report);
   void wait_for_self_fence(const Goal& goal, const SelfFence& self, PowerReport& report);
   void try_level(const FenceLevel& level, Milliseconds limit, const Goal& goal, PowerReport& report);
   void attempt(const FenceLevel& level, Milliseconds until, const Goal& goal, PowerReport& report);
@@ -73,6 +86,7 @@ class PowerDriver {
   PowerSwitch& power_;
   FenceTime time_;
   bool begun_ = false;
+  Milliseconds paused_{0};  // how long `begin` took
 };
 
 }  // namespace rackline::ha

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ha/fence_records.h"
 
+#include "base/units.h"
+
 namespace rackline::ha {
 namespace {
+
+using Outcome = FenceReport::Outcome;
 
 record::Text if_any(const std::string& text) {
   return text.empty() ? record::Text() : record::Text(text);
@@ -12,13 +16,16 @@ record::Flag if_true(bool value) {
   return value ? record::Flag(true) : record::Flag();
 }
 
-const char* outcome_of(FenceReport::Outcome outcome) {
-  switch (outcome) {
-    case FenceReport::Outcome::kRefused:
-    case FenceReport::Outcome::kBusy:
+const char* outcome_of(const FenceReport& report) {
+  if (report.retry) return "failed";  // also where another fence held the lock: it is only not done yet
+  switch (report.outcome) {
+    case Outcome::kRefused:
+    case Outcome::kBusy:
       return "refused";
-    case FenceReport::Outcome::kLeft:
+    case Outcome::kLeft:
       return "left";
+    case Outcome::kWithdrawn:
+      return "withdrawn";
     default:
       return "failed";
   }
@@ -40,6 +47,7 @@ record::HostFenced fenced_record(const FenceReport& report) {
   record.power_before = power_text(report.power.before);
   record.power_after = power_text(report.power.after);
   record.verified = report.power.proven && !report.planned;
+  record.identity = if_any(report.identity);
   record.evidence = if_any(report.power.evidence);
   record.already = if_true(report.already);
   record.planned = if_true(report.planned);
@@ -53,11 +61,12 @@ record::HostNotFenced not_fenced_record(const FenceReport& report) {
   record.id = report.id;
   record.cause = if_any(report.cause);
   record.host = report.host;
-  record.outcome = outcome_of(report.outcome);
+  record.outcome = outcome_of(report);
   record.reason = report.reason;
   record.power_after = power_text(report.power.after);
   record.planned = if_true(report.planned);
   record.attempts = report.power.attempts;
+  if (report.retry) record.retry_ms = report.retry->count();
   record.elapsed_ms = report.elapsed.count();
   return record;
 }
@@ -85,7 +94,7 @@ record::HostPower power_record(const HostPowerReport& report) {
   record.host = report.host;
   record.power = power_text(report.reading.power);
   if (report.mark) {
-    record.mark = report.mark->state == FenceMark::State::kFenced ? "fenced" : "returning";
+    record.mark = report.mark->state == cluster::FenceMark::State::kFenced ? "fenced" : "returning";
     record.fence = report.mark->id;
   }
   record.method = if_any(report.reading.method);
@@ -95,11 +104,21 @@ record::HostPower power_record(const HostPowerReport& report) {
 }
 
 std::string call_for_person(const FenceReport& report) {
-  if (report.outcome == FenceReport::Outcome::kFenced) return {};
+  if (report.outcome == Outcome::kFenced) return {};
   if (!report.needs_person) return report.host + " is not fenced: " + report.reason;
-  return report.host + " is NOT fenced, a person is needed: " + report.reason +
+  // Once when it fails, and once when it is given up; the rounds between are in the records.
+  if (report.retry && report.round > 1) return {};
+  std::string again;
+  if (report.retry) again = "\n  It is tried again in " + format_duration(*report.retry) + ".";
+  return report.host + " is NOT fenced, a person is needed: " + report.reason + again +
          "\n  When you have made sure yourself that it is off: fence --confirm-manual " + report.host +
          " | failover";
+}
+
+std::string call_about_life(const std::string& host) {
+  return host +
+         " is marked as fenced and shows life, a person is needed: its virtual servers may run twice. " +
+         "Pull its plug now; then find out which machine its fence method switches.";
 }
 
 }  // namespace rackline::ha

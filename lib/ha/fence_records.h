@@ -12,8 +12,11 @@ record::HostFenced fenced_record(const FenceReport& report);
 record::HostNotFenced not_fenced_record(const FenceReport& report);
 record::HostUnfenced unfenced_record(const UnfenceReport& report);
 record::HostPower power_record(const HostPowerReport& report);
-// What to tell a person, with the command that comes next where one is needed; empty when it is fenced.
+// What to tell a person, with the command that comes next where one is needed; empty where there is nothing
+// to tell.
 std::string call_for_person(const FenceReport& report);
+// The same for a host that is marked as fenced and shows life.
+std::string call_about_life(const std::string& host);
 
 // nullopt for "unknown".
 record::Text power_text(Power power);

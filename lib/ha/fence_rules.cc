@@ -87,6 +87,13 @@ bool shows_life(Kind kind, const record::HostState& state) {
           state.libvirt == "refused" || state.peers_reached.value_or(0) > 0);
 }
 
+// By its name, and read like every other state of a host.
+std::optional<std::string> contradiction(record::Reader& reader) {
+  record::HostUp state;
+  if (reader.kind() != "fence_contradicted" || !reader.read(state)) return std::nullopt;
+  return state.host;
+}
+
 std::optional<std::string> sign_of_life(record::Reader& reader) {
   record::HostUp up;
   record::HostMaintenance left;

@@ -27,6 +27,10 @@ struct FencePolicy {
   Milliseconds loop_window{3'600'000};
   int loop_limit = 3;  // fencings of one host within the window
   Milliseconds lock_patience{10'000};
+  // A fencing that failed is repeated for so long while the host stays down; pauses double up to the longest.
+  Milliseconds retry_for{3'600'000};
+  Milliseconds retry_first{5'000};
+  Milliseconds retry_longest{60'000};
 };
 
 struct FenceRequest {
@@ -56,7 +60,9 @@ FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std:
 // The host of the reader's present record, when that is a word of heartbeat by which the host lives again, in
 // whatever bad state. Such a host hears its watcher or writes to its storage, and so fences itself no more.
 std::optional<std::string> sign_of_life(record::Reader& reader);
-// The same of a record that was read: of host_down it is never one.
+// The host of the reader's present record, when that says that the host is marked as fenced and shows life.
+std::optional<std::string> contradiction(record::Reader& reader);
+// The same as sign_of_life of a record that was read: of host_down it is never one.
 bool shows_life(FenceRequest::Kind kind, const record::HostState& state);
 
 // Why the host cannot be trusted to have stopped its own virtual servers by then; empty when it can.

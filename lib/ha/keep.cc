@@ -130,13 +130,14 @@ Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNo
   if (recent > 0 && now - note.starts.back() < policy.backoff * (1 << (recent - 1)))
     return refused("it was started a short time ago and has ended: it is tried again soon");
   const bool waited = now - note.since.value_or(now) >= policy.grace;
-  const bool home_serves = !situation.maintenance.contains(home);
+  const auto shut = situation.closed.find(home);
+  const bool home_serves = shut == situation.closed.end();
   if (home_serves && recent < policy.at_home) {
     verdict.prefer = home;
     verdict.only_there = !waited;
   } else if (!home_serves && !waited) {
-    return refused(home + " is in maintenance; it goes elsewhere when " +
-                   std::to_string(policy.grace.count()) + " s have passed");
+    return refused(shut->second + "; it goes elsewhere when " + std::to_string(policy.grace.count()) +
+                   " s have passed");
   } else {
     verdict.avoid = home;
   }

@@ -35,7 +35,7 @@ Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inven
 
 // Why the record is no proof; empty when it is one.
 std::string Recovery::objection(const record::HostFenced& fenced,
-                                const std::optional<FenceMark>& mark) const {
+                                const std::optional<cluster::FenceMark>& mark) const {
   const std::string& host = fenced.host;
   if (fenced.planned.value_or(false)) return "the fencing of " + host + " was only planned";
   if (!fenced.verified) return "that " + host + " is off was not verified";
@@ -43,16 +43,16 @@ std::string Recovery::objection(const record::HostFenced& fenced,
   if (fenced.power_after != "off" && !by_word) return host + " was not read back as off";
   if (!hosts_.contains(host)) return host + " is not in the inventory";
   if (!mark) return host + " has no mark of a fencing: the record is an old one, or another cluster's";
-  if (mark->state != FenceMark::State::kFenced) return host + " is on its way back";
+  if (mark->state != cluster::FenceMark::State::kFenced) return host + " is on its way back";
   if (mark->id != fenced.id) return host + " was fenced anew since, as " + mark->id;
   return {};
 }
 
 void Recovery::accept(const record::HostFenced& fenced, Milliseconds read_at) {
   // Read once: it may be cleared at any time.
-  const auto present = fence_mark(store_, fenced.host);
+  const auto present = cluster::fence_mark(store_, fenced.host);
   if (const auto why = objection(fenced, present); !why.empty()) return refuse(fenced, why);
-  std::erase_if(fences_, [&fenced](const FenceMark& mark) { return mark.host == fenced.host; });
+  std::erase_if(fences_, [&fenced](const cluster::FenceMark& mark) { return mark.host == fenced.host; });
   fences_.push_back(*present);
   accepted_[fenced.id] = read_at;
   // A repeated record is answered anew.
@@ -63,13 +63,18 @@ void Recovery::accept(const record::HostFenced& fenced, Milliseconds read_at) {
 
 void Recovery::resume() {
   fences_.clear();
-  for (const auto& mark : fence_marks(store_)) {
-    if (mark.state == FenceMark::State::kFenced) fences_.push_back(mark);
+  for (const auto& mark : cluster::fence_marks(store_)) {
+    if (mark.state == cluster::FenceMark::State::kFenced) fences_.push_back(mark);
   }
   std::stable_sort(fences_.begin(), fences_.end(),
-                   [](const FenceMark& a, const FenceMark& b) { return a.time < b.time; });
+                   [](const cluster::FenceMark& a, const cluster::FenceMark& b) { return a.time < b.time; });
   for (const auto& mark : fences_) accepted_.emplace(mark.id, clock_.monotonic());
   pass();
+}
+
+void Recovery::contradict(const std::string& host) {
+  hooks_.warn(host + " is fenced and shows life: nothing is started any more; look at its power now");
+  contradicted_.insert(host);
 }
 
 void Recovery::settle() {
@@ -77,7 +82,7 @@ void Recovery::settle() {
 }
 
 bool Recovery::pending() const {
-  return waiting_ || std::any_of(told_.begin(), told_.end(), [](const auto& told) {
+  return waiting_ || std::any_of(told_.begin(), told_.end(), [this](const auto& told) {
            const What what = told.second.what;
            return what == What::kRefused || what == What::kUnknown || what == What::kUnplaced ||
                   (what == What::kFailed && failed_.contains(told.first) &&
@@ -170,9 +175,10 @@ void Recovery::pass() {
 Situation Recovery::situation() {
   Situation now;
   now.inventory = inventory_;
-  for (const auto& mark : fence_marks(store_)) now.marks[mark.host] = mark;
-  for (const auto& mark : maintenance_marks(store_)) now.maintenance.insert(mark.host);
-  std::erase_if(fences_, [&now](const FenceMark& fence) {
+  now.contradicted = contradicted_;
+  now.read_marks(store_, clock_.wall());
+  contradicted_ = now.contradicted;
+  std::erase_if(fences_, [&now](const cluster::FenceMark& fence) {
     return !now.fenced(fence.host) || now.marks.at(fence.host).id != fence.id;
   });
   now.fences = fences_;
@@ -288,7 +294,7 @@ void Recovery::work(Situation situation, const store::Lock* lock) {
 void Recovery::drill(const std::string& host) {
   if (!hosts_.contains(host)) throw Error(Status::kUsage, "drill", host, "it is not in the inventory");
   Situation now = situation();
-  FenceMark fence;
+  cluster::FenceMark fence;
   fence.host = host;
   fence.id = "drill-" + host;
   fence.method = "drill";

@@ -34,6 +34,8 @@ class Recovery {
   // that follows from it. Throws Error(kBusy) when another one is at work for longer than the lock's timeout,
   // and what the store throws.
   void accept(const record::HostFenced& fenced, Milliseconds read_at);
+  // A fenced host shows life: nothing is started until it is cleared.
+  void contradict(const std::string& host);
   // Learns what became of the starts that an earlier run began and left open, and finishes them. Nothing
   // where there are none: no host is asked then.
   void settle();
@@ -60,7 +62,8 @@ class Recovery {
  private:
   using Key = std::pair<std::string, std::string>;  // fence's id, VM
 
-  std::string objection(const record::HostFenced& fenced, const std::optional<FenceMark>& mark) const;
+  std::string objection(const record::HostFenced& fenced,
+                        const std::optional<cluster::FenceMark>& mark) const;
   void refuse(const record::HostFenced& fenced, const std::string& why);
   void pass();
   Situation situation();
@@ -84,7 +87,7 @@ class Recovery {
   Probe probe_;
   Hooks hooks_;
   store::Journal journal_;
-  std::vector<FenceMark> fences_;                 // whose work is ours, the latest last
+  std::vector<cluster::FenceMark> fences_;        // whose work is ours, the latest last
   std::map<std::string, Milliseconds> accepted_;  // when, by the fence's id
   std::map<Key, Outcome> told_;
   // Of those that were tried on as many hosts as is allowed: what was in the way may go, as the lock of a
@@ -95,6 +98,7 @@ class Recovery {
   };
   std::map<Key, Patience> failed_;
   bool keeping_ = false;
+  std::set<std::string> contradicted_;
   bool twice_ = false;
   bool waiting_ = false;  // for its turn, with work that another one may not do
   bool objected_ = false;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "cluster/state.h"
 #include "ha/keep.h"
 #include "virt/migration_check.h"
 #include "virt/migration_description.h"
@@ -15,10 +16,11 @@ namespace {
 
 using What = Outcome::What;
 
-// Hosts that get nothing: they have a mark.
+// Hosts that get nothing: they do not serve.
 std::set<std::string> closed(const Situation& situation) {
   std::set<std::string> hosts = situation.maintenance;
   for (const auto& [host, mark] : situation.marks) hosts.insert(host);
+  for (const auto& [host, why] : situation.closed) hosts.insert(host);
   return hosts;
 }
 
@@ -155,10 +157,7 @@ bool RecoveryRun::begin_ready() {
 
 void RecoveryRun::look_again() {
   if (planned_) return;
-  situation_.marks.clear();
-  for (const auto& mark : fence_marks(world_.store)) situation_.marks[mark.host] = mark;
-  situation_.maintenance.clear();
-  for (const auto& mark : maintenance_marks(world_.store)) situation_.maintenance.insert(mark.host);
+  situation_.read_marks(world_.store, world_.clock.wall());
   situation_.look(world_.cluster, world_.policy.timeout);
   looked_ = world_.clock.monotonic();
 }
@@ -166,16 +165,18 @@ void RecoveryRun::look_again() {
 // Why the marks of just now forbid it.
 std::string RecoveryRun::changed_mark(const Job& job) const {
   if (planned_) return {};
-  if (fence_mark(world_.store, job.to)) return job.to + " was fenced meanwhile";
-  if (maintenance_mark(world_.store, job.to)) return job.to + " has gone into maintenance";
+  const auto now = world_.clock.wall();
+  if (const auto status = cluster::host_status(world_.store, job.to, now); !status.serves())
+    return cluster::why_not(status);
   if (job.verdict.intent && !job.verdict.intent_is_history) return {};
   if (job.verdict.keep) {
-    const bool marked =
-        fence_mark(world_.store, job.verdict.from) || fence_mark(world_.store, job.verdict.vm.host);
+    const bool marked = cluster::fence_mark(world_.store, job.verdict.from) ||
+                        cluster::fence_mark(world_.store, job.verdict.vm.host);
     return marked ? job.verdict.from + " was fenced meanwhile" : "";
   }
-  const auto proof = fence_mark(world_.store, job.verdict.fence.host);
-  const bool holds = proof && proof->id == job.verdict.fence.id && proof->state == FenceMark::State::kFenced;
+  const auto proof = cluster::fence_mark(world_.store, job.verdict.fence.host);
+  const bool holds =
+      proof && proof->id == job.verdict.fence.id && proof->state == cluster::FenceMark::State::kFenced;
   return holds ? "" : job.verdict.fence.host + " is not fenced any more";
 }
 
@@ -204,7 +205,7 @@ bool RecoveryRun::begin(Job& job) {
   const bool open = job.verdict.intent.has_value() && !job.verdict.intent_is_history &&
                     job.attempts + 1 == job.verdict.intent->attempt;
   ++job.attempts;
-  const FenceMark& fence = job.verdict.fence;
+  const cluster::FenceMark& fence = job.verdict.fence;
   order.intent = {journal_id(fence, vm.vm),
                   vm.vm,
                   vm.uuid,

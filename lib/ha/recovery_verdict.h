@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ha/marks.h"
+#include "cluster/marks.h"
 #include "ha/protection.h"
 #include "ha/recovery_cluster.h"
 
@@ -31,15 +31,19 @@ Intent intent_of(const std::string& id, const std::string& document);
 struct Situation {
   std::vector<std::string> inventory;
   View view;
-  std::map<std::string, FenceMark> marks;  // by host
+  std::map<std::string, cluster::FenceMark> marks;  // by host
   std::set<std::string> maintenance;
+  std::map<std::string, std::string> closed;  // hosts that do not serve, and why: nothing is placed there
+  std::set<std::string> contradicted;         // fenced, and they show life
   std::vector<Protected> vms;
   std::map<std::string, Intent> intents;  // open ones, by VM
   // The fences whose work is to be done, the latest last. Only with a mark of the same id and state kFenced.
-  std::vector<FenceMark> fences;
+  std::vector<cluster::FenceMark> fences;
   // Where a start that is done went, by the journal's id; nothing when none is done.
   std::function<std::optional<std::string>(const std::string& id)> done;
 
+  // All that the store says of the hosts. What was heard of a contradicted fence stays.
+  void read_marks(store::Store& store, std::chrono::sys_seconds now);
   // Asks the hosts. Those in maintenance get less time, as they are likely to be off.
   void look(RecoveryCluster& cluster, Milliseconds timeout);
   bool fenced(const std::string& host) const;  // proven to be off, and nothing was done to that since
@@ -62,9 +66,9 @@ struct Verdict {
   };
   What what = What::kStart;
   Protected vm;
-  FenceMark fence;   // on whose proof it rests
-  std::string from;  // the host that died
-  std::string to;    // empty: any
+  cluster::FenceMark fence;  // on whose proof it rests
+  std::string from;          // the host that died
+  std::string to;            // empty: any
   std::string reason;
   std::optional<Intent> intent;  // open
   // It is known nowhere, and only that says that it was on the dead host.
@@ -80,6 +84,6 @@ struct Verdict {
 
 std::vector<Verdict> judge(const Situation& situation);
 
-std::string journal_id(const FenceMark& fence, const std::string& vm);
+std::string journal_id(const cluster::FenceMark& fence, const std::string& vm);
 
 }  // namespace rackline::ha

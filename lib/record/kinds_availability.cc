@@ -31,7 +31,9 @@ constexpr auto kHostStateFields = std::to_array<Field>({
     FIELD(K, id, "name of this transition"),
     FIELD(K, cause, "the incident: from the first suspicion until the host is up again", {}, kOmitted),
     FIELD(K, host, "name of the host", "HOST"),
-    FIELD(K, verdict, "alive, suspect, dead, isolated, partitioned, hypervisor_dead or maintenance",
+    FIELD(K, verdict,
+          "alive, suspect, dead, isolated, partitioned, hypervisor_dead, maintenance or "
+          "fence_contradicted",
           "VERDICT"),
     FIELD(K, net, "heartbeats over the network: alive, silent or never", "NET"),
     FIELD(K, store,
@@ -117,6 +119,10 @@ constexpr Field kHostFencedFields[] = {
     FIELD(HostFenced, power_after, "on or off, as read back", "AFTER"),
     FIELD(HostFenced, verified, "true: the state was read back, or a person vouches for it", "VERIFIED"),
     FIELD(HostFenced, evidence, "what proves it, for a person", "EVIDENCE"),
+    FIELD(HostFenced, identity,
+          "confirmed: the controller names the same machine as the host itself; unknown: that could not be "
+          "compared",
+          {}, kOmitted),
     FIELD(HostFenced, already, "true: an earlier run had done it", {}, kOmitted),
     FIELD(HostFenced, planned, "true: a dry run, nothing was touched", {}, kOmitted),
     FIELD(HostFenced, attempts, "calls of agents that were to switch it off"),
@@ -129,11 +135,14 @@ constexpr Field kHostNotFencedFields[] = {
     FIELD(HostNotFenced, cause, "the incident that it belongs to", {}, kOmitted),
     FIELD(HostNotFenced, host, "host that may still be running", "HOST"),
     FIELD(HostNotFenced, outcome,
-          "failed: a person is needed; refused: a rule forbids it; left: the policy says so", "OUTCOME"),
-    FIELD(HostNotFenced, power_after, "on or off, where it could be read", "POWER"),
+          "failed: a person is needed, unless retry_ms says that it is tried again; refused: a rule forbids "
+          "it; left: the policy says so; withdrawn: it showed life after the record that asked for it",
+          "OUTCOME"),
+    FIELD(HostNotFenced, power_after, "on or off, as last read, where it could be read", "POWER"),
     FIELD(HostNotFenced, reason, "why, method by method", "REASON"),
     FIELD(HostNotFenced, planned, "true: a dry run, nothing was touched", {}, kOmitted),
     FIELD(HostNotFenced, attempts, "calls of agents that were to switch it off"),
+    FIELD(HostNotFenced, retry_ms, "how long until it is tried again; null: it is not", {}, kOmitted),
     FIELD(HostNotFenced, elapsed_ms, "from reading the request to giving up", "TIME"),
 };
 
@@ -266,6 +275,13 @@ const Kind HypervisorDown::kKind{
     "heartbeat",       "fence",     kHostStateFields<HypervisorDown>};
 const Kind HostMaintenance::kKind{"host_maintenance", Role::kFact, "Its silence is planned.",
                                   "heartbeat",        "people",    kHostStateFields<HostMaintenance>};
+const Kind FenceContradicted::kKind{
+    "fence_contradicted",
+    Role::kFact,
+    "A host that is marked as fenced shows life: nothing of it is started any more, and a person is called.",
+    "heartbeat",
+    "fence, failover",
+    kHostStateFields<FenceContradicted>};
 const Kind WatcherSuspect::kKind{
     "watcher_suspect",
     Role::kFact,
@@ -290,12 +306,8 @@ const Kind HostFenced::kKind{"host_fenced",
                              "failover",
                              kHostFencedFields};
 const Kind HostNotFenced::kKind{
-    "host_not_fenced",
-    Role::kResult,
-    "The host is not proven to be off: nothing may be started, a person is needed.",
-    "fence",
-    "people",
-    kHostNotFencedFields};
+    "host_not_fenced", Role::kResult, "The host is not proven to be off: nothing may be started.",
+    "fence",           "people",      kHostNotFencedFields};
 const Kind HostUnfenced::kKind{
     "host_unfenced", Role::kResult, "What became of switching a fenced host on again.",
     "fence unfence", "people",      kHostUnfencedFields};

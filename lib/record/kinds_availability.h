@@ -65,6 +65,11 @@ struct HypervisorDown : HostState {
 struct HostMaintenance : HostState {
   static const Kind kKind;
 };
+// A host that is marked as fenced shows life: the proof that its virtual servers may be started elsewhere is
+// wrong.
+struct FenceContradicted : HostState {
+  static const Kind kKind;
+};
 
 struct WatcherSuspect : Head {
   std::string reason;
@@ -116,7 +121,7 @@ struct HostFenced : Head {
   Integer level;
   Text power_before, power_after;
   bool verified = false;
-  Text evidence;
+  Text evidence, identity;
   Flag already, planned;
   Integer attempts, elapsed_ms;
   static const Kind kKind;
@@ -128,7 +133,7 @@ struct HostNotFenced : Head {
   std::string host, outcome, reason;
   Text power_after;
   Flag planned;
-  Integer attempts, elapsed_ms;
+  Integer attempts, retry_ms, elapsed_ms;
   static const Kind kKind;
 };
 

@@ -333,8 +333,8 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 
 @test "self: a sign of life ends the wait" {
   only '{"kind":"fence_method","host":"h3","level":1,"agent":"self"}'
-  run -1 --separate-stderr fence --takeover 3s < <(down h3 '.self_fence_ms=1000|.watchdog=true|.silent_ms=0' && sleep 1 && down h3 '.kind="host_up"|.verdict="alive"' && finish)
-  assert_equal "$(results)" "h3 failed"
+  run -0 --separate-stderr fence --takeover 3s < <(down h3 '.self_fence_ms=1000|.watchdog=true|.silent_ms=0' && sleep 1 && down h3 '.kind="host_up"|.verdict="alive"' && finish)
+  assert_equal "$(results)" "h3 withdrawn"
   assert_regex "$(field h3 .reason)" 'it is up again'
 }
 
@@ -344,12 +344,88 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
   for life in '.kind="host_suspect"|.verdict="suspect"|.net="alive"' '.kind="host_isolated"|.verdict="isolated"|.store="alive"' \
     '.kind="hypervisor_down"|.verdict="hypervisor_dead"|.net="alive"' '.kind="host_maintenance"|.verdict="maintenance"' \
     '.kind="host_partitioned"|.verdict="partitioned"|.peers_reached=2'; do
-    run -1 --separate-stderr fence --takeover 3s < <(down h3 '.self_fence_ms=1000|.watchdog=true|.silent_ms=1500' && sleep 0.3 && down h3 "$life" && finish)
+    run -0 --separate-stderr fence --takeover 3s < <(down h3 '.self_fence_ms=1000|.watchdog=true|.silent_ms=1500' && sleep 0.3 && down h3 "$life" && finish)
     assert_equal "$(jq -r 'select(.kind=="host_fenced").host' <<<"$output")" ''
-    assert_regex "$(jq -r 'select(.kind=="host_not_fenced" and .outcome=="failed").reason' <<<"$output")" 'it is up again'
+    assert_regex "$(jq -r 'select(.kind=="host_not_fenced" and .outcome=="withdrawn").reason' <<<"$output")" 'it is up again'
   done
   # That it is still silent is no sign of life.
   run -0 --separate-stderr fence --takeover 2s < <(down h3 '.self_fence_ms=1000|.watchdog=true|.silent_ms=1500' && down h3 '.kind="host_suspect"|.verdict="suspect"' && finish)
+}
+
+# until_said FILE TEXT: waits until an agent was given that.
+until_said() {
+  local deadline=$((SECONDS + 10))
+  until grep -qs "$2" "said/$1"; do ((SECONDS < deadline)) || return 1; sleep 0.05; done
+}
+up() { down "$1" '.kind="host_up"|.verdict="alive"|.net="alive"|.store="alive"|.libvirt="answers"'; }
+
+@test "a host that is up again while a delay is waited for is not switched off" {
+  only "$(method h3 ok '"delay_ms":30000')"
+  local from=$SECONDS
+  run -0 --separate-stderr fence < <(down h3 && sleep 0.5 && up h3 && finish)
+  assert [ $((SECONDS - from)) -lt 10 ]
+  assert_equal "$(results)" "h3 withdrawn"
+  assert_equal "$(field h3 .reason)" 'it is up again since the record was written'
+  assert_equal "$(cat power/h3) $(mark h3) $(commands h3)" "on none 0"
+  rackline-records --check <<<"$output"
+}
+
+@test "a host that is up again during a slow reading is not switched off" {
+  # shellcheck disable=SC2016 # the agent expands it
+  agent sleepy 'sleep 1'
+  only "$(method h3 sleepy)"
+  run -0 --separate-stderr fence < <(down h3 && until_said h3.sleepy status && up h3 && finish)
+  assert_equal "$(results)" "h3 withdrawn"
+  assert_equal "$(field h3 '[.power_after,.attempts]|@tsv')" $'on\t0'
+  assert_equal "$(commands h3)" 0
+}
+
+@test "a host that writes to the storage again is not switched off" {
+  # shellcheck disable=SC2016 # the agent expands it
+  agent sleepy 'sleep 1'
+  only "$(method h3 sleepy)"
+  run -0 --separate-stderr fence < <(down h3 && until_said h3.sleepy status && down h3 '.kind="host_isolated"|.verdict="isolated"|.store="alive"' && finish)
+  assert_equal "$(results)" $'h3 left\nh3 withdrawn'
+  assert_equal "$(commands h3)" 0
+}
+
+@test "no further attempt and no next level once a host is up again" {
+  only "$(method h3 endless '"timeout_ms":2000' h3)" "$(method h3 ok '' pdu | jq -c '.level=2')"
+  echo on >power/pdu
+  run -0 --separate-stderr fence --deadline 20s < <(down h3 && until_said h3.endless status && up h3 && finish)
+  assert_equal "$(results)" "h3 withdrawn"
+  assert_equal "$(cat power/h3 power/pdu | sort -u)" on
+  assert_equal "$(commands h3) $(commands pdu)" "0 0"
+}
+
+@test "a fencing that failed is repeated while its host stays down" {
+  # shellcheck disable=SC2016 # the agent expands it
+  agent ill '[ -e well ] || exit 1'
+  only "$(method h3 ill '"timeout_ms":500')"
+  # shellcheck disable=SC2094 # the file is a mark of the agent's health
+  run -0 --separate-stderr fence --deadline 1s < <(down h3 && sleep 3 && touch well && sleep 6 && finish)
+  assert_equal "$(results)" $'h3 failed\nh3 fenced'
+  assert_equal "$(jq -r 'select(.outcome=="failed").retry_ms' <<<"$output")" 5000
+  assert_regex "$stderr" 'h3 is NOT fenced, a person is needed: .*'$'\n''.*tried again in 5s'
+  rackline-records --check <<<"$output"
+}
+
+@test "a fencing that failed is not repeated without anybody who watches, nor where that is not wanted" {
+  only "$(method h3 garbage '"timeout_ms":500')"
+  run -1 --separate-stderr fence --deadline 1s < <(down h3 && sleep 3 && finish)
+  assert_equal "$(results)" $'h3 failed\nh3 failed'
+  assert_regex "$stderr" 'not tried again: nobody watches any more'
+  run -1 --separate-stderr fence --deadline 1s --retry-for 0 < <(down h3 && sleep 2 && finish)
+  assert_equal "$(results)" 'h3 failed'
+}
+
+@test "a fenced host that shows life: a person is called, and the record is handed on" {
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  run -4 --separate-stderr fence < <(down h3 '.kind="fence_contradicted"|.verdict="alive"|.net="alive"' && down h3 && finish)
+  assert_equal "$(jq -r .kind <<<"$output" | head -1)" fence_contradicted
+  assert_regex "$stderr" 'h3 is marked as fenced and shows life, a person is needed: .*Pull its plug'
+  # That its power reads off proves nothing any more.
+  assert_equal "$(results)" 'h3 refused'
 }
 
 @test "a password goes in by stdin alone, and is nowhere else" {

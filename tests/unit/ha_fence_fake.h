@@ -37,12 +37,13 @@ class FakeSwitch final : public PowerSwitch {
     bool liar = false;  // it says yes and does nothing
     bool mute = false;  // it does what it is told, and its state cannot be read
     int offs = 0, ons = 0, readings = 0;
-    std::function<void()> on_command;
+    std::function<void()> on_command, on_status;
   };
 
   AgentReply call(const FenceMethod& method, PowerAction action, Milliseconds timeout) override {
     const std::lock_guard guard(mutex_);
     Plug& plug = plugs[method.option("plug")];
+    if (action == PowerAction::kStatus && plug.on_status) plug.on_status();
     if (plug.deaf) {
       clock_.advance(timeout);
       return {Power::kUnknown, false, "no answer"};
@@ -101,6 +102,7 @@ class FenceCluster {
   FenceCluster()
       : power(clock), store(store::Store::open("sqlite:" + (scratch_.path() / "state.db").string())) {
     for (const char* host : {"h1", "h2", "h3", "h4", "h5"}) methods[host] = {{fake_method(host)}};
+    policy.retry_for = Milliseconds{0};
   }
 
   FenceEngine::World world() {
@@ -126,7 +128,9 @@ class FenceCluster {
   FenceReport run_one(const FenceRequest& request) { return run({request}).at(0); }
 
   FenceJournal journal() { return {*store, clock}; }
-  std::optional<FenceMark> mark(const std::string& host) { return fence_mark(*store, host); }
+  std::optional<cluster::FenceMark> mark(const std::string& host) {
+    return cluster::fence_mark(*store, host);
+  }
 
   SharedClock clock;
   FakeSwitch power;

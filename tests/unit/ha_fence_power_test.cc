@@ -19,7 +19,7 @@ class Driver : public testing::Test {
           ++begun;
           return objection;
         },
-        self);
+        self, [this] { return life ? life() : 0; });
   }
 
   SharedClock clock;
@@ -27,6 +27,7 @@ class Driver : public testing::Test {
   SelfFence self{"nobody fences itself here", {}, [] { return std::string(); }, "waited"};
   std::function<void()> on_sleep;
   std::string objection;
+  std::function<int()> life;
   int begun = 0;
 };
 

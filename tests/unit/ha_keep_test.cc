@@ -78,6 +78,27 @@ TEST_F(KeepRunningTest, WhatWasStoppedByWishOrMigratedIsLeftAlone) {
   EXPECT_TRUE(cluster_.started.empty());
 }
 
+TEST_F(KeepRunningTest, NothingIsPutOnAHostThatDoesNotServe) {
+  off("a", "h1", "unknown");
+  cluster::put(*store_, cluster::DrainMark{"h1", "new fans", system_clock().wall(), "ann", {}});
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("new fans"), std::string::npos);
+}
+
+TEST_F(KeepRunningTest, AFencedHostThatShowsLifeStopsEverything) {
+  off("a", "h1", "unknown");
+  cluster::FenceMark fence;
+  fence.host = "h3";
+  fence.id = "f1";
+  ASSERT_TRUE(cluster::put(*store_, fence));
+  const auto now = system_clock().wall();
+  cluster::put(*store_, cluster::HealthMark{"h3", "fence_contradicted", "it beats", now, now});
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("shows life"), std::string::npos);
+}
+
 TEST_F(KeepRunningTest, OneThatDoesNotStayIsNotStartedAgainAtOnce) {
   off("a", "h1", "unknown");
   keep();

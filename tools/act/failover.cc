@@ -58,6 +58,7 @@ class Failover {
                         [this](const record::Reader& read) { program_.out().pass(read); });
     while (!feed.over() && !interrupt::requested()) {
       const auto fenced = feed.next(recovery.pending() ? kRetry : kKeep);
+      for (const auto& host : feed.contradicted()) recovery.contradict(host);
       if (fenced) {
         if_free(recovery, [&] { recovery.accept(fenced->first, fenced->second); });
       } else if (!feed.over() && !interrupt::requested()) {

@@ -25,9 +25,21 @@ struct Options {
   bool resume = false;
 };
 
+// A store that others keep locked, a backup for example, is waited for.
+std::unique_ptr<store::Store> open_store(cli::Program& program, Milliseconds patience) {
+  for (const auto until = program.clock().monotonic() + patience;;) {
+    try {
+      return store::Store::open(program.store_url());
+    } catch (const Error& error) {
+      if (error.status() != Status::kBusy || program.clock().monotonic() >= until || interrupt::requested())
+        throw;
+    }
+  }
+}
+
 struct Session {
   Session(cli::Program& program, const Options& options)
-      : store(store::Store::open(program.store_url())),
+      : store(open_store(program, options.policy.lock_patience * 3)),
         world{*store,
               agents,
               {program.clock(), [](Milliseconds time) { std::this_thread::sleep_for(time); }},
@@ -52,6 +64,10 @@ void report(cli::Program& program, const ha::FenceReport& report) {
 void follow(cli::Program& program, record::Reader& reader, ha::FenceEngine& engine) {
   while (reader.next()) {
     if (!ha::is_request(reader)) {
+      if (const auto host = ha::contradiction(reader)) {
+        engine.contradicted(*host);
+        program.warn(ha::call_about_life(*host));
+      }
       if (const auto host = ha::sign_of_life(reader)) engine.alive(*host);
       program.out().pass(reader);
       continue;
@@ -98,7 +114,11 @@ Status fence(cli::Program& program, const Options& options) {
     }
   }
   engine.wait();
-  if (!options.policy.dry_run) ha::FenceJournal(*session.store, program.clock()).prune();
+  try {
+    if (!options.policy.dry_run) ha::FenceJournal(*session.store, program.clock()).prune();
+  } catch (const Error&) {
+    // Old entries are forgotten another time; what was asked for is done.
+  }
   return conclude(program, engine.outcomes(), understood);
 }
 
@@ -183,6 +203,8 @@ void declare(cli::Program& program, Options& options) {
                    "silence after which a host that fences itself has done so");
   program.duration(app, "--loop-window", policy.loop_window,
                    "a host that was fenced three times within this is left to a person");
+  program.duration(app, "--retry-for", policy.retry_for,
+                   "how long a fencing that failed is repeated while the host stays down; 0: not at all");
   app.add_flag("--trust-self-fence", policy.trust_self_fence,
                "method self also for hosts without a hardware watchdog");
   app.add_option("--bmc-user", options.bmc.user,

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/fence_report.h"
+
+#include <utility>
+
+namespace rackline::ha {
+
+using Outcome = FenceReport::Outcome;
+
+FenceReport with(FenceReport report, Outcome outcome, std::string reason) {
+  report.outcome = outcome;
+  report.reason = std::move(reason);
+  return report;
+}
+
+FenceReport failed(FenceReport report, std::string reason) {
+  report.needs_person = true;
+  return with(std::move(report), Outcome::kFailed, std::move(reason));
+}
+
+FenceReport withdrawn(FenceReport report) {
+  std::string reason = "it is up again since the record was written";
+  const auto after = report.power.after;
+  const bool told = !report.power.told.empty();
+  if (told) reason += "; before that, " + report.power.told + " had been told to switch it off";
+  if (after == Power::kOff) {
+    reason += ", and yet its power reads off: find out which machine its fence method switches";
+  } else if (told) {
+    reason += after == Power::kOn ? ", and its power reads on" : ", and its power cannot be read";
+  }
+  report.needs_person = false;
+  return with(std::move(report), Outcome::kWithdrawn, std::move(reason));
+}
+
+}  // namespace rackline::ha

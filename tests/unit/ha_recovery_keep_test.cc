@@ -152,6 +152,7 @@ TEST_F(KeepTest, ClearDoesNotBelieveThatACopyIsGone) {
   cluster_.add("h1", "moved", virt::VmState::kShutoff);
   protect({"moved"});
   settle_host(*store_, "moved", "h2");
+  cluster_.add("h2", "moved");
   mark("h1");
   cluster_.definitions_stick = true;
   EXPECT_EQ(clear("h1").outcome, "refused");

@@ -18,8 +18,7 @@ using What = Outcome::What;
 
 // Hosts that get nothing: they do not serve.
 std::set<std::string> closed(const Situation& situation) {
-  std::set<std::string> hosts = situation.maintenance;
-  for (const auto& [host, mark] : situation.marks) hosts.insert(host);
+  std::set<std::string> hosts;
   for (const auto& [host, why] : situation.closed) hosts.insert(host);
   return hosts;
 }

@@ -72,6 +72,18 @@ TEST_F(KeepRunningTest, NothingIsStartedWhileAHostIsSilent) {
   EXPECT_NE(reason_.find("h3 does not answer"), std::string::npos);
 }
 
+// The planned silence of a host says nothing of what it runs.
+TEST_F(KeepRunningTest, NothingIsStartedWhileAHostInMaintenanceIsSilent) {
+  off("a", "h1", "unknown");
+  cluster::MaintenanceMark planned;
+  planned.host = "h3";
+  planned.time = system_clock().wall();
+  cluster::put(*store_, planned);
+  cluster_.at("h3").silent = true;
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+}
+
 TEST_F(KeepRunningTest, WhatWasStoppedByWishOrMigratedIsLeftAlone) {
   for (const char* reason : {"shutdown", "saved", "from_snapshot", "migrated"}) off(reason, "h1", reason);
   keep();

@@ -30,6 +30,8 @@ struct Host : Head {
   Flag drained;
   Number cpu_overcommit;
   Integer memory_reserve_bytes;
+  Text bmc_tls, bmc_ca_file;
+  Integer bmc_cipher;
   static const Kind kKind;
 };
 

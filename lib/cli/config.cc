@@ -21,6 +21,14 @@ std::vector<fs::path> config_directories() {
   return found;
 }
 
+std::string default_inventory() {
+  for (const auto& directory : config_directories()) {
+    const auto path = directory / "inventory.jsonl";
+    if (std::error_code none; fs::exists(path, none)) return path.string();
+  }
+  return {};
+}
+
 void apply_config(CLI::App& app, const std::string& program) {
   auto directories = config_directories();
   std::reverse(directories.begin(),

@@ -19,8 +19,8 @@
 #include "base/units.h"
 #include "cli/completion.h"
 #include "cli/config.h"
-#include "cli/inventory.h"
 #include "cli/progress.h"
+#include "cluster/inventory.h"
 #include "proc/child.h"
 
 #ifndef RACKLINE_VERSION
@@ -248,7 +248,7 @@ void Program::completes(CLI::Option* option, std::vector<std::string> words) {
 std::vector<std::string> Program::State::host_names() {
   std::vector<std::string> names;
   try {
-    for (const auto& host : load_inventory(inventory())) {
+    for (const auto& host : cluster::load_inventory(inventory())) {
       names.push_back(host.host + "\t" + host.uri);
     }
   } catch (const Error&) {
@@ -418,7 +418,7 @@ const std::string& Program::store_url() const {
 }
 
 std::vector<record::Host> Program::inventory() {
-  return load_inventory(state_->inventory());
+  return cluster::load_inventory(state_->inventory());
 }
 
 std::string Program::inventory_file() const {

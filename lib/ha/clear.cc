@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "ha/marks.h"
+#include "cluster/marks.h"
 #include "ha/protection.h"
 #include "ha/recovery_verdict.h"
 #include "store/journal.h"
@@ -29,7 +29,7 @@ class Clearing {
     record_.host = request_.host;
     record_.outcome = "done";
     if (request_.dry_run) record_.planned = true;
-    if (const auto mark = fence_mark(store_, request_.host)) {
+    if (const auto mark = cluster::fence_mark(store_, request_.host)) {
       record_.id = mark->id;
       if (!mark->cause.empty()) record_.cause = mark->cause;
       work(*mark);
@@ -42,7 +42,7 @@ class Clearing {
   }
 
  private:
-  void work(const FenceMark& mark) {
+  void work(const cluster::FenceMark& mark) {
     view_ = look();
     if (!view_.answered(request_.host)) {
       throw Error(Status::kUnreachable, "clear", request_.host, view_.hosts[request_.host].error,
@@ -74,8 +74,9 @@ class Clearing {
   View look() {
     std::vector<std::string> hosts;
     for (const auto& host : inventory_) {
-      const auto mark = fence_mark(store_, host.host);
-      const bool off = mark && mark->state == FenceMark::State::kFenced && host.host != request_.host;
+      const auto mark = cluster::fence_mark(store_, host.host);
+      const bool off =
+          mark && mark->state == cluster::FenceMark::State::kFenced && host.host != request_.host;
       if (!off) hosts.push_back(host.host);
     }
     return cluster_.look(hosts, request_.timeout);

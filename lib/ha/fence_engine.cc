@@ -187,10 +187,11 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
     return with(report, Outcome::kRefused, "it is up again since the record was written");
   }
   if (!lock) return without_lock(report, world_.stopping());
-  if (const auto planned = maintenance_mark(world_.store, report.host)) {
+  if (const auto planned = cluster::maintenance_mark(world_.store, report.host);
+      planned && planned->holds(world_.time.clock.wall())) {
     return with(report, Outcome::kRefused, "it is in maintenance: " + planned->reason);
   }
-  const auto mark = fence_mark(world_.store, report.host);
+  const auto mark = cluster::fence_mark(world_.store, report.host);
   bool opened = false;
   const auto begin_once = [&] {
     if (opened) return std::string();
@@ -201,7 +202,7 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
   report.power =
       PowerDriver(world_.power, world_.time)
           .off(methods->second, clock.monotonic() + policy_.deadline, begin_once, self_fence(request, signs));
-  const bool off_since = report.power.untouched && mark && mark->state == FenceMark::State::kFenced;
+  const bool off_since = report.power.untouched && mark && mark->state == cluster::FenceMark::State::kFenced;
   if (off_since) {
     report.already = true;
     report.id = mark->id;
@@ -217,7 +218,7 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
     return failed(report, report.power.why);
   }
   if (mark) {
-    report.power.evidence += mark->state == FenceMark::State::kReturning
+    report.power.evidence += mark->state == cluster::FenceMark::State::kReturning
                                  ? "; it had been fenced before and was returning"
                                  : "; it had been fenced before and was on again";
   }
@@ -228,8 +229,9 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
 
 void FenceEngine::set_mark(const FenceReport& report) {
   for (int i = 0; i < kMarkAttempts; ++i) {
-    const auto present = fence_mark(world_.store, report.host);
-    FenceMark mark{report.host, report.id, report.cause, report.power.method, world_.time.clock.wall()};
+    const auto present = cluster::fence_mark(world_.store, report.host);
+    cluster::FenceMark mark{report.host, report.id, report.cause, report.power.method,
+                            world_.time.clock.wall()};
     mark.version = present ? present->version : 0;
     if (put(world_.store, mark)) return;
   }
@@ -241,7 +243,7 @@ void FenceEngine::set_mark(const FenceReport& report) {
 std::string FenceEngine::begin(const FenceReport& report) {
   const std::lock_guard guard(guard_);
   std::set<std::string> gone = in_hand_;
-  for (const auto& mark : fence_marks(world_.store)) {
+  for (const auto& mark : cluster::fence_marks(world_.store)) {
     if (world_.methods.contains(mark.host)) gone.insert(mark.host);
   }
   gone.insert(report.host);
@@ -321,14 +323,14 @@ FenceReport FenceEngine::settle_one(FenceReport report, const FenceJournal::Open
   if (reading.power == Power::kOff) reading = driver.read(methods->second, policy_.deadline / 2);
   report.power.method = reading.method;
   report.power.after = reading.power;
-  const auto mark = fence_mark(world_.store, report.host);
+  const auto mark = cluster::fence_mark(world_.store, report.host);
   if (reading.power == Power::kOff) {
     report.power.proven = true;
     report.power.evidence =
         reading.method + ": an interrupted run had begun to switch it off; read off twice since";
     // A later fencing has its own proof, and its virtual servers were started because of that one.
-    const bool marked =
-        mark && mark->state == FenceMark::State::kFenced && (mark->id == open.id || mark->time > open.begun);
+    const bool marked = mark && mark->state == cluster::FenceMark::State::kFenced &&
+                        (mark->id == open.id || mark->time > open.begun);
     if (marked) report.id = mark->id;
     if (!marked) set_mark(report);
     report.already = marked;

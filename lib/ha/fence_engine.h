@@ -11,10 +11,10 @@
 #include <string>
 #include <utility>
 
+#include "cluster/marks.h"
 #include "ha/fence_journal.h"
 #include "ha/fence_power.h"
 #include "ha/fence_rules.h"
-#include "ha/marks.h"
 
 namespace rackline::ha {
 

@@ -59,14 +59,14 @@ FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, co
   report.outcome = FenceReport::Outcome::kFenced;
   if (policy.dry_run) return report;
   const auto lock = lock_of(world, policy);
-  const auto present = fence_mark(world.store, host);
-  if (present && present->state == FenceMark::State::kFenced) {
+  const auto present = cluster::fence_mark(world.store, host);
+  if (present && present->state == cluster::FenceMark::State::kFenced) {
     report.already = true;
     report.id = present->id;
     report.cause = present->cause;
     return report;
   }
-  FenceMark mark{host, report.id, present ? present->cause : "", "manual", clock.wall()};
+  cluster::FenceMark mark{host, report.id, present ? present->cause : "", "manual", clock.wall()};
   mark.version = present ? present->version : 0;
   report.cause = mark.cause;
   if (!put(world.store, mark)) throw changed(host);
@@ -82,7 +82,7 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
   report.planned = policy.dry_run;
   std::optional<store::Lock> lock;
   if (!policy.dry_run) lock = lock_of(world, policy);
-  auto mark = fence_mark(world.store, host);
+  auto mark = cluster::fence_mark(world.store, host);
   if (!mark) {
     report.outcome = UnfenceReport::Outcome::kRefused;
     report.reason = "it is not fenced";
@@ -98,8 +98,8 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
     return report;
   }
   // First the mark: from the first command on what the host believes about its virtual servers is stale.
-  const bool returning = mark->state == FenceMark::State::kReturning;
-  mark->state = FenceMark::State::kReturning;
+  const bool returning = mark->state == cluster::FenceMark::State::kReturning;
+  mark->state = cluster::FenceMark::State::kReturning;
   if (!returning && !put(world.store, *mark)) throw changed(host);
   report.power = PowerDriver(world.power, world.time).on(levels, clock.monotonic() + policy.deadline);
   report.elapsed = clock.monotonic() - started;
@@ -120,7 +120,7 @@ std::vector<HostPowerReport> host_power(FenceEngine::World& world, const std::ve
       HostPowerReport report;
       report.host = host;
       report.reading = PowerDriver(world.power, world.time).read(levels, patience);
-      report.mark = fence_mark(world.store, host);
+      report.mark = cluster::fence_mark(world.store, host);
       report.elapsed = world.time.clock.monotonic() - started;
       return report;
     }));

@@ -30,7 +30,7 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
 struct HostPowerReport {
   std::string host;
   PowerReading reading;
-  std::optional<FenceMark> mark;
+  std::optional<cluster::FenceMark> mark;
   Milliseconds elapsed{0};
 };
 // All hosts at the same time, in the given order.

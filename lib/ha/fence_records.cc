@@ -111,7 +111,7 @@ record::HostPower power_record(const HostPowerReport& report) {
   record.host = report.host;
   record.power = power_text(report.reading.power);
   if (report.mark) {
-    record.mark = report.mark->state == FenceMark::State::kFenced ? "fenced" : "returning";
+    record.mark = report.mark->state == cluster::FenceMark::State::kFenced ? "fenced" : "returning";
     record.fence = report.mark->id;
   }
   record.method = if_any(report.reading.method);

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "ha/marks.h"
+#include "cluster/marks.h"
 #include "ha/recovery_verdict.h"
 #include "store/journal.h"
 #include "virt/migration_check.h"
@@ -32,7 +32,8 @@ Protector::Protector(const std::vector<record::Host>& inventory, RecoveryCluster
 // Hosts with a mark have nothing to say: what they believe about their virtual servers may be stale.
 View Protector::look() {
   std::vector<std::string> asked = inventory_;
-  std::erase_if(asked, [this](const std::string& host) { return fence_mark(store_, host).has_value(); });
+  std::erase_if(asked,
+                [this](const std::string& host) { return cluster::fence_mark(store_, host).has_value(); });
   return cluster_.look(asked, timeout_);
 }
 
@@ -210,7 +211,7 @@ Status Protector::refresh() {
           throw;
         }
       } else if (home_silent) {
-        if (!fence_mark(store_, before.host))
+        if (!cluster::fence_mark(store_, before.host))
           throw Error(Status::kUnreachable, "refresh", before.vm, before.host + " does not answer");
       } else {
         throw Error(Status::kNo, "refresh", before.vm, "no host that answers has it; it is kept as it was");

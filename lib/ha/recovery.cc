@@ -32,7 +32,7 @@ Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inven
 
 // Why the record is no proof; empty when it is one.
 std::string Recovery::objection(const record::HostFenced& fenced,
-                                const std::optional<FenceMark>& mark) const {
+                                const std::optional<cluster::FenceMark>& mark) const {
   const std::string& host = fenced.host;
   if (fenced.planned.value_or(false)) return "the fencing of " + host + " was only planned";
   if (!fenced.verified) return "that " + host + " is off was not verified";
@@ -40,16 +40,16 @@ std::string Recovery::objection(const record::HostFenced& fenced,
   if (fenced.power_after != "off" && !by_word) return host + " was not read back as off";
   if (!hosts_.contains(host)) return host + " is not in the inventory";
   if (!mark) return host + " has no mark of a fencing: the record is an old one, or another cluster's";
-  if (mark->state != FenceMark::State::kFenced) return host + " is on its way back";
+  if (mark->state != cluster::FenceMark::State::kFenced) return host + " is on its way back";
   if (mark->id != fenced.id) return host + " was fenced anew since, as " + mark->id;
   return {};
 }
 
 void Recovery::accept(const record::HostFenced& fenced, Milliseconds read_at) {
   // Read once: it may be cleared at any time.
-  const auto present = fence_mark(store_, fenced.host);
+  const auto present = cluster::fence_mark(store_, fenced.host);
   if (const auto why = objection(fenced, present); !why.empty()) return refuse(fenced, why);
-  std::erase_if(fences_, [&fenced](const FenceMark& mark) { return mark.host == fenced.host; });
+  std::erase_if(fences_, [&fenced](const cluster::FenceMark& mark) { return mark.host == fenced.host; });
   fences_.push_back(*present);
   accepted_[fenced.id] = read_at;
   // A repeated record is answered anew.
@@ -60,11 +60,11 @@ void Recovery::accept(const record::HostFenced& fenced, Milliseconds read_at) {
 
 void Recovery::resume() {
   fences_.clear();
-  for (const auto& mark : fence_marks(store_)) {
-    if (mark.state == FenceMark::State::kFenced) fences_.push_back(mark);
+  for (const auto& mark : cluster::fence_marks(store_)) {
+    if (mark.state == cluster::FenceMark::State::kFenced) fences_.push_back(mark);
   }
   std::stable_sort(fences_.begin(), fences_.end(),
-                   [](const FenceMark& a, const FenceMark& b) { return a.time < b.time; });
+                   [](const cluster::FenceMark& a, const cluster::FenceMark& b) { return a.time < b.time; });
   for (const auto& mark : fences_) accepted_.emplace(mark.id, clock_.monotonic());
   pass();
 }
@@ -97,9 +97,9 @@ void Recovery::pass() {
 Situation Recovery::situation() {
   Situation now;
   now.inventory = inventory_;
-  for (const auto& mark : fence_marks(store_)) now.marks[mark.host] = mark;
-  for (const auto& mark : maintenance_marks(store_)) now.maintenance.insert(mark.host);
-  std::erase_if(fences_, [&now](const FenceMark& fence) {
+  for (const auto& mark : cluster::fence_marks(store_)) now.marks[mark.host] = mark;
+  for (const auto& mark : cluster::maintenance_marks(store_)) now.maintenance.insert(mark.host);
+  std::erase_if(fences_, [&now](const cluster::FenceMark& fence) {
     return !now.fenced(fence.host) || now.marks.at(fence.host).id != fence.id;
   });
   now.fences = fences_;
@@ -211,7 +211,7 @@ void Recovery::work(Situation situation, const store::Lock* lock) {
 void Recovery::drill(const std::string& host) {
   if (!hosts_.contains(host)) throw Error(Status::kUsage, "drill", host, "it is not in the inventory");
   Situation now = situation();
-  FenceMark fence;
+  cluster::FenceMark fence;
   fence.host = host;
   fence.id = "drill-" + host;
   fence.method = "drill";

@@ -56,7 +56,8 @@ class Recovery {
  private:
   using Key = std::pair<std::string, std::string>;  // fence's id, VM
 
-  std::string objection(const record::HostFenced& fenced, const std::optional<FenceMark>& mark) const;
+  std::string objection(const record::HostFenced& fenced,
+                        const std::optional<cluster::FenceMark>& mark) const;
   void refuse(const record::HostFenced& fenced, const std::string& why);
   void pass();
   Situation situation();
@@ -76,7 +77,7 @@ class Recovery {
   Probe probe_;
   Hooks hooks_;
   store::Journal journal_;
-  std::vector<FenceMark> fences_;                 // whose work is ours, the latest last
+  std::vector<cluster::FenceMark> fences_;        // whose work is ours, the latest last
   std::map<std::string, Milliseconds> accepted_;  // when, by the fence's id
   std::map<Key, Outcome> told_;
   std::set<Key> given_up_;  // tried as often as is allowed

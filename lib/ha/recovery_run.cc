@@ -140,9 +140,9 @@ bool RecoveryRun::begin_ready() {
 void RecoveryRun::look_again() {
   if (planned_) return;
   situation_.marks.clear();
-  for (const auto& mark : fence_marks(world_.store)) situation_.marks[mark.host] = mark;
+  for (const auto& mark : cluster::fence_marks(world_.store)) situation_.marks[mark.host] = mark;
   situation_.maintenance.clear();
-  for (const auto& mark : maintenance_marks(world_.store)) situation_.maintenance.insert(mark.host);
+  for (const auto& mark : cluster::maintenance_marks(world_.store)) situation_.maintenance.insert(mark.host);
   situation_.look(world_.cluster, world_.policy.timeout);
   looked_ = world_.clock.monotonic();
 }
@@ -150,11 +150,12 @@ void RecoveryRun::look_again() {
 // Why the marks of just now forbid it.
 std::string RecoveryRun::changed_mark(const Job& job) const {
   if (planned_) return {};
-  if (fence_mark(world_.store, job.to)) return job.to + " was fenced meanwhile";
-  if (maintenance_mark(world_.store, job.to)) return job.to + " has gone into maintenance";
+  if (cluster::fence_mark(world_.store, job.to)) return job.to + " was fenced meanwhile";
+  if (cluster::maintenance_mark(world_.store, job.to)) return job.to + " has gone into maintenance";
   if (job.verdict.intent && !job.verdict.intent_is_history) return {};
-  const auto proof = fence_mark(world_.store, job.verdict.fence.host);
-  const bool holds = proof && proof->id == job.verdict.fence.id && proof->state == FenceMark::State::kFenced;
+  const auto proof = cluster::fence_mark(world_.store, job.verdict.fence.host);
+  const bool holds =
+      proof && proof->id == job.verdict.fence.id && proof->state == cluster::FenceMark::State::kFenced;
   return holds ? "" : job.verdict.fence.host + " is not fenced any more";
 }
 
@@ -183,7 +184,7 @@ bool RecoveryRun::begin(Job& job) {
   const bool open = job.verdict.intent.has_value() && !job.verdict.intent_is_history &&
                     job.attempts + 1 == job.verdict.intent->attempt;
   ++job.attempts;
-  const FenceMark& fence = job.verdict.fence;
+  const cluster::FenceMark& fence = job.verdict.fence;
   order.intent = {journal_id(fence, vm.vm),
                   vm.vm,
                   vm.uuid,

@@ -52,13 +52,13 @@ class Judge {
 
  private:
   // On whose proof it may be started, if on any.
-  std::optional<FenceMark> find_fence() {
+  std::optional<cluster::FenceMark> find_fence() {
     if (verdict_.intent) {
       const Intent& intent = *verdict_.intent;
       verdict_.from = intent.from;
       // Nothing is started on a host that has a mark, so the start came first, and the power went after it.
       verdict_.intent_is_history = s_.marks.contains(intent.to);
-      FenceMark fence;
+      cluster::FenceMark fence;
       fence.host = intent.from;
       fence.id = intent.fence;
       fence.cause = intent.cause;
@@ -138,7 +138,7 @@ class Judge {
 
 }  // namespace
 
-std::string journal_id(const FenceMark& fence, const std::string& vm) {
+std::string journal_id(const cluster::FenceMark& fence, const std::string& vm) {
   return fence.id + "." + vm;
 }
 
@@ -169,7 +169,7 @@ Intent intent_of(const std::string& id, const std::string& document) {
 
 bool Situation::fenced(const std::string& host) const {
   const auto mark = marks.find(host);
-  return mark != marks.end() && mark->second.state == FenceMark::State::kFenced;
+  return mark != marks.end() && mark->second.state == cluster::FenceMark::State::kFenced;
 }
 
 void Situation::look(RecoveryCluster& cluster, Milliseconds timeout) {

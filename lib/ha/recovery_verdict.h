@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ha/marks.h"
+#include "cluster/marks.h"
 #include "ha/protection.h"
 #include "ha/recovery_cluster.h"
 
@@ -31,12 +31,12 @@ Intent intent_of(const std::string& id, const std::string& document);
 struct Situation {
   std::vector<std::string> inventory;
   View view;
-  std::map<std::string, FenceMark> marks;  // by host
+  std::map<std::string, cluster::FenceMark> marks;  // by host
   std::set<std::string> maintenance;
   std::vector<Protected> vms;
   std::map<std::string, Intent> intents;  // open ones, by VM
   // The fences whose work is to be done, the latest last. Only with a mark of the same id and state kFenced.
-  std::vector<FenceMark> fences;
+  std::vector<cluster::FenceMark> fences;
   // Where a start that is done went, by the journal's id; nothing when none is done.
   std::function<std::optional<std::string>(const std::string& id)> done;
 
@@ -62,9 +62,9 @@ struct Verdict {
   };
   What what = What::kStart;
   Protected vm;
-  FenceMark fence;   // on whose proof it rests
-  std::string from;  // the host that died
-  std::string to;    // empty: any
+  cluster::FenceMark fence;  // on whose proof it rests
+  std::string from;          // the host that died
+  std::string to;            // empty: any
   std::string reason;
   std::optional<Intent> intent;  // open
   // It is known nowhere, and only that says that it was on the dead host.
@@ -76,6 +76,6 @@ struct Verdict {
 
 std::vector<Verdict> judge(const Situation& situation);
 
-std::string journal_id(const FenceMark& fence, const std::string& vm);
+std::string journal_id(const cluster::FenceMark& fence, const std::string& vm);
 
 }  // namespace rackline::ha

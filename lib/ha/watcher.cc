@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "cluster/marks.h"
 #include "ha/agent.h"
-#include "ha/marks.h"
 #include "ha/slot.h"
 #include "net/tcp.h"
 
@@ -135,10 +135,12 @@ void Watcher::start_storage_reader() {
 }
 
 void Watcher::start_marks_reader() {
-  const auto read = [](store::Store& store) {
+  const auto read = [&clock = clock_](store::Store& store) {
     std::pair<Names, Names> marks;
-    for (const auto& mark : maintenance_marks(store)) marks.first.insert(mark.host);
-    for (const auto& mark : fence_marks(store)) marks.second.insert(mark.host);
+    for (const auto& mark : cluster::maintenance_marks(store)) {
+      if (mark.holds(clock.wall())) marks.first.insert(mark.host);
+    }
+    for (const auto& mark : cluster::fence_marks(store)) marks.second.insert(mark.host);
     return marks;
   };
   // The first time here: who is not to be declared dead has to be known before anybody is.

@@ -335,6 +335,7 @@ std::span<const Kind* const> kinds() {
                                                            &HostIsolated::kKind,
                                                            &HostPartitioned::kKind,
                                                            &HypervisorDown::kKind,
+                                                           &FenceContradicted::kKind,
                                                            &HostMaintenance::kKind,
                                                            &WatcherSuspect::kKind,
                                                            &HeartbeatSeen::kKind,

@@ -31,7 +31,9 @@ constexpr auto kHostStateFields = std::to_array<Field>({
     FIELD(K, id, "name of this transition"),
     FIELD(K, cause, "the incident: from the first suspicion until the host is up again", {}, kOmitted),
     FIELD(K, host, "name of the host", "HOST"),
-    FIELD(K, verdict, "alive, suspect, dead, isolated, partitioned, hypervisor_dead or maintenance",
+    FIELD(K, verdict,
+          "alive, suspect, dead, isolated, partitioned, hypervisor_dead, maintenance or "
+          "fence_contradicted",
           "VERDICT"),
     FIELD(K, net, "heartbeats over the network: alive, silent or never", "NET"),
     FIELD(K, store,
@@ -285,6 +287,13 @@ const Kind HypervisorDown::kKind{
     "heartbeat",       "fence",     kHostStateFields<HypervisorDown>};
 const Kind HostMaintenance::kKind{"host_maintenance", Role::kFact, "Its silence is planned.",
                                   "heartbeat",        "people",    kHostStateFields<HostMaintenance>};
+const Kind FenceContradicted::kKind{
+    "fence_contradicted",
+    Role::kFact,
+    "A host that is marked as fenced shows life: nothing of it is started any more, and a person is called.",
+    "heartbeat",
+    "fence, failover",
+    kHostStateFields<FenceContradicted>};
 const Kind WatcherSuspect::kKind{
     "watcher_suspect",
     Role::kFact,

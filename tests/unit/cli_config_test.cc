@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "cli/config.h"
-#include "cli/inventory.h"
 #include "cli/program.h"
+#include "cluster/inventory.h"
 
 namespace rackline::cli {
 namespace {
@@ -131,7 +131,7 @@ TEST_F(Config, TheUsersInventoryIsTheDefault) {
 
 std::string refused(const std::string& path) {
   try {
-    load_inventory(path);
+    cluster::load_inventory(path);
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), Status::kUsage);
     return error.what();
@@ -143,7 +143,7 @@ TEST_F(Config, AnInventoryIsReadInItsOrderAndOtherRecordsAreLeftAlone) {
   const auto path = write("i",
                           "{\"kind\":\"host\",\"host\":\"b\",\"uri\":\"u\"}\n\n{\"kind\":\"rack\",\"x\":1}\n{"
                           "\"kind\":\"host\",\"host\":\"a\",\"uri\":\"u\",\"drained\":true}");
-  const auto hosts = load_inventory(path);
+  const auto hosts = cluster::load_inventory(path);
   ASSERT_EQ(hosts.size(), 2U);
   EXPECT_EQ(hosts[0].host, "b");
   EXPECT_EQ(hosts[1].drained, true);

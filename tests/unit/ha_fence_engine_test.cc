@@ -51,14 +51,14 @@ TEST_F(Engine, AReturningHostThatDiedIsANewFencingWhateverItsPowerReads) {
   const auto first = run_one(down("h1", clock));
   for (const Power reads : {Power::kOn, Power::kOff}) {
     auto returning = *mark("h1");
-    returning.state = FenceMark::State::kReturning;
+    returning.state = cluster::FenceMark::State::kReturning;
     ASSERT_TRUE(put(*store, returning));
     power.plugs["h1"].power = reads;
     const auto again = run_one(down("h1", clock));
     EXPECT_EQ(again.outcome, Outcome::kFenced);
     EXPECT_FALSE(again.already);
     EXPECT_NE(again.id, first.id);
-    EXPECT_EQ(mark("h1")->state, FenceMark::State::kFenced);
+    EXPECT_EQ(mark("h1")->state, cluster::FenceMark::State::kFenced);
     EXPECT_EQ(mark("h1")->id, again.id);
   }
 }
@@ -107,7 +107,7 @@ TEST_F(Engine, ALoopOfFencingsEndsWithAPerson) {
 }
 
 TEST_F(Engine, AHostInMaintenanceIsNotFenced) {
-  put(*store, MaintenanceMark{"h1", "new fans", clock.wall()});
+  put(*store, cluster::MaintenanceMark{"h1", "new fans", clock.wall()});
   EXPECT_EQ(run_one(down("h1", clock)).outcome, Outcome::kRefused);
   EXPECT_EQ(power.plugs["h1"].offs, 0);
 }
@@ -207,7 +207,7 @@ TEST_F(Engine, AnOpenIntentStaysOpenWhileThePowerCannotBeRead) {
 TEST_F(Engine, AnOpenIntentDoesNotReplaceALaterFencing) {
   journal().begin("f1", "h1", "c1");
   clock.advance(Milliseconds{5000});
-  ASSERT_TRUE(put(*store, FenceMark{"h1", "f2", "c2", "manual", clock.wall()}));
+  ASSERT_TRUE(put(*store, cluster::FenceMark{"h1", "f2", "c2", "manual", clock.wall()}));
   power.plugs["h1"].power = Power::kOff;
   const auto reports = run({}, true);
   EXPECT_EQ(reports.at(0).id, "f2");
@@ -237,7 +237,9 @@ TEST_F(Engine, APersonsWordIsNotTakenAgainstThePower) {
 TEST_F(Engine, UnfenceMarksAsReturningBeforeItSwitchesOn) {
   run_one(down("h1", clock));
   bool returning = false;
-  power.plugs["h1"].on_command = [&] { returning = mark("h1")->state == FenceMark::State::kReturning; };
+  power.plugs["h1"].on_command = [&] {
+    returning = mark("h1")->state == cluster::FenceMark::State::kReturning;
+  };
   auto here = world();
   EXPECT_EQ(unfence(here, policy, "h1").outcome, UnfenceReport::Outcome::kDone);
   EXPECT_TRUE(returning);

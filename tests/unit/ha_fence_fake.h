@@ -126,7 +126,9 @@ class FenceCluster {
   FenceReport run_one(const FenceRequest& request) { return run({request}).at(0); }
 
   FenceJournal journal() { return {*store, clock}; }
-  std::optional<FenceMark> mark(const std::string& host) { return fence_mark(*store, host); }
+  std::optional<cluster::FenceMark> mark(const std::string& host) {
+    return cluster::fence_mark(*store, host);
+  }
 
   SharedClock clock;
   FakeSwitch power;

@@ -48,12 +48,12 @@ class RecoveryTest : public testing::Test {
   }
   record::HostFenced fence(const std::string& host, const std::string& id) {
     cluster_.kill(host);
-    FenceMark mark;
+    cluster::FenceMark mark;
     mark.host = host;
     mark.id = id;
     mark.cause = "incident";
     mark.method = "fake";
-    if (const auto old = fence_mark(*store_, host)) mark.version = old->version;
+    if (const auto old = cluster::fence_mark(*store_, host)) mark.version = old->version;
     EXPECT_TRUE(put(*store_, mark));
     return record_of(host, id);
   }
@@ -148,11 +148,11 @@ TEST_F(RecoveryTest, NothingWeakerThanAProofIsActedOn) {
   fenced = good;
   fenced.id = "yesterday";
   refused(fenced);
-  auto mark = *fence_mark(*store_, "h1");
-  mark.state = FenceMark::State::kReturning;
+  auto mark = *cluster::fence_mark(*store_, "h1");
+  mark.state = cluster::FenceMark::State::kReturning;
   ASSERT_TRUE(put(*store_, mark));
   refused(good);
-  ASSERT_TRUE(remove(*store_, *fence_mark(*store_, "h1")));
+  ASSERT_TRUE(remove(*store_, *cluster::fence_mark(*store_, "h1")));
   refused(good);
 }
 
@@ -194,7 +194,7 @@ TEST_F(RecoveryTest, ASilentHostThatIsFencedOrInMaintenanceIsNoObstacle) {
   protect();
   cluster_.at("h3").silent = true;
   cluster_.at("h4").silent = true;
-  put(*store_, MaintenanceMark{"h3", "disk", {}});
+  put(*store_, cluster::MaintenanceMark{"h3", "disk", {}});
   auto recovery = this->recovery();
   recovery.accept(fence("h1", "f1"), Milliseconds{0});
   EXPECT_TRUE(cluster_.started.empty());
@@ -235,7 +235,7 @@ TEST_F(RecoveryTest, WhatAHostInMaintenanceSaysCounts) {
   cluster_.add("h3", "moved");
   cluster_.add("h3", "lost");
   cluster_.ran_twice.clear();
-  put(*store_, MaintenanceMark{"h3", "disk", {}});
+  put(*store_, cluster::MaintenanceMark{"h3", "disk", {}});
   recovery().accept(fence("h1", "f1"), Milliseconds{0});
   EXPECT_TRUE(cluster_.started.empty());
   ASSERT_EQ(restarted_.size(), 1U);
@@ -250,7 +250,7 @@ TEST_F(RecoveryTest, WhatMayRunOnASilentHostInMaintenanceWasNotOnTheDeadOne) {
   cluster_.at("h1").vms.clear();
   cluster_.add("h3", "lost");
   cluster_.at("h3").silent = true;
-  put(*store_, MaintenanceMark{"h3", "disk", {}});
+  put(*store_, cluster::MaintenanceMark{"h3", "disk", {}});
   auto recovery = this->recovery();
   recovery.accept(fence("h1", "f1"), Milliseconds{0});
   EXPECT_TRUE(cluster_.started.empty());
@@ -314,8 +314,8 @@ TEST_F(RecoveryTest, AnOpenStartOnAHostThatWasFencedAndIsOnItsWayBackIsHistory) 
   const std::string target = cluster_.started[0].substr(2);
   for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).dies_at_start = false;
   fence(target, "f2");
-  auto mark = *fence_mark(*store_, target);
-  mark.state = FenceMark::State::kReturning;
+  auto mark = *cluster::fence_mark(*store_, target);
+  mark.state = cluster::FenceMark::State::kReturning;
   ASSERT_TRUE(put(*store_, mark));
   auto later = recovery();
   later.resume();
@@ -349,8 +349,8 @@ TEST_F(RecoveryTest, AFenceThatWasTakenBackDuringTheRunIsNoProof) {
   vm("b").after = {"a"};
   protect();
   on_check_ = [this] {
-    auto mark = *fence_mark(*store_, "h1");
-    mark.state = FenceMark::State::kReturning;
+    auto mark = *cluster::fence_mark(*store_, "h1");
+    mark.state = cluster::FenceMark::State::kReturning;
     EXPECT_TRUE(put(*store_, mark));
   };
   auto recovery = this->recovery();
@@ -392,7 +392,7 @@ TEST_F(RecoveryTest, WhenNotAllFitTheHighestPrioritiesRun) {
   protect();
   cluster_.at("h2").memory = FakeCluster::kGiB;
   cluster_.at("h3").memory = FakeCluster::kGiB;
-  put(*store_, MaintenanceMark{"h4", "", {}});
+  put(*store_, cluster::MaintenanceMark{"h4", "", {}});
   auto recovery = this->recovery();
   recovery.accept(fence("h1", "f1"), Milliseconds{0});
   ASSERT_EQ(restarted_.size(), 2U);
@@ -413,7 +413,7 @@ TEST_F(RecoveryTest, WhatIsReservedIsLeftAloneUnlessItIsForThatOneOrMayBeLent) {
     protect();
     cluster_.at("h2").memory = FakeCluster::kGiB;
     cluster_.at("h3").memory = FakeCluster::kGiB;
-    put(*store_, MaintenanceMark{"h4", "", {}});
+    put(*store_, cluster::MaintenanceMark{"h4", "", {}});
     reserve::Desk(*store_, system_clock()).run([&](reserve::Ledger& ledger) {
       reserve::PoolRequest pool;
       pool.name = "h2";
@@ -442,12 +442,12 @@ TEST_F(RecoveryTest, WhatIsReservedIsLeftAloneUnlessItIsForThatOneOrMayBeLent) {
 TEST_F(RecoveryTest, HostsWithAMarkOrDrainedGetNothing) {
   vm("a");
   protect();
-  FenceMark back;
+  cluster::FenceMark back;
   back.host = "h2";
   back.id = "f0";
-  back.state = FenceMark::State::kReturning;
+  back.state = cluster::FenceMark::State::kReturning;
   ASSERT_TRUE(put(*store_, back));
-  put(*store_, MaintenanceMark{"h3", "", {}});
+  put(*store_, cluster::MaintenanceMark{"h3", "", {}});
   recovery().accept(fence("h1", "f1"), Milliseconds{0});
   EXPECT_EQ(cluster_.whereabouts("a"), "h1(off) h4");
 }

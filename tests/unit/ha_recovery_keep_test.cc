@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "cluster/marks.h"
 #include "ha/clear.h"
-#include "ha/marks.h"
 #include "ha/protect.h"
 #include "ha/recovery_verdict.h"
 #include "ha_recovery_fake.h"
@@ -40,8 +40,9 @@ class KeepTest : public testing::Test {
     wishes.after = after;
     return protector().protect(wishes);
   }
-  void mark(const std::string& host, FenceMark::State state = FenceMark::State::kReturning) {
-    FenceMark mark;
+  void mark(const std::string& host,
+            cluster::FenceMark::State state = cluster::FenceMark::State::kReturning) {
+    cluster::FenceMark mark;
     mark.host = host;
     mark.id = "f1";
     mark.state = state;
@@ -143,7 +144,7 @@ TEST_F(KeepTest, ClearRemovesWhatIsStaleAndThenTheMark) {
   EXPECT_EQ(cluster_.whereabouts("moved"), "h2");
   EXPECT_EQ(cluster_.whereabouts("own"), "h1(off)");
   EXPECT_EQ(cluster_.whereabouts("other"), "h1(off)");
-  EXPECT_FALSE(fence_mark(*store_, "h1"));
+  EXPECT_FALSE(cluster::fence_mark(*store_, "h1"));
   EXPECT_EQ(clear("h1").outcome, "already");
 }
 
@@ -154,7 +155,7 @@ TEST_F(KeepTest, ClearDoesNotBelieveThatACopyIsGone) {
   mark("h1");
   cluster_.definitions_stick = true;
   EXPECT_EQ(clear("h1").outcome, "refused");
-  EXPECT_TRUE(fence_mark(*store_, "h1"));
+  EXPECT_TRUE(cluster::fence_mark(*store_, "h1"));
   cluster_.definitions_stick = false;
   EXPECT_EQ(clear("h1").outcome, "done");
 }
@@ -168,7 +169,7 @@ TEST_F(KeepTest, ClearEndsAStaleCopyOnlyByConsentAndOnlyBesideTheRightOne) {
   cluster_.add("h2", "a");
   EXPECT_EQ(clear("h1").outcome, "refused");
   EXPECT_EQ(cluster_.whereabouts("a"), "h1 h2");
-  EXPECT_TRUE(fence_mark(*store_, "h1"));
+  EXPECT_TRUE(cluster::fence_mark(*store_, "h1"));
   EXPECT_EQ(clear("h1", true).outcome, "done");
   EXPECT_EQ(cluster_.whereabouts("a"), "h2");
 }
@@ -176,14 +177,14 @@ TEST_F(KeepTest, ClearEndsAStaleCopyOnlyByConsentAndOnlyBesideTheRightOne) {
 TEST_F(KeepTest, ClearWaitsForRestartsThatHaveNoResultAndForTheHostItself) {
   cluster_.add("h1", "a", virt::VmState::kShutoff);
   protect({"a"});
-  mark("h1", FenceMark::State::kFenced);
+  mark("h1", cluster::FenceMark::State::kFenced);
   store::Journal journal(*store_, "failover", system_clock());
   journal.intent("f1.a", document_of({"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
   EXPECT_EQ(clear("h1").outcome, "refused");
   journal.result("f1.a", "{}");
   cluster_.at("h1").silent = true;
   EXPECT_THROW(clear("h1"), Error);
-  EXPECT_TRUE(fence_mark(*store_, "h1"));
+  EXPECT_TRUE(cluster::fence_mark(*store_, "h1"));
 }
 
 TEST_F(KeepTest, OneWithARestartThatHasNoResultIsNotForgotten) {

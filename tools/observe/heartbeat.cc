@@ -7,9 +7,9 @@
 #include "base/secret.h"
 #include "base/service.h"
 #include "cli/program.h"
+#include "cluster/marks.h"
 #include "ha/agent.h"
 #include "ha/lead.h"
-#include "ha/marks.h"
 #include "ha/replay.h"
 #include "ha/watcher.h"
 
@@ -133,9 +133,9 @@ Status maintenance(cli::Program& program, const Options& options) {
   if (std::none_of(hosts.begin(), hosts.end(), is))
     throw Error(Status::kUsage, "announce maintenance", options.host, "it is not in the inventory");
   if (options.state == "on") {
-    ha::put(*store, {options.host, "announced by a person", program.clock().wall()});
+    put(*store, cluster::MaintenanceMark{options.host, "announced by a person", program.clock().wall()});
   } else {
-    ha::remove_maintenance(*store, options.host);
+    cluster::remove_maintenance(*store, options.host);
   }
   return Status::kDone;
 }

@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/inventory.h"
+#include "cluster/inventory.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/secret.h"
-#include "cli/config.h"
+#include "cluster/name.h"
 #include "record/reader.h"
 
-namespace rackline::cli {
-
-std::string default_inventory() {
-  for (const auto& directory : config_directories()) {
-    const auto path = directory / "inventory.jsonl";
-    if (std::error_code none; std::filesystem::exists(path, none)) return path.string();
-  }
-  return {};
-}
+namespace rackline::cluster {
 
 std::vector<record::Host> load_inventory(const std::string& path) {
   if (path.empty()) {
@@ -46,6 +36,10 @@ std::vector<record::Host> load_inventory(const std::string& path) {
     reader.read(host);
     const auto where = path + ": line " + std::to_string(reader.line());
     if (host.host.empty()) throw Error(Status::kUsage, "read the inventory", where, "the host has no name");
+    if (!valid_name(host.host)) {
+      throw Error(Status::kUsage, "read the inventory", where, "the host's name is none that a host may have",
+                  "letters, digits, '.', '_' and '-', at most 128, the first a letter or a digit, no \"..\"");
+    }
     if (host.uri.empty())
       throw Error(Status::kUsage, "read the inventory", where, "host " + host.host + " has no uri");
     for (const auto& [name, url] : {std::pair("uri", record::Text(host.uri)),
@@ -70,4 +64,4 @@ std::vector<record::Host> load_inventory(const std::string& path) {
   return hosts;
 }
 
-}  // namespace rackline::cli
+}  // namespace rackline::cluster

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <future>
 #include <pugixml.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "ha/fence_identity.h"
@@ -116,7 +117,14 @@ std::vector<IdentityFinding> verify_identities(store::Store& store, IdentitySour
   }
   std::vector<IdentityFinding> known;
   for (const auto& [host, levels] : methods) {
-    for (auto& finding : kept_identities(store, host)) known.push_back(std::move(finding));
+    // What was learnt of a switch that the host no longer has says nothing about it.
+    std::set<std::string> places;
+    for (const auto& level : levels) {
+      for (const auto& method : level) places.insert(switch_place(method).key());
+    }
+    for (auto& finding : kept_identities(store, host)) {
+      if (places.contains(finding.place)) known.push_back(std::move(finding));
+    }
   }
   judge_identities(findings, known);
   if (keep) keep_identities(store, findings, clock.wall());

@@ -129,5 +129,44 @@ TEST(FenceIdentity, MayBeDemanded) {
   EXPECT_EQ(strict.of_level({method}), kConfirmed);
 }
 
+// Controllers by their address and hosts by their name; what is not there does not answer.
+struct World : IdentitySource {
+  bmc::Identity of_switch(const FenceMethod& method, Milliseconds /*timeout*/) override {
+    return answer(method.option("ip"));
+  }
+  bmc::Identity of_host(const record::Host& host, Milliseconds /*timeout*/) override {
+    return answer(host.host);
+  }
+  bmc::Identity answer(const std::string& name) {
+    const auto found = uuids.find(name);
+    if (found == uuids.end()) return {std::nullopt, "no answer"};
+    return {bmc::parse_uuid(found->second), {}};
+  }
+  std::map<std::string, std::string> uuids;
+};
+
+TEST(FenceIdentity, WhatWasLearntOfASwitchThatTheHostNoLongerHasCountsNoMore) {
+  const store::ScratchDirectory scratch;
+  const auto store = store::Store::open("sqlite:" + (scratch.path() / "s.db").string());
+  World world;
+  world.uuids = {{"10.0.0.1", kA}, {"10.0.0.2", kB}, {"h1", kA}, {"h2", kB}};
+  std::vector<record::Host> hosts(2);
+  const auto verify = [&](const char* first, const char* second) {
+    hosts[0].host = "h1";
+    hosts[0].bmc = first;
+    hosts[1].host = "h2";
+    hosts[1].bmc = second;
+    Identities result;
+    for (const auto& finding : verify_identities(*store, world, hosts, fence_methods(hosts, {}, {}),
+                                                 system_clock(), Milliseconds{1000}, true))
+      result.push_back(finding.identity);
+    return result;
+  };
+  EXPECT_EQ(verify("ipmi://10.0.0.2", "ipmi://10.0.0.1"), (Identities{kMismatch, kMismatch}));
+  world.uuids.erase("h1");
+  world.uuids.erase("10.0.0.2");
+  EXPECT_EQ(verify("ipmi://10.0.0.1", "ipmi://10.0.0.2"), (Identities{kUnknown, kUnknown}));
+}
+
 }  // namespace
 }  // namespace rackline::ha

@@ -188,6 +188,7 @@ Status show(cli::Program& program, const Options& options) {
 }
 
 Status verify(cli::Program& program, const Options& options) {
+  program.leaves_threads_behind();  // a libvirtd may hang
   Session session(program, options);
   std::vector<record::Host> hosts;
   for (const auto& host : program.inventory()) {

@@ -8,6 +8,7 @@
 #include "record/kinds_audit.h"
 #include "record/kinds_availability.h"
 #include "record/kinds_capacity.h"
+#include "record/kinds_cluster.h"
 #include "record/kinds_planning.h"
 #include "record/kinds_reserve.h"
 
@@ -100,6 +101,14 @@ constexpr Field kHostSampleFields[] = {
     FIELD(HostSample, failure_domain, "from the inventory", {}, kOmitted),
     FIELD(HostSample, neighbourhood, "from the inventory", {}, kOmitted),
     FIELD(HostSample, drained, "from the inventory", {}, kOmitted),
+    FIELD(
+        HostSample, cluster_state,
+        "serving; or draining, maintenance, fenced, returning or unknown: nothing may be placed there; null: "
+        "no program has left a mark about any host",
+        {}, kOmitted),
+    FIELD(HostSample, cluster_since, "since when it does not serve", {}, kOmitted),
+    FIELD(HostSample, cluster_by, "who says so", {}, kOmitted),
+    FIELD(HostSample, cluster_reason, "why", {}, kOmitted),
     FIELD(HostSample, cpu_overcommit, "from the inventory", {}, kOmitted),
     FIELD(HostSample, memory_reserve_bytes, "from the inventory", {}, kOmitted),
     FIELD(HostSample, window_ms, "time over which the rates were measured; null: no rates yet"),
@@ -363,6 +372,8 @@ std::span<const Kind* const> kinds() {
                                                            &VmRestarted::kKind,
                                                            &VmNotRestarted::kKind,
                                                            &HostCleared::kKind,
+                                                           &HostStatus::kKind,
+                                                           &HostDrained::kKind,
                                                            &AuditRecord::kKind,
                                                            &AuditBegin::kKind,
                                                            &AuditClose::kKind,

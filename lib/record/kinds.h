@@ -68,6 +68,7 @@ struct HostSample : Head {
   Number cpu_overcommit;
   Integer memory_reserve_bytes, window_ms, elapsed_ms;
   Text imported;
+  Text cluster_state, cluster_since, cluster_by, cluster_reason;
   static const Kind kKind;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "cluster/marks.h"
@@ -48,6 +49,7 @@ class Clearing {
       throw Error(Status::kUnreachable, "clear", request_.host, view_.hosts[request_.host].error,
                   "it keeps its mark until it answers");
     }
+    adopt_what_is_only_here();
     const auto stale = stale_here();
     for (const auto& vm : stale) {
       if (const auto why = objection(vm); !why.empty()) return refuse(why);
@@ -87,10 +89,33 @@ class Clearing {
     auto vms = protected_vms(store_);
     std::erase_if(vms, [this](const Protected& vm) {
       const auto places = view_.defined_on(vm.uuid);
-      return vm.host == request_.host ||
+      return vm.host == request_.host || adopted_.contains(vm.vm) ||
              std::find(places.begin(), places.end(), request_.host) == places.end();
     });
     return vms;
+  }
+
+  // One that was moved here meanwhile, or that nobody else has: the copy here is the only one, and its place
+  // is here. Only when all others answer or are proven to be off.
+  void adopt_what_is_only_here() {
+    for (const auto& host : inventory_) {
+      const auto seen = view_.hosts.find(host.host);
+      if (seen != view_.hosts.end() && !seen->second.answered) return;
+    }
+    for (const auto& vm : stale_here()) {
+      const auto active = view_.active_on(vm.uuid);
+      const bool only_one_that_runs = active.size() == 1 && active_here(vm);
+      const bool nobody_else_has_it =
+          active.empty() && view_.defined_on(vm.uuid).size() == 1 && view_.answered(vm.host);
+      if (!only_one_that_runs && !nobody_else_has_it) continue;
+      warn_(vm.vm + " is on " + request_.host + " and nowhere else: its place is there");
+      adopted_.insert(vm.vm);
+      if (request_.dry_run) continue;
+      Protected moved = vm;
+      moved.host = request_.host;
+      if (!put(store_, moved))
+        throw Error(Status::kBusy, "store", vm.vm, "somebody else has just changed it");
+    }
   }
 
   bool active_here(const Protected& vm) const {
@@ -133,7 +158,7 @@ class Clearing {
   void tell_what_is_its_own() {
     for (const auto& vm : protected_vms(store_)) {
       if (vm.host == request_.host && vm.running && view_.active_on(vm.uuid).empty()) {
-        warn_(vm.vm + " was never restarted elsewhere and does not run: virsh start " + vm.vm);
+        warn_(vm.vm + " was never restarted elsewhere and does not run: failover keep starts it");
       }
     }
   }
@@ -150,6 +175,7 @@ class Clearing {
   const Clock& clock_;
   const std::function<void(const std::string&)>& warn_;
   View view_;
+  std::set<std::string> adopted_;  // whose place is here by now
   record::HostCleared record_;
 };
 

@@ -20,6 +20,10 @@ FencedFeed::FencedFeed(std::shared_ptr<record::Reader> reader, const Clock& cloc
         const std::lock_guard guard(state->mutex);
         if (state->abandoned) return;
         pass(*reader);
+        if (record::FenceContradicted life; reader->is<record::FenceContradicted>() && reader->read(life)) {
+          state->contradicted.push_back(life.host);
+          state->changed.notify_one();
+        }
         if (!reader->is<record::HostFenced>() || !reader->read(fenced)) continue;
         state->queue.emplace_back(fenced, read_at);
         state->changed.notify_one();
@@ -41,7 +45,9 @@ FencedFeed::~FencedFeed() {
 
 std::optional<FencedFeed::Fenced> FencedFeed::next(std::optional<Milliseconds> patience) {
   std::unique_lock lock(state_->mutex);
-  const auto news = [this] { return !state_->queue.empty() || state_->over; };
+  const auto news = [this] {
+    return !state_->queue.empty() || !state_->contradicted.empty() || state_->over;
+  };
   // A signal wakes nobody who waits for a condition, so that is looked at again and again.
   constexpr Milliseconds kGlance{200};
   const auto until = std::chrono::steady_clock::now() + patience.value_or(Milliseconds{0});
@@ -55,6 +61,11 @@ std::optional<FencedFeed::Fenced> FencedFeed::next(std::optional<Milliseconds> p
   }
   if (state_->failure) std::rethrow_exception(state_->failure);
   return std::nullopt;
+}
+
+std::vector<std::string> FencedFeed::contradicted() {
+  const std::lock_guard guard(state_->mutex);
+  return std::exchange(state_->contradicted, {});
 }
 
 bool FencedFeed::over() {

@@ -8,7 +8,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/time.h"
 #include "record/kinds_availability.h"
@@ -35,6 +37,8 @@ class FencedFeed {
   // stop was asked for (interrupt.h), or when over() by then. Throws what reading threw, after all that was
   // read before has been handed out.
   std::optional<Fenced> next(std::optional<Milliseconds> patience);
+  // Fenced hosts that were said to show life since the last call; next() returns for one at once.
+  std::vector<std::string> contradicted();
   bool over();
 
  private:
@@ -42,6 +46,7 @@ class FencedFeed {
     std::mutex mutex;
     std::condition_variable changed;
     std::deque<Fenced> queue;
+    std::vector<std::string> contradicted;
     std::exception_ptr failure;
     bool over = false;
     bool abandoned = false;

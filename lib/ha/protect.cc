@@ -45,6 +45,8 @@ std::optional<Protector::Found> Protector::find(const View& view, const std::str
   for (const auto& [name, host] : view.hosts) {
     for (const auto& sample : host.vms) {
       if (sample.vm != vm || (!uuid.empty() && sample.uuid != uuid)) continue;
+      // Left behind by a migration: it lives where it went.
+      if (sample.state == "shutoff" && sample.state_reason == "migrated" && !uuid.empty()) continue;
       (sample.state == "shutoff" ? defined : active).push_back({name, sample});
     }
   }
@@ -165,6 +167,10 @@ Status Protector::protect(const Wishes& wishes) {
   }
 
   Status status = Status::kDone;
+  if (wishes.all && !silent.empty()) {
+    hooks_.warn("protect: --all: no answer from " + silent + ": what is there is not protected");
+    status = Status::kUnreachable;
+  }
   for (const auto& name : names) {
     try {
       const auto found = find(view, name, "");

@@ -14,6 +14,9 @@ namespace {
 
 using What = Outcome::What;
 
+// Of attempts, while the stream is open; then a person is called.
+constexpr int kRounds = 8;
+
 }  // namespace
 
 Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inventory,
@@ -54,7 +57,7 @@ void Recovery::accept(const record::HostFenced& fenced, Milliseconds read_at) {
   accepted_[fenced.id] = read_at;
   // A repeated record is answered anew.
   std::erase_if(told_, [&fenced](const auto& told) { return told.first.first == fenced.id; });
-  std::erase_if(given_up_, [&fenced](const auto& key) { return key.first == fenced.id; });
+  std::erase_if(failed_, [&fenced](const auto& failed) { return failed.first.first == fenced.id; });
   pass();
 }
 
@@ -69,14 +72,89 @@ void Recovery::resume() {
   pass();
 }
 
+void Recovery::contradict(const std::string& host) {
+  hooks_.warn(host + " is fenced and shows life: nothing is started any more; look at its power now");
+  contradicted_.insert(host);
+}
+
 void Recovery::settle() {
   if (!policy_.dry_run && !journal_.open().empty()) pass();
 }
 
 bool Recovery::pending() const {
-  return waiting_ || std::any_of(told_.begin(), told_.end(), [](const auto& told) {
-           return told.second.what == What::kRefused || told.second.what == What::kUnknown;
+  return waiting_ || std::any_of(told_.begin(), told_.end(), [this](const auto& told) {
+           const What what = told.second.what;
+           return what == What::kRefused || what == What::kUnknown || what == What::kUnplaced ||
+                  (what == What::kFailed && failed_.contains(told.first) &&
+                   failed_.at(told.first).rounds < kRounds);
          });
+}
+
+bool Recovery::may_try(const Key& key) const {
+  const auto failed = failed_.find(key);
+  return failed == failed_.end() ||
+         (failed->second.rounds < kRounds && clock_.monotonic() >= failed->second.next);
+}
+
+bool Recovery::keep() {
+  keeping_ = true;
+  if (policy_.dry_run) {
+    work(situation(), nullptr);
+    return true;
+  }
+  const auto wanted = protected_vms(store_);
+  if (std::none_of(wanted.begin(), wanted.end(), [](const Protected& vm) { return vm.running; })) return true;
+  const auto lock = store_.try_lock("failover");
+  if (!lock) return false;
+  work(situation(), &*lock);
+  journal_.prune(std::chrono::days{30}, 10'000);
+  return true;
+}
+
+// Those of the dead hosts, and those that are nobody's.
+std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planned) {
+  auto verdicts = judge(situation);
+  if (!keeping_) return verdicts;
+  std::set<std::string> judged;
+  for (const auto& verdict : verdicts) judged.insert(verdict.vm.vm);
+  auto notes = keep_notes(store_);
+  const auto now = clock_.wall();
+  for (const auto& vm : situation.vms) {
+    if (judged.contains(vm.vm) || situation.intents.contains(vm.vm)) continue;
+    KeepNote& note = notes[vm.vm];
+    note.vm = vm.vm;
+    const bool nobodys = is_nobodys(situation, vm);
+    if (nobodys != note.since.has_value()) {
+      note.since = nobodys ? std::optional(now) : std::nullopt;
+      // Somebody else's note is newer: next time.
+      if (!planned && !put(store_, note)) continue;
+    }
+    if (nobodys) verdicts.push_back(judge_keep(situation, vm, note, {}, now));
+  }
+  return verdicts;
+}
+
+void Recovery::remember_start(const Verdict& verdict) {
+  auto notes = keep_notes(store_);
+  KeepNote& note = notes[verdict.vm.vm];
+  note.vm = verdict.vm.vm;
+  note.starts.push_back(clock_.wall());
+  constexpr std::size_t kKept = 16;
+  if (note.starts.size() > kKept) note.starts.erase(note.starts.begin());
+  if (!put(store_, note))
+    throw Error(Status::kBusy, "store", verdict.vm.vm, "somebody else has just changed it");
+}
+
+// It lives elsewhere by now: two definitions would be two places.
+void Recovery::remove_old_copy(const Verdict& verdict, const std::string& to) {
+  if (verdict.from == to || !hosts_.contains(verdict.from)) return;
+  try {
+    ask(verdict.from, policy_.timeout, [host = cluster_.host(verdict.from), uuid = verdict.vm.uuid] {
+      host->undefine(uuid);  // refuses one that is active
+    });
+  } catch (const Error& error) {
+    hooks_.warn(verdict.vm.vm + ": its old definition is left on " + verdict.from + ": " + error.what());
+  }
 }
 
 void Recovery::retry() {
@@ -97,8 +175,9 @@ void Recovery::pass() {
 Situation Recovery::situation() {
   Situation now;
   now.inventory = inventory_;
-  for (const auto& mark : cluster::fence_marks(store_)) now.marks[mark.host] = mark;
-  for (const auto& mark : cluster::maintenance_marks(store_)) now.maintenance.insert(mark.host);
+  now.contradicted = contradicted_;
+  now.read_marks(store_, clock_.wall());
+  contradicted_ = now.contradicted;
   std::erase_if(fences_, [&now](const cluster::FenceMark& fence) {
     return !now.fenced(fence.host) || now.marks.at(fence.host).id != fence.id;
   });
@@ -139,7 +218,7 @@ void Recovery::forget_all_but(const std::vector<Verdict>& verdicts) {
 
 // Hosts do not answer at one instant: one that moved meanwhile, from a host that had not answered yet to one
 // that had, was seen on neither. So what is lost has to be lost twice. True when that was looked at.
-bool Recovery::look_twice(Situation& situation, std::vector<Verdict>& verdicts) {
+bool Recovery::look_twice(Situation& situation, std::vector<Verdict>& verdicts, bool planned) {
   const auto lost = [](const Verdict& verdict) {
     return verdict.lost && verdict.what == Verdict::What::kStart;
   };
@@ -149,7 +228,7 @@ bool Recovery::look_twice(Situation& situation, std::vector<Verdict>& verdicts) 
     if (lost(verdict)) before.insert(verdict.vm.vm);
   }
   situation.look(cluster_, policy_.timeout);
-  verdicts = judge(situation);
+  verdicts = judge_all(situation, planned);
   for (auto& verdict : verdicts) {
     if (!lost(verdict) || before.contains(verdict.vm.vm)) continue;
     verdict.what = Verdict::What::kRefused;
@@ -162,8 +241,8 @@ void Recovery::work(Situation situation, const store::Lock* lock) {
   const bool planned = lock == nullptr;
   // A look that a stop has cut short says nothing of the hosts.
   if (interrupt::requested()) return;
-  auto verdicts = judge(situation);
-  if (look_twice(situation, verdicts) && interrupt::requested()) return;
+  auto verdicts = judge_all(situation, planned);
+  if (look_twice(situation, verdicts, planned) && interrupt::requested()) return;
   forget_all_but(verdicts);
   if (!planned) close_history(verdicts);
   std::vector<Verdict> todo;
@@ -175,7 +254,7 @@ void Recovery::work(Situation situation, const store::Lock* lock) {
     switch (verdict.what) {
       case Verdict::What::kStart:
       case Verdict::What::kVerify:
-        if (!given_up_.contains({verdict.fence.id, verdict.vm.vm})) todo.push_back(std::move(verdict));
+        if (may_try({verdict.fence.id, verdict.vm.vm})) todo.push_back(std::move(verdict));
         continue;
       case Verdict::What::kAlready:
         outcome.what = What::kAlready;
@@ -199,6 +278,10 @@ void Recovery::work(Situation situation, const store::Lock* lock) {
   RecoveryRun run({policy_, hosts_, cluster_, store_, journal_, clock_, probe_, lock}, std::move(situation),
                   std::move(todo), planned, [&](const Verdict& verdict, const Outcome& outcome) {
                     changed = changed || outcome.what == What::kDone;
+                    if (verdict.keep && !planned && outcome.attempts > 0) {
+                      remember_start(verdict);
+                      if (outcome.what == What::kDone) remove_old_copy(verdict, outcome.to);
+                    }
                     report(verdict, outcome);
                   });
   run.go();

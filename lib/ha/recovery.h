@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ha/keep.h"
 #include "ha/recovery_run.h"
 #include "ha/recovery_start.h"
 #include "ha/recovery_verdict.h"
@@ -33,6 +34,8 @@ class Recovery {
   // that follows from it. Throws Error(kBusy) when another one is at work for longer than the lock's timeout,
   // and what the store throws.
   void accept(const record::HostFenced& fenced, Milliseconds read_at);
+  // A fenced host shows life: nothing is started until it is cleared.
+  void contradict(const std::string& host);
   // Learns what became of the starts that an earlier run began and left open, and finishes them. Nothing
   // where there are none: no host is asked then.
   void settle();
@@ -42,6 +45,9 @@ class Recovery {
   bool pending() const;
   bool waiting() const { return waiting_; }  // for others to let go of the lock or of the store
   void retry();
+  // Starts what is wanted and is off on hosts that live (keep.h), and does what is left to do beside it.
+  // False when another one is at work: it is not waited for, there is a next time.
+  bool keep();
   // As if the host died now. Throws Error(kUsage) when it is not in the inventory.
   void drill(const std::string& host);
 
@@ -61,7 +67,11 @@ class Recovery {
   void refuse(const record::HostFenced& fenced, const std::string& why);
   void pass();
   Situation situation();
-  bool look_twice(Situation& situation, std::vector<Verdict>& verdicts);
+  std::vector<Verdict> judge_all(const Situation& situation, bool planned);
+  void remember_start(const Verdict& verdict);
+  void remove_old_copy(const Verdict& verdict, const std::string& to);
+  bool may_try(const Key& key) const;
+  bool look_twice(Situation& situation, std::vector<Verdict>& verdicts, bool planned);
   // Without a lock it only plans.
   void work(Situation situation, const store::Lock* lock);
   void forget_all_but(const std::vector<Verdict>& verdicts);
@@ -80,7 +90,15 @@ class Recovery {
   std::vector<cluster::FenceMark> fences_;        // whose work is ours, the latest last
   std::map<std::string, Milliseconds> accepted_;  // when, by the fence's id
   std::map<Key, Outcome> told_;
-  std::set<Key> given_up_;  // tried as often as is allowed
+  // Of those that were tried on as many hosts as is allowed: what was in the way may go, as the lock of a
+  // host that is dead does.
+  struct Patience {
+    int rounds = 0;
+    Milliseconds next{0};
+  };
+  std::map<Key, Patience> failed_;
+  bool keeping_ = false;
+  std::set<std::string> contradicted_;
   bool twice_ = false;
   bool waiting_ = false;  // for its turn, with work that another one may not do
   bool objected_ = false;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Recovery says: its records, and the sum of them.
+#include <algorithm>
+
 #include "ha/recovery.h"
 
 namespace rackline::ha {
@@ -70,9 +72,15 @@ void Recovery::report(const Verdict& verdict, const Outcome& outcome) {
   // What this run has done it does not find done in its next pass.
   const bool known =
       before != told_.end() && before->second.what == What::kDone && outcome.what == What::kAlready;
+  if (outcome.what == What::kFailed && !outcome.planned) {
+    constexpr Milliseconds kFirst{5000};
+    constexpr int kMostDoublings = 3;
+    Patience& patience = failed_[key];
+    patience.next = clock_.monotonic() + kFirst * (1 << std::min(patience.rounds, kMostDoublings));
+    if (++patience.rounds > 1 && !new_word) return;
+  }
   if (!new_word || known) return;
   told_[key] = outcome;
-  if (outcome.what == What::kFailed) given_up_.insert(key);
   const auto started = accepted_.find(verdict.fence.id);
   const auto elapsed =
       clock_.monotonic() - (started != accepted_.end() ? started->second : clock_.monotonic());

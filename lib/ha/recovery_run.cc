@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "cluster/state.h"
+#include "ha/keep.h"
 #include "virt/migration_check.h"
 #include "virt/migration_description.h"
 
@@ -14,10 +16,11 @@ namespace {
 
 using What = Outcome::What;
 
-// Hosts that get nothing: they have a mark.
+// Hosts that get nothing: they do not serve.
 std::set<std::string> closed(const Situation& situation) {
   std::set<std::string> hosts = situation.maintenance;
   for (const auto& [host, mark] : situation.marks) hosts.insert(host);
+  for (const auto& [host, why] : situation.closed) hosts.insert(host);
   return hosts;
 }
 
@@ -103,11 +106,26 @@ void RecoveryRun::go() {
 void RecoveryRun::place(const std::vector<Job*>& jobs) {
   std::vector<Protected> vms;
   std::map<std::string, std::set<std::string>> barred;
+  std::map<std::string, Placement::Answer> kept;
   for (Job* job : jobs) {
+    const Verdict& verdict = job->verdict;
+    if (!verdict.avoid.empty()) job->barred.insert(verdict.avoid);
+    if (!verdict.prefer.empty()) {
+      std::set<std::string> others;
+      for (const auto& [name, host] : world_.hosts) {
+        if (name != verdict.prefer) others.insert(name);
+      }
+      const auto answer = placement_.place({verdict.vm}, {{verdict.vm.vm, others}}).at(verdict.vm.vm);
+      if (!answer.host.empty() || verdict.only_there) {
+        kept[verdict.vm.vm] = answer;
+        continue;
+      }
+    }
     vms.push_back(job->verdict.vm);
     barred[job->verdict.vm.vm] = job->barred;
   }
-  const auto answers = placement_.place(vms, barred);
+  auto answers = placement_.place(vms, barred);
+  for (auto& [vm, answer] : kept) answers[vm] = answer;
   for (Job* job : jobs) {
     const auto& answer = answers.at(job->verdict.vm.vm);
     job->to = answer.host;
@@ -139,10 +157,7 @@ bool RecoveryRun::begin_ready() {
 
 void RecoveryRun::look_again() {
   if (planned_) return;
-  situation_.marks.clear();
-  for (const auto& mark : cluster::fence_marks(world_.store)) situation_.marks[mark.host] = mark;
-  situation_.maintenance.clear();
-  for (const auto& mark : cluster::maintenance_marks(world_.store)) situation_.maintenance.insert(mark.host);
+  situation_.read_marks(world_.store, world_.clock.wall());
   situation_.look(world_.cluster, world_.policy.timeout);
   looked_ = world_.clock.monotonic();
 }
@@ -150,9 +165,15 @@ void RecoveryRun::look_again() {
 // Why the marks of just now forbid it.
 std::string RecoveryRun::changed_mark(const Job& job) const {
   if (planned_) return {};
-  if (cluster::fence_mark(world_.store, job.to)) return job.to + " was fenced meanwhile";
-  if (cluster::maintenance_mark(world_.store, job.to)) return job.to + " has gone into maintenance";
+  const auto now = world_.clock.wall();
+  if (const auto status = cluster::host_status(world_.store, job.to, now); !status.serves())
+    return cluster::why_not(status);
   if (job.verdict.intent && !job.verdict.intent_is_history) return {};
+  if (job.verdict.keep) {
+    const bool marked = cluster::fence_mark(world_.store, job.verdict.from) ||
+                        cluster::fence_mark(world_.store, job.verdict.vm.host);
+    return marked ? job.verdict.from + " was fenced meanwhile" : "";
+  }
   const auto proof = cluster::fence_mark(world_.store, job.verdict.fence.host);
   const bool holds =
       proof && proof->id == job.verdict.fence.id && proof->state == cluster::FenceMark::State::kFenced;
@@ -164,7 +185,7 @@ bool RecoveryRun::begin(Job& job) {
   const bool verify = job.verdict.what == Verdict::What::kVerify;
   if (!verify) {
     if (world_.clock.monotonic() - looked_ > world_.policy.fresh) look_again();
-    std::string why = situation_.could_run(vm);
+    std::string why = job.verdict.keep ? keep_objection(situation_, vm) : situation_.could_run(vm);
     if (why.empty()) why = changed_mark(job);
     if (!why.empty()) {
       placement_.release(vm);
@@ -238,7 +259,7 @@ void RecoveryRun::handle(Event& event) {
 // It did not start there: elsewhere, if the world still permits.
 void RecoveryRun::again(Job& job, const StartReport& report) {
   placement_.release(job.verdict.vm);
-  const bool bounded = job.attempts >= world_.policy.attempts;
+  const bool bounded = job.attempts >= world_.policy.attempts || job.verdict.only_there;
   if (bounded || interrupt::requested() || job.verdict.what == Verdict::What::kVerify) {
     return settle(job, What::kFailed, report.reason);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "cluster/state.h"
 #include "store/document.h"
 
 namespace rackline::ha {
@@ -172,6 +173,24 @@ bool Situation::fenced(const std::string& host) const {
   return mark != marks.end() && mark->second.state == cluster::FenceMark::State::kFenced;
 }
 
+void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
+  marks.clear();
+  maintenance.clear();
+  closed.clear();
+  for (const auto& mark : cluster::fence_marks(store)) marks[mark.host] = mark;
+  for (const auto& mark : cluster::maintenance_marks(store)) {
+    if (mark.holds(now)) maintenance.insert(mark.host);
+  }
+  for (const auto& [host, status] : cluster::host_statuses(store, now)) {
+    closed[host] = cluster::why_not(status);
+  }
+  for (const auto& mark : cluster::health_marks(store)) {
+    if (mark.valid(now) && mark.verdict == "fence_contradicted") contradicted.insert(mark.host);
+  }
+  // A host that was cleared is not fenced any more, and may live.
+  std::erase_if(contradicted, [this](const std::string& host) { return !fenced(host); });
+}
+
 void Situation::look(RecoveryCluster& cluster, Milliseconds timeout) {
   constexpr Milliseconds kInMaintenance{1000};
   View planned;
@@ -198,6 +217,11 @@ std::vector<std::string> Situation::to_ask_in_maintenance() const {
 }
 
 std::string Situation::could_run(const Protected& vm) const {
+  if (!contradicted.empty()) {
+    return *contradicted.begin() +
+           " is fenced and shows life, so its servers may run: nothing is started before a person has looked "
+           "at its power";
+  }
   for (const auto& host : to_ask()) {
     if (view.answered(host)) continue;
     return host +

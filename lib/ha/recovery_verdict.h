@@ -33,6 +33,8 @@ struct Situation {
   View view;
   std::map<std::string, cluster::FenceMark> marks;  // by host
   std::set<std::string> maintenance;
+  std::map<std::string, std::string> closed;  // hosts that do not serve, and why: nothing is placed there
+  std::set<std::string> contradicted;         // fenced, and they show life
   std::vector<Protected> vms;
   std::map<std::string, Intent> intents;  // open ones, by VM
   // The fences whose work is to be done, the latest last. Only with a mark of the same id and state kFenced.
@@ -40,6 +42,8 @@ struct Situation {
   // Where a start that is done went, by the journal's id; nothing when none is done.
   std::function<std::optional<std::string>(const std::string& id)> done;
 
+  // All that the store says of the hosts. What was heard of a contradicted fence stays.
+  void read_marks(store::Store& store, std::chrono::sys_seconds now);
   // Asks the hosts. Those in maintenance get less time, as they are likely to be off.
   void look(RecoveryCluster& cluster, Milliseconds timeout);
   bool fenced(const std::string& host) const;  // proven to be off, and nothing was done to that since
@@ -72,6 +76,10 @@ struct Verdict {
   // The open intent's target has been fenced since, and may be on its way back: that start is history,
   // whatever became of it.
   bool intent_is_history = false;
+  // No host has died: it should run and is off (keep.h). `fence` then only names the start.
+  bool keep = false;
+  bool only_there = false;    // nowhere but on `prefer`, yet
+  std::string prefer, avoid;  // hosts to be tried first, or not at all; empty: none
 };
 
 std::vector<Verdict> judge(const Situation& situation);

@@ -153,6 +153,10 @@ constexpr Field kVmSampleFields[] = {
         VmSample, migrating,
         "true: paused here by a live migration that is under way, and running on the other host or about to",
         {}, kOmitted),
+    FIELD(VmSample, state_reason,
+          "of one that is off, how it ended: shutdown, destroyed, crashed, migrated, saved, failed, "
+          "from_snapshot, daemon or unknown",
+          {}, kOmitted),
 };
 
 constexpr Field kVmMoveFields[] = {

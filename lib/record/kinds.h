@@ -85,6 +85,7 @@ struct VmSample : Head {
   Text anti_affinity;
   Integer priority;
   Flag persistent, migrating;
+  Text state_reason;
   static const Kind kKind;
 };
 

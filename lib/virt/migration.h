@@ -78,7 +78,7 @@ struct VmFacts {
   std::optional<std::int64_t> domain_id;  // none: not running
   bool persistent = false;
   bool start_failed = false;   // stopped because its last start failed: the CPUs of that run never ran
-  bool lost = false;           // stopped, and by nobody's wish as far as libvirt knows
+  bool lost = false;           // stopped otherwise than by a shutdown, a save or a revert: killed, or never ended
   bool job = false;            // some job runs on it: a migration, a dump, a snapshot
   bool migrating_out = false;  // that job is its migration away from here
   std::int64_t memory_bytes = 0;

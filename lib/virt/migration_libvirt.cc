@@ -242,7 +242,10 @@ class LibvirtHypervisor final : public Hypervisor {
     const auto connection = control();
     const Domain domain = existing(*connection, uuid);
     if (virDomainCreate(domain.get()) == 0) return;
-    throw virt_error(connection->alive() ? Status::kNo : Status::kUnreachable, "start " + uuid, host_.host);
+    // Its words first: to ask whether the connection lives resets them.
+    VirtError error = failed("start " + uuid, host_.host);
+    if (connection->alive()) throw error;
+    throw VirtError(Status::kUnreachable, "start " + uuid, host_.host, error.why(), error.code());
   }
 
   void destroy(const std::string& uuid) override {
@@ -325,9 +328,8 @@ class LibvirtHypervisor final : public Hypervisor {
         state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED && id != static_cast<unsigned>(-1);
     if (running) vm.domain_id = id;
     vm.state = state_of(state, reason);
-    vm.lost = state == VIR_DOMAIN_SHUTOFF &&
-              (reason == VIR_DOMAIN_SHUTOFF_UNKNOWN || reason == VIR_DOMAIN_SHUTOFF_CRASHED ||
-               reason == VIR_DOMAIN_SHUTOFF_FAILED || reason == VIR_DOMAIN_SHUTOFF_DAEMON);
+    vm.lost = state == VIR_DOMAIN_SHUTOFF && reason != VIR_DOMAIN_SHUTOFF_SHUTDOWN &&
+              reason != VIR_DOMAIN_SHUTOFF_SAVED && reason != VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT;
     vm.start_failed = state == VIR_DOMAIN_SHUTOFF && reason == VIR_DOMAIN_SHUTOFF_FAILED;
     virResetLastError();
     const int persistent = virDomainIsPersistent(domain);

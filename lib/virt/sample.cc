@@ -48,6 +48,7 @@ record::VmSample vm_record(const VmStats& now, const VmStats* before, double sec
   vm.priority = details.wishes.priority;
   vm.persistent = details.persistent;
   if (now.migrating) vm.migrating = true;
+  if (now.shutoff_reason) vm.state_reason = shutoff_word(*now.shutoff_reason);
   if (now.memory_max_bytes && now.memory_bytes && *now.memory_max_bytes > *now.memory_bytes) {
     vm.memory_max_bytes = now.memory_max_bytes;
   }
@@ -183,6 +184,29 @@ const char* state_word(int state) {
       return "crashed";
     case VIR_DOMAIN_PMSUSPENDED:
       return "suspended";
+    default:
+      return "unknown";
+  }
+}
+
+const char* shutoff_word(int reason) {
+  switch (reason) {
+    case VIR_DOMAIN_SHUTOFF_SHUTDOWN:
+      return "shutdown";
+    case VIR_DOMAIN_SHUTOFF_DESTROYED:
+      return "destroyed";
+    case VIR_DOMAIN_SHUTOFF_CRASHED:
+      return "crashed";
+    case VIR_DOMAIN_SHUTOFF_MIGRATED:
+      return "migrated";
+    case VIR_DOMAIN_SHUTOFF_SAVED:
+      return "saved";
+    case VIR_DOMAIN_SHUTOFF_FAILED:
+      return "failed";
+    case VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT:
+      return "from_snapshot";
+    case VIR_DOMAIN_SHUTOFF_DAEMON:
+      return "daemon";
     default:
       return "unknown";
   }

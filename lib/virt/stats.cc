@@ -109,6 +109,9 @@ VmStats read_vm(const virDomainStatsRecord& record) {
   vm.state = static_cast<int>(parameters.integer("state.state").value_or(VIR_DOMAIN_NOSTATE));
   vm.migrating =
       vm.state == VIR_DOMAIN_PAUSED && is_migration(parameters.integer("state.reason").value_or(0));
+  if (vm.state == VIR_DOMAIN_SHUTOFF) {
+    if (const auto reason = parameters.integer("state.reason")) vm.shutoff_reason = static_cast<int>(*reason);
+  }
   vm.vcpus = parameters.integer("vcpu.current");
   vm.memory_bytes = times(parameters.integer("balloon.current"), kKiB);
   if (vm.active()) {

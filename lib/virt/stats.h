@@ -21,6 +21,7 @@ struct VmStats {
   std::string uuid;
   std::optional<std::int64_t> domain_id;  // empty: not running
   int state = VIR_DOMAIN_NOSTATE;         // virDomainState
+  std::optional<int> shutoff_reason;      // a virDomainShutoffReason, of one that is off
   bool migrating = false;                 // paused as the source or the target of a live migration
   std::optional<std::int64_t> vcpus, memory_bytes, memory_used_bytes;
   std::optional<std::int64_t> disk_capacity_bytes, disk_allocation_bytes;

@@ -303,12 +303,14 @@ dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qe
   failover protect db1
   sqlite3 state.db "UPDATE entry SET value = json_set(value, '\$.host', 'h2') WHERE key = 'protected/db1'"
   mark h1 f1
-  run -4 --separate-stderr failover clear h1
-  assert_regex "$stderr" "not seen running"
   { host h1 db1 && host h2 db1 && host h3; } >inventory
   run -4 --separate-stderr failover clear h1
   assert_regex "$stderr" "destroy-stale"
   assert_equal "$(sqlite3 state.db "SELECT count(*) FROM entry WHERE key LIKE 'fence/%'")" 1
+  # The only copy is the right one.
+  { host h1 db1 && host h2 && host h3; } >inventory
+  run -0 --separate-stderr failover clear h1
+  assert_equal "$(failover list | jq -r 'select(.kind=="vm_protected").host')" h1
 }
 
 @test "options that make no sense are refused" {

@@ -29,6 +29,7 @@ class FakeCluster final : public RecoveryCluster {
     std::int64_t memory = kGiB;
     bool autostart = false;
     bool lost = false;
+    std::string reason = "unknown";  // how it ended, of one that is off
   };
   struct Host {
     bool silent = false;         // gives no answer
@@ -96,6 +97,7 @@ class FakeCluster final : public RecoveryCluster {
         sample.uuid = uuid;
         sample.host = name;
         sample.state = word(vm.state);
+        if (vm.state == virt::VmState::kShutoff) sample.state_reason = vm.reason;
         sample.memory_bytes = vm.memory;
         sample.vcpus = 1;
         if (vm.state != virt::VmState::kShutoff) ++*seen.sample.vms_running;

@@ -152,6 +152,7 @@ TEST_F(KeepTest, ClearDoesNotBelieveThatACopyIsGone) {
   cluster_.add("h1", "moved", virt::VmState::kShutoff);
   protect({"moved"});
   settle_host(*store_, "moved", "h2");
+  cluster_.add("h2", "moved");
   mark("h1");
   cluster_.definitions_stick = true;
   EXPECT_EQ(clear("h1").outcome, "refused");
@@ -165,13 +166,25 @@ TEST_F(KeepTest, ClearEndsAStaleCopyOnlyByConsentAndOnlyBesideTheRightOne) {
   protect({"a"});
   settle_host(*store_, "a", "h2");
   mark("h1");
-  EXPECT_EQ(clear("h1", true).outcome, "refused");  // the only copy that runs
   cluster_.add("h2", "a");
   EXPECT_EQ(clear("h1").outcome, "refused");
   EXPECT_EQ(cluster_.whereabouts("a"), "h1 h2");
   EXPECT_TRUE(cluster::fence_mark(*store_, "h1"));
   EXPECT_EQ(clear("h1", true).outcome, "done");
   EXPECT_EQ(cluster_.whereabouts("a"), "h2");
+}
+
+TEST_F(KeepTest, ClearFindsThePlaceOfTheOnlyCopy) {
+  cluster_.add("h1", "a");
+  protect({"a"});
+  settle_host(*store_, "a", "h2");
+  mark("h1");
+  cluster_.at("h3").silent = true;
+  EXPECT_EQ(clear("h1", true).outcome, "refused");  // it may run there, too
+  cluster_.at("h3").silent = false;
+  EXPECT_EQ(clear("h1").outcome, "done");
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1");
+  EXPECT_EQ(protected_vm(*store_, "a")->host, "h1");
 }
 
 TEST_F(KeepTest, ClearWaitsForRestartsThatHaveNoResultAndForTheHostItself) {

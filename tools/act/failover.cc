@@ -18,6 +18,8 @@ namespace {
 
 // One that refused is asked again after this, as long as the stream is open.
 constexpr Milliseconds kRetry{5000};
+// Else it is looked this often whether what should run does.
+constexpr Milliseconds kKeep{10'000};
 
 struct Options {
   ha::RecoveryPolicy policy;
@@ -55,11 +57,13 @@ class Failover {
     ha::FencedFeed feed(reader, program_.clock(),
                         [this](const record::Reader& read) { program_.out().pass(read); });
     while (!feed.over() && !interrupt::requested()) {
-      const auto fenced = feed.next(recovery.pending() ? std::optional(kRetry) : std::nullopt);
+      const auto fenced = feed.next(recovery.pending() ? kRetry : kKeep);
+      for (const auto& host : feed.contradicted()) recovery.contradict(host);
       if (fenced) {
         if_free(recovery, [&] { recovery.accept(fenced->first, fenced->second); });
-      } else if (!feed.over() && recovery.pending() && !interrupt::requested()) {
-        if_free(recovery, [&] { recovery.retry(); });
+      } else if (!feed.over() && !interrupt::requested()) {
+        if (recovery.pending()) if_free(recovery, [&] { recovery.retry(); });
+        recovery.keep();
       }
       program_.out().flush();
     }
@@ -69,6 +73,14 @@ class Failover {
     if (interrupt::requested() || reader->complete()) return status;
     throw Error(Status::kUsage, "read records", "stdin", "it ended without an end record: its producer died",
                 "what had been read was carried out");
+  }
+
+  Status keep() {
+    auto recovery = this->recovery();
+    recovery.settle();
+    if (!recovery.keep())
+      throw Error(Status::kBusy, "keep", program_.store_url(), "another failover is at work");
+    return finish(recovery);
   }
 
   Status drill() {
@@ -240,6 +252,7 @@ int main(int argc, char** argv) {
     program.completes(command->add_option("HOST", options.host, text)->required(),
                       cli::Program::Values::kHosts);
   };
+  auto* keep = app.add_subcommand("keep", "start what is protected, should run, and is off on living hosts");
   auto* drill = app.add_subcommand("drill", "what would happen if a host died now; changes nothing");
   host_of(drill, "host that is taken for dead");
   auto* clear = app.add_subcommand("clear", "take a fenced host back that has returned");
@@ -257,6 +270,7 @@ int main(int argc, char** argv) {
     if (protect->parsed()) return failover.protect();
     if (refresh->parsed()) return failover.refresh();
     if (unprotect->parsed()) return failover.unprotect();
+    if (keep->parsed()) return failover.keep();
     if (drill->parsed()) return failover.drill();
     if (clear->parsed()) return failover.clear();
     return failover.restart();

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ha/recovery_verdict.h"
+#include "store/store.h"
+
+namespace rackline::ha {
+
+// A protected server that is wanted and is off on hosts that live belongs to nobody: no host has died of
+// which a fence could tell. It is started where it was, else elsewhere. After a power failure of the site, a
+// self-fence, a reboot, a guest that died.
+
+struct KeepPolicy {
+  int at_home = 2;                   // starts on its host within the window, then elsewhere
+  int in_all = 4;                    // starts within the window, then a person is called
+  std::chrono::seconds window{600};  // that a start counts
+  std::chrono::seconds backoff{10};  // after the first start, twice that after each more
+  std::chrono::seconds grace{30};    // that its host is given before it goes elsewhere
+};
+
+// What is remembered of one server, under keep/NAME: a command that runs once a minute has to know of the
+// starts of those before it.
+struct KeepNote {
+  std::string vm;
+  std::optional<std::chrono::sys_seconds> since;  // that it was first seen off
+  std::vector<std::chrono::sys_seconds> starts;   // the latest last
+  std::int64_t version = 0;                       // of the store's entry; 0: not stored yet
+};
+// Both throw Error(kUnreachable) for a store that does not answer or a note that cannot be read.
+std::map<std::string, KeepNote> keep_notes(store::Store& store);
+bool put(store::Store& store, const KeepNote& note);
+
+// Why nobody may start it although it is wanted: it could run, or it was stopped by somebody's wish. Empty
+// when it may be started. Stricter than Situation::could_run(): each host that is not proven to be off has to
+// answer, those in maintenance, too.
+std::string keep_objection(const Situation& situation, const Protected& vm);
+
+// Whether it is off on a host that lives, and was not stopped in an orderly way.
+bool is_nobodys(const Situation& situation, const Protected& vm);
+
+// Pure: what is to be done now for one that is_nobodys(). `note.since` has to be set.
+Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNote& note,
+                   const KeepPolicy& policy, std::chrono::sys_seconds now);
+
+}  // namespace rackline::ha

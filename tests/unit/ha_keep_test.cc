@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What should run, runs.
+#include <gtest/gtest.h>
+
+#include "ha/keep.h"
+#include "ha/recovery.h"
+#include "ha_recovery_fake.h"
+#include "store_urls.h"
+
+namespace rackline::ha {
+namespace {
+
+class KeepRunningTest : public testing::Test {
+ protected:
+  KeepRunningTest() : store_(store::Store::open("sqlite:" + (directory_.path() / "state.db").string())) {
+    policy_.poll = Milliseconds{1};
+    policy_.verify_timeout = Milliseconds{300};
+    policy_.settle = Milliseconds{20};
+    policy_.lock_timeout = Milliseconds{0};
+    for (const char* name : {"h1", "h2", "h3"}) {
+      record::Host host;
+      host.host = name;
+      host.uri = "fake://" + host.host;
+      host.shared_storage = std::vector<std::string>{"/srv"};
+      inventory_.push_back(host);
+      cluster_.at(name);
+    }
+  }
+  void off(const std::string& name, const std::string& host, const std::string& reason) {
+    cluster_.add(host, name, virt::VmState::kShutoff);
+    cluster_.at(host).vms["uuid-" + name].reason = reason;
+    Protected vm;
+    vm.vm = name;
+    vm.uuid = "uuid-" + name;
+    vm.host = host;
+    vm.memory_bytes = FakeCluster::kGiB;
+    vm.xml = FakeCluster::xml_of(name);
+    ASSERT_TRUE(put(*store_, vm));
+  }
+  void keep() {
+    Recovery recovery(policy_, inventory_, cluster_, *store_, system_clock(),
+                      [](const TcpCheck&, Milliseconds) { return true; },
+                      {.restarted = [](const record::VmRestarted&) {},
+                       .not_restarted = [this](const record::VmNotRestarted& r) { reason_ = r.reason; },
+                       .warn = [](const std::string&) {}});
+    EXPECT_TRUE(recovery.keep());
+  }
+
+  store::ScratchDirectory directory_;
+  std::unique_ptr<store::Store> store_;
+  FakeCluster cluster_;
+  std::vector<record::Host> inventory_;
+  RecoveryPolicy policy_;
+  std::string reason_;
+};
+
+TEST_F(KeepRunningTest, WhatWasKilledIsStartedWhereItWasAndOnce) {
+  off("a", "h1", "unknown");
+  off("b", "h2", "destroyed");
+  off("c", "h3", "crashed");
+  keep();
+  keep();
+  EXPECT_EQ(cluster_.started.size(), 3U);
+  EXPECT_EQ(cluster_.whereabouts("a") + cluster_.whereabouts("b") + cluster_.whereabouts("c"), "h1h2h3");
+}
+
+TEST_F(KeepRunningTest, NothingIsStartedWhileAHostIsSilent) {
+  off("a", "h1", "unknown");
+  cluster_.at("h3").silent = true;
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("h3 does not answer"), std::string::npos);
+}
+
+TEST_F(KeepRunningTest, WhatWasStoppedByWishOrMigratedIsLeftAlone) {
+  for (const char* reason : {"shutdown", "saved", "from_snapshot", "migrated"}) off(reason, "h1", reason);
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+}
+
+TEST_F(KeepRunningTest, NothingIsPutOnAHostThatDoesNotServe) {
+  off("a", "h1", "unknown");
+  cluster::put(*store_, cluster::DrainMark{"h1", "new fans", system_clock().wall(), "ann", {}});
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("new fans"), std::string::npos);
+}
+
+TEST_F(KeepRunningTest, AFencedHostThatShowsLifeStopsEverything) {
+  off("a", "h1", "unknown");
+  cluster::FenceMark fence;
+  fence.host = "h3";
+  fence.id = "f1";
+  ASSERT_TRUE(cluster::put(*store_, fence));
+  const auto now = system_clock().wall();
+  cluster::put(*store_, cluster::HealthMark{"h3", "fence_contradicted", "it beats", now, now});
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("shows life"), std::string::npos);
+}
+
+TEST_F(KeepRunningTest, OneThatDoesNotStayIsNotStartedAgainAtOnce) {
+  off("a", "h1", "unknown");
+  keep();
+  cluster_.at("h1").vms["uuid-a"].state = virt::VmState::kShutoff;
+  keep();
+  EXPECT_EQ(cluster_.started.size(), 1U);
+}
+
+TEST_F(KeepRunningTest, AfterTooManyStartsAPersonIsNeeded) {
+  off("a", "h1", "crashed");
+  KeepNote note;
+  note.vm = "a";
+  const auto now = system_clock().wall();
+  for (int i = 4; i > 0; --i) note.starts.push_back(now - std::chrono::seconds(100 * i));
+  ASSERT_TRUE(put(*store_, note));
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("a person has to look"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace rackline::ha

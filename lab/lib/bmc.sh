@@ -15,7 +15,7 @@ set_working_mc 0x20
     addr $BMC_NET.$((10 + n)) 623
     priv_limit admin
     allowed_auths_admin md5
-    guid $(printf '7261636b6c696e65000000000000%04x' "$n")
+    guid $(printf '72616b6c000040008000%012d' "$n")
   endlan
   chassis_control "$LAB_HOME/lib/bmc-chassis $LAB_HOME/lab $BASE $BUILD $LAB $h"
   user 1 true "" "" user 10 none

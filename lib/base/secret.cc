@@ -48,4 +48,28 @@ void make_secret(const std::string& path) {
   }
 }
 
+bool has_password(std::string_view url) {
+  const auto slashes = url.find("://");
+  if (slashes == std::string_view::npos) return false;
+  const auto rest = url.substr(slashes + 3);
+  const auto authority = rest.substr(0, rest.find_first_of("/?#"));
+  // A password that nobody has encoded may hold a slash itself: then a colon comes before what is no port.
+  const auto colon = authority.find(':');
+  if (colon == std::string_view::npos) return false;
+  if (authority.rfind('@') != std::string_view::npos) return colon < authority.rfind('@');
+  const auto port = authority.substr(authority.rfind(':') + 1);
+  return authority.front() != '[' && port.find_first_not_of("0123456789,") != std::string_view::npos &&
+         rest.find('@') != std::string_view::npos;
+}
+
+std::string without_password(std::string_view url) {
+  const auto slashes = url.find("://");
+  if (slashes == std::string_view::npos) return std::string(url);
+  const auto rest = url.substr(slashes + 3);
+  const auto at = rest.rfind('@');
+  if (at == std::string_view::npos || rest.substr(0, at).find(':') == std::string_view::npos)
+    return std::string(url);
+  return std::string(url.substr(0, slashes + 3)) + "***" + std::string(rest.substr(at));
+}
+
 }  // namespace rackline

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace rackline {
 
@@ -14,5 +15,11 @@ std::string read_secret(const std::string& path);
 // A new file with a secret of 256 bits as text, which only its owner may read. Throws Error(kUnreachable),
 // also when the file exists already.
 void make_secret(const std::string& path);
+
+// Whether a URL has a password in its user part, USER:PASSWORD@. Such a URL is refused and never repeated.
+bool has_password(std::string_view url);
+
+// For messages: the URL with *** for all between its scheme and its last @ that holds a colon.
+std::string without_password(std::string_view url);
 
 }  // namespace rackline

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 #include "cluster/name.h"
 #include "record/reader.h"
 
@@ -40,6 +42,14 @@ std::vector<record::Host> load_inventory(const std::string& path) {
     }
     if (host.uri.empty())
       throw Error(Status::kUsage, "read the inventory", where, "host " + host.host + " has no uri");
+    for (const auto& [name, url] : {std::pair("uri", record::Text(host.uri)),
+                                    std::pair("peer_uri", host.peer_uri), std::pair("bmc", host.bmc)}) {
+      if (url && has_password(*url)) {
+        throw Error(Status::kUsage, "read the inventory", where,
+                    std::string(name) + " of host " + host.host + " holds a password",
+                    "passwords come from files: fence --bmc-password-file, or libvirt's own auth.conf");
+      }
+    }
     const auto [first, added] = lines.emplace(host.host, reader.line());
     if (!added) {
       throw Error(Status::kUsage, "read the inventory", where,

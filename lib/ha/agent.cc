@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -23,7 +24,10 @@ constexpr int kBuffer = 1 << 20;
 constexpr Milliseconds kErrand{800};
 constexpr Milliseconds kPingAgain{250};
 constexpr std::size_t kErrands = 64;
+constexpr std::size_t kChallenges = 8;    // of the storage, in a slot
 constexpr Milliseconds kUnheard{10'000};  // a watcher that was only started again needs less
+constexpr std::size_t kAskedAtOnce = 64;  // neighbours, at each beat
+constexpr Milliseconds kSettle{3000};     // for an agent that was started again to find its watchers
 constexpr Milliseconds kDestroy{3000};    // twice this is less than the watchdog's patience
 
 AgentOptions complete(AgentOptions options) {
@@ -43,9 +47,12 @@ bool fences_itself(const AgentOptions& options) {
   return options.self_fence > Milliseconds{0} && !options.watchers.empty() && !options.slots.empty();
 }
 
-// What others may count upon: never more than guard() does.
+// What others may count upon: never more than guard() does. An agent to which its peers are contact promises
+// nothing; see Agent::cut_off().
 std::uint32_t promised_ms(const AgentOptions& options) {
-  return fences_itself(options) ? static_cast<std::uint32_t>(options.self_fence.count()) : 0;
+  return fences_itself(options) && options.fenced_by_self
+             ? static_cast<std::uint32_t>(options.self_fence.count())
+             : 0;
 }
 
 }  // namespace
@@ -67,8 +74,10 @@ struct Agent::Vitals {
   // Read from /proc, which may wait for a busy process: too slow for the loop that has to be in time.
   std::atomic<std::uint16_t> qemus{0};
   std::atomic<bool> leaving{false}, left{false};
+  std::atomic<std::uint64_t> incarnation{0};
   std::mutex mutex;
-  std::string storage_error;  // why the last beat on the storage was none; empty: it was one
+  std::vector<std::uint64_t> nonces;  // of the watchers that are heard
+  std::string storage_error;          // why the last beat on the storage was none; empty: it was one
 };
 
 Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
@@ -81,6 +90,8 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       incarnation_(random_number()),
       started_(clock.monotonic()),
       woken_(started_) {
+  vitals_->incarnation = incarnation_;
+  resume();
   for (const auto& watcher : options_.watchers) links_.push_back({watcher, 0, std::nullopt});
   constexpr int kBite = 10;
   if (!options_.watchdog.empty()) watchdog_.emplace(options_.watchdog, kBite);
@@ -103,18 +114,29 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
   }).detach();
 
   if (options_.slots.empty()) return;
-  std::thread([vitals = vitals_, &clock, options = options_, incarnation = incarnation_] {
+  std::thread([vitals = vitals_, &clock, options = options_] {
     Signer signer(options.key, options.cluster);
     SlotWriter writer(options.slots, options.host);
     MessageBytes bytes;
     Message message;
+    std::vector<std::uint64_t> nonces;
     message.type = Message::Type::kSlot;
-    message.incarnation = incarnation;
     message.name = options.host;
     message.self_fence_ms = promised_ms(options);
     while (!vitals->left) {
       message.leaving = vitals->leaving;
+      message.incarnation = vitals->incarnation;
       ++message.seq;
+      {
+        const std::lock_guard lock(vitals->mutex);
+        nonces = vitals->nonces;
+      }
+      try {
+        for (const auto nonce : read_challenges(options.slots, kChallenges)) nonces.push_back(nonce);
+      } catch (const Error&) {
+        // What is wrong with the directory, writing will tell.
+      }
+      message.target = nonces_text(nonces);
       const auto acked = vitals->acked.load();
       message.ack_age_ms =
           acked < 0 ? UINT32_MAX : static_cast<std::uint32_t>(clock.monotonic().count() - acked);
@@ -140,6 +162,17 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
 }
 
 Agent::~Agent() = default;
+
+// A new process on a host that has been cut off for long has a moment to find its watchers, and not the whole
+// time once more.
+void Agent::resume() {
+  if (options_.run_directory.empty()) return;
+  contact_.emplace(options_.run_directory, options_.host);
+  const auto contact = contact_->read(started_);
+  if (!contact) return;
+  const Milliseconds settle = std::min(std::max(3 * options_.interval, kSettle), options_.self_fence);
+  resumed_ = std::max(*contact, started_ - options_.self_fence + settle);
+}
 
 void Agent::send(const net::Endpoint& to, Message message) {
   message.incarnation = incarnation_;
@@ -187,6 +220,16 @@ void Agent::hear_ack(const Message& ack, const net::Endpoint& from) {
     return;
   const bool strange = link->nonce != ack.nonce;
   link->nonce = ack.nonce;
+  if (strange) tell_nonces();
+  learn_neighbour(ack);
+  if (ack.seq == incarnation_ && ack.replaced) {
+    // The younger one is silent by now, and this one lives: only a process that answers can say so.
+    hooks_.warn("another agent has used the name " + options_.host +
+                ", and is silent: this one speaks again");
+    vitals_->incarnation = incarnation_ = random_number();
+    next_beat();
+    return beat_to(*link, false);
+  }
   // Only a watcher that knows this run of the agent can count it among the living.
   if (ack.seq == incarnation_) {
     // From when the watcher may have heard it, and not from when that became known: the watcher counts the
@@ -201,6 +244,70 @@ void Agent::hear_ack(const Message& ack, const net::Endpoint& from) {
   if (!strange) return;
   next_beat();
   beat_to(*link, false);
+}
+
+void Agent::tell_nonces() {
+  const std::lock_guard lock(vitals_->mutex);
+  vitals_->nonces.clear();
+  for (const Link& link : links_) {
+    if (link.nonce != 0) vitals_->nonces.push_back(link.nonce);
+  }
+}
+
+void Agent::learn_neighbour(const Message& ack) {
+  if (ack.vms > 0) cluster_size_ = ack.vms;
+  const auto space = ack.target.find(' ');
+  if (space == std::string::npos) return;
+  const std::string name = ack.target.substr(space + 1);
+  constexpr std::size_t kMost = 4096;
+  if (name.empty() || name == options_.host || neighbours_.size() >= kMost) return;
+  try {
+    neighbours_[name].at = net::resolve(ack.target.substr(0, space), 0);
+  } catch (const Error& error) {
+    neighbours_.erase(name);
+    hooks_.warn(error.what());
+  }
+}
+
+// Only when nobody else is there: in a cluster that is well this costs nothing.
+void Agent::ask_neighbours() {
+  if (options_.fenced_by_self || !fences_itself(options_) || neighbours_.empty()) return;
+  const auto since = std::max({Milliseconds{vitals_->acked}, Milliseconds{vitals_->shown}, started_});
+  if (now() - since < options_.self_fence / 3) return;
+  const std::size_t number = std::min(neighbours_.size(), kAskedAtOnce);
+  auto next = neighbours_.lower_bound(next_neighbour_);
+  for (std::size_t i = 0; i < number; ++i, ++next) {
+    if (next == neighbours_.end()) next = neighbours_.begin();
+    Message ping;
+    ping.type = Message::Type::kPing;
+    ping.name = next->first;
+    ping.seq = next->second.ping = random_number();
+    next->second.asked = now();
+    send(next->second.at, ping);
+  }
+  next_neighbour_ = next == neighbours_.end() ? std::string() : next->first;
+}
+
+void Agent::hear_pong(const Message& pong, const net::Endpoint& from) {
+  const auto found = neighbours_.find(pong.name);
+  if (found == neighbours_.end()) return;
+  Neighbour& neighbour = found->second;
+  if (neighbour.ping == 0 || neighbour.ping != pong.echo || !(neighbour.at == from)) return;
+  neighbour.ping = 0;
+  neighbour.heard = neighbour.asked;
+}
+
+std::optional<Milliseconds> Agent::majority_heard() const {
+  // With itself, cluster_size_ / 2 others are more than half. Alone in its cluster it hears nobody.
+  const std::size_t others = cluster_size_ / 2;
+  if (others == 0) return std::nullopt;
+  std::vector<Milliseconds> heard;
+  for (const auto& [name, neighbour] : neighbours_) {
+    if (neighbour.heard) heard.push_back(*neighbour.heard);
+  }
+  if (heard.size() < others) return std::nullopt;
+  std::sort(heard.begin(), heard.end(), std::greater<>());
+  return heard[others - 1];
 }
 
 void Agent::begin_errand(const Message& ask, const net::Endpoint& asker) {
@@ -242,7 +349,8 @@ void Agent::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from)
       const auto errand = std::find_if(errands_.begin(), errands_.end(), [&](const Errand& e) {
         return e.ping == message.echo && e.name == message.name;
       });
-      if (errand == errands_.end()) return;
+      if (errand == errands_.end()) return hear_pong(message, from);
+      if (!(errand->target == from)) return;
       Message told;
       told.type = Message::Type::kTold;
       told.reached = true;
@@ -282,14 +390,32 @@ void Agent::run_errands() {
   }
 }
 
-// For how long neither a watcher was heard nor the storage took a beat.
+// For how long neither a watcher was heard, nor the storage took a beat, nor more than half of the cluster
+// answered.
+//
+// Why its peers may count, and the takeover stays sound. Servers of this host are started elsewhere only
+// after `fence` has proven it to be off, in one of two ways:
+//   - Power is cut and read back. The proof is the reading; what this agent does meanwhile is of no account.
+//   - Method `self`: nothing is read, and the proof is time alone. The host was silent for its self-fence
+//   time
+//     and a margin, so it must have stopped its servers. That needs an agent which stops them whenever the
+//     watcher does not hear it, whomever else it hears. Such an agent (fenced_by_self) asks no peers, so
+//     majority_heard() has no value for it, and it alone promises a time in its beats (promised_ms). An agent
+//     to which peers are contact promises none, and `fence` refuses `self` for it.
+// The watcher takes the promise from the last beat over the network that brought its nonce. So the agent knew
+// that nonce and puts it into each slot: a slot that the agent counts as shown is one that this watcher
+// believes. Time goes the same way as for the watcher: an answer counts from when its question was sent.
+// Of two halves of a cluster at most one has more than half of its hosts; the other one stops its servers.
 Milliseconds Agent::cut_off() const {
   // After a standstill it has a few beats to find its watchers again, and not the whole time once more.
-  const Milliseconds floor = std::max(started_, woken_ - options_.self_fence + 3 * options_.interval);
+  const Milliseconds floor =
+      std::max(resumed_.value_or(started_), woken_ - options_.self_fence + 3 * options_.interval);
   const auto since = [&](const std::atomic<Milliseconds::rep>& time) {
     return now() - std::max(Milliseconds{time.load()}, floor);
   };
-  return std::min(since(vitals_->acked), since(vitals_->shown));
+  const Milliseconds lost = std::min(since(vitals_->acked), since(vitals_->shown));
+  const auto heard = options_.fenced_by_self ? std::nullopt : majority_heard();
+  return heard ? std::min(lost, now() - std::max(*heard, floor)) : lost;
 }
 
 Milliseconds Agent::last_contact() const {
@@ -297,6 +423,7 @@ Milliseconds Agent::last_contact() const {
 }
 
 void Agent::guard() {
+  if (contact_) contact_->write(now() - std::max(cut_off(), Milliseconds{0}));
   if (fenced_ && !self_fenced_) return stop_everything("a watcher says that this host counts as off");
   if (!fences_itself(options_)) return;
   const Milliseconds lost = cut_off();
@@ -304,7 +431,10 @@ void Agent::guard() {
     if (!fenced_) self_fenced_ = false;
     return;
   }
-  if (!self_fenced_) stop_everything("no watcher and no storage for " + format_duration(lost));
+  if (!self_fenced_)
+    stop_everything("no watcher, no storage" +
+                    std::string(options_.fenced_by_self ? "" : " and less than half of the hosts") + " for " +
+                    format_duration(lost));
 }
 
 // Each change once: a channel that does not work is of no use, and costs the virtual servers when the other
@@ -363,6 +493,7 @@ void Agent::run() {
     run_errands();
     if (now() >= next) {
       beat(false);
+      ask_neighbours();
       guard();
       tell_trouble();
       if (watchdog_) watchdog_->feed();
@@ -375,6 +506,8 @@ void Agent::run() {
     poll(watched, 2, static_cast<int>(std::max((until - now()).count(), Milliseconds::rep{0})));
   }
   vitals_->leaving = true;
+  // Stopped in order, it was not cut off.
+  if (contact_ && cut_off() < options_.self_fence / 3) contact_->remove();
   constexpr int kFarewells = 3;  // one may get lost
   for (int i = 0; i < kFarewells; ++i) {
     beat(true);

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
+#include "ha/contact.h"
 #include "ha/message.h"
 #include "ha/self_fence.h"
 #include "net/udp.h"
@@ -29,6 +31,10 @@ struct AgentOptions {
   std::string uri = "qemu:///system";
   Milliseconds libvirt_deadline{5000};
   Milliseconds self_fence{30'000};  // 0: never
+  // The host's fence method is `self`: others take its servers over when it must have stopped them, and for
+  // no other reason. Only then does it promise to stop them, and its peers do not count as contact.
+  bool fenced_by_self = false;
+  std::string run_directory;  // where the last contact outlives the agent, but not the boot; empty: nowhere
   std::string qemu_run_directory = "/run/libvirt/qemu";
   std::string watchdog;  // device; empty: none
 };
@@ -66,6 +72,14 @@ class Agent {
     Milliseconds next{0}, until{0};
   };
 
+  // Another host of the cluster, as a watcher told of it.
+  struct Neighbour {
+    net::Endpoint at;
+    std::uint64_t ping = 0;             // the question that is outstanding
+    Milliseconds asked{0};              // when
+    std::optional<Milliseconds> heard;  // when the last question was asked that it answered
+  };
+
   Milliseconds now() const { return clock_.monotonic(); }
   void beat(bool leaving);
   void beat_to(Link& link, bool leaving);
@@ -74,6 +88,13 @@ class Agent {
   void hear_ack(const Message& ack, const net::Endpoint& from);
   void begin_errand(const Message& ask, const net::Endpoint& asker);
   void run_errands();
+  void learn_neighbour(const Message& ack);
+  void hear_pong(const Message& pong, const net::Endpoint& from);
+  void ask_neighbours();
+  // Since when it has heard more than half of the hosts, itself included; nullopt if it has not.
+  std::optional<Milliseconds> majority_heard() const;
+  void tell_nonces();
+  void resume();
   void guard();
   void tell_trouble();
   void stop_everything(const std::string& reason);
@@ -94,8 +115,13 @@ class Agent {
   std::uint64_t incarnation_, seq_ = 0;
   std::array<Milliseconds, kRecent + 1> sent_{};  // when each of the last beats was, by its number
   Milliseconds started_;
+  std::optional<Milliseconds> resumed_;  // as if it had been started then
   // The loop itself stood still until then: what was not heard meanwhile may be waiting in the socket.
   Milliseconds woken_;
+  std::map<std::string, Neighbour> neighbours_;
+  std::string next_neighbour_;    // to be asked
+  std::size_t cluster_size_ = 0;  // as a watcher told; 0: not yet
+  std::optional<ContactFile> contact_;
   bool fenced_ = false;       // told so by a watcher
   bool self_fenced_ = false;  // and done
   std::string told_storage_;  // the trouble that was told last

@@ -2,31 +2,63 @@
 #include "ha/fence_agent.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/units.h"
+#include "ha/fence_kind.h"
+#include "ha/fence_options.h"
 #include "proc/child.h"
 
 namespace rackline::ha {
 namespace {
 
-constexpr std::size_t kLongestComplaint = 200;
-
-// These hand a password that they get to ipmitool as an argument, where everybody on the machine can read it.
-bool shows_password(const std::string& agent) {
-  constexpr std::array kNames{"fence_ipmilan", "fence_idrac", "fence_ilo3",
-                              "fence_ilo4",    "fence_ilo5",  "fence_imm"};
-  const std::string name = std::filesystem::path(agent).filename();
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
-}
+constexpr std::size_t kLongestComplaint = 290;
+constexpr std::size_t kHead = 80;
 
 std::string quoted(const std::string& path) {
   std::string text = "'";
   for (const char c : path) text += c == '\'' ? std::string("'\"'\"'") : std::string(1, c);
   return text + "'";
+}
+
+std::string trimmed(std::string line) {
+  while (!line.empty() && static_cast<unsigned char>(line.back()) <= ' ') line.pop_back();
+  const auto first =
+      std::find_if(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) > ' '; });
+  line.erase(line.begin(), first);
+  return line;
+}
+
+// "2026-11-29 08:00:00,123 ERROR: " is what Python's log puts before a line.
+std::string without_stamp(const std::string& line) {
+  constexpr std::size_t kLongestStamp = 36;
+  for (const char* level : {" ERROR: ", " WARNING: ", " CRITICAL: "}) {
+    const auto at = line.find(level);
+    if (at != std::string::npos && at < kLongestStamp && line.front() >= '0' && line.front() <= '9')
+      return trimmed(line.substr(at + std::string_view(level).size()));
+  }
+  return line;
+}
+
+bool is_hint(const std::string& line) {
+  return line.find("Please use '-h' for usage") != std::string::npos ||
+         line.starts_with("Parse error: Ignoring");
+}
+
+// The agents end most failures with a hint at their usage, whatever went wrong. The line before it says why.
+std::string telling_line(const std::string& text) {
+  std::string last, telling;
+  for (std::size_t from = 0; from <= text.size();) {
+    const auto end = std::min(text.find_first_of("\r\n", from), text.size());
+    const auto line = without_stamp(trimmed(text.substr(from, end - from)));
+    from = end + 1;
+    if (line.empty()) continue;
+    last = line;
+    if (!is_hint(line)) telling = line;
+  }
+  return telling.empty() ? last : telling;
 }
 
 Power status_of(const proc::Finished& finished) {
@@ -48,21 +80,27 @@ const char* name_of(PowerAction action) {
 }
 
 std::string agent_input(const FenceMethod& method, PowerAction action, const std::string& password) {
-  std::string input = std::string("action=") + name_of(action) + "\n";
-  const bool by_file = !password.empty() && shows_password(method.agent);
+  std::vector<std::string> lines;
+  const auto way = agent_kind(method.agent).password;
+  if (way == PasswordWay::kRefuse && !password.empty())
+    throw Error(Status::kRefused, "tell the fence agent", method.agent,
+                "it would show the password to everybody");
+  const bool by_file = !password.empty() && way == PasswordWay::kFile;
   for (const std::string& option : method.options) {
-    if (!by_file || !option.starts_with("ipmitool_timeout=")) input += option + "\n";
+    if (!by_file || !option.starts_with("ipmitool_timeout=")) lines.push_back(option);
   }
   if (by_file) {
     // The agent puts this option's value on ipmitool's command line as it is: so ipmitool reads the file
     // itself, and its last password option counts.
     const std::string given = method.option("ipmitool_timeout");
-    input += "ipmitool_timeout=" + (given.empty() ? "2" : given) + " -f " +
-             quoted(std::filesystem::absolute(method.password_file)) + "\n";
+    lines.push_back("ipmitool_timeout=" + (given.empty() ? "2" : given) + " -f " +
+                    quoted(std::filesystem::absolute(method.password_file)));
   } else if (!password.empty()) {
-    input += "password=" + password + "\n";
+    lines.push_back("password=" + password);
   }
-  return input;
+  // Of an option that comes twice the last one counts.
+  lines.push_back(std::string("action=") + name_of(action));
+  return agent_lines(lines);
 }
 
 std::string agent_complaint(const std::string& text, const std::string& secret) {
@@ -72,13 +110,13 @@ std::string agent_complaint(const std::string& text, const std::string& secret) 
     clean.replace(at, secret.size(), "***");
     at += 3;
   }
-  while (!clean.empty() && std::isspace(static_cast<unsigned char>(clean.back())) != 0) clean.pop_back();
-  const auto line = clean.find_last_of("\r\n");
-  if (line != std::string::npos) clean.erase(0, line + 1);
+  clean = telling_line(clean);
   for (char& c : clean) {
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
   }
-  if (clean.size() > kLongestComplaint) clean = clean.substr(0, kLongestComplaint) + "...";
+  // What matters stands at either end: what was tried, and the innermost reason.
+  if (clean.size() > kLongestComplaint)
+    clean = clean.substr(0, kHead) + "..." + clean.substr(clean.size() - (kLongestComplaint - kHead));
   return clean;
 }
 
@@ -92,7 +130,10 @@ AgentReply FenceAgents::call(const FenceMethod& method, PowerAction action, Mill
   std::string password;
   try {
     if (!method.password_file.empty()) password = read_password(method.password_file);
-    const auto finished = proc::run({method.agent}, agent_input(method, action, password), timeout);
+    // The agents for Redfish take their authorities from the environment.
+    std::vector<std::string> argv{method.agent};
+    if (!method.ca_file.empty()) argv.insert(argv.begin(), {"env", "REQUESTS_CA_BUNDLE=" + method.ca_file});
+    const auto finished = proc::run(argv, agent_input(method, action, password), timeout);
     if (action == PowerAction::kStatus && !finished.timed_out) reply.power = status_of(finished);
     reply.accepted = action == PowerAction::kStatus ? reply.power != Power::kUnknown
                                                     : finished.status == 0 && !finished.timed_out;

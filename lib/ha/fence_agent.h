@@ -37,9 +37,11 @@ class FenceAgents final : public PowerSwitch {
   AgentReply call(const FenceMethod& method, PowerAction action, Milliseconds timeout) override;
 };
 
-// The lines for the agent's stdin.
+// The lines for the agent's stdin, the action last. Throws Error(kUsage) for a control character in any of
+// them.
 std::string agent_input(const FenceMethod& method, PowerAction action, const std::string& password);
-// The last line of what an agent said, without the secret and without what could disturb a terminal.
+// The line of what an agent said that tells why, which is the last one but for hints at its usage; without
+// the secret, without what could disturb a terminal, and not longer than a sentence.
 std::string agent_complaint(const std::string& text, const std::string& secret);
 
 }  // namespace rackline::ha

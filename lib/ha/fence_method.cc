@@ -2,12 +2,18 @@
 #include "ha/fence_method.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/secret.h"
+#include "bmc/address.h"
+#include "ha/fence_kind.h"
+#include "ha/fence_options.h"
+#include "ha/fence_switch.h"
 #include "record/reader.h"
 
 namespace rackline::ha {
@@ -15,60 +21,58 @@ namespace {
 
 constexpr const char* kReading = "read the inventory";
 
-// ADDRESS, ADDRESS:PORT, [ADDRESS] or [ADDRESS]:PORT.
-struct Address {
-  std::string host, port;
-};
-
-Address address_of(const std::string& host, const std::string& bmc, std::string text) {
-  while (text.ends_with('/')) text.pop_back();
-  Address address;
-  const bool bracketed = text.starts_with('[');
-  const auto close = bracketed ? text.find(']') : std::string::npos;
-  const auto colon =
-      bracketed ? (close == std::string::npos ? close : text.find(':', close)) : text.find(':');
-  address.host =
-      bracketed ? text.substr(1, close == std::string::npos ? 0 : close - 1) : text.substr(0, colon);
-  if (colon != std::string::npos) address.port = text.substr(colon + 1);
-  const bool number = address.port.find_first_not_of("0123456789") == std::string::npos;
-  const bool whole = colon == std::string::npos || !address.port.empty();
-  if (address.host.empty() || !number || !whole ||
-      address.host.find_first_of("/@ \t\n") != std::string::npos) {
-    throw Error(Status::kUsage, kReading, "host " + host,
-                "bmc " + bmc + " is not of the form ipmi://ADDRESS[:PORT] or redfish://ADDRESS[:PORT]");
-  }
-  return address;
-}
-
 FenceMethod method_of_bmc(const record::Host& host, const BmcAccess& access) {
-  const std::string& bmc = *host.bmc;
-  const auto slashes = bmc.find("://");
-  const std::string scheme = bmc.substr(0, slashes);
-  const auto address =
-      address_of(host.host, bmc, slashes == std::string::npos ? "" : bmc.substr(slashes + 3));
+  const std::string where = "host " + host.host;
+  // The text is never repeated: somebody may have put a password into it.
+  const auto address = bmc::parse_address(*host.bmc);
+  if (!address) {
+    throw Error(Status::kUsage, kReading, where,
+                "bmc is not of the form ipmi://ADDRESS[:PORT] or redfish://ADDRESS[:PORT]",
+                "user and password have options of their own: --bmc-user, --bmc-password-file");
+  }
   FenceMethod method;
+  method.host = host.host;
   method.password_file = access.password_file;
-  method.options = {"ip=" + address.host};
-  if (!address.port.empty()) method.options.push_back("ipport=" + address.port);
+  // fence_redfish makes a URL of it, where an IPv6 address has brackets.
+  const bool brackets = address->scheme == "redfish" && address->ipv6();
+  method.options = {"ip=" + (brackets ? "[" + address->host + "]" : address->host)};
+  if (!address->port.empty()) method.options.push_back("ipport=" + address->port);
   if (!access.user.empty()) method.options.push_back("username=" + access.user);
-  if (scheme == "ipmi") {
+  if (address->scheme == "ipmi") {
     method.agent = "fence_ipmilan";
+    if (host.bmc_tls || host.bmc_ca_file)
+      throw Error(Status::kUsage, kReading, where, "bmc_tls and bmc_ca_file are for redfish:// alone");
     // The state is read back anyway: the agent's own waits would only delay that.
     for (const char* option : {"lanplus=1", "power_wait=0"}) method.options.emplace_back(option);
-    method.options.push_back("cipher=" + std::to_string(access.cipher));
-  } else if (scheme == "redfish") {
+    const auto cipher = host.bmc_cipher.value_or(access.cipher);
+    if (cipher < 0 || cipher > 17)
+      throw Error(Status::kUsage, kReading, where, "bmc_cipher is not from 0 to 17");
+    method.options.push_back("cipher=" + std::to_string(cipher));
+  } else {
     method.agent = "fence_redfish";
     method.options.emplace_back("ssl=1");
     method.options.emplace_back("power_wait=0");
-  } else {
-    address_of(host.host, bmc, "");  // says what is expected
+    if (host.bmc_cipher) throw Error(Status::kUsage, kReading, where, "bmc_cipher is for ipmi:// alone");
+    const std::string tls = host.bmc_tls.value_or("verify");
+    if (tls != "verify" && tls != "insecure")
+      throw Error(Status::kUsage, kReading, where, "bmc_tls is neither verify nor insecure");
+    method.ca_file = host.bmc_ca_file.value_or("");
+    if (tls == "insecure") {
+      if (!method.ca_file.empty())
+        throw Error(Status::kUsage, kReading, where, "bmc_tls insecure makes bmc_ca_file useless: give one");
+      method.options.emplace_back("ssl_insecure=1");
+    }
+    if (!method.ca_file.empty() && !method.ca_file.starts_with('/'))
+      throw Error(Status::kUsage, kReading, where, "bmc_ca_file is not an absolute path");
   }
+  settle_options(where, method);
   return method;
 }
 
 FenceMethod method_of_record(const record::FenceMethod& given) {
   const std::string where = "fence_method of host " + given.host;
   FenceMethod method;
+  method.host = given.host;
   method.agent = given.agent;
   method.level = given.level;
   if (given.options) method.options = *given.options;
@@ -83,16 +87,7 @@ FenceMethod method_of_record(const record::FenceMethod& given) {
     throw Error(Status::kUsage, kReading, where, "timeout_ms is not from 100 to 600000");
   if (method.delay < Milliseconds{0} || method.delay > Milliseconds{60'000})
     throw Error(Status::kUsage, kReading, where, "delay_ms is not from 0 to 60000");
-  for (const std::string& option : method.options) {
-    const std::string name = option.substr(0, option.find('='));
-    // What is wrong is told without the line itself.
-    if (name == "password" || name == "passwd" || name == "snmp_priv_passwd" || name == "action") {
-      throw Error(Status::kUsage, kReading, where, "options hold " + name + ", which has no place there",
-                  "a password goes into a file that password_file names");
-    }
-    if (name == option || option.find_first_of("\n\r") != std::string::npos)
-      throw Error(Status::kUsage, kReading, where, "an option is not one line of the form NAME=VALUE");
-  }
+  settle_options(where, method);
   return method;
 }
 
@@ -100,14 +95,16 @@ FenceMethod method_of_record(const record::FenceMethod& given) {
 
 std::string FenceMethod::option(const std::string& name) const {
   for (const std::string& line : options) {
-    if (line.starts_with(name + "=")) return line.substr(name.size() + 1);
+    const auto equals = line.find('=');
+    if (equals != std::string::npos && option_name(line.substr(0, equals)) == name)
+      return line.substr(equals + 1);
   }
   return {};
 }
 
 std::string FenceMethod::title() const {
-  const std::string place = option("ip").empty() ? option("ipaddr") : option("ip");
-  const std::string plug = option("plug").empty() ? option("port") : option("plug");
+  const std::string place = option("ip");
+  const std::string plug = option("plug");
   return agent + (place.empty() ? "" : " " + place) + (plug.empty() ? "" : " " + plug);
 }
 
@@ -118,6 +115,16 @@ std::vector<record::FenceMethod> read_fence_methods(const std::string& path) {
   std::vector<record::FenceMethod> methods;
   while (reader.next()) {
     if (reader.is<record::FenceMethod>()) reader.read(methods.emplace_back());
+  }
+  // It names programs that are run.
+  struct stat found {};
+  if (!methods.empty() && fstat(file.get(), &found) == 0 && S_ISREG(found.st_mode)) {
+    if (found.st_uid != 0 && found.st_uid != geteuid())
+      throw Error(Status::kRefused, kReading, path, "it names fence agents and belongs to another user");
+    if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+      throw Error(Status::kRefused, kReading, path, "it names fence agents and others may write it",
+                  "chmod go-w " + path);
+    }
   }
   return methods;
 }
@@ -149,6 +156,7 @@ std::map<std::string, FenceLevels> fence_methods(const std::vector<record::Host>
     }
     if (levels.empty() && host.bmc) levels.push_back({method_of_bmc(host, access)});
   }
+  refuse_shared_switches(methods);
   return methods;
 }
 
@@ -157,6 +165,10 @@ std::string read_password(const std::string& path) {
   // The agents' options are lines: what follows a line end would be another option.
   if (password.find_first_of("\r\n") != std::string::npos)
     throw Error(Status::kRefused, "read the password", path, "it has more than one line");
+  for (const char c : password) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f')
+      throw Error(Status::kRefused, "read the password", path, "it holds a control character");
+  }
   return password;
 }
 

@@ -47,7 +47,6 @@ record::HostFenced fenced_record(const FenceReport& report) {
   record.power_before = power_text(report.power.before);
   record.power_after = power_text(report.power.after);
   record.verified = report.power.proven && !report.planned;
-  record.identity = if_any(report.identity);
   record.evidence = if_any(report.power.evidence);
   record.already = if_true(report.already);
   record.planned = if_true(report.planned);
@@ -86,6 +85,32 @@ record::HostUnfenced unfenced_record(const UnfenceReport& report) {
   record.reason = if_any(report.reason);
   record.planned = if_true(report.planned);
   record.elapsed_ms = report.elapsed.count();
+  return record;
+}
+
+record::HostIdentity identity_record(const IdentityFinding& finding) {
+  record::HostIdentity record;
+  const auto uuid = [](const auto& value) {
+    return value ? record::Text(bmc::to_text(*value)) : record::Text();
+  };
+  record.host = finding.host;
+  record.method = if_any(finding.method);
+  record.identity = name_of(finding.identity);
+  record.bmc_uuid = uuid(finding.bmc_uuid);
+  record.host_uuid = uuid(finding.host_uuid);
+  record.reason = if_any(finding.reason);
+  record.elapsed_ms = finding.elapsed.count();
+  return record;
+}
+
+record::HostFenced with_identity(record::HostFenced record, IdentityGuard& guard,
+                                 const std::map<std::string, FenceLevels>& methods) {
+  const auto levels = methods.find(record.host);
+  if (!record.level || levels == methods.end()) return record;
+  for (const auto& level : levels->second) {
+    if (level.empty() || level.front().level != *record.level || level.front().self()) continue;
+    record.identity = name_of(guard.of_level(level));
+  }
   return record;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ha/fence_hand.h"
+#include "ha/fence_identity.h"
 #include "record/kinds_availability.h"
 
 namespace rackline::ha {
@@ -11,6 +12,10 @@ record::HostFenced fenced_record(const FenceReport& report);
 // Any other.
 record::HostNotFenced not_fenced_record(const FenceReport& report);
 record::HostUnfenced unfenced_record(const UnfenceReport& report);
+record::HostIdentity identity_record(const IdentityFinding& finding);
+// Says whether the switches that did it are known to be the host's own.
+record::HostFenced with_identity(record::HostFenced record, IdentityGuard& guard,
+                                 const std::map<std::string, FenceLevels>& methods);
 record::HostPower power_record(const HostPowerReport& report);
 // What to tell a person, with the command that comes next where one is needed; empty where there is nothing
 // to tell.

@@ -24,7 +24,6 @@ struct FenceReport {
   bool needs_person = false;
   PowerReport power;
   std::string reason;
-  std::string identity;  // confirmed or unknown; empty: it was not asked for
   Milliseconds elapsed{0};
   int round = 1;                      // which try this was
   std::optional<Milliseconds> retry;  // the next try begins after this; nullopt: this is the last word

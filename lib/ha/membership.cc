@@ -11,7 +11,7 @@ namespace {
 
 constexpr Milliseconds kLateRemembered{10'000};
 constexpr Milliseconds kTwinRemembered{30'000};
-constexpr std::size_t kIncarnations = 4;
+constexpr std::size_t kIncarnations = 4096;
 
 const char* word_of(HostVerdict verdict) {
   switch (verdict) {
@@ -71,39 +71,70 @@ std::optional<std::size_t> Membership::find(std::string_view name) const {
 Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milliseconds now) {
   if (beat.nonce != nonce_) return Heard::kUnproven;
   Host& host = hosts_[index];
-  auto known = std::find_if(host.incarnations.begin(), host.incarnations.end(),
-                            [&](const Incarnation& seen) { return seen.id == beat.incarnation; });
-  bool twin = false;
-  if (known == host.incarnations.end()) {
-    // An agent that was started again. The one before it is remembered: should it speak again, there are two.
-    if (host.incarnations.size() == kIncarnations) host.incarnations.erase(host.incarnations.begin());
-    host.incarnations.push_back({beat.incarnation, beat.seq});
-  } else {
-    if (beat.seq <= known->seq) return Heard::kReplayed;
-    known->seq = beat.seq;
-    twin = known + 1 != host.incarnations.end();
-    std::rotate(known, known + 1, host.incarnations.end());
+  switch (age_of(host, beat.incarnation)) {
+    case Age::kOld:
+      host.twin_seen = now;
+      return Heard::kTwin;
+    case Age::kPresent:
+      if (beat.seq <= host.net_seq) return Heard::kReplayed;
+      break;
+    case Age::kNew:
+      replace(host, beat.incarnation);
   }
-  if (twin) host.twin_seen = now;
+  host.net_seq = beat.seq;
   host.net.heard(now, policy_.detector);
   host.beat = beat;
   host.slot_leaving = false;
   host.peers_told = host.peers_reached = 0;
   host.peers_asked_at.reset();
-  return twin ? Heard::kTwin : Heard::kFresh;
+  return Heard::kFresh;
 }
 
-void Membership::slot(std::size_t index, const Message& slot, Milliseconds now) {
-  Host& host = hosts_[index];
-  // What stands there when the watcher begins may be years old: only a change is a sign of life.
-  const bool changed = host.slot_incarnation != slot.incarnation || host.slot_seq != slot.seq;
-  if (!host.slot_known || changed) {
-    host.slot_changed = host.slot_known ? now : started_;
-    host.slot_known = true;
-    host.slot_incarnation = slot.incarnation;
-    host.slot_seq = slot.seq;
-    host.slot_leaving = slot.leaving;
+Membership::Age Membership::age_of(const Host& host, std::uint64_t incarnation) {
+  if (host.incarnation == incarnation) return Age::kPresent;
+  return host.replaced.contains(incarnation) ? Age::kOld : Age::kNew;
+}
+
+void Membership::replace(Host& host, std::uint64_t incarnation) {
+  if (host.incarnation != 0) host.replaced.insert(host.incarnation);
+  host.incarnation = incarnation;
+  host.net_seq = host.slot_seq = 0;
+  // What the one before said of its leave does not count for this one.
+  host.slot_leaving = host.beat.leaving = false;
+  if (host.replaced.size() >= kIncarnations) wants_nonce_ = true;
+}
+
+void Membership::renew(std::uint64_t nonce) {
+  nonce_ = nonce;
+  wants_nonce_ = false;
+  // Of the present one nothing is forgotten: it goes on with a higher seq.
+  for (Host& host : hosts_) {
+    host.replaced.clear();
+    // Whether its agent knows the new nonce is not known before its next beat: see Agent::cut_off().
+    host.beat.self_fence_ms = 0;
   }
+}
+
+Membership::SlotHeard Membership::slot(std::size_t index, const Message& slot, Milliseconds now) {
+  Host& host = hosts_[index];
+  const bool same = host.slot_known && host.seen_incarnation == slot.incarnation && host.seen_seq == slot.seq;
+  if (!host.slot_known) host.slot_changed = started_;
+  host.slot_known = true;
+  host.seen_incarnation = slot.incarnation;
+  host.seen_seq = slot.seq;
+  if (same) return SlotHeard::kSame;
+  const Age age = age_of(host, slot.incarnation);
+  if (age == Age::kOld) return SlotHeard::kReplayed;
+  if (!answers(slot, nonce_)) {
+    return host.slot_proven && age == Age::kPresent ? SlotHeard::kReplayed : SlotHeard::kUnproven;
+  }
+  if (age == Age::kPresent && slot.seq <= host.slot_seq) return SlotHeard::kReplayed;
+  if (age == Age::kNew) replace(host, slot.incarnation);
+  host.slot_seq = slot.seq;
+  host.slot_changed = now;
+  host.slot_proven = true;
+  host.slot_leaving = slot.leaving;
+  return SlotHeard::kFresh;
 }
 
 void Membership::storage_works(bool works, Milliseconds now) {
@@ -156,15 +187,6 @@ bool Membership::net_alive(const Host& host, Milliseconds now) const {
   return host.net.ever() && !host.net.suspicious(now, patient_);
 }
 
-// Whether its agent took leave on the storage. The slot of an agent that was started anew since, and does not
-// write there, says nothing of that one.
-bool Membership::has_left_its_slot(const Host& host) {
-  const auto known = std::find_if(host.incarnations.begin(), host.incarnations.end(),
-                                  [&](const Incarnation& seen) { return seen.id == host.slot_incarnation; });
-  const bool older = known != host.incarnations.end() && known + 1 != host.incarnations.end();
-  return host.slot_leaving && !older;
-}
-
 // Over the network, in the way in which it is watched.
 bool Membership::alive(const Host& host, Milliseconds now) const {
   if (!agentless(host)) return net_alive(host, now);
@@ -178,6 +200,9 @@ Membership::Store Membership::store_of(const Host& host, Milliseconds now) const
   const Milliseconds unreadable = host.slot_unreadable.value_or(Milliseconds::min());
   if (host.slot_unreadable && now - unreadable < patient_.dead) return Store::kUnknown;
   if (!host.slot_known) return Store::kNever;
+  if (!challenged_ && !host.net.ever()) return Store::kUnknown;
+  // What stood there before is neither life nor silence, until it could have been answered.
+  if (!host.slot_proven && now - challenged_.value_or(started_) < patient_.dead) return Store::kUnknown;
   const Milliseconds since = std::max({host.slot_changed, storage_readable_, unreadable});
   return now - since >= patient_.dead ? Store::kSilent : Store::kAlive;
 }
@@ -186,7 +211,7 @@ Membership::Judgement Membership::judge(const Host& host, Milliseconds now) cons
   if (host.maintenance) return {HostVerdict::kMaintenance, "a person has announced it"};
   const bool heard = net_alive(host, now);
   const bool leaving = host.net.ever() ? host.beat.leaving : false;
-  if (leaving || (has_left_its_slot(host) && !heard))
+  if (leaving || (host.slot_leaving && !heard))
     return {HostVerdict::kMaintenance, "its agent was stopped in order"};
   if (!heard) return agentless(host) ? judge_agentless(host, now) : judge_silent(host, now);
   if (host.twin_seen && now - *host.twin_seen < kTwinRemembered) {

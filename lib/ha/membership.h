@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/time.h"
@@ -93,11 +94,32 @@ class Membership {
     kFresh,
     kUnproven,  // it does not know this watcher's nonce yet: an ack tells it
     kReplayed,  // seen before
-    kTwin,      // a second agent uses the host's name
+    kTwin,      // of an agent that a younger one of this name has replaced: no life
   };
   Heard beat(std::size_t host, const Message& beat, Milliseconds now);
 
-  void slot(std::size_t host, const Message& slot, Milliseconds now);
+  enum class SlotHeard {
+    kFresh,
+    kSame,      // what was read the last time
+    kUnproven,  // it does not bring this watcher's nonce: written before the watcher began, or before its
+                // challenge was read
+    kReplayed,  // an old one was put back in place of a younger one
+  };
+  // Whoever can write to the storage can put back every slot that stood there before, with its signature. So
+  // a slot is a sign of life only if it brings the nonce of this watcher (it was written since the watcher
+  // began), if its seq is above all those seen of its incarnation, and if that incarnation was not replaced.
+  SlotHeard slot(std::size_t host, const Message& slot, Milliseconds now);
+  // The challenge stands on the storage from `now` on. Before, a host that was not heard over the network
+  // cannot prove anything there, and its silence means nothing.
+  void challenged(Milliseconds now) {
+    if (!challenged_) challenged_ = now;
+  }
+  // More agents were started under one name than can be remembered: a new nonce makes all that was said
+  // before worthless, and the memory can be emptied.
+  bool wants_nonce() const { return wants_nonce_; }
+  void renew(std::uint64_t nonce);
+  // Whether an agent that was replaced speaks while the newer one is silent: it may then begin anew.
+  bool may_return(std::size_t host, Milliseconds now) const { return !net_alive(hosts_[host], now); }
   // What stands in its place cannot be read: its silence there means nothing.
   void slot_unreadable(std::size_t host, Milliseconds now) { hosts_[host].slot_unreadable = now; }
   // Whether the watcher itself can use the storage. Silence is counted only while it can.
@@ -141,10 +163,6 @@ class Membership {
   std::vector<std::size_t> peers_of(std::size_t host, std::size_t count) const;
 
  private:
-  struct Incarnation {
-    std::uint64_t id = 0;
-    std::uint64_t seq = 0;
-  };
   struct Host {
     std::string name;
     HostVerdict verdict = HostVerdict::kUnknown;
@@ -153,12 +171,14 @@ class Membership {
     bool maintenance = false, fenced = false;
 
     Detector net;
-    Message beat;                           // the last fresh one
-    std::vector<Incarnation> incarnations;  // the present one last
+    Message beat;  // the last fresh one
+    // The present one, and the last seq of it in each channel; those that it replaced never return.
+    std::uint64_t incarnation = 0, net_seq = 0, slot_seq = 0;
+    std::unordered_set<std::uint64_t> replaced;
     std::optional<Milliseconds> twin_seen;
 
-    bool slot_known = false, slot_leaving = false;
-    std::uint64_t slot_incarnation = 0, slot_seq = 0;
+    bool slot_known = false, slot_proven = false, slot_leaving = false;
+    std::uint64_t seen_incarnation = 0, seen_seq = 0;  // of what stands in the slot, whatever it is worth
     Milliseconds slot_changed{0};
     std::optional<Milliseconds> slot_unreadable;  // when that was seen last
 
@@ -180,7 +200,9 @@ class Membership {
   enum class Store { kNone, kUnknown, kNever, kSilent, kAlive };
 
   bool agentless(const Host& host) const { return !host.net.ever() && !host.slot_known; }
-  static bool has_left_its_slot(const Host& host);
+  enum class Age { kOld, kPresent, kNew };
+  static Age age_of(const Host& host, std::uint64_t incarnation);
+  void replace(Host& host, std::uint64_t incarnation);
   bool net_alive(const Host& host, Milliseconds now) const;
   bool alive(const Host& host, Milliseconds now) const;
   Store store_of(const Host& host, Milliseconds now) const;
@@ -209,6 +231,8 @@ class Membership {
   bool storage_works_ = false;
   Milliseconds storage_readable_{0};  // since when it works
   Milliseconds late_{0}, late_at_{0};
+  std::optional<Milliseconds> challenged_;
+  bool wants_nonce_ = false;
   bool begun_ = false;  // the snapshot was taken
   bool doubting_ = false;
   std::int64_t silent_ = 0, watched_ = 0;

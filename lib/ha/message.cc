@@ -26,7 +26,8 @@ enum Flag : std::uint16_t {
   kStorageOk = 4,
   kWatchdog = 8,
   kReached = 16,
-  kFenced = 32
+  kFenced = 32,
+  kReplaced = 64
 };
 
 template <class T>
@@ -61,6 +62,26 @@ const char* words_of(Reject reject) {
       return "not signed with our key";
   }
   return "unsound";
+}
+
+std::string nonces_text(const std::vector<std::uint64_t>& nonces) {
+  std::string text;
+  for (const std::uint64_t nonce : nonces) {
+    if (text.size() + sizeof nonce > kMaxName) break;
+    std::uint8_t bytes[sizeof nonce];
+    put(bytes, nonce);
+    text.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
+  }
+  return text;
+}
+
+bool answers(const Message& slot, std::uint64_t nonce) {
+  if (slot.nonce == nonce) return true;
+  const auto* at = reinterpret_cast<const std::uint8_t*>(slot.target.data());
+  for (std::size_t i = 0; i + sizeof nonce <= slot.target.size(); i += sizeof nonce) {
+    if (get<std::uint64_t>(at + i) == nonce) return true;
+  }
+  return false;
 }
 
 struct Signer::Mac {
@@ -114,7 +135,8 @@ std::size_t Signer::encode(const Message& message, MessageBytes& out) {
   put(at + 6,
       static_cast<std::uint16_t>((message.leaving ? kLeaving : 0) | (message.libvirt_ok ? kLibvirtOk : 0) |
                                  (message.storage_ok ? kStorageOk : 0) | (message.watchdog ? kWatchdog : 0) |
-                                 (message.reached ? kReached : 0) | (message.fenced ? kFenced : 0)));
+                                 (message.reached ? kReached : 0) | (message.fenced ? kFenced : 0) |
+                                 (message.replaced ? kReplaced : 0)));
   put(at + 8, cluster_);
   put(at + 16, message.incarnation);
   put(at + 24, message.seq);
@@ -157,6 +179,7 @@ Reject Signer::decode(std::span<const std::uint8_t> bytes, Message& out) {
   out.watchdog = (flags & kWatchdog) != 0;
   out.reached = (flags & kReached) != 0;
   out.fenced = (flags & kFenced) != 0;
+  out.replaced = (flags & kReplaced) != 0;
   out.incarnation = get<std::uint64_t>(at + 16);
   out.seq = get<std::uint64_t>(at + 24);
   out.nonce = get<std::uint64_t>(at + 32);

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rackline::ha {
 
@@ -25,6 +26,9 @@ namespace rackline::ha {
 // nonce and a seq above all those seen of its incarnation. So a beat that was recorded earlier, even by a
 // watcher's predecessor, is nothing but the occasion of an ack. In the same way an ack counts only if it
 // echoes the seq of a recent beat.
+//
+// A slot brings the nonces of all watchers that its agent knows of: by their acks, or by the challenge that
+// each watcher keeps on the storage. They stand in `target`, 8 bytes each.
 struct Message {
   enum class Type : std::uint8_t {
     kBeat = 1,  // agent to watcher: I live
@@ -41,6 +45,7 @@ struct Message {
   bool storage_ok = false;  // the last beat on the storage was written in time
   bool watchdog = false;    // a hardware watchdog resets the host when the agent hangs
   bool reached = false;     // kTold
+  bool replaced = false;    // kAck: a younger agent of this name was heard, and is silent by now: begin anew
   bool fenced = false;      // kAck: the host counts as off, its virtual servers may run elsewhere: stop them
   std::uint64_t incarnation = 0;
   std::uint64_t seq = 0;
@@ -48,10 +53,15 @@ struct Message {
   std::uint64_t echo = 0;
   std::uint32_t self_fence_ms = 0;  // 0: the agent stops nothing
   std::uint32_t ack_age_ms = 0;     // since a watcher was last heard
-  std::uint16_t vms = 0;            // QEMU processes that are alive
+  std::uint16_t vms = 0;            // QEMU processes that are alive; in kAck the hosts of the cluster
   std::string name;                 // of the host; of the asked one in kAsk and kTold
-  std::string target;
+  std::string target;  // kAck: another host, "ADDRESS:PORT NAME", that the agent may ask; may be empty
 };
+
+// Nonces in the target of a slot. No more than fit are put in.
+std::string nonces_text(const std::vector<std::uint64_t>& nonces);
+// Whether the slot was written by one who knew this nonce.
+bool answers(const Message& slot, std::uint64_t nonce);
 
 inline constexpr std::size_t kMaxName = 100;
 inline constexpr std::size_t kMaxMessage = 60 + 2 * kMaxName + 32;

@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
 #include <thread>
 
 #include "base/error.h"
+#include "base/id.h"
 #include "base/interrupt.h"
 #include "cluster/marks.h"
 #include "ha/agent.h"
@@ -67,6 +69,14 @@ bool takes_connections(const std::string& uri, Milliseconds patience) {
   return !host.empty() && net::try_tcp(host, port, patience, [](const Fd&) { return true; });
 }
 
+// One per machine and port: a watcher that is started again finds its own, and two of them never share one.
+std::string challenge_name(const net::Endpoint& listen) {
+  char machine[256] = {};
+  gethostname(machine, sizeof machine - 1);
+  const std::string address = listen.text();
+  return "watch-" + hex(fnv1a(std::string(machine) + "/" + address));
+}
+
 }  // namespace
 
 struct Watcher::Mailbox {
@@ -78,6 +88,9 @@ struct Watcher::Mailbox {
   std::optional<Milliseconds> storage_read;  // when the last pass over all slots was complete
   std::optional<std::string> storage_error, marks_error;
   std::optional<Names> maintenance, fenced;
+  std::uint64_t nonce = 0;                 // what the challenge on the storage has to say
+  std::optional<std::uint64_t> challenge;  // what it says
+  std::optional<std::string> challenge_error;
 };
 
 Watcher::Watcher(WatcherOptions options, std::shared_ptr<store::Store> store, const Clock& clock, Hooks hooks)
@@ -89,9 +102,11 @@ Watcher::Watcher(WatcherOptions options, std::shared_ptr<store::Store> store, co
       socket_(options_.listen, kBuffer),
       nonce_(random_number()),
       membership_(options_.policy, names_of(options_.hosts), nonce_, clock.monotonic()),
+      started_(clock.monotonic()),
       peers_(options_.hosts.size()),
       mailbox_(std::make_shared<Mailbox>()),
       next_second_(clock.monotonic()) {
+  mailbox_->nonce = nonce_;
   if (!options_.slots.empty()) start_storage_reader();
   if (store_ != nullptr) start_marks_reader();
 }
@@ -100,11 +115,22 @@ Watcher::~Watcher() = default;
 
 void Watcher::start_storage_reader() {
   std::thread([mailbox = mailbox_, directory = options_.slots, names = names_of(options_.hosts),
-               &clock = clock_] {
+               challenge = challenge_name(socket_.local()), &clock = clock_] {
+    std::uint64_t nonce = 0;
     for (;;) {
       std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
       std::vector<std::pair<std::size_t, std::string>> strange;
-      std::optional<std::string> failure;
+      std::optional<std::string> failure, unchallenged;
+      {
+        const std::lock_guard lock(mailbox->mutex);
+        nonce = mailbox->nonce;
+      }
+      try {
+        // Looked at each time: somebody may have taken it away.
+        write_challenge(directory, challenge, nonce);
+      } catch (const Error& error) {
+        unchallenged = error.what();
+      }
       try {
         for (std::size_t i = 0; i < names.size(); ++i) {
           try {
@@ -128,6 +154,8 @@ void Watcher::start_storage_reader() {
         mailbox->strange_slots = std::move(strange);
         if (!failure) mailbox->storage_read = clock.monotonic();
         mailbox->storage_error = std::move(failure);
+        if (!unchallenged) mailbox->challenge = nonce;
+        mailbox->challenge_error = std::move(unchallenged);
       }
       std::this_thread::sleep_for(kReadStorage);
     }
@@ -187,7 +215,7 @@ void Watcher::hear_beat(const Message& beat, const net::Endpoint& from) {
   const auto heard = membership_.beat(*host, beat, now());
   if (heard == Membership::Heard::kReplayed) return complain("heartbeats that were seen before", from);
   if (heard == Membership::Heard::kTwin) complain("two agents use the name " + beat.name, from);
-  if (heard != Membership::Heard::kUnproven) {
+  if (heard == Membership::Heard::kFresh) {
     peers_[*host].address = from;
     if (hooks_.seen) {
       record::HeartbeatSeen seen;
@@ -204,6 +232,9 @@ void Watcher::hear_beat(const Message& beat, const net::Endpoint& from) {
   ack.echo = beat.seq;
   ack.name = beat.name;
   ack.fenced = membership_.fenced(*host);
+  ack.replaced = heard == Membership::Heard::kTwin && membership_.may_return(*host, now());
+  ack.vms = static_cast<std::uint16_t>(std::min<std::size_t>(membership_.size(), UINT16_MAX));
+  ack.target = tell_of_another(*host);
   MessageBytes bytes;
   socket_.send(from, {bytes.data(), signer_.encode(ack, bytes)});
 }
@@ -212,8 +243,54 @@ void Watcher::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& fro
   const Reject reject = signer_.decode(bytes, message_);
   if (reject != Reject::kNone) return complain("datagrams that are " + std::string(words_of(reject)), from);
   if (message_.type == Message::Type::kBeat) return hear_beat(message_, from);
-  if (message_.type != Message::Type::kTold || message_.nonce != nonce_) return;
-  if (const auto host = membership_.find(message_.name)) membership_.told(*host, message_.reached, now());
+  if (message_.type == Message::Type::kTold) return hear_told(message_, from);
+}
+
+// The answer of one that was asked, to the question that was asked last, and once.
+void Watcher::hear_told(const Message& told, const net::Endpoint& from) {
+  const auto host = membership_.find(told.name);
+  if (!host || told.nonce != nonce_) return;
+  Peer& peer = peers_[*host];
+  const auto asked = std::find(peer.asked.begin(), peer.asked.end(), from);
+  if (told.echo != peer.ask || asked == peer.asked.end())
+    return complain("an answer about " + told.name + " that nobody was asked for", from);
+  peer.asked.erase(asked);
+  membership_.told(*host, told.reached, now());
+}
+
+// Agents have to know each other's addresses before they need them: each ack tells one, in turn.
+std::string Watcher::tell_of_another(std::size_t host) {
+  std::size_t& next = peers_[host].next_told;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const std::size_t other = next = (next + 1) % peers_.size();
+    if (other == host || peers_[other].address.length == 0) continue;
+    std::string text = peers_[other].address.text() + " " + membership_.name(other);
+    if (text.size() <= kMaxName) return text;
+  }
+  return {};
+}
+
+void Watcher::hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes) {
+  const Reject reject = signer_.decode(bytes, message_);
+  const std::string& name = membership_.name(host);
+  if (reject == Reject::kForged || reject == Reject::kForeign)
+    return complain("the slot of " + name + " on the storage is " + words_of(reject), {});
+  if (reject != Reject::kNone || message_.type != Message::Type::kSlot || message_.name != name) return;
+  switch (membership_.slot(host, message_, now())) {
+    case Membership::SlotHeard::kReplayed:
+      return complain("an old slot of " + name + " was put back on the storage: it is no sign of life", {});
+    case Membership::SlotHeard::kUnproven:
+      // As it was before this watcher began, it is nobody's fault.
+      if (std::exchange(peers_[host].slot_read, true) && now() - started_ > options_.policy.start_grace) {
+        complain("the slot of " + name +
+                     " changes and does not answer this watcher's challenge: old ones are put back there, "
+                     "or its agent is of an older version",
+                 {});
+      }
+      return;
+    default:
+      return;
+  }
 }
 
 void Watcher::read_mail() {
@@ -235,6 +312,12 @@ void Watcher::read_mail() {
     fenced.swap(mailbox_->fenced);
     if (mailbox_->storage_error) complain(*mailbox_->storage_error, {});
     if (mailbox_->marks_error) complain(*mailbox_->marks_error + "; going on with the marks read before", {});
+    if (mailbox_->challenge_error && !mailbox_->storage_error)
+      complain(*mailbox_->challenge_error +
+                   "; a host that is not heard over the network cannot prove here that it lives",
+               {});
+    if (mailbox_->challenge == nonce_) membership_.challenged(now());
+    mailbox_->challenge_error.reset();
     mailbox_->storage_error.reset();
     mailbox_->marks_error.reset();
   }
@@ -252,13 +335,7 @@ void Watcher::read_mail() {
     membership_.slot_unreadable(host, now());
   }
   for (const auto& [host, bytes] : slots) {
-    const Reject reject = signer_.decode(bytes, message_);
-    const std::string& name = membership_.name(host);
-    if (reject == Reject::kForged || reject == Reject::kForeign) {
-      complain("the slot of " + name + " on the storage is " + words_of(reject), {});
-    } else if (reject == Reject::kNone && message_.type == Message::Type::kSlot && message_.name == name) {
-      membership_.slot(host, message_, now());
-    }
+    hear_slot(host, bytes);
   }
   if (maintenance) membership_.set_maintenance(*maintenance);
   if (fenced) membership_.set_fenced(*fenced);
@@ -316,11 +393,14 @@ void Watcher::ask_peers(std::size_t host) {
   ask.name = membership_.name(host);
   ask.target = peers_[host].address.text();
   ask.nonce = nonce_;
-  ask.seq = ++asks_;
+  ask.seq = peers_[host].ask = ++asks_;
+  peers_[host].asked.clear();
   MessageBytes bytes;
   const std::size_t length = signer_.encode(ask, bytes);
-  for (const std::size_t helper : membership_.peers_of(host, kPeersAsked))
+  for (const std::size_t helper : membership_.peers_of(host, kPeersAsked)) {
+    peers_[host].asked.push_back(peers_[helper].address);
     socket_.send(peers_[helper].address, {bytes.data(), length});
+  }
 }
 
 void Watcher::turn(Milliseconds late) {
@@ -330,6 +410,12 @@ void Watcher::turn(Milliseconds late) {
   constexpr std::size_t kDrain = 64 << 10;
   socket_.receive(kDrain, [this](auto bytes, const auto& from) { hear(bytes, from); });
   read_mail();
+  if (membership_.wants_nonce()) {
+    nonce_ = random_number();
+    membership_.renew(nonce_);
+    const std::lock_guard lock(mailbox_->mutex);
+    mailbox_->nonce = nonce_;
+  }
   auto round = membership_.tick(now());
   for (const auto& wish : round.wishes) fulfil(wish);
   if (!begun_ && membership_.settled(now())) {

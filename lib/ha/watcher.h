@@ -56,12 +56,20 @@ class Watcher {
     net::Endpoint address;                     // from where its last fresh beat came
     std::unique_ptr<virt::HostWorker> worker;  // while its libvirtd is of interest
     std::optional<virt::Ticket> question;
+    // The question to others about it that is outstanding, and who was asked and has not answered yet.
+    std::uint64_t ask = 0;
+    std::vector<net::Endpoint> asked;
+    bool slot_read = false;     // a slot without proof was read before
+    std::size_t next_told = 0;  // the other host of which its next ack tells the address
   };
 
   Milliseconds now() const { return clock_.monotonic(); }
   void start_storage_reader();
   void start_marks_reader();
   void hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from);
+  void hear_told(const Message& told, const net::Endpoint& from);
+  void hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes);
+  std::string tell_of_another(std::size_t host);
   void hear_beat(const Message& beat, const net::Endpoint& from);
   void read_mail();
   void fulfil(const Membership::Wish& wish);
@@ -81,6 +89,7 @@ class Watcher {
   net::UdpSocket socket_;
   std::uint64_t nonce_, asks_ = 0;
   Membership membership_;
+  Milliseconds started_;
   std::vector<Peer> peers_;
   std::size_t workers_ = 0;  // of the peers
   std::shared_ptr<Mailbox> mailbox_;

@@ -69,6 +69,10 @@ HttpClient::HttpClient(const HttpTls& tls) : handle_(std::make_unique<Handle>())
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle_->why.data());
   if (!tls.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
+  if (tls.insecure) {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
   if (!tls.cert_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.cert_file.c_str());
   if (!tls.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key_file.c_str());
 }
@@ -85,19 +89,34 @@ HttpAnswer HttpClient::post(const std::string& url, const std::string& body,
       list.reset(longer);
     }
   }
-  HttpAnswer answer;
-  handle_->why[0] = '\0';
-  const long most = std::max<long>(1, static_cast<long>(timeout.count()));
-  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list.get());
+  auto answer = perform(url, timeout);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, nullptr);
+  return answer;
+}
+
+HttpAnswer HttpClient::get(const std::string& url, const HttpLogin& login, Milliseconds timeout) {
+  CURL* easy = handle_->easy.get();
+  curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+  curl_easy_setopt(easy, CURLOPT_USERNAME, login.user.empty() ? nullptr : login.user.c_str());
+  curl_easy_setopt(easy, CURLOPT_PASSWORD, login.user.empty() ? nullptr : login.password.c_str());
+  return perform(url, timeout);
+}
+
+HttpAnswer HttpClient::perform(const std::string& url, Milliseconds timeout) {
+  CURL* easy = handle_->easy.get();
+  HttpAnswer answer;
+  handle_->why[0] = '\0';
+  const long most = std::max<long>(1, static_cast<long>(timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer.body);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, most);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min<long>(most, kConnect.count()));
   const CURLcode code = curl_easy_perform(easy);
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, nullptr);
   if (code != CURLE_OK) {
     answer.failure = handle_->why[0] != '\0' ? handle_->why.data() : curl_easy_strerror(code);
     curl_off_t sending = 0;  // when the first byte of the request could be sent

@@ -24,6 +24,12 @@ struct HttpAnswer {
 struct HttpTls {
   std::string ca_file;              // empty: the system's authorities
   std::string cert_file, key_file;  // to prove who we are; empty: not asked for
+  bool insecure = false;            // whatever certificate the server shows: only where a person asked for it
+};
+
+// Who we are to a server. It stands in a header, never in the URL.
+struct HttpLogin {
+  std::string user, password;
 };
 
 // A client that keeps its connections between requests. Proxies of the environment are not used: what the
@@ -38,8 +44,10 @@ class HttpClient {
   // `headers` are whole lines without their end. The whole request takes at most `timeout`.
   HttpAnswer post(const std::string& url, const std::string& body, const std::vector<std::string>& headers,
                   Milliseconds timeout);
+  HttpAnswer get(const std::string& url, const HttpLogin& login, Milliseconds timeout);
 
  private:
+  HttpAnswer perform(const std::string& url, Milliseconds timeout);
   struct Handle;
   std::unique_ptr<Handle> handle_;
 };

@@ -256,6 +256,14 @@ std::vector<Supply> Builder::supplies(const HostFacts& facts) const {
   return result;
 }
 
+// What the programs of the cluster say of a host that nothing may be placed on; empty where it serves.
+std::string why_not_serving(const record::HostSample& host) {
+  const std::string state = host.cluster_state.value_or("serving");
+  if (state == "serving") return {};
+  const std::string reason = host.cluster_reason.value_or("");
+  return "it does not serve (" + state + (reason.empty() ? ")" : "): " + reason);
+}
+
 void Builder::add_hosts() {
   std::map<std::string, int> domains;
   std::map<std::string, int> neighbourhoods;
@@ -278,7 +286,8 @@ void Builder::add_hosts() {
     } else if (facts.sample->drained.value_or(false)) {
       state = BinState::kClosed;
     }
-    std::string closed;
+    std::string closed = known ? why_not_serving(*facts.sample) : std::string();
+    if (!closed.empty() && state == BinState::kOpen) state = BinState::kClosed;
     if (const auto told = question_.closed.find(name); told != question_.closed.end()) {
       closed = told->second;
       if (state == BinState::kOpen) state = BinState::kClosed;

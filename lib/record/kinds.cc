@@ -8,6 +8,7 @@
 #include "record/kinds_audit.h"
 #include "record/kinds_availability.h"
 #include "record/kinds_capacity.h"
+#include "record/kinds_cluster.h"
 #include "record/kinds_planning.h"
 #include "record/kinds_reserve.h"
 
@@ -22,6 +23,11 @@ constexpr Field kHostFields[] = {
           "libvirt URI as seen from the other hosts, for peer-to-peer migration; null: same as uri", {},
           kOmitted),
     FIELD(Host, bmc, "its management controller: ipmi://ADDRESS or redfish://ADDRESS", "BMC"),
+    FIELD(Host, bmc_tls, "of redfish: verify or insecure, which takes any certificate; null: verify", {},
+          kOmitted),
+    FIELD(Host, bmc_ca_file,
+          "of redfish: file of the authorities that its certificate is of; null: the system's", {}, kOmitted),
+    FIELD(Host, bmc_cipher, "of ipmi: its cipher suite; null: that of --bmc-cipher", {}, kOmitted),
     FIELD(Host, failure_domain, "what fails together with it: a rack, a room, a power feed", "DOMAIN",
           kOmitted),
     FIELD(Host, neighbourhood, "hosts of one are near enough to each other for what depends on the other", {},
@@ -95,6 +101,14 @@ constexpr Field kHostSampleFields[] = {
     FIELD(HostSample, failure_domain, "from the inventory", {}, kOmitted),
     FIELD(HostSample, neighbourhood, "from the inventory", {}, kOmitted),
     FIELD(HostSample, drained, "from the inventory", {}, kOmitted),
+    FIELD(
+        HostSample, cluster_state,
+        "serving; or draining, maintenance, fenced, returning or unknown: nothing may be placed there; null: "
+        "no program has left a mark about any host",
+        {}, kOmitted),
+    FIELD(HostSample, cluster_since, "since when it does not serve", {}, kOmitted),
+    FIELD(HostSample, cluster_by, "who says so", {}, kOmitted),
+    FIELD(HostSample, cluster_reason, "why", {}, kOmitted),
     FIELD(HostSample, cpu_overcommit, "from the inventory", {}, kOmitted),
     FIELD(HostSample, memory_reserve_bytes, "from the inventory", {}, kOmitted),
     FIELD(HostSample, window_ms, "time over which the rates were measured; null: no rates yet"),
@@ -358,9 +372,12 @@ std::span<const Kind* const> kinds() {
                                                            &HostNotFenced::kKind,
                                                            &HostUnfenced::kKind,
                                                            &HostPower::kKind,
+                                                           &HostIdentity::kKind,
                                                            &VmRestarted::kKind,
                                                            &VmNotRestarted::kKind,
                                                            &HostCleared::kKind,
+                                                           &HostStatus::kKind,
+                                                           &HostDrained::kKind,
                                                            &AuditRecord::kKind,
                                                            &AuditBegin::kKind,
                                                            &AuditClose::kKind,

@@ -30,6 +30,8 @@ struct Host : Head {
   Flag drained;
   Number cpu_overcommit;
   Integer memory_reserve_bytes;
+  Text bmc_tls, bmc_ca_file;
+  Integer bmc_cipher;
   static const Kind kKind;
 };
 
@@ -66,6 +68,7 @@ struct HostSample : Head {
   Number cpu_overcommit;
   Integer memory_reserve_bytes, window_ms, elapsed_ms;
   Text imported;
+  Text cluster_state, cluster_since, cluster_by, cluster_reason;
   static const Kind kKind;
 };
 

@@ -120,8 +120,9 @@ constexpr Field kHostFencedFields[] = {
     FIELD(HostFenced, verified, "true: the state was read back, or a person vouches for it", "VERIFIED"),
     FIELD(HostFenced, evidence, "what proves it, for a person", "EVIDENCE"),
     FIELD(HostFenced, identity,
-          "confirmed: the controller names the same machine as the host itself; unknown: that could not be "
-          "compared",
+          "confirmed: fence verify found that the switch is the host's own; unknown: nobody could compare; "
+          "null: no "
+          "switch was asked",
           {}, kOmitted),
     FIELD(HostFenced, already, "true: an earlier run had done it", {}, kOmitted),
     FIELD(HostFenced, planned, "true: a dry run, nothing was touched", {}, kOmitted),
@@ -174,6 +175,20 @@ constexpr Field kHostPowerFields[] = {
     FIELD(HostPower, method, "the fence agent that was asked", "METHOD"),
     FIELD(HostPower, reason, "why the power cannot be read", "REASON"),
     FIELD(HostPower, elapsed_ms, "how long reading it took"),
+};
+
+constexpr Field kHostIdentityFields[] = {
+    HEAD(HostIdentity),
+    FIELD(HostIdentity, host, "name of the host", "HOST"),
+    FIELD(HostIdentity, method, "the switch that was asked; null: none of its switches can tell", "METHOD"),
+    FIELD(HostIdentity, identity,
+          "confirmed: it switches this host; mismatch: it switches another one, and fence does not use it; "
+          "unknown",
+          "IDENTITY"),
+    FIELD(HostIdentity, bmc_uuid, "UUID of the system that the controller switches", "BMC UUID"),
+    FIELD(HostIdentity, host_uuid, "UUID of the host's system, from its libvirtd", "HOST UUID"),
+    FIELD(HostIdentity, reason, "why it is not confirmed", "REASON"),
+    FIELD(HostIdentity, elapsed_ms, "how long asking took"),
 };
 
 constexpr Field kVmRestartedFields[] = {
@@ -313,6 +328,9 @@ const Kind HostUnfenced::kKind{
     "fence unfence", "people",      kHostUnfencedFields};
 const Kind HostPower::kKind{"host_power",   Role::kFact, "Whether a host is on, as its power can be read.",
                             "fence status", "people",    kHostPowerFields};
+const Kind HostIdentity::kKind{
+    "host_identity", Role::kFact, "Whether a controller switches the host that it is said to switch.",
+    "fence verify",  "people",    kHostIdentityFields};
 const Kind VmRestarted::kKind{
     "vm_restarted", Role::kResult, "A virtual server of a fenced host runs elsewhere.",
     "failover",     "audit",       kVmRestartedFields};

@@ -121,9 +121,10 @@ struct HostFenced : Head {
   Integer level;
   Text power_before, power_after;
   bool verified = false;
-  Text evidence, identity;
+  Text evidence;
   Flag already, planned;
   Integer attempts, elapsed_ms;
+  Text identity;
   static const Kind kKind;
 };
 
@@ -150,6 +151,17 @@ struct HostUnfenced : Head {
 struct HostPower : Head {
   std::string host;
   Text power, mark, fence, method, reason;
+  Integer elapsed_ms;
+  static const Kind kKind;
+};
+
+// --- facts: written by fence verify ---
+
+struct HostIdentity : Head {
+  std::string host;
+  Text method;
+  std::string identity;
+  Text bmc_uuid, host_uuid, reason;
   Integer elapsed_ms;
   static const Kind kKind;
 };

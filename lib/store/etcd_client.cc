@@ -60,8 +60,10 @@ Json parse_body(const std::string& body) {
 
 EtcdAddress parse_etcd_url(const std::string& url) {
   const auto wrong = [&](const std::string& why) {
-    return Error(Status::kUsage, "open store", url, why, "expected etcd://HOST:PORT,HOST:PORT,...");
+    return Error(Status::kUsage, "open store", without_password(url), why,
+                 "expected etcd://HOST:PORT,HOST:PORT,...");
   };
+  if (has_password(url)) throw wrong("it holds a password: RACKLINE_ETCD_PASSWORD_FILE names a file with it");
   const auto scheme = url.find("://");
   if (scheme == std::string::npos) throw wrong("no address");
   const std::string http = url.starts_with("etcds:") ? "https://" : "http://";

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/secret.h"
 #include "store/etcd.h"
 #include "store/sqlite.h"
 
@@ -45,7 +46,8 @@ std::unique_ptr<Store> Store::open(const std::string& url) {
   constexpr std::string_view kSqlite = "sqlite:";
   if (url.starts_with(kSqlite) && url.size() > kSqlite.size()) return open_sqlite(url.substr(kSqlite.size()));
   if (url.starts_with("etcd://") || url.starts_with("etcds://")) return open_etcd(url);
-  throw Error(Status::kUsage, "open store", url, "expected sqlite:PATH or etcd://HOST:PORT,HOST:PORT,...");
+  throw Error(Status::kUsage, "open store", without_password(url),
+              "expected sqlite:PATH or etcd://HOST:PORT,HOST:PORT,...");
 }
 
 std::optional<Lock> Store::lock(std::string_view name, const Clock& clock, Milliseconds deadline) {

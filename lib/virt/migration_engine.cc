@@ -236,7 +236,8 @@ std::map<std::size_t, std::string> MigrationEngine::objections(const std::vector
 
 MigrationEngine::Summary MigrationEngine::run(const std::vector<Move>& moves) {
   const auto wrong = objections(moves);
-  auto shared = std::make_shared<MoveShared>(policy_, clock_, policy_.dry_run ? nullptr : &journal_);
+  auto shared =
+      std::make_shared<MoveShared>(policy_, clock_, policy_.dry_run ? nullptr : &journal_, hooks_.why_closed);
   auto open = std::make_shared<Hypervisors>();
   for (std::size_t i = 0; i < moves.size(); ++i) {
     if (wrong.count(i) != 0) continue;

@@ -21,6 +21,9 @@ class MigrationEngine {
     std::function<void(const Move&, const MoveReport&)> finished;  // once for every move
     std::function<void(const Move&, const MoveProgress&)> progress;
     std::function<void(const std::string&)> warn;
+    // Why a host takes no VMs at this moment; empty: it does. Asked just before each move, on any thread.
+    // What it throws refuses the move. May be empty: then nobody knows of such hosts.
+    std::function<std::string(const std::string& host)> why_closed{};
   };
 
   // `journal` must outlive the engine; threads that hang in a host's calls may outlive both and use neither.

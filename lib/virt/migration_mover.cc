@@ -163,7 +163,18 @@ MoveReport Mover::carry_out() {
   return begin_anew(view);
 }
 
+// Why nothing may be placed on the target at this moment: the plan may be older than that.
+std::string Mover::target_closed() const {
+  if (!shared_->why_closed) return {};
+  try {
+    return shared_->why_closed(intent_.move.to);
+  } catch (const std::exception& error) {
+    return "whether " + intent_.move.to + " serves is not known: " + error.what();
+  }
+}
+
 MoveReport Mover::begin_anew(const View& view) {
+  if (auto closed = target_closed(); !closed.empty()) return report(MoveOutcome::kRefused, std::move(closed));
   if (auto refusal = check(view)) return *refusal;
   if (shared_->policy.dry_run) return report(MoveOutcome::kDone, "");
   write_intent();

@@ -26,12 +26,18 @@ namespace rackline::virt {
 // What the moves of one run have in common. Safe to use from several threads.
 class MoveShared {
  public:
-  MoveShared(const MigrationPolicy& policy_given, const Clock& clock_given, store::Journal* journal_given)
-      : policy(policy_given), clock(clock_given), journal(journal_given) {}
+  using WhyClosed = std::function<std::string(const std::string& host)>;
+  MoveShared(const MigrationPolicy& policy_given, const Clock& clock_given, store::Journal* journal_given,
+             WhyClosed why_closed_given)
+      : policy(policy_given),
+        clock(clock_given),
+        journal(journal_given),
+        why_closed(std::move(why_closed_given)) {}
 
   const MigrationPolicy policy;
   const Clock& clock;
   store::Journal* const journal;  // none in a dry run, which changes nothing
+  const WhyClosed why_closed;     // as MigrationEngine::Hooks has it
   const std::shared_ptr<Wakeup> wakeup = std::make_shared<Wakeup>();
   std::atomic<bool> cancelled{false};
 
@@ -92,6 +98,7 @@ class Mover {
   MoveReport begin_anew(const View& view);
   MoveReport recover(const store::Journal::Item& item);
   std::optional<MoveReport> check(const View& view);
+  std::string target_closed() const;
   std::optional<MoveReport> check_memory_of_target(std::int64_t needed);
 
   MoveReport migrate_live(bool adopt);

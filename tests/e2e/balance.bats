@@ -60,3 +60,28 @@ running_on() { on_cluster "virsh -c qemu+tcp://10.77.0.1${1#h}/system list --nam
   assert_output refused
   [[ " $(running_on h2) " == *" $vm "* ]]
 }
+
+@test "a drain that is killed and repeated leaves the host empty and in maintenance, and nothing goes there" {
+  local before state vm
+  before=$(running_on h3 | wc -w)
+  [ "$before" -gt 0 ]
+  on_cluster 'rackline drain h3 --force --reason fans >/dev/null 2>&1 & drain=$!; sleep 2; kill -KILL $drain; wait $drain' || true
+  run --separate-stderr on_cluster 'rackline drain h3 --force --reason fans'
+  assert_success
+  [ "$(running_on h3)" = "" ]
+  state=$(on_cluster 'rackline hosts -o json || true' | jq -r 'select(.host=="h3") | .state + ": " + .reason')
+  [ "$state" = "maintenance: fans" ]
+  run lab vm verify
+  assert_success
+  # An old plan, and a new one.
+  vm=$(running_on h1 | awk '{print $1}')
+  [ -n "$vm" ]
+  run on_cluster "{ echo '{\"kind\":\"vm_move\",\"time\":\"2026-11-22T12:00:00Z\",\"tool\":\"hand\",\"id\":\"by-hand\",\"vm\":\"$vm\",\"from\":\"h1\",\"to\":\"h3\",\"stage\":1,\"reason\":\"test\"}'
+    echo '{\"kind\":\"end\",\"time\":\"2026-11-22T12:00:00Z\",\"tool\":\"hand\",\"outcome\":\"ok\"}'; } | migrate"
+  assert_failure
+  run on_cluster 'capwatch --window 1s | capplan --max-change 100% evacuate h1'
+  run jq -r 'select(.kind=="vm_move").to' <<<"$output"
+  refute_line h3
+  [ "$(running_on h3)" = "" ]
+  on_cluster 'rackline undrain h3'
+}

@@ -575,3 +575,25 @@ DATA
   run -3 --separate-stderr capwatch --inventory inventory --window 10ms --record /dev/full
   assert_regex "$stderr" '^capwatch: record the rounds: /dev/full: No space left on device'
 }
+
+@test "a host that does not serve says so, and gets nothing" {
+  { host h1 && host h2; } >inventory
+  export RACKLINE_INVENTORY=$PWD/inventory RACKLINE_STORE=sqlite:$PWD/state.db
+  run -0 --separate-stderr capwatch --window 10ms
+  assert_equal "$(jq -c 'select(.kind=="host_sample") | .cluster_state' <<<"$output" | sort -u)" null
+  assert_not_exists state.db
+  heartbeat maintenance h2 on
+  run -0 --separate-stderr capwatch --window 10ms
+  assert_equal "$(jq -r 'select(.kind=="host_sample") | .host + " " + .cluster_state' <<<"$output" | sort | xargs)" "h1 serving h2 maintenance"
+  place() { { echo '{"kind":"vm_request","vm":"new","memory_bytes":1048576}' && capwatch --window 10ms; } | capplan place; }
+  run -0 --separate-stderr place
+  assert_equal "$(jq -r 'select(.kind=="vm_place") | .host' <<<"$output")" h1
+}
+
+@test "marks that cannot be read: no host is told to serve" {
+  host h1 >inventory
+  echo 'this is no store' >state.db
+  run -0 --separate-stderr capwatch --inventory inventory --store "sqlite:$PWD/state.db" --window 10ms
+  assert_equal "$(jq -r 'select(.kind=="host_sample") | .cluster_state' <<<"$output")" unknown
+  assert_regex "$stderr" 'no host is told to serve'
+}

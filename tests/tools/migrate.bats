@@ -178,3 +178,10 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   run -2 migrate --max-downtime 300 < <(finish)
   run -2 migrate --bandwidth 10GHz < <(finish)
 }
+
+@test "nothing goes to a host in maintenance, however old the plan" {
+  heartbeat maintenance h2 on
+  run -4 --separate-stderr migrate < <(move db1 h1 h2 && finish)
+  assert_equal "$(outcomes)" "db1 refused"
+  assert_regex "$(jq -r 'select(.kind=="vm_moved") | .reason' <<<"$output")" '^h2 is in maintenance'
+}

@@ -169,11 +169,15 @@ class SlowWatcher {
     ack.seq = beat.incarnation;
     ack.echo = beat.seq;
     ack.name = beat.name;
+    ack.vms = cluster_size;
+    ack.target = another;
     MessageBytes bytes;
     socket_.send(from_, {bytes.data(), signer_.encode(ack, bytes)});
   }
 
   std::vector<Message> beats;
+  std::uint16_t cluster_size = 0;
+  std::string another;
 
  private:
   net::UdpSocket socket_{net::resolve("127.0.0.1:0", 0), 1 << 20};
@@ -216,11 +220,62 @@ TEST(AgentTest, AHostThatStandsStillAgainAndAgainStopsItsServersAllTheSame) {
   EXPECT_EXIT(stumbling(), testing::ExitedWithCode(0), "");
 }
 
+// Rule 23: of `size` hosts it reaches one other, which answers its questions.
+void expect_servers_run(bool expected, std::uint16_t size, bool fenced_by_self) {
+  CutOff host("no-such-directory");
+  SlowWatcher watcher(host);
+  host.options.fenced_by_self = fenced_by_self;
+  net::UdpSocket other(net::resolve("127.0.0.1:0", 0), 1 << 20);
+  Signer signer(host.options.key, "");
+  watcher.cluster_size = size;
+  watcher.another = other.local().text() + " h2";
+  host.run([&] {
+    watcher.hear();
+    if (host.turns == 1) watcher.acknowledge(watcher.beats.at(0));
+    other.receive(64, [&](auto bytes, const auto& from) {
+      Message ping;
+      if (signer.decode(bytes, ping) != Reject::kNone || ping.type != Message::Type::kPing) return;
+      Message pong;
+      pong.type = Message::Type::kPong;
+      pong.echo = ping.seq;
+      pong.name = "h2";
+      MessageBytes out;
+      other.send(from, {out.data(), signer.encode(pong, out)});
+    });
+  });
+  EXPECT_EQ(host.server_runs(), expected);
+}
+
+TEST(AgentTest, OneThatHearsMostOfItsPeersIsNotCutOff) {
+  const auto heard = [] {
+    expect_servers_run(true, 3, false);
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(heard(), testing::ExitedWithCode(0), "");
+}
+
+TEST(AgentTest, InTheSmallerPartOfItsClusterItStopsItsServers) {
+  const auto smaller = [] {
+    expect_servers_run(false, 4, false);
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(smaller(), testing::ExitedWithCode(0), "");
+}
+
+TEST(AgentTest, FencedBySelfItStopsItsServersWhomeverItHears) {
+  const auto by_self = [] {
+    expect_servers_run(false, 3, true);
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(by_self(), testing::ExitedWithCode(0), "");
+}
+
 // Fence counts upon what is promised.
 TEST(AgentTest, WithOneChannelItDoesNotPromiseToFenceItself) {
   const auto promises = [] {
     for (const char* slots : {"", "no-such-directory"}) {
       CutOff host(slots);
+      host.options.fenced_by_self = true;
       if (*slots == '\0') host.options.slots.clear();
       SlowWatcher watcher(host);
       pid_t run = fork();

@@ -44,6 +44,147 @@ TEST(FenceMethods, FollowFromTheBmcWhereThereIsNoRecord) {
   EXPECT_EQ(v6.option("ip"), "fe80::1");
   EXPECT_EQ(v6.option("ipport"), "623");
   EXPECT_EQ(of_bmc("ipmi://[fe80::1]").option("ipport"), "");
+  // The agent for Redfish makes a URL of it.
+  EXPECT_EQ(of_bmc("redfish://[fe80::1]:8443").option("ip"), "[fe80::1]");
+}
+
+TEST(FenceMethods, CertificateAndCipherAreThoseOfTheHost) {
+  auto record = host("h1", "redfish://x");
+  const auto made = [&] { return fence_methods({record}, {}, {}).at("h1").at(0).at(0); };
+  EXPECT_EQ(made().option("ssl_insecure"), "");
+  record.bmc_ca_file = "/etc/ca.pem";
+  EXPECT_EQ(made().ca_file, "/etc/ca.pem");
+  record.bmc_tls = "insecure";
+  EXPECT_THROW(made(), Error);
+  record.bmc_ca_file.reset();
+  EXPECT_EQ(made().option("ssl_insecure"), "1");
+  record.bmc_tls = "maybe";
+  EXPECT_THROW(made(), Error);
+  record = host("h1", "ipmi://x");
+  record.bmc_cipher = 17;
+  EXPECT_EQ(made().option("cipher"), "17");
+  record.bmc_cipher = 18;
+  EXPECT_THROW(made(), Error);
+}
+
+TEST(FenceMethods, ABmcIsNeverRepeated) {
+  try {
+    of_bmc("ipmi://admin:s3cretpw@10.9.0.1");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kUsage);
+    EXPECT_EQ((std::string(error.what()) + error.hint()).find("s3cretpw"), std::string::npos);
+  }
+}
+
+TEST(FenceMethods, NoControlCharacterReachesAnAgent) {
+  for (const char* bad : {"a\nb", "a\rb", "a\tb", "a\x7f", "a\x01"}) {
+    EXPECT_THROW(of_bmc("ipmi://10.0.0.1", {bad, "", 3}), Error);
+    EXPECT_THROW(of_bmc("ipmi://10.0.0.1", {"u", bad, 3}), Error);
+    EXPECT_THROW(of_bmc(std::string("ipmi://10.0.0.1") + bad), Error);
+    auto record = method("h1", 1, "x");
+    record.options = {std::string("username=") + bad};
+    EXPECT_THROW(fence_methods({host("h1")}, {record}, {}), Error);
+    FenceMethod made;
+    made.agent = "x";
+    EXPECT_THROW(agent_input(made, PowerAction::kStatus, bad), Error);
+    made.options = {std::string("username=") + bad};
+    EXPECT_THROW(agent_input(made, PowerAction::kStatus, ""), Error);
+  }
+}
+
+// Two hosts, each with one method; whether that is refused.
+bool shared(const std::string& agent, const record::List& one, const std::string& other_agent,
+            const record::List& other) {
+  auto first = method("h1", 1, agent);
+  auto second = method("h2", 1, other_agent);
+  first.options = one;
+  second.options = other;
+  try {
+    fence_methods({host("h1"), host("h2")}, {first, second}, {});
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("h1 and h2"), std::string::npos) << what;
+    return true;
+  }
+  return false;
+}
+
+TEST(FenceMethods, OneSwitchBelongsToOneHost) {
+  using List = std::vector<std::string>;
+  const List bmc{"ip=10.0.0.1"};
+  EXPECT_TRUE(shared("fence_ipmilan", bmc, "fence_ipmilan", bmc));
+  EXPECT_TRUE(
+      shared("fence_ipmilan", bmc, "/usr/sbin/fence_ilo4", List{"ipaddr=::ffff:10.0.0.1", "ipport=0623"}));
+  EXPECT_TRUE(shared("fence_ipmilan", bmc, "fence_ipmilanplus", List{" ip=\"10.0.0.01\" "}));
+  EXPECT_TRUE(shared("fence_ipmilan", bmc, "fence_redfish", List{"ip=10.0.0.1:443"}));
+  EXPECT_TRUE(shared("fence_redfish", List{"ip=[2001:db8::1]"}, "fence_redfish", List{"ip=2001:DB8:0::1"}));
+  EXPECT_TRUE(shared("fence_ipmilan", List{"ip=bmc.example"}, "fence_idrac", List{"ip=BMC.example."}));
+  EXPECT_FALSE(shared("fence_ipmilan", bmc, "fence_ipmilan", List{"ip=10.0.0.2"}));
+  EXPECT_FALSE(shared("fence_ipmilan", bmc, "fence_ipmilan", List{"ip=10.0.0.1", "ipport=6230"}));
+
+  EXPECT_FALSE(shared("fence_apc", List{"ip=pdu", "plug=1"}, "fence_apc", List{"ip=pdu", "plug=2"}));
+  EXPECT_TRUE(shared("fence_apc", List{"ip=pdu", "plug=1"}, "fence_apc", List{"ip=pdu", "port=01"}));
+  EXPECT_TRUE(shared("fence_apc", List{"ip=pdu", "plug=1"}, "fence_apc_snmp", List{"ip=PDU", "plug=1"}));
+  EXPECT_TRUE(shared("fence_apc", List{"ip=pdu", "plug=1,4"}, "fence_apc", List{"ip=pdu", "plug=4"}));
+  EXPECT_TRUE(
+      shared("fence_apc", List{"ip=pdu", "plug=2:4"}, "fence_apc", List{"ip=pdu", "switch=2", "plug=4"}));
+  EXPECT_TRUE(shared("fence_apc", List{"ip=pdu"}, "fence_apc", List{"ip=pdu", "plug=4"}));
+  EXPECT_TRUE(shared("fence_x", List{"ip=a", "plug=b", "port_as_ip=1"}, "fence_x", List{"ip=b"}));
+  EXPECT_FALSE(shared("fence_apc", List{"ip=pdu", "plug=1"}, "fence_wti", List{"ip=pdu", "plug=1"}));
+
+  EXPECT_TRUE(shared("mine", List{"plug=h1"}, "mine", List{"plug=h1"}));
+  EXPECT_FALSE(shared("mine", List{"plug=h1"}, "mine", List{"plug=h2"}));
+  EXPECT_FALSE(shared("self", {}, "self", {}));
+  // By bmc as well, and for one host it is nobody's business.
+  EXPECT_THROW(fence_methods({host("h1", "ipmi://10.0.0.1"), host("h2", "ipmi://10.0.0.1:623/")}, {}, {}),
+               Error);
+  EXPECT_NO_THROW(fence_methods({host("h1")}, {method("h1", 1, "a"), method("h1", 2, "a")}, {}));
+}
+
+TEST(FenceMethods, OptionsThatRunSomethingAreRefused) {
+  const store::ScratchDirectory scratch;
+  const std::string tool = scratch.path() / "tool";
+  std::ofstream(tool) << "x";
+  chmod(tool.c_str(), 0755);
+  const auto refused = [](const std::string& agent, const std::string& option) {
+    auto record = method("h1", 1, agent);
+    record.options = {option};
+    try {
+      fence_methods({host("h1")}, {record}, {});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUsage);
+      return true;
+    }
+    return false;
+  };
+  for (const char* option :
+       {" action=off", "action =off", "option=off", "passwd-script=x", "password_script=x",
+        "passwd_script=/x", "snmp-priv-passwd-script=x", "ssh-options=-oProxyCommand=x", "runonfail=x",
+        "Action=off", "sudo_path=x", "#ip=x", "=x", "ip=$(x)", "ip=-E", "ip=a b", "hexadecimal_kg=00",
+        "debug=/tmp/x"})
+    EXPECT_TRUE(refused("fence_x", option)) << option;
+  EXPECT_TRUE(refused("fence_ipmilan", "ipmitool_timeout=2 -P x"));
+  EXPECT_TRUE(refused("fence_ilo4", "privlvl=user -H y"));
+  EXPECT_FALSE(refused("fence_ipmilan", "ipmitool_path=" + tool));
+  chmod(tool.c_str(), 0777);
+  EXPECT_TRUE(refused("fence_ipmilan", "ipmitool_path=" + tool));
+  auto twice = method("h1", 1, "fence_x");
+  twice.options = {"ip=a", "ipaddr=b"};
+  EXPECT_THROW(fence_methods({host("h1")}, {twice}, {}), Error);
+}
+
+TEST(FenceMethods, AnAgentThatCannotKeepAPasswordGetsNone) {
+  auto record = method("h1", 1, "fence_apc_snmp");
+  EXPECT_NO_THROW(fence_methods({host("h1")}, {record}, {}));
+  record.password_file = "/etc/pw";
+  for (const char* agent : {"fence_apc_snmp", "/usr/sbin/fence_eaton_snmp", "fence_vmware"}) {
+    record.agent = agent;
+    EXPECT_THROW(fence_methods({host("h1")}, {record}, {}), Error) << agent;
+    FenceMethod made;
+    made.agent = agent;
+    EXPECT_THROW(agent_input(made, PowerAction::kStatus, "secret"), Error) << agent;
+  }
 }
 
 TEST(FenceMethods, AnUnknownFormOfBmcIsRefused) {
@@ -76,13 +217,19 @@ TEST(FenceAgentInput, AnAgentThatShowsPasswordsGetsTheFileInstead) {
   method.agent = "/usr/sbin/fence_ipmilan";
   method.password_file = "/etc/it's";
   EXPECT_EQ(agent_input(method, PowerAction::kOff, "secret"),
-            "action=off\nipmitool_timeout=2 -f '/etc/it'\"'\"'s'\n");
+            "ipmitool_timeout=2 -f '/etc/it'\"'\"'s'\naction=off\n");
   method.options = {"ip=x", "ipmitool_timeout=7"};
   EXPECT_EQ(agent_input(method, PowerAction::kStatus, "secret"),
-            "action=status\nip=x\nipmitool_timeout=7 -f '/etc/it'\"'\"'s'\n");
+            "ip=x\nipmitool_timeout=7 -f '/etc/it'\"'\"'s'\naction=status\n");
+  for (const char* sister :
+       {"fence_ipmilanplus", "fence_ilo3", "fence_ilo4", "fence_ilo5", "fence_idrac", "fence_imm"}) {
+    method.agent = sister;
+    EXPECT_EQ(agent_input(method, PowerAction::kStatus, "secret").find("secret"), std::string::npos)
+        << sister;
+  }
   method.agent = "fence_redfish";
   EXPECT_EQ(agent_input(method, PowerAction::kStatus, "secret"),
-            "action=status\nip=x\nipmitool_timeout=7\npassword=secret\n");
+            "ip=x\nipmitool_timeout=7\npassword=secret\naction=status\n");
 }
 
 TEST(FenceAgentComplaint, IsOneLineWithoutSecrets) {
@@ -91,6 +238,15 @@ TEST(FenceAgentComplaint, IsOneLineWithoutSecrets) {
   EXPECT_EQ(agent_complaint("a\x1b[2Jb", ""), "a [2Jb");
   EXPECT_EQ(agent_complaint("", "secret"), "");
   EXPECT_LT(agent_complaint(std::string(100'000, 'x'), "").size(), 300U);
+  // What the agents say at the end of every failure is no reason.
+  EXPECT_EQ(agent_complaint("2026-11-29 08:00:00,123 ERROR: Failed: certificate verify failed\n\n"
+                            "2026-11-29 08:00:00,124 ERROR: Please use '-h' for usage\n\n",
+                            ""),
+            "Failed: certificate verify failed");
+  EXPECT_EQ(agent_complaint("ERROR: Please use '-h' for usage\n", ""), "ERROR: Please use '-h' for usage");
+  const std::string both_ends =
+      agent_complaint("begin " + std::string(1000, 'x') + " self-signed certificate", "");
+  EXPECT_TRUE(both_ends.starts_with("begin ") && both_ends.ends_with("self-signed certificate"));
   // Where the secret spans lines or repeats itself.
   EXPECT_EQ(agent_complaint("aaaa", "aa"), "******");
 }

@@ -313,6 +313,77 @@ TEST(Membership, TheLeaveOfAnAgentThatWasStartedAnewIsNotItsOwn) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
 }
 
+// Rule 2: whoever can write to the storage can put back what stood there, with its signature.
+TEST(Membership, OldSlotsInWhateverOrderAreNoLife) {
+  Cluster cluster(3);
+  cluster.run(seconds{5});
+  Message old = cluster.last;
+  old.name = "h2";
+  cluster.kill("h2");
+  const auto before = cluster.living["h2"].seq;
+  for (int i = 0; i < 100; ++i) {
+    old.seq = before - static_cast<std::uint64_t>(i % 2);
+    cluster.membership->slot(1, old, cluster.now);
+    cluster.step();
+  }
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+  EXPECT_FALSE(cluster.ever(HostVerdict::kIsolated));
+}
+
+TEST(Membership, WhatWasWrittenBeforeTheWatcherBeganIsNoLife) {
+  Cluster cluster(3);
+  cluster.kill("h2");
+  Message old = cluster.last;
+  old.name = "h2";
+  old.incarnation = 9;
+  old.nonce = kNonce + 1;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    old.seq = 100 + i;
+    old.leaving = i % 3 == 0;
+    EXPECT_EQ(cluster.membership->slot(1, old, cluster.now), Membership::SlotHeard::kUnproven);
+    cluster.step();
+  }
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
+TEST(Membership, AnIncarnationThatWasReplacedNeverReturns) {
+  Cluster cluster(3);
+  for (std::uint64_t i = 2; i < 40; ++i) {
+    cluster.living["h2"].incarnation = i;
+    cluster.run(seconds{1});
+  }
+  cluster.kill("h2");
+  Message old = cluster.last;
+  old.name = "h2";
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    old.incarnation = 1 + i % 39;
+    old.seq = 1000 + i;
+    old.leaving = true;
+    if (old.incarnation < 39) {
+      EXPECT_EQ(cluster.membership->slot(1, old, cluster.now), Membership::SlotHeard::kReplayed);
+      EXPECT_EQ(cluster.membership->beat(1, old, cluster.now), Membership::Heard::kTwin);
+    }
+    cluster.step();
+  }
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
+TEST(Membership, ASlotThatBringsTheNonceAmongOthersIsLife) {
+  Cluster cluster(3);
+  cluster.living["h2"].net = cluster.living["h2"].store = false;
+  cluster.living["h2"].peers = cluster.living["h2"].libvirt = false;
+  Message young = cluster.last;
+  young.name = "h2";
+  young.nonce = 0;
+  young.target = nonces_text({5, kNonce});
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    young.seq = 1000 + i;
+    EXPECT_EQ(cluster.membership->slot(1, young, cluster.now), Membership::SlotHeard::kFresh);
+    cluster.step();
+  }
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kIsolated);
+}
+
 TEST(Membership, ASlotThatCannotBeReadIsNoSilence) {
   Cluster cluster(4);
   cluster.kill("h2");

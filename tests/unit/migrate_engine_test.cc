@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "base/error.h"
@@ -60,7 +61,8 @@ class MigrateTest : public testing::Test {
         system_clock(),
         {.finished = [this](const Move& move, const MoveReport& report) { reports_[move.id] = report; },
          .progress = [this](const Move&, const MoveProgress& progress) { states_.push_back(progress.state); },
-         .warn = [this](const std::string& text) { warnings_.push_back(text); }}};
+         .warn = [this](const std::string& text) { warnings_.push_back(text); },
+         .why_closed = why_closed_}};
   }
   MigrationEngine::Summary run(const std::vector<Move>& moves) { return engine().run(moves); }
   MoveReport& report(const Move& move) { return reports_.at(move.id); }
@@ -80,6 +82,7 @@ class MigrateTest : public testing::Test {
   std::map<std::string, MigrationHost> hosts_;
   MigrationPolicy policy_;
   std::map<std::string, MoveReport> reports_;
+  std::function<std::string(const std::string&)> why_closed_;
   std::vector<std::string> states_, warnings_;
 };
 
@@ -133,6 +136,22 @@ TEST_F(MigrateTest, RefusesWhatThePlanCannotMean) {
   EXPECT_EQ(run({move("db1", "h1", "h1")}).refused, 1);
   EXPECT_EQ(run({move("db1", "h1", "h2"), move("db1", "h1", "h3")}).refused, 1);
   EXPECT_THROW(run({move("db1", "h1", "h2"), move("db1", "h1", "h2", 2)}), Error);
+}
+
+TEST_F(MigrateTest, NothingGoesToAHostThatDoesNotServe) {
+  world_->add("h1", "db1");
+  world_->add("h1", "db2");
+  why_closed_ = [](const std::string& host) {
+    if (host == "h3") throw Error(Status::kUnreachable, "read", "the store", "it is locked");
+    return host + " is in maintenance";
+  };
+  const std::vector moves{move("db1", "h1", "h2"), move("db2", "h1", "h3")};
+  EXPECT_EQ(run(moves).refused, 2);
+  EXPECT_EQ(report(moves[0]).reason, "h2 is in maintenance");
+  EXPECT_NE(report(moves[1]).reason.find("it is locked"), std::string::npos);
+  EXPECT_EQ(world_->begun, 0);
+  policy_.dry_run = true;
+  EXPECT_EQ(run(moves).refused, 2);
 }
 
 TEST_F(MigrateTest, RefusesAnIncompatibleOrFullTarget) {

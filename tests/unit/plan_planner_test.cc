@@ -428,6 +428,16 @@ TEST(CapPlanner, NothingGoesToADrainedHost) {
   for (const auto& move : balance(facts, forced()).moves) EXPECT_EQ(move.to, "h3");
 }
 
+TEST(CapPlanner, NothingGoesToAHostThatDoesNotServe) {
+  for (const char* state : {"draining", "maintenance", "fenced", "returning", "unknown", "what comes later"}) {
+    Facts facts = busy();
+    facts.hosts[1].cluster_state = state;
+    const Plan plan = balance(facts, forced());
+    ASSERT_FALSE(plan.moves.empty()) << state;
+    for (const auto& move : plan.moves) EXPECT_EQ(move.to, "h3") << state;
+  }
+}
+
 TEST(CapPlanner, NothingGoesToAnotherArchitecture) {
   Facts facts = busy();
   facts.hosts[0].arch = facts.hosts[2].arch = "x86_64";

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <thread>
 
 #include "base/interrupt.h"
 #include "cli/program.h"
+#include "ha/fence_identity.h"
 #include "ha/fence_records.h"
 
 namespace rackline {
@@ -23,6 +25,7 @@ struct Options {
   std::string confirm;
   std::vector<std::string> hosts;
   bool resume = false;
+  bool require_identity = false;
 };
 
 // A store that others keep locked, a backup for example, is waited for.
@@ -40,8 +43,9 @@ std::unique_ptr<store::Store> open_store(cli::Program& program, Milliseconds pat
 struct Session {
   Session(cli::Program& program, const Options& options)
       : store(open_store(program, options.policy.lock_patience * 3)),
+        guard(agents, *store, options.require_identity),
         world{*store,
-              agents,
+              guard,
               {program.clock(), [](Milliseconds time) { std::this_thread::sleep_for(time); }},
               interrupt::requested,
               ha::fence_methods(program.inventory(), ha::read_fence_methods(program.inventory_file()),
@@ -49,13 +53,14 @@ struct Session {
 
   std::unique_ptr<store::Store> store;
   ha::FenceAgents agents;
+  ha::IdentityGuard guard;
   ha::FenceEngine::World world;
 };
 
-void report(cli::Program& program, const ha::FenceReport& report) {
+void report(cli::Program& program, Session& session, const ha::FenceReport& report) {
   if (const auto call = ha::call_for_person(report); !call.empty()) program.warn(call);
   if (report.outcome == Outcome::kFenced) {
-    program.out().write(ha::fenced_record(report));
+    program.out().write(ha::with_identity(ha::fenced_record(report), session.guard, session.world.methods));
   } else {
     program.out().write(ha::not_fenced_record(report));
   }
@@ -97,7 +102,7 @@ Status fence(cli::Program& program, const Options& options) {
   if (!options.resume) reader = program.stdin_reader(record::Policy::kSkip);
   Session session(program, options);
   ha::FenceEngine engine(options.policy, session.world,
-                         [&](const ha::FenceReport& result) { report(program, result); });
+                         [&](const ha::FenceReport& result) { report(program, session, result); });
   try {
     engine.settle();
   } catch (const Error& error) {
@@ -143,7 +148,7 @@ Status confirm(cli::Program& program, const Options& options) {
                 "echo " + options.confirm + " | fence --confirm-manual " + options.confirm + " | failover");
   }
   const auto result = ha::confirm_off(session.world, options.policy, options.confirm, person());
-  report(program, result);
+  report(program, session, result);
   // The pipeline that called does not hear of this.
   if (result.outcome == Outcome::kFenced && !result.planned && isatty(STDOUT_FILENO) == 1)
     program.note("its virtual servers are restarted by: failover --resume");
@@ -178,6 +183,32 @@ Status show(cli::Program& program, const Options& options) {
   for (const auto& result : ha::host_power(session.world, hosts, program.timeout())) {
     program.out().write(ha::power_record(result));
     if (result.reading.power == ha::Power::kUnknown) status = Status::kUnreachable;
+  }
+  return status;
+}
+
+Status verify(cli::Program& program, const Options& options) {
+  program.leaves_threads_behind();  // a libvirtd may hang
+  Session session(program, options);
+  std::vector<record::Host> hosts;
+  for (const auto& host : program.inventory()) {
+    const auto asked = std::find(options.hosts.begin(), options.hosts.end(), host.host);
+    if (options.hosts.empty() || asked != options.hosts.end()) hosts.push_back(host);
+  }
+  for (const auto& name : options.hosts) {
+    if (!session.world.methods.contains(name))
+      throw Error(Status::kUsage, "find the host", name, "it is not in the inventory",
+                  "fence status lists them");
+  }
+  ha::RealIdentities source;
+  Status status = Status::kDone;
+  for (const auto& finding : ha::verify_identities(*session.store, source, hosts, session.world.methods,
+                                                   program.clock(), program.timeout(), !program.dry_run())) {
+    program.out().write(ha::identity_record(finding));
+    if (!finding.reason.empty()) program.warn(finding.host + ": " + finding.reason);
+    if (finding.identity == ha::SwitchIdentity::kMismatch) status = Status::kNo;
+    if (finding.identity == ha::SwitchIdentity::kUnknown && status == Status::kDone)
+      status = Status::kUnreachable;
   }
   return status;
 }
@@ -220,6 +251,8 @@ void declare(cli::Program& program, Options& options) {
       ->type_name("N")
       ->check(CLI::Range(0, 17))
       ->capture_default_str();
+  app.add_flag("--require-identity", options.require_identity,
+               "use only controllers of which fence verify has confirmed that they are the host's own");
   app.add_flag("--force", policy.force,
                "also more than half of all hosts; with --confirm-manual also a host that reads on");
   app.add_flag("--resume", options.resume, "read nothing; settle what a killed fence left open");
@@ -244,6 +277,7 @@ int main(int argc, char** argv) {
            "off, twice.",
        .examples = {{"heartbeat watch | fence | failover", "a host dies: its virtual servers run elsewhere"},
                     {"fence status", "which hosts are on, and which are fenced"},
+                    {"fence verify", "whether each controller is that of its host"},
                     {"fence -n <down.jsonl", "read the power and change nothing"},
                     {"fence --confirm-manual h3 | failover", "nobody but you could switch it off"},
                     {"fence unfence h3", "switch a fenced host on again"},
@@ -258,6 +292,10 @@ int main(int argc, char** argv) {
   auto* status = app.add_subcommand("status", "the power and the fence mark of hosts");
   program.completes(status->add_option("HOST", options.hosts, "hosts, all if none is given"),
                     cli::Program::Values::kHosts);
+  auto* verifying =
+      app.add_subcommand("verify", "whether each controller switches the host that it is said to");
+  program.completes(verifying->add_option("HOST", options.hosts, "hosts, all if none is given"),
+                    cli::Program::Values::kHosts);
   return program.run(argc, argv, [&] {
     auto& policy = options.policy;
     policy.dry_run = program.dry_run();
@@ -269,6 +307,7 @@ int main(int argc, char** argv) {
       throw Error(Status::kUsage, "read the command line", "--deadline", "expected at least 1s");
     if (*unfencing) return unfence(program, options);
     if (*status) return show(program, options);
+    if (*verifying) return verify(program, options);
     return options.confirm.empty() ? fence(program, options) : confirm(program, options);
   });
 }

@@ -11,6 +11,7 @@
 #include "base/interrupt.h"
 #include "base/units.h"
 #include "cli/program.h"
+#include "cluster/state.h"
 #include "store/journal.h"
 #include "store/store.h"
 #include "virt/migration_engine.h"
@@ -19,7 +20,7 @@
 namespace rackline {
 namespace {
 
-virt::MigrationEngine::Hooks hooks(cli::Program& program) {
+virt::MigrationEngine::Hooks hooks(cli::Program& program, store::Store& store) {
   return {.finished =
               [&program](const virt::Move& move, const virt::MoveReport& report) {
                 if (report.inconsistent) program.warn(move.vm + ": " + report.reason);
@@ -29,7 +30,11 @@ virt::MigrationEngine::Hooks hooks(cli::Program& program) {
               [&program](const virt::Move& move, const virt::MoveProgress& progress) {
                 program.progress(virt::record_of(move, progress));
               },
-          .warn = [&program](const std::string& text) { program.warn(text); }};
+          .warn = [&program](const std::string& text) { program.warn(text); },
+          .why_closed =
+              [&program, &store](const std::string& host) {
+                return cluster::why_not(cluster::host_status(store, host, program.clock().wall()));
+              }};
 }
 
 // How long a plan waits while another migrate is at work, which may be the same plan begun by hand.
@@ -98,7 +103,7 @@ class Session {
     ++batches_;
     store::Journal journal(*store_, "migrate", program_.clock());
     virt::MigrationEngine engine(policy_, hosts_, virt::libvirt_hypervisor, journal, program_.clock(),
-                                 hooks(program_));
+                                 hooks(program_, *store_));
     const auto moves = plan != nullptr ? *plan : engine.open_moves();
     total_ += engine.run(moves);
     moves_ += static_cast<std::int64_t>(moves.size());

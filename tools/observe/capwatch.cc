@@ -6,6 +6,7 @@
 
 #include "base/interrupt.h"
 #include "cli/program.h"
+#include "cluster/annotate.h"
 #include "net/page_server.h"
 #include "usage/import.h"
 #include "usage/rounds.h"
@@ -117,10 +118,15 @@ class Writer {
 };
 
 // False when it was interrupted: then there is no round_end, and nobody decides on half a round.
-bool round(cli::Program& program, virt::Survey& survey, Writer& writer, record::RoundEnd& end) {
+bool round(cli::Program& program, virt::Survey& survey, cluster::Observed& states, Writer& writer,
+           record::RoundEnd& end) {
   end.hosts = static_cast<std::int64_t>(survey.size());
   end.hosts_up = end.vms = 0;
+  if (const auto why = states.read(program.clock().wall()); !why.empty()) {
+    program.warn(why + "; no host is told to serve");
+  }
   const auto write = [&](virt::Survey::Seen& seen) {
+    states.annotate(seen.host);
     writer.sample(std::move(seen.host));
     for (auto& vm : seen.vms) writer.sample(std::move(vm));
   };
@@ -150,13 +156,14 @@ Status watch(cli::Program& program, const Options& options) {
        .suspect_timeout = options.rounds ? std::min(timeout, options.interval * 4 / 5) : timeout,
        .window = options.rounds ? std::min(options.window, options.interval) : options.window});
   Writer writer(program, options);
+  cluster::Observed states(program.store_url());
   const auto first = program.clock().monotonic();
   auto next = first;
   bool answered = false;
   record::RoundEnd end;
   for (end.round = 1;; ++end.round) {
     const auto started = program.clock().monotonic();
-    if (!round(program, survey, writer, end)) break;
+    if (!round(program, survey, states, writer, end)) break;
     end.time = program.clock().wall();
     end.elapsed_ms = (program.clock().monotonic() - started).count();
     if (options.rounds) end.at_ms = (started - first).count();
@@ -241,6 +248,7 @@ int main(int argc, char** argv) {
   Options options;
   auto& app = program.app();
   program.takes_inventory();
+  program.takes_store();
   // The first answer of a libvirtd that has just started takes seconds: it asks every emulator what it can
   // do.
   program.takes_timeout(Milliseconds{10'000});

@@ -19,7 +19,8 @@ namespace {
 constexpr std::uint16_t kPort = 7788;
 
 struct Options {
-  std::string key_file = "/etc/rackline/heartbeat.key", cluster = "rackline", listen, detector = "fixed";
+  std::string key_file = "/etc/rackline/heartbeat.key", cluster = "rackline", listen, detector = "fixed",
+              fence_method = "power";
   ha::AgentOptions agent;
   std::vector<std::string> watchers;
   ha::WatchPolicy policy;
@@ -37,6 +38,7 @@ Status beat(cli::Program& program, const Options& options) {
                 "neither --watcher nor --slots: nobody would hear it");
   agent.key = read_secret(options.key_file);
   agent.cluster = options.cluster;
+  agent.fenced_by_self = options.fence_method == "self";
   for (const auto& watcher : options.watchers) agent.watchers.push_back(net::resolve(watcher, kPort));
   if (!options.listen.empty()) agent.listen = net::resolve(options.listen, 0);
   be_prompt();
@@ -153,6 +155,16 @@ void declare_beat(cli::Program& program, CLI::App& app, Options& options) {
                    "no answer of libvirtd for so long is a fault of the hypervisor");
   program.duration(app, "--self-fence", agent.self_fence,
                    "stop all virtual servers when no watcher and no storage was there for so long; 0: never");
+  program
+      .choice(app, "--fence-method", options.fence_method, {"power", "self"},
+              "self: others rely on its self-fencing alone, so peers that it hears do not keep its servers "
+              "running")
+      ->capture_default_str();
+  program.completes(
+      app.add_option("--run-dir", agent.run_directory, "where the last contact is kept until the next boot")
+          ->type_name("DIRECTORY")
+          ->capture_default_str(),
+      cli::Program::Values::kFiles);
   program.completes(
       app.add_option("--watchdog", agent.watchdog, "hardware watchdog that resets this host when it hangs")
           ->type_name("DEVICE"),
@@ -203,6 +215,7 @@ int main(int argc, char** argv) {
                     {"heartbeat maintenance h3 on", "its silence is planned"},
                     {"heartbeat replay trace.jsonl", "compare failure detectors"}}});
   Options options;
+  options.agent.run_directory = "/run/rackline";
   auto& app = program.app();
   program.takes_inventory();
   program.takes_store();

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/drain.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "record/reader.h"
+
+namespace rackline::cluster {
+namespace {
+
+using Outcome = DrainReport::Outcome;
+
+constexpr Milliseconds kAgain{2000};  // before asking a migrate that is at work again
+constexpr int kBusyRounds = 900;
+
+int status_of(Status status) {
+  return static_cast<int>(status);
+}
+
+// Calls `take` with the reader at each record of a program's output. False when the program died before its
+// end record.
+bool each_record(const std::string& text, const std::string& source,
+                 const std::function<void(record::Reader&)>& take) {
+  const Fd file(memfd_create("records", MFD_CLOEXEC));
+  if (!file) throw system_error(Status::kUnreachable, "keep the output of", source);
+  for (std::size_t done = 0; done < text.size();) {
+    const auto wrote = write(file.get(), text.data() + done, text.size() - done);
+    if (wrote < 0) throw system_error(Status::kUnreachable, "keep the output of", source);
+    done += static_cast<std::size_t>(wrote);
+  }
+  lseek(file.get(), 0, SEEK_SET);
+  record::Reader reader(file.get(), source, record::Policy::kSkip, {});
+  while (reader.next()) take(reader);
+  return reader.complete();
+}
+
+struct Seen {
+  bool up = false;
+  std::vector<std::string> vms;  // on the host, running or not
+};
+
+Seen seen_on(const std::string& host, const std::string& facts) {
+  Seen seen;
+  each_record(facts, "capwatch", [&](record::Reader& reader) {
+    if (record::HostSample sample; reader.is<record::HostSample>()) {
+      if (reader.read(sample) && sample.host == host) seen.up = sample.state == "up";
+    } else if (record::VmSample vm; reader.is<record::VmSample>()) {
+      if (reader.read(vm) && vm.host == host) seen.vms.push_back(vm.vm);
+    }
+  });
+  std::sort(seen.vms.begin(), seen.vms.end());
+  return seen;
+}
+
+// The last line of what a program said, for a reason.
+std::string last_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  const auto start = text.rfind('\n');
+  return start == std::string::npos ? text : text.substr(start + 1);
+}
+
+std::string first_reason(const std::string& plan) {
+  std::string reason;
+  each_record(plan, "capplan", [&](record::Reader& reader) {
+    record::VmUnplaced unplaced;
+    if (reason.empty() && reader.is<record::VmUnplaced>() && reader.read(unplaced))
+      reason = unplaced.vm + ": " + unplaced.reason;
+  });
+  return reason;
+}
+
+}  // namespace
+
+const char* name_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kDone:
+      return "done";
+    case Outcome::kAlready:
+      return "already";
+    case Outcome::kRefused:
+      return "refused";
+    case Outcome::kInterrupted:
+      return "interrupted";
+    case Outcome::kFailed:
+      break;
+  }
+  return "failed";
+}
+
+std::string Drain::look() {
+  auto ran = world_.run({"capwatch"}, "");
+  if (ran.status != 0) throw Error(Status::kUnreachable, "see the hosts", "capwatch", last_line(ran.err));
+  return std::move(ran.out);
+}
+
+Drain::Ran Drain::plan(const DrainRequest& request, const std::string& facts) {
+  std::vector<std::string> argv{"capplan"};
+  if (request.force) argv.emplace_back("--force");
+  argv.insert(argv.end(), {"evacuate", request.host});
+  return world_.run(argv, facts);
+}
+
+// Why the host may not be drained; empty when it may.
+std::string Drain::objection(const std::string& host) const {
+  const auto now = world_.clock.wall();
+  const auto own = host_status(world_.store, host, now);
+  if (own.state == HostState::kFenced || own.state == HostState::kReturning) return why_not(own);
+  const auto others = host_statuses(world_.store, now);
+  const bool last = std::none_of(world_.hosts.begin(), world_.hosts.end(), [&](const std::string& other) {
+    return other != host && !others.contains(other);
+  });
+  return last ? "no other host serves: there is nowhere to go" : "";
+}
+
+DrainReport Drain::run(const DrainRequest& request) {
+  if (std::find(world_.hosts.begin(), world_.hosts.end(), request.host) == world_.hosts.end())
+    throw Error(Status::kUsage, "drain", request.host, "it is not in the inventory");
+  DrainReport report;
+  report.outcome = Outcome::kRefused;
+  report.reason = objection(request.host);
+  if (!report.reason.empty()) return report;
+  if (request.dry_run) return plan_only(request);
+  const auto lock = world_.store.try_lock("drain");
+  if (!lock) throw Error(Status::kBusy, "drain", request.host, "another drain is at work");
+  // Looked at again under the lock: another drain may have taken the last host that served.
+  report.reason = objection(request.host);
+  if (!report.reason.empty()) return report;
+  return empty_it(request);
+}
+
+DrainReport Drain::plan_only(const DrainRequest& request) {
+  DrainReport report;
+  const auto facts = look();
+  report.left = seen_on(request.host, facts).vms;
+  const auto planned = plan(request, facts);
+  each_record(planned.out, "capplan", [&](record::Reader& reader) { world_.pass(reader.text()); });
+  report.outcome = planned.status == 0                             ? Outcome::kDone
+                   : planned.status == status_of(Status::kRefused) ? Outcome::kRefused
+                                                                   : Outcome::kFailed;
+  if (planned.status != 0) report.reason = last_line(planned.err);
+  return report;
+}
+
+DrainReport Drain::empty_it(const DrainRequest& request) {
+  DrainReport report;
+  const auto in_maintenance = maintenance_mark(world_.store, request.host);
+  const bool was_in_maintenance = in_maintenance && in_maintenance->holds(world_.clock.wall());
+  if (!was_in_maintenance) {
+    DrainMark mark{request.host, request.reason, world_.clock.wall(), request.by, request.until};
+    const auto present = drain_mark(world_.store, request.host);
+    if (present && present->holds(mark.time)) mark.time = present->time;  // it goes on
+    put(world_.store, mark);
+  }
+  const auto finish = [&](Outcome outcome, std::string reason) {
+    report.outcome = outcome;
+    report.reason = std::move(reason);
+    return report;
+  };
+  for (int busy = 0;;) {
+    if (world_.stopping()) return finish(Outcome::kInterrupted, "repeat the command to go on");
+    const auto facts = look();
+    const auto seen = seen_on(request.host, facts);
+    report.left = seen.vms;
+    // Of a host that does not answer nothing is seen, which is not the same as that it is empty.
+    if (!seen.up) return finish(Outcome::kFailed, "it does not answer");
+    if (seen.vms.empty()) {
+      if (!was_in_maintenance) {
+        put(world_.store,
+            MaintenanceMark{request.host, request.reason, world_.clock.wall(), request.by, request.until});
+        remove_drain(world_.store, request.host);
+      }
+      return finish(was_in_maintenance && report.moved == 0 ? Outcome::kAlready : Outcome::kDone, "");
+    }
+    const auto planned = plan(request, facts);
+    if (planned.status == status_of(Status::kRefused))
+      return finish(Outcome::kRefused, last_line(planned.err));
+    const auto moved = world_.run({"migrate"}, planned.out);
+    if (moved.status == status_of(Status::kBusy) && ++busy <= kBusyRounds) {
+      world_.sleep(kAgain);  // one that a killed drain has left behind, or a plan of somebody else
+      continue;
+    }
+    ++report.rounds;
+    const auto before = report.moved;
+    each_record(moved.out, "migrate", [&](record::Reader& reader) {
+      record::VmMoved result;
+      if (!reader.is<record::VmMoved>()) return;
+      world_.pass(reader.text());
+      if (!reader.read(result) || result.from != request.host) return;
+      report.moved += result.outcome == "done" || result.outcome == "already" ? 1 : 0;
+    });
+    if (report.moved > before) continue;
+    report.left = seen_on(request.host, look()).vms;
+    if (report.left.empty()) continue;
+    auto reason = first_reason(planned.out);
+    if (reason.empty()) reason = last_line(moved.err.empty() ? planned.err : moved.err);
+    return finish(Outcome::kFailed, reason.empty() ? "nothing more can be moved" : reason);
+  }
+}
+
+}  // namespace rackline::cluster

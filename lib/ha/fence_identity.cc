@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ha/fence_identity.h"
+
+#include <algorithm>
+#include <future>
+
+#include "base/error.h"
+#include "ha/fence_kind.h"
+#include "ha/fence_switch.h"
+#include "store/document.h"
+
+namespace rackline::ha {
+namespace {
+
+using store::Json;
+
+constexpr const char* kPrefix = "identity/";
+
+Error broken(const store::Entry& entry) {
+  return {Status::kUnreachable, "read the identity", entry.key, "it is not an answer of ours",
+          "fence verify asks again"};
+}
+
+std::string text(const Json& document, const char* name, const store::Entry& entry) {
+  const auto found = document.find(name);
+  if (found == document.end() || !found->is_string()) throw broken(entry);
+  return found->get<std::string>();
+}
+
+std::vector<IdentityFinding> findings_of(const store::Entry& entry) {
+  const Json document = Json::parse(entry.value, nullptr, false);
+  if (!document.is_object()) throw broken(entry);
+  const auto switches = document.find("switches");
+  if (switches == document.end() || !switches->is_array()) throw broken(entry);
+  std::vector<IdentityFinding> findings;
+  for (const auto& each : *switches) {
+    if (!each.is_object()) throw broken(entry);
+    auto& finding = findings.emplace_back();
+    finding.host = store::from_key_part(entry.key.substr(std::string_view(kPrefix).size()));
+    finding.method = text(each, "method", entry);
+    finding.place = text(each, "place", entry);
+    const std::string identity = text(each, "identity", entry);
+    if (identity != "confirmed" && identity != "mismatch") throw broken(entry);
+    finding.identity = identity == "confirmed" ? SwitchIdentity::kConfirmed : SwitchIdentity::kMismatch;
+    finding.bmc_uuid = bmc::parse_uuid(text(each, "bmc_uuid", entry));
+    finding.host_uuid = bmc::parse_uuid(text(each, "host_uuid", entry));
+    finding.reason = text(each, "reason", entry);
+  }
+  return findings;
+}
+
+bool says(const std::optional<bmc::Uuid>& one, const std::optional<bmc::Uuid>& other) {
+  return one && other && bmc::same_system(*one, *other);
+}
+
+void judge(IdentityFinding& finding, const IdentityFinding& other) {
+  if (other.host == finding.host) return;
+  if (says(finding.host_uuid, other.host_uuid)) {
+    finding.identity = SwitchIdentity::kMismatch;
+    finding.reason = "hosts " + finding.host + " and " + other.host + " have the same UUID " +
+                     bmc::to_text(*finding.host_uuid) + ": it tells neither from the other";
+  } else if (says(finding.bmc_uuid, other.bmc_uuid) &&
+             !(finding.identity == SwitchIdentity::kConfirmed && other.host_uuid)) {
+    finding.identity = SwitchIdentity::kMismatch;
+    if (finding.reason.empty() || !finding.host_uuid) {
+      finding.reason = "the controllers of " + finding.host + " and " + other.host +
+                       " switch the same system " + bmc::to_text(*finding.bmc_uuid);
+    }
+  }
+}
+
+}  // namespace
+
+const char* name_of(SwitchIdentity identity) {
+  return identity == SwitchIdentity::kConfirmed  ? "confirmed"
+         : identity == SwitchIdentity::kMismatch ? "mismatch"
+                                                 : "unknown";
+}
+
+std::vector<IdentityFinding> kept_identities(store::Store& store, const std::string& host) {
+  const auto entry = store.get(kPrefix + store::key_part(host));
+  if (!entry) return {};
+  return findings_of(*entry);
+}
+
+void keep_identities(store::Store& store, const std::vector<IdentityFinding>& findings,
+                     std::chrono::sys_seconds now) {
+  std::map<std::string, Json> documents;
+  for (const auto& finding : findings) {
+    if (finding.identity == SwitchIdentity::kUnknown) continue;
+    auto& document = documents[finding.host];
+    if (document.is_null()) document = {{"time", format_time(now)}, {"switches", Json::array()}};
+    const auto uuid = [](const auto& value) { return value ? bmc::to_text(*value) : std::string(); };
+    document["switches"].push_back({{"method", finding.method},
+                                    {"place", finding.place},
+                                    {"identity", name_of(finding.identity)},
+                                    {"bmc_uuid", uuid(finding.bmc_uuid)},
+                                    {"host_uuid", uuid(finding.host_uuid)},
+                                    {"reason", finding.reason}});
+  }
+  for (auto& [host, document] : documents) {
+    const auto key = kPrefix + store::key_part(host);
+    const Json fresh = document;
+    store.update("identity", [&, &host = host](store::View& view) -> std::optional<store::Transaction> {
+      Json whole = fresh;
+      // What is known of this host's other switches stays.
+      const auto entry = view.get(key);
+      const Json before = entry ? Json::parse(entry->value, nullptr, false) : Json();
+      if (before.is_object() && before.contains("switches") && before["switches"].is_array()) {
+        for (const auto& each : before["switches"]) {
+          const auto replaced =
+              std::any_of(fresh["switches"].begin(), fresh["switches"].end(), [&](const auto& one) {
+                return each.is_object() && each.contains("place") && each["place"] == one["place"];
+              });
+          if (!replaced && each.is_object()) whole["switches"].push_back(each);
+        }
+      }
+      return store::Transaction{{}, {{key, store::dump(whole)}}, {}};
+    });
+  }
+}
+
+void judge_identities(std::vector<IdentityFinding>& findings, const std::vector<IdentityFinding>& known) {
+  for (auto& finding : findings) {
+    if (!finding.bmc_uuid || !finding.host_uuid) continue;
+    const bool same = bmc::same_system(*finding.bmc_uuid, *finding.host_uuid);
+    finding.identity = same ? SwitchIdentity::kConfirmed : SwitchIdentity::kMismatch;
+    if (!same) {
+      finding.reason =
+          "it switches the system " + bmc::to_text(*finding.bmc_uuid) + " and not " + finding.host;
+    }
+  }
+  const auto read = findings;  // all are judged by what was read
+  for (auto& finding : findings) {
+    for (const auto& other : read) judge(finding, other);
+    for (const auto& other : known) {
+      const bool asked = std::any_of(read.begin(), read.end(), [&](const auto& one) {
+        return one.host == other.host && (one.bmc_uuid || one.host_uuid);
+      });
+      if (!asked) judge(finding, other);
+    }
+  }
+}
+
+AgentReply IdentityGuard::call(const FenceMethod& method, PowerAction action, Milliseconds timeout) {
+  AgentReply reply;
+  try {
+    const auto identity = of(method);
+    if (identity == SwitchIdentity::kMismatch) {
+      reply.why = "fence verify found that it switches another system than " + method.host +
+                  ": mend the inventory and verify again";
+      return reply;
+    }
+    if (required_ && identity != SwitchIdentity::kConfirmed) {
+      reply.why = "it is not confirmed that it switches " + method.host + ": fence verify " + method.host +
+                  " (--require-identity)";
+      return reply;
+    }
+  } catch (const Error& error) {
+    reply.why = agent_complaint(error.what(), {});
+    return reply;
+  }
+  return power_.call(method, action, timeout);
+}
+
+SwitchIdentity IdentityGuard::of(const FenceMethod& method) {
+  const auto place = switch_place(method).key();
+  for (const auto& finding : kept_identities(store_, method.host)) {
+    if (finding.place == place) return finding.identity;
+  }
+  return SwitchIdentity::kUnknown;
+}
+
+SwitchIdentity IdentityGuard::of_level(const FenceLevel& level) {
+  const bool all = !level.empty() && std::all_of(level.begin(), level.end(), [&](const auto& method) {
+    return of(method) == SwitchIdentity::kConfirmed;
+  });
+  return all ? SwitchIdentity::kConfirmed : SwitchIdentity::kUnknown;
+}
+
+}  // namespace rackline::ha

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "record/kinds.h"
+
+namespace rackline::record {
+
+// What is believed of the hosts of a cluster, and what rackline drain has done to one. As in kinds.h, the
+// meaning of each field stands beside its description, in kinds_cluster.cc.
+
+struct HostStatus : Head {
+  std::string host, state;
+  Text since, until, by, verdict, reason;
+  static const Kind kKind;
+};
+
+struct HostDrained : Head {
+  std::string id, host, outcome;
+  Integer moved, rounds;
+  List left;
+  Text reason;
+  Flag planned;
+  Integer elapsed_ms;
+  static const Kind kKind;
+};
+
+}  // namespace rackline::record

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+# rackline on libvirt's test driver: states and marks. What is really moved is in tests/e2e/drain.bats.
+# shellcheck disable=SC2154 # run sets stderr
+load ../helper
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  export RACKLINE_STORE=sqlite:$PWD/state.db RACKLINE_INVENTORY=$PWD/inventory
+  { host h1 db1 && host h2; } >inventory
+}
+
+# host NAME VM...: a host of the test driver with these running VMs, as a line of the inventory.
+host() {
+  local name=$1 vm
+  {
+    echo "<node xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>"
+    for vm in "${@:2}"; do
+      echo "<domain type='test'><name>$vm</name><memory>1048576</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>"
+    done
+    echo "</node>"
+  } >"$name.xml"
+  echo '{"kind":"host","host":"'"$name"'","uri":"test://'"$PWD/$name.xml"'","shared_storage":["/srv"]}'
+}
+
+states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host + " " + .state' | xargs; }
+
+@test "hosts that serve: exit 0; one that does not: exit 1, with who and why" {
+  run -0 --separate-stderr rackline hosts
+  assert_equal "$(states)" "h1 serving h2 serving"
+  heartbeat maintenance h2 on
+  run -1 --separate-stderr rackline hosts
+  assert_equal "$(states)" "h1 serving h2 maintenance"
+  run -0 --separate-stderr rackline undrain h2
+  assert_equal "$(states)" "h1 serving h2 serving"
+}
+
+@test "an empty host is in maintenance at once, and takes nothing until undrain" {
+  run -0 --separate-stderr rackline drain h2 --reason 'new fans'
+  assert_equal "$stderr" ""
+  assert_equal "$(jq -r 'select(.kind=="host_drained") | .outcome' <<<"$output")" done
+  assert_equal "$(rackline hosts -o json | jq -r 'select(.host=="h2") | .state + ": " + .reason')" "maintenance: new fans"
+  run -0 --separate-stderr rackline drain h2
+  assert_equal "$(jq -r 'select(.kind=="host_drained") | .outcome' <<<"$output")" already
+  run -0 rackline undrain h2
+  assert_equal "$(states)" "h1 serving h2 serving"
+}
+
+@test "what cannot leave is named, and the host stays draining" {
+  run -1 --separate-stderr rackline drain h1 --force
+  assert_equal "$(jq -rc 'select(.kind=="host_drained") | [.outcome, .left]' <<<"$output")" '["failed",["db1"]]'
+  assert_equal "$(states)" "h1 draining h2 serving"
+}
+
+@test "the last host that serves is not drained" {
+  rackline drain h2 >/dev/null
+  run -4 --separate-stderr rackline drain h1
+  assert_regex "$(jq -r 'select(.kind=="host_drained") | .reason' <<<"$output")" 'no other host serves'
+  assert_equal "$(states)" "h1 serving h2 maintenance"
+}
+
+@test "a dry run leaves no mark" {
+  run -0 --separate-stderr rackline -n drain h2
+  assert_equal "$(jq -rc 'select(.kind=="host_drained") | [.outcome, .planned]' <<<"$output")" '["planned",true]'
+  assert_equal "$(states)" "h1 serving h2 serving"
+}
+
+@test "a host that is not in the inventory, one with a name that leaves its directory, a time that is over: exit 2" {
+  run -2 --separate-stderr rackline drain h9
+  assert_regex "$stderr" '^rackline: drain: h9: it is not in the inventory'
+  run -2 rackline undrain h9
+  run -2 rackline drain h2 --until 2020-01-01T00:00:00Z
+  assert_equal "$(states)" "h1 serving h2 serving"
+  local name
+  for name in ../../x -rf 'a b' a/b; do
+    jq -nc --arg name "$name" '{kind: "host", host: $name, uri: "test:///default"}' >inventory
+    run -2 --separate-stderr rackline hosts
+    assert_regex "$stderr" 'none that a host may have'
+  done
+}
+
+@test "two drains at once: the second is told, exit 5, and marks nothing" {
+  run -5 --separate-stderr flock state.db.drain.lock rackline drain h2
+  assert_regex "$stderr" 'another drain is at work'
+  assert_equal "$(states)" "h1 serving h2 serving"
+}

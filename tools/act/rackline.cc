@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// rackline: what is believed of the hosts, and the verbs that take several programs: drain, undrain.
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <thread>
+
+#include "base/id.h"
+#include "base/interrupt.h"
+#include "cli/program.h"
+#include "cluster/drain.h"
+#include "proc/child.h"
+#include "record/kinds_cluster.h"
+
+namespace rackline {
+namespace {
+
+struct Options {
+  cluster::DrainRequest request;
+  std::string until;
+};
+
+std::string person() {
+  const auto* entry = getpwuid(getuid());
+  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(getuid());
+}
+
+Status hosts(cli::Program& program) {
+  const auto store = store::Store::open(program.store_url());
+  const auto now = program.clock().wall();
+  const auto time = [](std::chrono::sys_seconds at) { return record::Text(format_time(at)); };
+  bool all = true;
+  for (const auto& host : program.inventory()) {
+    const auto status = cluster::host_status(*store, host.host, now);
+    record::HostStatus record;
+    record.host = host.host;
+    record.state = cluster::name_of(status.state);
+    if (status.since != std::chrono::sys_seconds{}) record.since = time(status.since);
+    if (status.until) record.until = time(*status.until);
+    if (!status.by.empty()) record.by = status.by;
+    if (!status.verdict.empty()) record.verdict = status.verdict;
+    if (!status.reason.empty()) record.reason = status.reason;
+    program.out().write(record);
+    all = all && status.serves();
+  }
+  return all ? Status::kDone : Status::kNo;
+}
+
+// The program of that name beside this one, with the same inventory and store.
+cluster::Drain::Ran run_beside(cli::Program& program, std::vector<std::string> argv,
+                               const std::string& input) {
+  const std::string name = argv.front();
+  argv.front() = (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
+  if (name != "capplan")
+    argv.insert(argv.begin() + 1, {"--inventory", program.inventory_file(), "--store", program.store_url()});
+  argv.insert(argv.begin() + 1, {"--output", "json"});
+  const auto finished = proc::run(argv, input, std::chrono::hours{24});
+  return {finished.status, finished.out, finished.err};
+}
+
+Status drain(cli::Program& program, Options& options) {
+  const auto begun = program.clock().monotonic();
+  if (!options.until.empty()) {
+    options.request.until = parse_time(options.until);
+    if (!options.request.until || *options.request.until <= program.clock().wall()) {
+      throw Error(Status::kUsage, "read the command line", "--until " + options.until,
+                  "expected a time to come, such as 2030-01-31T06:00:00Z");
+    }
+  }
+  options.request.by = person();
+  options.request.dry_run = program.dry_run();
+  const auto store = store::Store::open(program.store_url());
+  std::vector<std::string> names;
+  for (const auto& host : program.inventory()) names.push_back(host.host);
+  cluster::Drain drain(
+      {.store = *store,
+       .clock = program.clock(),
+       .hosts = std::move(names),
+       .run = [&](const auto& argv, const auto& input) { return run_beside(program, argv, input); },
+       .stopping = interrupt::requested,
+       .sleep = [](Milliseconds time) { std::this_thread::sleep_for(time); },
+       .pass = [&](std::string_view line) { program.out().pass(line); },
+       .warn = [&](const std::string& text) { program.warn(text); }});
+  const auto report = drain.run(options.request);
+  using Outcome = cluster::DrainReport::Outcome;
+  record::HostDrained record;
+  record.id = random_id();
+  record.host = options.request.host;
+  record.outcome =
+      program.dry_run() && report.outcome == Outcome::kDone ? "planned" : name_of(report.outcome);
+  record.moved = report.moved;
+  record.rounds = report.rounds;
+  if (!report.left.empty()) record.left = report.left;
+  if (!report.reason.empty()) record.reason = report.reason;
+  if (program.dry_run()) record.planned = true;
+  record.elapsed_ms = (program.clock().monotonic() - begun).count();
+  program.out().write(record);
+  if (report.outcome == Outcome::kFailed || report.outcome == Outcome::kRefused)
+    program.warn("drain: " + record.host + ": " + report.reason);
+  if (report.outcome == Outcome::kRefused) return Status::kRefused;
+  return report.outcome == Outcome::kFailed ? Status::kNo : Status::kDone;
+}
+
+// Takes the marks of a person away; what fence has marked is taken back by failover clear.
+Status undrain(cli::Program& program, const std::string& host) {
+  const auto inventory = program.inventory();
+  if (std::none_of(inventory.begin(), inventory.end(), [&](const auto& known) { return known.host == host; }))
+    throw Error(Status::kUsage, "undrain", host, "it is not in the inventory");
+  const auto store = store::Store::open(program.store_url());
+  if (program.dry_run()) return Status::kDone;
+  cluster::remove_drain(*store, host);
+  cluster::remove_maintenance(*store, host);
+  const auto status = cluster::host_status(*store, host, program.clock().wall());
+  if (status.serves()) return Status::kDone;
+  throw Error(Status::kNo, "undrain", host, cluster::why_not(status));
+}
+
+}  // namespace
+}  // namespace rackline
+
+int main(int argc, char** argv) {
+  using namespace rackline;
+  cli::Program program(
+      {.name = "rackline",
+       .nature = cli::Nature::kAct,
+       .summary = "tell what is believed of the hosts, empty one, and let it serve again",
+       .examples = {{"rackline hosts", "which hosts take virtual servers, and why the others do not"},
+                    {"rackline drain h3 --reason 'new fans'", "empty h3, then it is in maintenance"},
+                    {"rackline -n drain h3", "what would be moved"},
+                    {"rackline undrain h3", "h3 takes virtual servers again"}}});
+  Options options;
+  program.takes_inventory();
+  program.takes_store();
+  program.takes_dry_run();
+  auto& app = program.app();
+  const auto host_of = [&](CLI::App* command, const char* text) {
+    program.completes(command->add_option("HOST", options.request.host, text)->required(),
+                      cli::Program::Values::kHosts);
+  };
+  auto* hosts_command = app.add_subcommand("hosts", "the state of every host; exit 1 if one does not serve");
+  auto* drain_command =
+      app.add_subcommand("drain", "move every virtual server off a host; then it is in maintenance");
+  host_of(drain_command, "host that is to be emptied");
+  drain_command->add_option("--until", options.until, "it serves again from this time on")->type_name("TIME");
+  drain_command->add_option("--reason", options.request.reason, "why, for whoever asks")->type_name("TEXT");
+  drain_command->add_flag("--force", options.request.force,
+                          "also when that moves more of the fleet than capplan allows at once");
+  auto* undrain_command = app.add_subcommand("undrain", "let a drained host serve again");
+  host_of(undrain_command, "host that serves again");
+  app.require_subcommand(1);
+
+  return program.run(argc, argv, [&] {
+    if (hosts_command->parsed()) return hosts(program);
+    if (drain_command->parsed()) return drain(program, options);
+    static_cast<void>(undrain_command);
+    return undrain(program, options.request.host);
+  });
+}

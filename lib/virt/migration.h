@@ -77,9 +77,9 @@ struct VmFacts {
   std::string name, uuid;
   std::optional<std::int64_t> domain_id;  // none: not running
   bool persistent = false;
-  bool start_failed = false;   // stopped because its last start failed: the CPUs of that run never ran
-  bool lost = false;           // stopped otherwise than by a shutdown, a save or a revert: killed, or never ended
-  bool job = false;            // some job runs on it: a migration, a dump, a snapshot
+  bool start_failed = false;  // stopped because its last start failed: the CPUs of that run never ran
+  bool lost = false;  // stopped otherwise than by a shutdown, a save or a revert: killed, or never ended
+  bool job = false;   // some job runs on it: a migration, a dump, a snapshot
   bool migrating_out = false;  // that job is its migration away from here
   std::int64_t memory_bytes = 0;
   // The name belongs to a VM with another UUID.

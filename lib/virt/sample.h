@@ -59,8 +59,8 @@ std::set<std::string> domain_names(const Connection& connection);
 
 // The word for a virDomainState in records: running, paused, shutoff, crashed, suspended or unknown.
 const char* state_word(int state);
-// The word for a virDomainShutoffReason: shutdown, destroyed, crashed, migrated, saved, failed, from_snapshot,
-// daemon or unknown.
+// The word for a virDomainShutoffReason: shutdown, destroyed, crashed, migrated, saved, failed,
+// from_snapshot, daemon or unknown.
 const char* shutoff_word(int reason);
 
 }  // namespace rackline::virt

@@ -57,8 +57,10 @@ server.serve_forever()
 END
   rm -f port
   mkfifo port
+  # shellcheck disable=SC2094 # it is a fifo
   python3 redfish.py "$1" "$2" >port 2>/dev/null 3>&- &
   servers+=($!)
+  # shellcheck disable=SC2094
   read -r port <port
   printf THE-PASSWORD >password
   chmod 600 password
@@ -67,7 +69,7 @@ END
 
 @test "two hosts with one switch are refused by every verb, and both are named" {
   false_agent fence_ipmilan
-  { host h1 ipmi://10.0.0.1 && host h2 ipmi://[::ffff:10.0.0.1]:623; } >inventory
+  { host h1 ipmi://10.0.0.1 && host h2 "ipmi://[::ffff:10.0.0.1]:623"; } >inventory
   local verb
   for verb in 'status' 'verify' 'unfence h1' '--resume' '--confirm-manual h1' ''; do
     # shellcheck disable=SC2086 # words

@@ -429,7 +429,8 @@ TEST(CapPlanner, NothingGoesToADrainedHost) {
 }
 
 TEST(CapPlanner, NothingGoesToAHostThatDoesNotServe) {
-  for (const char* state : {"draining", "maintenance", "fenced", "returning", "unknown", "what comes later"}) {
+  for (const char* state :
+       {"draining", "maintenance", "fenced", "returning", "unknown", "what comes later"}) {
     Facts facts = busy();
     facts.hosts[1].cluster_state = state;
     const Plan plan = balance(facts, forced());

@@ -37,7 +37,7 @@ states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host 
 @test "an empty host is in maintenance at once, and takes nothing until undrain" {
   run -0 --separate-stderr rackline drain h2 --reason 'new fans'
   assert_equal "$stderr" ""
-  assert_equal "$(jq -r 'select(.kind=="host_drained") | .outcome' <<<"$output")" done
+  assert_equal "$(jq -r 'select(.kind=="host_drained") | .outcome' <<<"$output")" "done"
   assert_equal "$(rackline hosts -o json | jq -r 'select(.host=="h2") | .state + ": " + .reason')" "maintenance: new fans"
   run -0 --separate-stderr rackline drain h2
   assert_equal "$(jq -r 'select(.kind=="host_drained") | .outcome' <<<"$output")" already

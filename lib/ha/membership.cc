@@ -388,7 +388,10 @@ bool Membership::settled(Milliseconds now) const {
   if (now - started_ >= policy_.start_grace + policy_.answer) return true;
   return std::all_of(hosts_.begin(), hosts_.end(), [&](const Host& host) {
     const HostVerdict verdict = judge(host, now).verdict;
-    return verdict == HostVerdict::kUp || verdict == HostVerdict::kMaintenance;
+    if (verdict == HostVerdict::kMaintenance) return true;
+    // Its slot is about to answer the challenge, or to show that it does not.
+    const bool unanswered = storage_works_ && host.slot_known && !host.slot_proven;
+    return verdict == HostVerdict::kUp && !(unanswered && store_of(host, now) == Store::kUnknown);
   });
 }
 

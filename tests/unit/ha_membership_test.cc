@@ -384,6 +384,33 @@ TEST(Membership, ASlotThatBringsTheNonceAmongOthersIsLife) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kIsolated);
 }
 
+TEST(Membership, TheFirstPictureWaitsForTheStorageToAnswerTheChallenge) {
+  WatchPolicy policy;
+  policy.storage = true;
+  Membership membership(policy, {"h1"}, kNonce, Milliseconds{0});
+  Message message;
+  message.name = "h1";
+  message.incarnation = 1;
+  message.libvirt_ok = message.storage_ok = true;
+  Milliseconds now{0};
+  const auto live = [&](std::uint64_t slot_nonce) {
+    now += seconds{1};
+    ++message.seq;
+    membership.storage_works(true, now);
+    membership.challenged(now);
+    message.nonce = kNonce;
+    membership.beat(0, message, now);
+    message.nonce = slot_nonce;
+    membership.slot(0, message, now);
+    static_cast<void>(membership.tick(now));
+  };
+  live(0);
+  EXPECT_FALSE(membership.settled(now));
+  live(kNonce);
+  EXPECT_TRUE(membership.settled(now));
+  EXPECT_EQ(membership.snapshot(now).front().record.store, "alive");
+}
+
 TEST(Membership, ASlotThatCannotBeReadIsNoSilence) {
   Cluster cluster(4);
   cluster.kill("h2");

@@ -321,3 +321,10 @@ dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qe
   run -2 failover --max-total 0 < <(finish)
   run -2 failover nonsense
 }
+
+@test "two hosts with one power switch are refused, and both are named" {
+  printf '%s\n' '{"kind":"host","host":"h1","uri":"test:///default","bmc":"ipmi://10.0.0.1"}' \
+    '{"kind":"host","host":"h2","uri":"test:///default","bmc":"ipmi://10.0.0.1:623"}' >shared
+  run -2 --separate-stderr failover --inventory "$PWD/shared" drill h1
+  assert_regex "$stderr" 'h1.*h2|h2.*h1'
+}

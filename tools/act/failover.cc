@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "cli/program.h"
 #include "ha/clear.h"
+#include "ha/fence_method.h"
 #include "ha/fenced_feed.h"
 #include "ha/protect.h"
 #include "ha/recovery.h"
@@ -37,6 +38,8 @@ class Failover {
     program.leaves_threads_behind();
     options_.policy.timeout = program.timeout();
     options_.policy.dry_run = program.dry_run();
+    // Two hosts with one power switch are refused: the proof of one could be the other's power.
+    ha::fence_methods(inventory_, ha::read_fence_methods(program.inventory_file()), {});
     cluster_ = ha::libvirt_cluster(inventory_);
     store_ = store::Store::open(program.store_url());
   }

@@ -110,6 +110,11 @@ run_unit() { # PROGRAM FILTER
     "$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log")"
 }
 
+program_of() { # FILE.bats:NAME: the program under test; fence_bmc.bats is about fence
+  local file=${1%%.bats:*}
+  echo "${file%%_*}"
+}
+
 run_bats() { # FILE NAME
   local status=0 name=$2 letter regex=''
   while IFS= read -r -n 1 letter; do
@@ -162,10 +167,11 @@ without() { # NAME TEST WHAT
     ;;
   *)
     fresh_programs
-    local program=${test%%.bats:*}
+    local program
+    program=$(program_of "$test")
     rm "$scratch/bin/$program"
     if compile "$object" "$scratch/tree/$file" && link "$program"; then
-      run_bats "$program.bats" "${test#*.bats:}" || status=$?
+      run_bats "${test%%:*}" "${test#*:}" || status=$?
     else
       status=9
     fi
@@ -182,7 +188,9 @@ without() { # NAME TEST WHAT
 
 if [ $check = no ]; then
   mapfile -t tests < <(table | while IFS=$'\t' read -r name test _; do if wanted "$name"; then echo "$test"; fi; done | sort -u)
-  mapfile -t programs < <(printf '%s\n' "${tests[@]}" | sed -n 's/\.bats:.*//p' | sort -u)
+  mapfile -t programs < <(for test in "${tests[@]}"; do
+    case $test in unit:*) ;; *) program_of "$test" ;; esac
+  done | sort -u)
   grep -q rackline-unit "$build/build.ninja" 2>/dev/null || cmake -S . -B "$build" -G Ninja -DRACKLINE_TESTS=ON >/dev/null
   ninja -C "$build" --quiet rackline-unit ${programs[@]:+"${programs[@]}" rackline-records} >&2
   # Only a test that passes with the rule says something by failing without it.

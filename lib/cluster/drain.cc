@@ -22,9 +22,8 @@ int status_of(Status status) {
   return static_cast<int>(status);
 }
 
-// Calls `take` with the reader at each record of a program's output. False when the program died before its
-// end record.
-bool each_record(const std::string& text, const std::string& source,
+// Calls `take` with the reader at each record of a program's output.
+void each_record(const std::string& text, const std::string& source,
                  const std::function<void(record::Reader&)>& take) {
   const Fd file(memfd_create("records", MFD_CLOEXEC));
   if (!file) throw system_error(Status::kUnreachable, "keep the output of", source);
@@ -36,7 +35,6 @@ bool each_record(const std::string& text, const std::string& source,
   lseek(file.get(), 0, SEEK_SET);
   record::Reader reader(file.get(), source, record::Policy::kSkip, {});
   while (reader.next()) take(reader);
-  return reader.complete();
 }
 
 struct Seen {

@@ -49,7 +49,6 @@ class Drain {
     std::function<bool()> stopping;
     std::function<void(Milliseconds)> sleep;
     std::function<void(std::string_view line)> pass;  // what was moved, or would be, record by record
-    std::function<void(const std::string&)> warn;
   };
 
   explicit Drain(World world) : world_(std::move(world)) {}

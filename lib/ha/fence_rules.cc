@@ -87,10 +87,9 @@ bool shows_life(Kind kind, const record::HostState& state) {
           state.libvirt == "refused" || state.peers_reached.value_or(0) > 0);
 }
 
-// By its name, and read like every other state of a host.
 std::optional<std::string> contradiction(record::Reader& reader) {
-  record::HostUp state;
-  if (reader.kind() != "fence_contradicted" || !reader.read(state)) return std::nullopt;
+  record::FenceContradicted state;
+  if (!reader.is<record::FenceContradicted>() || !reader.read(state)) return std::nullopt;
   return state.host;
 }
 

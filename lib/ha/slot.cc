@@ -16,13 +16,13 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "cluster/name.h"
 
 namespace rackline::ha {
 namespace {
 
 std::string slot_path(const std::string& directory, const std::string& host) {
-  // A name never leads out of the directory.
-  if (host.empty() || host.front() == '.' || host.find('/') != std::string::npos)
+  if (!cluster::valid_name(host))  // it never leads out of the directory
     throw Error(Status::kRefused, "use the slot", host, "the name of the host is none of a file");
   return directory + "/" + host + ".beat";
 }

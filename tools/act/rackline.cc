@@ -81,8 +81,7 @@ Status drain(cli::Program& program, Options& options) {
        .run = [&](const auto& argv, const auto& input) { return run_beside(program, argv, input); },
        .stopping = interrupt::requested,
        .sleep = [](Milliseconds time) { std::this_thread::sleep_for(time); },
-       .pass = [&](std::string_view line) { program.out().pass(line); },
-       .warn = [&](const std::string& text) { program.warn(text); }});
+       .pass = [&](std::string_view line) { program.out().pass(line); }});
   const auto report = drain.run(options.request);
   using Outcome = cluster::DrainReport::Outcome;
   record::HostDrained record;

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace rackline::bmc {
 
@@ -23,11 +22,5 @@ std::optional<Address> parse_address(std::string_view url);
 
 // Only what an address or a name consists of. Agents paste it into command lines as it is.
 bool is_plain_host(std::string_view host);
-
-// One spelling for all those of an address: names in small letters without their last dot, IPv4 in any form
-// that the C library takes, IPv4 within IPv6, IPv6 with or without brackets. Zeros before a number mean
-// octal to the C library and nothing to a person, so such an address has two. Nothing is resolved, which
-// would need the network: two names of one controller are two.
-std::vector<std::string> spellings(std::string_view host);
 
 }  // namespace rackline::bmc

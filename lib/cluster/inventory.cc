@@ -11,9 +11,55 @@
 #include "base/fd.h"
 #include "base/secret.h"
 #include "cluster/name.h"
+#include "net/spelling.h"
 #include "record/reader.h"
 
 namespace rackline::cluster {
+namespace {
+
+std::string before(std::string_view& rest, std::string_view separator) {
+  const auto end = rest.find(separator);
+  std::string part(rest.substr(0, end));
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + separator.size());
+  return part;
+}
+
+// One text for all libvirt URIs, driver[+transport]://[user@][host][:port][/path][?options], that lead to the
+// same hypervisor, by whatever user and transport; more than one where an address can be read in two ways.
+// None for the test driver, whose every connection is a world of its own.
+std::vector<std::string> hypervisors(std::string_view uri) {
+  std::string_view options = uri;
+  const std::string address = before(options, "?");
+  std::string_view rest = address;
+  const std::string scheme = net::small_letters(before(rest, "://"));
+  std::string_view transport = scheme;
+  const std::string driver = before(transport, "+");
+  if (driver == "test" || uri.find("://") == std::string_view::npos) return {};
+  const auto slash = rest.find('/');
+  const std::string path(slash == std::string_view::npos ? "" : rest.substr(slash));
+  std::string_view host = rest.substr(0, slash);
+  if (const auto at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
+  std::string port;
+  const auto bracket = host.rfind(']');
+  if (const auto colon = host.rfind(':');
+      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    port = host.substr(colon + 1);
+    host = host.substr(0, colon);
+  }
+  const auto usual = transport == "ssh" ? "22" : transport == "tcp" ? "16509" : "16514";
+  if (port == usual) port.clear();
+  std::string socket;
+  while (!options.empty()) {
+    const std::string option = before(options, "&");
+    if (option.starts_with("socket=")) socket = option;
+  }
+  std::vector<std::string> result;
+  for (const auto& spelling : net::spellings(host))
+    result.push_back(driver + "://" + spelling + ":" + port + path + "?" + socket);
+  return result;
+}
+
+}  // namespace
 
 std::vector<record::Host> load_inventory(const std::string& path) {
   if (path.empty()) {
@@ -30,6 +76,7 @@ std::vector<record::Host> load_inventory(const std::string& path) {
                         record::Policy::kRefuse, {});
   std::vector<record::Host> hosts;
   std::map<std::string, std::int64_t> lines;
+  std::map<std::string, std::string> owners;  // of hypervisors
   while (reader.next()) {
     if (!reader.is<record::Host>()) continue;
     record::Host host;
@@ -54,6 +101,14 @@ std::vector<record::Host> load_inventory(const std::string& path) {
     if (!added) {
       throw Error(Status::kUsage, "read the inventory", where,
                   "host " + host.host + " stands in line " + std::to_string(first->second) + " already");
+    }
+    // Under two names one host would be counted twice, and the death of one name be taken for that of both.
+    for (const auto& hypervisor : hypervisors(host.uri)) {
+      const auto [owner, alone] = owners.emplace(hypervisor, host.host);
+      if (alone || owner->second == host.host) continue;
+      throw Error(Status::kUsage, "read the inventory", where,
+                  "hosts " + owner->second + " and " + host.host + " have one and the same hypervisor",
+                  "each host has a uri of its own");
     }
     hosts.push_back(std::move(host));
   }

@@ -5,8 +5,8 @@
 #include <array>
 
 #include "base/error.h"
-#include "bmc/address.h"
 #include "ha/fence_kind.h"
+#include "net/spelling.h"
 
 namespace rackline::ha {
 namespace {
@@ -15,13 +15,6 @@ constexpr std::array<std::string_view, 5> kUsualPorts{"22", "23", "80", "161", "
 // Options by which an agent chooses among what its device has.
 constexpr std::array<const char*, 4> kChoices{"systems_uri", "target", "uuid", "nodename"};
 
-std::string small(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 std::string number(const std::string& text) {
   if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) return text;
   const auto first = text.find_first_not_of('0');
@@ -29,7 +22,7 @@ std::string number(const std::string& text) {
 }
 
 bool is_true(const std::string& value) {
-  const std::string word = small(value);
+  const std::string word = net::small_letters(value);
   return word == "1" || word == "yes" || word == "on" || word == "true";
 }
 
@@ -40,7 +33,7 @@ std::vector<std::string> plugs_of(const FenceMethod& method) {
       method.option("plug_separator").empty() ? "," : method.option("plug_separator");
   const std::string chain = number(method.option("switch"));
   std::vector<std::string> plugs;
-  std::string rest = small(method.option("plug"));
+  std::string rest = net::small_letters(method.option("plug"));
   while (!rest.empty()) {
     const auto end = rest.find(separator);
     std::string plug = rest.substr(0, end);
@@ -118,7 +111,7 @@ SwitchPlace switch_place(const FenceMethod& method) {
   if (usual) port.clear();
   // A controller answers by several protocols, each at its own port; behind another port may be another one.
   const std::string family = kind.one_system && port.empty() ? "controller" : kind.family;
-  for (const auto& spelling : bmc::spellings(address))
+  for (const auto& spelling : net::spellings(address))
     place.devices.push_back(family + " " + spelling + (port.empty() ? "" : " port " + port));
   return place;
 }

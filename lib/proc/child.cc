@@ -112,13 +112,11 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (!exited && !flooded && io.run_one_until(deadline) > 0) {
   }
-  if (!exited && flooded) {
-    ::kill(-child.id(), SIGKILL);
-  } else if (!exited) {
-    finished.timed_out = true;
-    ::kill(-child.id(), SIGKILL);
-  }
-  io.poll();  // what the child has said is in the pipes; a grandchild may hold them open for ever
+  finished.timed_out = !exited && !flooded;
+  // Also after its normal end: what it has left behind would act at a time of its own, when nobody expects it
+  // any more. The child is not waited for yet, so the group is still its own.
+  ::kill(-child.id(), SIGKILL);
+  io.poll();  // what the child has said is in the pipes; one that left the group may hold them open for ever
   in.cancel();
   out.cancel();
   err.cancel();

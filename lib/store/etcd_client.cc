@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "net/spelling.h"
 #include "store/store.h"
 
 namespace rackline::store {
@@ -54,6 +55,15 @@ Json parse_body(const std::string& body) {
   Json parsed = Json::parse(body, nullptr, false);
   if (parsed.is_object() && parsed.contains("result")) return parsed["result"];
   return parsed;
+}
+
+bool is_this_machine(std::string_view endpoint) {
+  endpoint.remove_prefix(endpoint.find("://") + 3);
+  const std::string_view host = endpoint.substr(0, endpoint.rfind(':'));
+  const auto spelling = net::spellings(host).front();
+  // A name may begin so, too.
+  const bool numbers = spelling.find_first_not_of("0123456789.") == std::string::npos;
+  return spelling == "::1" || (numbers && spelling.starts_with("127."));
 }
 
 }  // namespace
@@ -166,12 +176,18 @@ EtcdClient::EtcdClient(std::string url, EtcdAddress address)
     : url_(std::move(url)), address_(std::move(address)) {
   tls_ = {environment("RACKLINE_ETCD_CACERT"), environment("RACKLINE_ETCD_CERT"),
           environment("RACKLINE_ETCD_KEY")};
+  if (!tls_.key_file.empty()) read_secret(tls_.key_file);  // only to see that nobody else can
   user_ = environment("RACKLINE_ETCD_USER");
   if (user_.empty()) return;
   const std::string file = environment("RACKLINE_ETCD_PASSWORD_FILE");
   if (file.empty())
     throw Error(Status::kUsage, "open store", url_, "RACKLINE_ETCD_USER without RACKLINE_ETCD_PASSWORD_FILE");
   password_ = read_secret(file);
+  for (const auto& endpoint : address_.endpoints) {
+    if (endpoint.starts_with("https:") || is_this_machine(endpoint)) continue;
+    throw Error(Status::kRefused, "open store", url_, "the password would cross the network in the clear",
+                "etcds:// asks by TLS");
+  }
 }
 
 std::unique_ptr<net::HttpClient> EtcdClient::take() {

@@ -7,8 +7,10 @@
 
 #include "bmc/address.h"
 #include "bmc/reply.h"
+#include "net/spelling.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace rackline;
   using namespace rackline::bmc;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const auto& uuid : {guid_of_ipmitool(text), uuid_of_redfish(text), parse_uuid(text)}) {
@@ -22,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (const auto address = parse_address(text)) {
     if (address->host.find_first_of("@/\r\n ") != std::string::npos) std::abort();
-    for (const auto& one : spellings(address->host)) {
-      const auto again = spellings(one);
+    for (const auto& one : net::spellings(address->host)) {
+      const auto again = net::spellings(one);
       if (again.front() != one) std::abort();
     }
   }

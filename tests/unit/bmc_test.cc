@@ -3,6 +3,7 @@
 
 #include "bmc/address.h"
 #include "bmc/reply.h"
+#include "net/spelling.h"
 
 namespace rackline::bmc {
 namespace {
@@ -25,8 +26,8 @@ TEST(BmcAddress, IsTakenApart) {
 
 TEST(BmcAddress, HasOneSpelling) {
   const auto same = [](const char* one, const char* other) {
-    for (const auto& a : spellings(one)) {
-      for (const auto& b : spellings(other)) {
+    for (const auto& a : net::spellings(one)) {
+      for (const auto& b : net::spellings(other)) {
         if (a == b) return true;
       }
     }

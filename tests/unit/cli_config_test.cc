@@ -149,6 +149,28 @@ TEST_F(Config, AnInventoryIsReadInItsOrderAndOtherRecordsAreLeftAlone) {
   EXPECT_EQ(hosts[1].drained, true);
 }
 
+TEST_F(Config, TwoHostsWithOneHypervisorAreRefusedInAnySpelling) {
+  const auto two = [&](const std::string& a, const std::string& b) {
+    return refused(write("i", R"({"kind":"host","host":"a","uri":")" + a +
+                                  "\"}\n"
+                                  R"({"kind":"host","host":"b","uri":")" +
+                                  b + "\"}"));
+  };
+  for (const auto& [a, b] :
+       {std::pair("qemu+tcp://10.0.0.1/system", "qemu+tcp://10.0.0.1/system"),
+        std::pair("qemu+ssh://root@H1/system", "qemu+tls://h1./system?no_verify=1"),
+        std::pair("qemu+tcp://[::ffff:10.0.0.1]:16509/system", "qemu+tcp://10.0.0.1/system"),
+        std::pair("qemu:///system", "qemu+unix:///system")}) {
+    EXPECT_NE(two(a, b).find("hosts a and b have one and the same hypervisor"), std::string::npos) << b;
+  }
+  for (const auto& [a, b] : {std::pair("qemu+tcp://10.0.0.1/system", "qemu+tcp://10.0.0.2/system"),
+                             std::pair("qemu+tcp://h1:1/system", "qemu+tcp://h1:2/system"),
+                             std::pair("qemu+unix:///system?socket=/a", "qemu+unix:///system?socket=/b"),
+                             std::pair("test:///default", "test:///default")}) {
+    EXPECT_EQ(two(a, b), "nothing") << b;
+  }
+}
+
 TEST_F(Config, AnInventoryThatIsWrongIsRefusedWithLineAndReason) {
   const std::string a = "{\"kind\":\"host\",\"host\":\"a\",\"uri\":\"u\"}\n";
   EXPECT_NE(refused(write("i", a + "\n" + a)).find("line 3: host a stands in line 1 already"),

@@ -67,27 +67,35 @@ TEST(Child, IsKilledAtItsDeadline) {
   EXPECT_EQ(errno, ECHILD);
 }
 
+bool is_gone(int pid) {
+  for (int i = 0; i < 500; ++i) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string number, name, state;
+    if (!(stat >> number >> name >> state) || state == "Z") return true;
+    usleep(10'000);
+  }
+  return false;
+}
+
 // A script that is killed must not leave its present command behind, which may be about to do something.
 TEST(Child, IsKilledWithWhatItHasStarted) {
   const auto finished = run({"sh", "-c", "sleep 1000 & echo $!; wait"}, "", Milliseconds{300});
   EXPECT_TRUE(finished.timed_out);
-  const int grandchild = std::stoi(finished.out);
-  const auto gone = [&] {
-    std::ifstream stat("/proc/" + std::to_string(grandchild) + "/stat");
-    std::string pid, name, state;
-    return !(stat >> pid >> name >> state) || state == "Z";
-  };
-  for (int i = 0; i < 500 && !gone(); ++i) usleep(10'000);
-  EXPECT_TRUE(gone());
+  EXPECT_TRUE(is_gone(std::stoi(finished.out)));
+}
+
+TEST(Child, LeavesNothingBehindWhenItEnds) {
+  const auto finished = run({"sh", "-c", "sleep 1000 & echo $!"}, "", kPatience);
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_TRUE(is_gone(std::stoi(finished.out)));
 }
 
 // A daemon that it starts keeps its pipes; the answer is there all the same.
-TEST(Child, ThatLeavesSomebodyBehindIsNotWaitedForLonger) {
-  const auto finished = run({"sh", "-c", "sleep 30 & echo $!"}, "", kPatience);
+TEST(Child, ThatLeavesADaemonBehindIsNotWaitedForLonger) {
+  const auto finished = run({"sh", "-c", "setsid sleep 30 & echo $!; sleep 0.2"}, "", kPatience);
   EXPECT_EQ(finished.status, 0);
   EXPECT_FALSE(finished.timed_out);
-  const int left = std::stoi(finished.out);
-  EXPECT_EQ(kill(left, SIGKILL), 0);
+  EXPECT_EQ(kill(std::stoi(finished.out), SIGKILL), 0);
 }
 
 TEST(Child, HasNoneOfOurDescriptors) {

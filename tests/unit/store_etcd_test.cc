@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -35,6 +37,37 @@ TEST(EtcdUrl, RefusesWhatIsNone) {
       EXPECT_EQ(error.status(), Status::kUsage) << url;
     }
   }
+}
+
+TEST(EtcdUrl, APasswordCrossesNoNetworkInTheClear) {
+  char path[] = "/tmp/etcd-password-XXXXXX";
+  const int file = mkstemp(path);
+  ASSERT_EQ(write(file, "secret\n", 7), 7);
+  close(file);
+  setenv("RACKLINE_ETCD_USER", "ops", 1);
+  setenv("RACKLINE_ETCD_PASSWORD_FILE", path, 1);
+  const auto refused = [](const char* url) {
+    try {
+      EtcdClient client(url, parse_etcd_url(url));
+      return false;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kRefused) << url;
+      return true;
+    }
+  };
+  EXPECT_TRUE(refused("etcd://10.0.0.1"));
+  EXPECT_TRUE(refused("etcd://127.0.0.1,store"));
+  EXPECT_TRUE(refused("etcd://127.0.0.1.example.org"));
+  EXPECT_FALSE(refused("etcd://127.0.0.1:2379,localhost,[::1]:4001"));
+  EXPECT_FALSE(refused("etcds://10.0.0.1"));
+  unsetenv("RACKLINE_ETCD_USER");
+  setenv("RACKLINE_ETCD_KEY", path, 1);
+  EXPECT_FALSE(refused("etcds://10.0.0.1"));
+  chmod(path, 0644);
+  EXPECT_TRUE(refused("etcds://10.0.0.1"));
+  unsetenv("RACKLINE_ETCD_KEY");
+  unsetenv("RACKLINE_ETCD_PASSWORD_FILE");
+  unlink(path);
 }
 
 TEST(EtcdUrl, Base64GoesBothWays) {

@@ -113,16 +113,21 @@ std::vector<record::FenceMethod> read_fence_methods(const std::string& path) {
   if (!file) throw system_error(Status::kUsage, kReading, path);
   record::Reader reader(file.get(), path, record::Policy::kRefuse, {});
   std::vector<record::FenceMethod> methods;
+  bool names_power = false;
   while (reader.next()) {
     if (reader.is<record::FenceMethod>()) reader.read(methods.emplace_back());
+    if (record::Host host; reader.is<record::Host>() && reader.read(host))
+      names_power |= host.bmc.has_value();
   }
-  // It names programs that are run.
+  names_power |= !methods.empty();
+  // It names programs that are run, and where passwords are sent and power is switched.
   struct stat found {};
-  if (!methods.empty() && fstat(file.get(), &found) == 0 && S_ISREG(found.st_mode)) {
+  if (names_power && fstat(file.get(), &found) == 0 && S_ISREG(found.st_mode)) {
     if (found.st_uid != 0 && found.st_uid != geteuid())
-      throw Error(Status::kRefused, kReading, path, "it names fence agents and belongs to another user");
+      throw Error(Status::kRefused, kReading, path,
+                  "it says whose power is switched and belongs to another user");
     if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-      throw Error(Status::kRefused, kReading, path, "it names fence agents and others may write it",
+      throw Error(Status::kRefused, kReading, path, "it says whose power is switched and others may write it",
                   "chmod go-w " + path);
     }
   }

@@ -121,6 +121,10 @@ END
   chmod 666 inventory
   run -4 --separate-stderr fence status
   [ ! -e got ]
+  # A bmc says where the password is sent.
+  host h1 ipmi://10.0.0.1 >inventory
+  chmod 666 inventory
+  run -4 --separate-stderr fence status
 }
 
 @test "redfish: an IPv6 address, and a certificate that is refused, named or accepted" {

@@ -72,6 +72,13 @@ std::string first_reason(const std::string& plan) {
   return reason;
 }
 
+// Why a plan does not empty the host.
+std::string why_stuck(const std::string& plan, const std::string& err) {
+  auto reason = first_reason(plan);
+  if (reason.empty()) reason = last_line(err);
+  return reason.empty() ? "nothing more can be moved" : reason;
+}
+
 }  // namespace
 
 const char* name_of(Outcome outcome) {
@@ -84,14 +91,15 @@ const char* name_of(Outcome outcome) {
       return "refused";
     case Outcome::kInterrupted:
       return "interrupted";
+    case Outcome::kUnreachable:
     case Outcome::kFailed:
       break;
   }
   return "failed";
 }
 
-std::string Drain::look() {
-  auto ran = world_.run({"capwatch"}, "");
+std::string Drain::look(const std::string& window) {
+  auto ran = world_.run({"capwatch", "--window", window}, "");
   if (ran.status != 0) throw Error(Status::kUnreachable, "see the hosts", "capwatch", last_line(ran.err));
   return std::move(ran.out);
 }
@@ -107,7 +115,9 @@ Drain::Ran Drain::plan(const DrainRequest& request, const std::string& facts) {
 std::string Drain::objection(const std::string& host) const {
   const auto now = world_.clock.wall();
   const auto own = host_status(world_.store, host, now);
-  if (own.state == HostState::kFenced || own.state == HostState::kReturning) return why_not(own);
+  // Unknown without a verdict of heartbeat: a mark of it cannot be read, and would be in the way afterwards.
+  const bool broken = own.state == HostState::kUnknown && own.verdict.empty();
+  if (own.state == HostState::kFenced || own.state == HostState::kReturning || broken) return why_not(own);
   const auto others = host_statuses(world_.store, now);
   const bool last = std::none_of(world_.hosts.begin(), world_.hosts.end(), [&](const std::string& other) {
     return other != host && !others.contains(other);
@@ -140,20 +150,58 @@ DrainReport Drain::plan_only(const DrainRequest& request) {
   report.outcome = planned.status == 0                             ? Outcome::kDone
                    : planned.status == status_of(Status::kRefused) ? Outcome::kRefused
                                                                    : Outcome::kFailed;
-  if (planned.status != 0) report.reason = last_line(planned.err);
+  if (planned.status != 0) report.reason = why_stuck(planned.out, planned.err);
   return report;
+}
+
+// Marks the host, or takes over what this request says of one that is marked already. True when it is in
+// maintenance.
+bool Drain::begin(const DrainRequest& request) {
+  const auto now = world_.clock.wall();
+  const auto change = [&](auto mark) {
+    if (!request.reason.empty()) mark.reason = request.reason;
+    if (request.until) mark.until = request.until;
+    mark.by = request.by;
+    put(world_.store, mark);
+  };
+  if (const auto mark = maintenance_mark(world_.store, request.host); mark && mark->holds(now)) {
+    if (!request.reason.empty() || request.until) change(*mark);
+    return true;
+  }
+  const auto mark = drain_mark(world_.store, request.host);
+  change(mark && mark->holds(now) ? *mark : DrainMark{.host = request.host, .reason = "", .time = now});
+  return false;
+}
+
+// Why the host is not to be emptied any more; empty while it is.
+std::string Drain::taken_back(const std::string& host, bool in_maintenance) const {
+  const auto now = world_.clock.wall();
+  const auto gone = [&](const auto& mark) -> std::string {
+    if (!mark) return "it was taken back meanwhile (rackline undrain)";
+    return mark->holds(now) ? "" : "its --until has come: it serves again";
+  };
+  return in_maintenance ? gone(maintenance_mark(world_.store, host)) : gone(drain_mark(world_.store, host));
+}
+
+// The host is empty. False when the drain was taken back.
+bool Drain::end_in_maintenance(const DrainRequest& request) {
+  const auto mark = drain_mark(world_.store, request.host);
+  if (!mark || !mark->holds(world_.clock.wall())) return false;
+  put(world_.store, MaintenanceMark{mark->host, mark->reason, world_.clock.wall(), mark->by, mark->until});
+  remove_drain(world_.store, request.host);
+  return true;
 }
 
 DrainReport Drain::empty_it(const DrainRequest& request) {
   DrainReport report;
-  const auto in_maintenance = maintenance_mark(world_.store, request.host);
-  const bool was_in_maintenance = in_maintenance && in_maintenance->holds(world_.clock.wall());
-  if (!was_in_maintenance) {
-    DrainMark mark{request.host, request.reason, world_.clock.wall(), request.by, request.until};
-    const auto present = drain_mark(world_.store, request.host);
-    if (present && present->holds(mark.time)) mark.time = present->time;  // it goes on
-    put(world_.store, mark);
+  // Nothing is marked before it is known that the host can be emptied at all.
+  if (!seen_on(request.host, look("0")).up) {
+    report.outcome = Outcome::kUnreachable;
+    report.reason = "it does not answer";
+    return report;
   }
+  const bool was_draining = drain_mark(world_.store, request.host).has_value();
+  const bool was_in_maintenance = begin(request);
   const auto finish = [&](Outcome outcome, std::string reason) {
     report.outcome = outcome;
     report.reason = std::move(reason);
@@ -165,18 +213,20 @@ DrainReport Drain::empty_it(const DrainRequest& request) {
     const auto seen = seen_on(request.host, facts);
     report.left = seen.vms;
     // Of a host that does not answer nothing is seen, which is not the same as that it is empty.
-    if (!seen.up) return finish(Outcome::kFailed, "it does not answer");
+    if (!seen.up) return finish(Outcome::kFailed, "it does not answer any more; it stays draining");
+    if (const auto over = taken_back(request.host, was_in_maintenance); !over.empty())
+      return finish(Outcome::kInterrupted, over);
     if (seen.vms.empty()) {
-      if (!was_in_maintenance) {
-        put(world_.store,
-            MaintenanceMark{request.host, request.reason, world_.clock.wall(), request.by, request.until});
-        remove_drain(world_.store, request.host);
-      }
+      if (!was_in_maintenance && !end_in_maintenance(request))
+        return finish(Outcome::kInterrupted, taken_back(request.host, false));
       return finish(was_in_maintenance && report.moved == 0 ? Outcome::kAlready : Outcome::kDone, "");
     }
     const auto planned = plan(request, facts);
-    if (planned.status == status_of(Status::kRefused))
+    if (planned.status == status_of(Status::kRefused)) {
+      // Nothing is half done: what this run has marked and not begun, it takes back.
+      if (report.moved == 0 && !was_draining && !was_in_maintenance) remove_drain(world_.store, request.host);
       return finish(Outcome::kRefused, last_line(planned.err));
+    }
     const auto moved = world_.run({"migrate"}, planned.out);
     if (moved.status == status_of(Status::kBusy) && ++busy <= kBusyRounds) {
       world_.sleep(kAgain);  // one that a killed drain has left behind, or a plan of somebody else
@@ -194,9 +244,7 @@ DrainReport Drain::empty_it(const DrainRequest& request) {
     if (report.moved > before) continue;
     report.left = seen_on(request.host, look()).vms;
     if (report.left.empty()) continue;
-    auto reason = first_reason(planned.out);
-    if (reason.empty()) reason = last_line(moved.err.empty() ? planned.err : moved.err);
-    return finish(Outcome::kFailed, reason.empty() ? "nothing more can be moved" : reason);
+    return finish(Outcome::kFailed, why_stuck(planned.out, moved.err.empty() ? planned.err : moved.err));
   }
 }
 

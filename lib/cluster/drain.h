@@ -22,7 +22,7 @@ struct DrainRequest {
 };
 
 struct DrainReport {
-  enum class Outcome { kDone, kAlready, kFailed, kRefused, kInterrupted };
+  enum class Outcome { kDone, kAlready, kFailed, kRefused, kInterrupted, kUnreachable };
   Outcome outcome = Outcome::kFailed;
   std::int64_t moved = 0, rounds = 0;
   std::vector<std::string> left;  // virtual servers that are still on the host
@@ -60,8 +60,11 @@ class Drain {
  private:
   std::string objection(const std::string& host) const;
   DrainReport empty_it(const DrainRequest& request);
+  bool begin(const DrainRequest& request);
+  std::string taken_back(const std::string& host, bool in_maintenance) const;
+  bool end_in_maintenance(const DrainRequest& request);
   DrainReport plan_only(const DrainRequest& request);
-  std::string look();  // one round of capwatch
+  std::string look(const std::string& window = "1s");  // one round of capwatch
   Ran plan(const DrainRequest& request, const std::string& facts);
 
   World world_;

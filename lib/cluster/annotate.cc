@@ -40,7 +40,9 @@ void Observed::annotate(record::HostSample& sample) const {
   if (!store_) return;
   const auto found = hosts_.find(sample.host);
   if (found == hosts_.end()) {
-    sample.cluster_state = name_of(HostState::kServing);
+    const bool drained = sample.drained.value_or(false);
+    sample.cluster_state = name_of(drained ? HostState::kDraining : HostState::kServing);
+    if (drained) sample.cluster_by = "inventory";
     return;
   }
   const HostStatus& status = found->second;

@@ -79,6 +79,16 @@ HostStatus host_status(store::Store& store, const std::string& host, std::chrono
   return status_of(host, marks, now);
 }
 
+HostStatus host_status(store::Store& store, const record::Host& host, std::chrono::sys_seconds now) {
+  auto status = host_status(store, host.host, now);
+  if (status.serves() && host.drained.value_or(false)) {
+    status.state = HostState::kDraining;
+    status.by = "inventory";
+    status.reason = "its line says that it is drained";
+  }
+  return status;
+}
+
 std::map<std::string, HostStatus> host_statuses(store::Store& store, std::chrono::sys_seconds now) {
   std::map<std::string, Marks> hosts;
   BrokenMarks broken;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cluster/marks.h"
+#include "record/kinds.h"
 
 namespace rackline::cluster {
 
@@ -36,6 +37,9 @@ struct HostStatus {
 // The host's state at `now`. A mark that cannot be read makes it unknown. Throws Error(kUnreachable) for a
 // store that does not answer.
 HostStatus host_status(store::Store& store, const std::string& host, std::chrono::sys_seconds now);
+
+// The same of a host of the inventory, which may say itself that the host is drained.
+HostStatus host_status(store::Store& store, const record::Host& host, std::chrono::sys_seconds now);
 
 // The same of all hosts that do not serve, in four reads.
 std::map<std::string, HostStatus> host_statuses(store::Store& store, std::chrono::sys_seconds now);

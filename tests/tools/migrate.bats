@@ -179,6 +179,12 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   run -2 migrate --bandwidth 10GHz < <(finish)
 }
 
+@test "nothing goes to a host that the inventory calls drained" {
+  jq -c 'if .host == "h2" then .drained = true else . end' <inventory >drained
+  run -4 --separate-stderr migrate --inventory drained <plan
+  assert_regex "$(jq -r 'select(.kind=="vm_moved") | .reason' <<<"$output")" '^h2 is draining \(by inventory\)'
+}
+
 @test "nothing goes to a host in maintenance, however old the plan" {
   heartbeat maintenance h2 on
   run -4 --separate-stderr migrate < <(move db1 h1 h2 && finish)

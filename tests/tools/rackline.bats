@@ -83,3 +83,38 @@ states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host 
   assert_regex "$stderr" 'another drain is at work'
   assert_equal "$(states)" "h1 serving h2 serving"
 }
+
+@test "a drain that was taken back meanwhile does not end in maintenance" {
+  # capplan stands still until the other command has been given.
+  mkdir bin
+  for program in rackline capwatch migrate; do ln -s "$(command -v $program)" bin/; done
+  cp "$(command -v rackline)" bin/rackline.real
+  rm bin/rackline && mv bin/rackline.real bin/rackline
+  printf '#!/bin/sh\ntouch planning; until [ -e go ]; do sleep 0.05; done\nexec %s "$@"\n' "$(command -v capplan)" >bin/capplan
+  chmod +x bin/capplan
+  bin/rackline drain h1 --force >out 2>err &
+  local drain=$!
+  until [ -e planning ]; do sleep 0.05; done
+  run -0 rackline undrain h1
+  touch go
+  wait "$drain" || true
+  assert_equal "$(states)" "h1 serving h2 serving"
+}
+
+@test "a drain that capplan refuses leaves no mark; a second one changes what the first said" {
+  { host h1 a b c d && host h2; } >inventory
+  run -4 --separate-stderr rackline drain h1
+  assert_equal "$(states)" "h1 serving h2 serving"
+  rackline drain h2 --reason fans >/dev/null
+  run -0 rackline drain h2 --until 2099-01-01T00:00:00Z --reason 'new fans'
+  assert_equal "$(rackline hosts -o json | jq -r 'select(.host=="h2") | .reason + " " + .until')" "new fans 2099-01-01T00:00:00Z"
+}
+
+@test "a host that does not answer is not marked; a dry run that cannot succeed says why" {
+  echo '{"kind":"host","host":"h3","uri":"qemu+tcp://127.0.0.1:1/system"}' >>inventory
+  run -3 --separate-stderr rackline drain h3
+  assert_regex "$stderr" 'h3: it does not answer'
+  assert_regex "$(states)" 'h3 serving'
+  run -1 --separate-stderr rackline -n drain h1 --force
+  assert_regex "$stderr" 'h1: db1: .'
+}

@@ -20,7 +20,8 @@
 namespace rackline {
 namespace {
 
-virt::MigrationEngine::Hooks hooks(cli::Program& program, store::Store& store) {
+virt::MigrationEngine::Hooks hooks(cli::Program& program, store::Store& store,
+                                   const std::vector<record::Host>& inventory) {
   return {.finished =
               [&program](const virt::Move& move, const virt::MoveReport& report) {
                 if (report.inconsistent) program.warn(move.vm + ": " + report.reason);
@@ -32,8 +33,12 @@ virt::MigrationEngine::Hooks hooks(cli::Program& program, store::Store& store) {
               },
           .warn = [&program](const std::string& text) { program.warn(text); },
           .why_closed =
-              [&program, &store](const std::string& host) {
-                return cluster::why_not(cluster::host_status(store, host, program.clock().wall()));
+              [&program, &store, &inventory](const std::string& name) {
+                const auto now = program.clock().wall();
+                for (const auto& host : inventory) {
+                  if (host.host == name) return cluster::why_not(cluster::host_status(store, host, now));
+                }
+                return cluster::why_not(cluster::host_status(store, name, now));
               }};
 }
 
@@ -43,7 +48,10 @@ constexpr std::chrono::minutes kPatience{1};
 class Session {
  public:
   Session(cli::Program& program, const virt::MigrationPolicy& policy)
-      : program_(program), policy_(policy), hosts_(virt::migration_hosts(program.inventory())) {}
+      : program_(program),
+        policy_(policy),
+        inventory_(program.inventory()),
+        hosts_(virt::migration_hosts(inventory_)) {}
 
   // A plan is whole with its round_end, which capplan writes behind the moves of each round, or with the end
   // of the stream: half a plan of a dead producer is not a plan. So of a stream that goes on each plan is
@@ -103,7 +111,7 @@ class Session {
     ++batches_;
     store::Journal journal(*store_, "migrate", program_.clock());
     virt::MigrationEngine engine(policy_, hosts_, virt::libvirt_hypervisor, journal, program_.clock(),
-                                 hooks(program_, *store_));
+                                 hooks(program_, *store_, inventory_));
     const auto moves = plan != nullptr ? *plan : engine.open_moves();
     total_ += engine.run(moves);
     moves_ += static_cast<std::int64_t>(moves.size());
@@ -112,6 +120,7 @@ class Session {
 
   cli::Program& program_;
   const virt::MigrationPolicy& policy_;
+  const std::vector<record::Host> inventory_;
   std::map<std::string, virt::MigrationHost> hosts_;
   std::unique_ptr<store::Store> store_;
   virt::MigrationEngine::Summary total_;

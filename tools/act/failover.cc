@@ -12,15 +12,11 @@
 #include "ha/fenced_feed.h"
 #include "ha/protect.h"
 #include "ha/recovery.h"
+#include "ha/recovery_service.h"
 #include "store/store.h"
 
 namespace rackline {
 namespace {
-
-// One that refused is asked again after this, as long as the stream is open.
-constexpr Milliseconds kRetry{5000};
-// Else it is looked this often whether what should run does.
-constexpr Milliseconds kKeep{10'000};
 
 struct Options {
   ha::RecoveryPolicy policy;
@@ -51,7 +47,8 @@ class Failover {
       recovery.resume();
       return finish(recovery);
     }
-    if_free(recovery, [&] { recovery.settle(); });
+    ha::RecoveryService service(recovery, [this](const std::string& text) { program_.warn(text); });
+    service.begin();
     // The first answer of a libvirtd takes seconds; when a host has died there is no time for that.
     std::vector<std::string> names;
     for (const auto& host : inventory_) names.push_back(host.host);
@@ -60,18 +57,16 @@ class Failover {
     ha::FencedFeed feed(reader, program_.clock(),
                         [this](const record::Reader& read) { program_.out().pass(read); });
     while (!feed.over() && !interrupt::requested()) {
-      const auto fenced = feed.next(recovery.pending() ? kRetry : kKeep);
+      const auto fenced = feed.next(service.patience());
       for (const auto& host : feed.contradicted()) recovery.contradict(host);
       if (fenced) {
-        if_free(recovery, [&] { recovery.accept(fenced->first, fenced->second); });
+        service.take(fenced->first, fenced->second);
       } else if (!feed.over() && !interrupt::requested()) {
-        if (recovery.pending()) if_free(recovery, [&] { recovery.retry(); });
-        recovery.keep();
+        service.idle();
       }
       program_.out().flush();
     }
-    // Nothing more is coming: now or never.
-    if (recovery.waiting() && !interrupt::requested()) recovery.retry();
+    if (!interrupt::requested()) service.end();
     const Status status = finish(recovery);
     if (interrupt::requested() || reader->complete()) return status;
     throw Error(Status::kUsage, "read records", "stdin", "it ended without an end record: its producer died",
@@ -118,19 +113,6 @@ class Failover {
   }
 
  private:
-  // Another failover, a refresh or a person's command may hold the lock for minutes. Whoever watches a stream
-  // must not end of that: the proof that has just come in will not be told a second time.
-  void if_free(const ha::Recovery& recovery, const std::function<void()>& work) {
-    try {
-      work();
-      busy_ = false;
-    } catch (const Error& error) {
-      if (error.status() != Status::kBusy || !recovery.waiting()) throw;
-      if (!busy_) program_.warn(std::string(error.what()) + "; trying again");
-      busy_ = true;
-    }
-  }
-
   ha::Recovery recovery() {
     return {options_.policy,
             inventory_,
@@ -178,7 +160,6 @@ class Failover {
   std::vector<record::Host> inventory_;
   std::unique_ptr<ha::RecoveryCluster> cluster_;
   std::unique_ptr<store::Store> store_;
-  bool busy_ = false;  // and told so
 };
 
 // Works when every host is dead, and without an inventory.

@@ -119,6 +119,7 @@ std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planne
   for (const auto& verdict : verdicts) judged.insert(verdict.vm.vm);
   auto notes = keep_notes(store_);
   const auto now = clock_.wall();
+  const bool storm = is_storm(situation);
   for (const auto& vm : situation.vms) {
     if (judged.contains(vm.vm) || situation.intents.contains(vm.vm)) continue;
     KeepNote& note = notes[vm.vm];
@@ -126,6 +127,7 @@ std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planne
     const bool nobodys = is_nobodys(situation, vm);
     if (nobodys != note.since.has_value()) {
       note.since = nobodys ? std::optional(now) : std::nullopt;
+      note.storm = nobodys && storm;
       // Somebody else's note is newer: next time.
       if (!planned && !put(store_, note)) continue;
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/disarm.h"
 #include "ha/protection.h"
 #include "ha_night.h"
 
@@ -22,7 +23,8 @@ inline std::vector<std::string> words(const std::string& text, char separator = 
 }
 
 // Puts virtual servers into a night: "NAME@HOST[:OPTION]..." each, with the options
-//   p=N priority, mem=N GiB, after=A+B, apart=GROUP, stopped (by wish).
+//   p=N priority, mem=N GiB, after=A+B, apart=GROUP, together=GROUP, prefer=A+B (hosts), only=A+B, stopped
+//   (by wish).
 inline void add_guests(Night& night, const std::string& text) {
   for (const auto& word : words(text)) {
     const auto parts = words(word, ':');
@@ -45,6 +47,11 @@ inline void add_guests(Night& night, const std::string& text) {
         vm.after = words(value, '+');
       } else if (key == "apart") {
         vm.anti_affinity = value;
+      } else if (key == "prefer" || key == "only") {
+        vm.affinity.prefer = words(value, '+');
+        vm.affinity.only = key == "only";
+      } else if (key == "together") {
+        vm.affinity.together = value;
       } else if (key == "stopped") {
         vm.running = false;
       } else {
@@ -71,7 +78,7 @@ inline void add_guests(Night& night, const std::string& text) {
 //   store locked|readonly|well
 //   outlives N                  locks of disks outlive their host by so many seconds
 // and by a person:
-//   maintenance|drain HOST on|off, clear|unfence|confirm HOST
+//   maintenance|drain HOST on|off, disarm SECONDS, arm, clear|unfence|confirm HOST
 inline void add_event(Night& night, const std::string& text) {
   const auto part = words(text);
   const Milliseconds when{std::llround(1000 * std::stod(part.at(0)))};
@@ -141,6 +148,14 @@ inline void add_event(Night& night, const std::string& text) {
            : void(cluster::remove_maintenance(night.store, name));
       }
     });
+  } else if (what == "disarm") {
+    night.command(when, [&night, name] {
+      const auto now = night.clock.wall();
+      cluster::put(night.store, cluster::DisarmMark{"new switches", now, "ann",
+                                                    now + std::chrono::seconds{std::stol(name)}});
+    });
+  } else if (what == "arm") {
+    night.command(when, [&night] { cluster::remove_disarm(night.store); });
   } else if (what == "clear") {
     night.command(when, [&night, name] { night.clear(name); });
   } else if (what == "unfence") {

@@ -186,6 +186,14 @@ const Scenario kScenarios[] = {
      "a@h3",
      "a@h3 b@h2",
      {"h1 is in maintenance"}},
+    {"ThePreferredHost", 4, "a@h1:prefer=h4+h2 b@h4 c@h4", {"10 power h1 off"}, 60, "a@h4", "a@h4", {}},
+    {"TheNextPreferredHost", 4, "a@h1:prefer=h4+h2 b@h2 c@h2", {"5 drain h4 on", "10 power h1 off"}, 60, "a@h2", "a@h2", {}},
+    {"AnyHostWhenNoPreferredOneServes", 4, "a@h1:prefer=h4 b@h2", {"5 drain h4 on", "10 power h1 off"}, 60, "a@h3", "a@h3", {}},
+    {"OnlyItsHosts", 4, "a@h1:only=h1+h4 b@h1", {"5 drain h4 on", "10 power h1 off", "60 drain h4 off"}, 120, "b@h2 a@h4", "a@h4 b@h2", {"a is not restarted: unplaced: a may be on its preferred hosts only"}},
+    {"TogetherOnOneHost", 3, "a@h1:together=t b@h1:together=t:mem=8 c@h2:mem=9 d@h3:mem=6", {"10 power h1 off"}, 60, "a@h3 b@h3", "a@h3 b@h3", {}},
+    {"TogetherAndNoRoomForBoth", 3, "a@h1:together=t:mem=6 b@h1:together=t:mem=6 c@h2:mem=8 d@h3:mem=8", {"10 power h1 off"}, 60, "", "", {"together (t)"}},
+    {"OneFollowsThoseItBelongsTo", 3, "a@h1:together=t b@h2:together=t c@h2 d@h2", {"10 power h1 off"}, 60, "a@h2", "a@h2 b@h2", {}},
+    {"TogetherElsewhereWhenAStartFails", 3, "a@h1:together=t b@h1:together=t", {"5 fails h2 1", "10 power h1 off"}, 60, "a@h2 a@h3 b@h3", "a@h3 b@h3", {}},
     // --- more than one thing at once ---
     {"TwoDieAtOnce",
      5,
@@ -334,6 +342,11 @@ const Scenario kScenarios[] = {
      "",
      "a@h1 b@h2",
      {}},
+    // --- disarmed ---
+    {"NothingIsHealedWhileItIsDisarmed", 3, "a@h1 b@h2", {"5 disarm 3600", "10 power h1 off", "20 end b crashed"}, 300, "", "b@h2(off)", {"h1 is NOT fenced", "b is not restarted: refused: the cluster is disarmed since", "(by ann)", "new switches"}},
+    {"ItIsHealedWhenItIsArmed", 3, "a@h1 b@h2", {"5 disarm 3600", "10 power h1 off", "20 end b crashed", "120 arm"}, 180, "a@h3 b@h2", "a@h3 b@h2", {"the cluster is disarmed since"}},
+    {"DisarmingEndsByItself", 3, "a@h1 b@h2", {"5 disarm 115", "10 power h1 off"}, 180, "a@h3", "a@h3 b@h2", {"the cluster is disarmed since"}},
+    {"AHostThatReturnsWhileItIsDisarmedIsLeftAlone", 3, "a@h1", {"5 disarm 3600", "10 net h1 off", "10 storage h1 off", "30 net h1 on", "30 storage h1 on", "60 arm"}, 120, "", "a@h1", {"the cluster is disarmed since"}},
     // --- guests ---
     {"AGuestThatDiesIsStartedWhereItWas", 3, "a@h1", {"20 end a crashed"}, 60, "a@h1", "a@h1", {}},
     {"AGuestThatIsStoppedStaysStopped", 3, "a@h1", {"20 end a shutdown"}, 90, "", "a@h1(off)", {}},

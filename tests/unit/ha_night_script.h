@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cluster/disarm.h"
+#include "ha/failback.h"
 #include "ha/protection.h"
 #include "ha_night.h"
 
@@ -23,8 +24,8 @@ inline std::vector<std::string> words(const std::string& text, char separator = 
 }
 
 // Puts virtual servers into a night: "NAME@HOST[:OPTION]..." each, with the options
-//   p=N priority, mem=N GiB, after=A+B, apart=GROUP, together=GROUP, prefer=A+B (hosts), only=A+B, stopped
-//   (by wish).
+//   p=N priority, mem=N GiB, after=A+B, apart=GROUP, together=GROUP, prefer=A+B (hosts), only=A+B,
+//   failback, stopped (by wish).
 inline void add_guests(Night& night, const std::string& text) {
   for (const auto& word : words(text)) {
     const auto parts = words(word, ':');
@@ -50,6 +51,8 @@ inline void add_guests(Night& night, const std::string& text) {
       } else if (key == "prefer" || key == "only") {
         vm.affinity.prefer = words(value, '+');
         vm.affinity.only = key == "only";
+      } else if (key == "failback") {
+        vm.affinity.failback = true;
       } else if (key == "together") {
         vm.affinity.together = value;
       } else if (key == "stopped") {
@@ -78,7 +81,7 @@ inline void add_guests(Night& night, const std::string& text) {
 //   store locked|readonly|well
 //   outlives N                  locks of disks outlive their host by so many seconds
 // and by a person:
-//   maintenance|drain HOST on|off, disarm SECONDS, arm, clear|unfence|confirm HOST
+//   maintenance|drain HOST on|off, disarm SECONDS, arm, failback (with migrate), clear|unfence|confirm HOST
 inline void add_event(Night& night, const std::string& text) {
   const auto part = words(text);
   const Milliseconds when{std::llround(1000 * std::stod(part.at(0)))};
@@ -156,6 +159,13 @@ inline void add_event(Night& night, const std::string& text) {
     });
   } else if (what == "arm") {
     night.command(when, [&night] { cluster::remove_disarm(night.store); });
+  } else if (what == "failback") {
+    night.command(when, [&night] {
+      const auto plan =
+          ha::failback(night.inventory, night.site, night.store, night.clock, Milliseconds{3000});
+      for (const auto& move : plan.moves) night.site.move(move.vm, move.to);
+      for (const auto& [vm, why] : plan.stay) night.warn(vm + " stays where it is: " + why);
+    });
   } else if (what == "clear") {
     night.command(when, [&night, name] { night.clear(name); });
   } else if (what == "unfence") {

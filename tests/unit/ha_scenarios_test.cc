@@ -451,6 +451,14 @@ const Scenario kScenarios[] = {
      "a@h3 b@h2 c@h3 d@h2 e@h2",
      "a@h1 b@h2 c@h3 d@h1 e@h1",
      {"a stays where it is: h1 is returning"}},
+    {"WhatGoesBackCountsOnBothHosts",
+     3,
+     "a@h2:prefer=h2:failback:mem=9:p=9 b@h1:prefer=h1:failback:mem=9",
+     {"5 move b h3", "6 move a h1", "20 failback", "40 failback"},
+     60,
+     "",
+     "a@h2 b@h1",
+     {"b stays where it is"}},
     {"FailbackAsFarAsThereIsRoom",
      3,
      "a@h1:prefer=h1:failback:mem=9 b@h1:prefer=h1:failback:mem=9:p=5",
@@ -500,6 +508,17 @@ const Scenario kScenarios[] = {
      "a@h1 b@h2 c@h3 d@h1",
      {"4 of 4 hosts are silent"}},
 };
+
+TEST(Failback, IsRefusedWhileTheClusterIsDisarmed) {
+  Night night(2);
+  add_guests(night, "a@h1:prefer=h2:failback");
+  const auto plan = [&night] {
+    return failback(night.inventory, night.site, night.store, night.clock, Milliseconds{1000});
+  };
+  EXPECT_EQ(plan().moves.size(), 1U);
+  cluster::put(night.store, cluster::DisarmMark{"new switches", night.clock.wall(), "ann", {}});
+  EXPECT_THROW(plan(), Error);
+}
 
 INSTANTIATE_TEST_SUITE_P(Night, Scenarios, testing::ValuesIn(kScenarios),
                          [](const auto& scenario) { return std::string(scenario.param.name); });

@@ -45,20 +45,26 @@ bool remove_disarm(store::Store& store) {
   return store.commit({{{entry->key, entry->version}}, {}, {entry->key}}).has_value();
 }
 
+record::ClusterHealing record_of(const DisarmMark& mark) {
+  record::ClusterHealing record;
+  record.state = "disarmed";
+  record.since = format_time(mark.time);
+  if (mark.until) record.until = format_time(*mark.until);
+  if (!mark.by.empty()) record.by = mark.by;
+  if (!mark.reason.empty()) record.reason = mark.reason;
+  return record;
+}
+
 record::ClusterHealing healing(store::Store& store, std::chrono::sys_seconds now) {
   record::ClusterHealing record;
-  record.state = "armed";
   try {
     const auto mark = disarm_mark(store);
-    if (!mark || !mark->holds(now)) return record;
-    record.since = format_time(mark->time);
-    if (mark->until) record.until = format_time(*mark->until);
-    if (!mark->by.empty()) record.by = mark->by;
-    if (!mark->reason.empty()) record.reason = mark->reason;
+    if (mark && mark->holds(now)) return record_of(*mark);
+    record.state = "armed";
   } catch (const BrokenMark& broken) {
+    record.state = "disarmed";
     record.reason = broken.what();
   }
-  record.state = "disarmed";
   return record;
 }
 

@@ -28,7 +28,8 @@ void put(store::Store& store, const DisarmMark& mark);
 // False when there was none. Takes also one away that cannot be read.
 bool remove_disarm(store::Store& store);
 
-// The record of it; state armed or disarmed.
+record::ClusterHealing record_of(const DisarmMark& mark);
+// The record of how it is, armed or disarmed.
 record::ClusterHealing healing(store::Store& store, std::chrono::sys_seconds now);
 
 // Why nothing may be switched or started by itself: "the cluster is disarmed since 2026-11-29T10:00:00Z (by

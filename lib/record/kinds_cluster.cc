@@ -27,6 +27,7 @@ constexpr Field kClusterHealingFields[] = {
     FIELD(ClusterHealing, until, "when it is armed again by itself", "UNTIL"),
     FIELD(ClusterHealing, by, "who disarmed it", "BY"),
     FIELD(ClusterHealing, reason, "why", "REASON"),
+    FIELD(ClusterHealing, planned, "true: a dry run, nothing was changed", {}, kOmitted),
 };
 
 constexpr Field kHostDrainedFields[] = {

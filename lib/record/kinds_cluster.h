@@ -20,6 +20,7 @@ struct HostStatus : Head {
 struct ClusterHealing : Head {
   std::string state;
   Text since, until, by, reason;
+  Flag planned;
   static const Kind kKind;
 };
 

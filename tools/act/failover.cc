@@ -191,15 +191,26 @@ Status disarm(cli::Program& program, const Options& options) {
     }
   }
   const auto store = store::Store::open(program.store_url());
-  if (!program.dry_run()) put(*store, mark);
-  program.out().write(cluster::healing(*store, now));
+  auto record = record_of(mark);
+  if (program.dry_run()) {
+    record.planned = true;
+  } else {
+    put(*store, mark);
+  }
+  program.out().write(record);
   return Status::kDone;
 }
 
 Status arm(cli::Program& program) {
   const auto store = store::Store::open(program.store_url());
   if (!program.dry_run()) cluster::remove_disarm(*store);
-  program.out().write(cluster::healing(*store, program.clock().wall()));
+  auto record = cluster::healing(*store, program.clock().wall());
+  if (program.dry_run()) {
+    record = {};
+    record.state = "armed";
+    record.planned = true;
+  }
+  program.out().write(record);
   return Status::kDone;
 }
 

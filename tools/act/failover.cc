@@ -283,7 +283,8 @@ int main(int argc, char** argv) {
       protect->add_option("--prefer", wishes.affinity.prefer, "where they are to be, the best one first")
           ->type_name("HOST,...")
           ->delimiter(',')
-          ->expected(1),
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
       cli::Program::Values::kHosts);
   protect->add_flag("--only", wishes.affinity.only, "they are started on no other hosts than these");
   protect->add_option("--together", wishes.affinity.together, "all of this group on one host")

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/units.h"
+#include "cluster/disarm.h"
 
 namespace rackline::ha {
 namespace {
@@ -145,6 +146,8 @@ FenceReport FenceEngine::fence_once(Round& round) {
   const auto lock = take_lock(round.patience_until, round.given_up);
   if (life() > 0) return withdrawn(report);
   if (!lock) return without_lock(report, world_.stopping());
+  if (auto refusal = patiently(round.patience_until, round.given_up, [&] { return disarmed(report); }))
+    return *refusal;
   const auto planned = patiently(round.patience_until, round.given_up,
                                  [&] { return cluster::maintenance_mark(world_.store, report.host); });
   if (planned && planned->holds(world_.time.clock.wall())) {
@@ -178,12 +181,23 @@ FenceReport FenceEngine::fence_once(Round& round) {
   }
   if (report.power.proven) report.power.objection = begin_once();
   if (!report.power.objection.empty()) {
+    if (auto refusal = disarmed(report)) return *refusal;
     report.needs_person = true;
     return with(report, Outcome::kRefused, report.power.objection);
   }
   if (report.power.withdrawn && !report.power.proven) return withdrawn(report);
   if (!report.power.proven) return failed(report, report.power.why);
   return conclude(round, mark);
+}
+
+// A person works on the cluster, and what looks dead may be his doing. The host is asked for again and again,
+// for he may arm the cluster and leave it dead.
+std::optional<FenceReport> FenceEngine::disarmed(const FenceReport& report) const {
+  const std::string why = cluster::disarmed(world_.store, world_.time.clock.wall());
+  if (why.empty()) return std::nullopt;
+  FenceReport refusal = with(report, Outcome::kRefused, why);
+  refusal.disarmed = refusal.needs_person = true;
+  return refusal;
 }
 
 // It is proven to be off: marks it.
@@ -246,6 +260,7 @@ void FenceEngine::set_mark(const FenceReport& report) {
 // Called once the power was read and before the first command: what forbids to go on, or nothing, and then
 // the intent is on disk.
 std::string FenceEngine::begin(const FenceReport& report) {
+  if (const auto refusal = disarmed(report)) return refusal->reason;
   const std::lock_guard guard(guard_);
   std::set<std::string> gone = in_hand_;
   for (const auto& mark : cluster::fence_marks(world_.store)) {

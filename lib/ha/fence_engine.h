@@ -61,6 +61,7 @@ class FenceEngine {
 
   FenceReport fence(const FenceRequest& request, FenceReport report, const Life& life);
   FenceReport fence_once(Round& round);
+  std::optional<FenceReport> disarmed(const FenceReport& report) const;
   FenceReport conclude(Round& round, const std::optional<cluster::FenceMark>& mark);
   std::optional<FenceReport> confirmed_by_hand(const Round& round, const cluster::FenceMark& mark);
   FenceReport look(FenceReport report);

@@ -124,13 +124,19 @@ FenceReport FenceQueue::run_once(const Task& task, int round) {
 // The last word on the host; nullopt when a newer request has the last word.
 std::optional<FenceReport> FenceQueue::carry_out(const Task& task) {
   const auto& clock = time_.clock;
-  const auto started = clock.monotonic();
+  auto started = clock.monotonic();
+  bool told_disarmed = false;
   Milliseconds pause = policy_.retry_first;
   for (int round = 1;; ++round) {
     auto report = run_once(task, round);
     report.elapsed = clock.monotonic() - started;
-    if (!task.repeated || !is_failure(report)) return report;
-    if (report.elapsed + pause > policy_.retry_for) {
+    if (!report.disarmed && (!task.repeated || !is_failure(report))) return report;
+    if (report.disarmed) {  // nothing was tried: neither a round nor time for trying has passed
+      round = 0;
+      pause = policy_.retry_first;
+      started = clock.monotonic();
+    }
+    if (!report.disarmed && report.elapsed + pause > policy_.retry_for) {
       if (round == 1) return report;
       return given_up(report, "it was tried " + std::to_string(round) + " times within " +
                                   format_duration(report.elapsed) + " (--retry-for)");
@@ -138,7 +144,8 @@ std::optional<FenceReport> FenceQueue::carry_out(const Task& task) {
     auto woken = over(task);
     if (woken == Woken::kClosed || woken == Woken::kStop) return report;
     report.retry = woken == Woken::kNewer ? Milliseconds{0} : pause;
-    if (woken != Woken::kLife) tell(report);
+    if (woken != Woken::kLife && !(report.disarmed && told_disarmed)) tell(report);
+    told_disarmed = report.disarmed;
     if (!woken) woken = wait_for(task, pause);
     report.elapsed = clock.monotonic() - started;
     switch (*woken) {

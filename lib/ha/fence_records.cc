@@ -17,6 +17,7 @@ record::Flag if_true(bool value) {
 }
 
 const char* outcome_of(const FenceReport& report) {
+  if (report.disarmed) return "refused";
   if (report.retry) return "failed";  // also where another fence held the lock: it is only not done yet
   switch (report.outcome) {
     case Outcome::kRefused:

@@ -22,6 +22,7 @@ struct FenceReport {
   std::string id, cause, host;
   bool already = false, planned = false;
   bool needs_person = false;
+  bool disarmed = false;  // refused because healing is switched off: it is asked for again
   PowerReport power;
   std::string reason;
   Milliseconds elapsed{0};

@@ -2,6 +2,7 @@
 #include "ha/keep.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "base/time.h"
@@ -22,6 +23,7 @@ KeepNote note_of(const store::Entry& entry) {
     document.at("vm").get_to(note.vm);
     if (const auto since = document.find("since"); since != document.end() && !since->is_null())
       note.since = std::chrono::sys_seconds(std::chrono::seconds(since->get<std::int64_t>()));
+    note.storm = document.value("storm", false);
     for (const auto& start : document.at("starts"))
       note.starts.emplace_back(std::chrono::seconds(start.get<std::int64_t>()));
     note.version = entry.version;
@@ -76,12 +78,14 @@ bool put(store::Store& store, const KeepNote& note) {
   for (const auto& start : note.starts) starts.push_back(start.time_since_epoch().count());
   const Json document = {{"vm", note.vm},
                          {"since", note.since ? Json(note.since->time_since_epoch().count()) : Json()},
+                         {"storm", note.storm},
                          {"starts", starts}};
   const std::string key = kPrefix + store::key_part(note.vm);
   return store.commit({{{key, note.version}}, {{key, store::dump(document)}}, {}}).has_value();
 }
 
 std::string keep_objection(const Situation& situation, const Protected& vm) {
+  if (!situation.disarmed.empty()) return situation.disarmed;
   for (const auto& host : situation.inventory) {
     if (situation.fenced(host) || situation.view.answered(host)) continue;
     return host + " does not answer and is not fenced, so it could run there";
@@ -100,6 +104,14 @@ bool is_nobodys(const Situation& situation, const Protected& vm) {
   const auto& hosts = situation.view.hosts;
   return std::none_of(hosts.begin(), hosts.end(),
                       [&vm](const auto& host) { return by_wish(ended_on(host.second, vm.uuid)); });
+}
+
+bool is_storm(const Situation& situation) {
+  std::set<std::string> homes;
+  for (const auto& vm : situation.vms) {
+    if (is_nobodys(situation, vm)) homes.insert(home_of(situation, vm));
+  }
+  return homes.size() > 1;
 }
 
 Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNote& note,
@@ -129,14 +141,15 @@ Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNo
   }
   if (recent > 0 && now - note.starts.back() < policy.backoff * (1 << (recent - 1)))
     return refused("it was started a short time ago and has ended: it is tried again soon");
-  const bool waited = now - note.since.value_or(now) >= policy.grace;
+  const auto grace = note.storm ? policy.storm_grace : policy.grace;
+  const bool waited = now - note.since.value_or(now) >= grace;
   const auto shut = situation.closed.find(home);
   const bool home_serves = shut == situation.closed.end();
   if (home_serves && recent < policy.at_home) {
     verdict.prefer = home;
     verdict.only_there = !waited;
   } else if (!home_serves && !waited) {
-    return refused(shut->second + "; it goes elsewhere when " + std::to_string(policy.grace.count()) +
+    return refused(shut->second + "; it goes elsewhere when " + std::to_string(grace.count()) +
                    " s have passed");
   } else {
     verdict.avoid = home;

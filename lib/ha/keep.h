@@ -23,6 +23,9 @@ struct KeepPolicy {
   std::chrono::seconds window{600};  // that a start counts
   std::chrono::seconds backoff{10};  // after the first start, twice that after each more
   std::chrono::seconds grace{30};    // that its host is given before it goes elsewhere
+  // The same where servers of several hosts were off at once: the power has failed, hosts come back one after
+  // the other, and all servers at once on the first of them would be another failure.
+  std::chrono::seconds storm_grace{120};
 };
 
 // What is remembered of one server, under keep/NAME: a command that runs once a minute has to know of the
@@ -30,6 +33,7 @@ struct KeepPolicy {
 struct KeepNote {
   std::string vm;
   std::optional<std::chrono::sys_seconds> since;  // that it was first seen off
+  bool storm = false;                             // those of other hosts were off then, too
   std::vector<std::chrono::sys_seconds> starts;   // the latest last
   std::int64_t version = 0;                       // of the store's entry; 0: not stored yet
 };
@@ -44,6 +48,9 @@ std::string keep_objection(const Situation& situation, const Protected& vm);
 
 // Whether it is off on a host that lives, and was not stopped in an orderly way.
 bool is_nobodys(const Situation& situation, const Protected& vm);
+
+// Whether servers of more than one host are nobody's: a storm, and not the trouble of one host.
+bool is_storm(const Situation& situation);
 
 // Pure: what is to be done now for one that is_nobodys(). `note.since` has to be set.
 Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNote& note,

@@ -97,6 +97,7 @@ Membership::Age Membership::age_of(const Host& host, std::uint64_t incarnation) 
 
 void Membership::replace(Host& host, std::uint64_t incarnation) {
   if (host.incarnation != 0) host.replaced.insert(host.incarnation);
+  if (host.incarnation != 0 && doubt_began_) rebooted_ = true;
   host.incarnation = incarnation;
   host.net_seq = host.slot_seq = 0;
   // What the one before said of its leave does not count for this one.
@@ -288,6 +289,8 @@ Membership::Judgement Membership::judge_silent(const Host& host, Milliseconds no
     return {HostVerdict::kSuspect, since + "; the watcher itself cannot use the storage, so it cannot know"};
   if (waiting_for_answers(host, now)) return {HostVerdict::kSuspect, since};
   if (doubting_) return {HostVerdict::kSuspect, since + ", but too many others are silent as well"};
+  if (may_be_booting(host, now))
+    return {HostVerdict::kSuspect, since + ", as others that were started anew since: it may be booting"};
   std::string reason = since;
   if (store == Store::kSilent) reason += ", nor on the storage";
   if (host.peers_told > 0) reason += "; " + std::to_string(host.peers_told) + " other hosts do not reach it";
@@ -343,7 +346,21 @@ void Membership::doubt(Milliseconds now, Round& round) {
     doubt.hosts_watched = watched_;
     round.doubt = std::move(doubt);
   }
+  if (doubting && !doubting_) {
+    doubt_began_ = now;
+    doubt_ended_.reset();
+    rebooted_ = false;
+  }
+  if (!doubting && doubting_) doubt_ended_ = now;
   doubting_ = doubting;
+}
+
+// Hosts whose power failed together do not come back together. One that is switched off in the middle of its
+// boot was not healed but hurt, and its servers are started where there may be no room for all of them. A
+// fault of the network alone gives nobody more time: the agents are then the same as before.
+bool Membership::may_be_booting(const Host& host, Milliseconds now) const {
+  return rebooted_ && doubt_ended_ && silent_since(host, now) <= *doubt_ended_ &&
+         now - *doubt_ended_ < policy_.storm_grace;
 }
 
 void Membership::change(Host& host, Judgement judgement, Milliseconds now, Round& round) {

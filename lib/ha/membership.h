@@ -26,6 +26,9 @@ struct WatchPolicy {
   int flaps = 4;               // so many suspicions within flap_window are a flapping host, which is
   Milliseconds flap_window{60'000};  // not called up again before
   Milliseconds flap_hold{30'000};    // it was well for so long
+  // After the power of several hosts has failed: so long those that were silent with the others are given to
+  // come back, counted from when most are back.
+  Milliseconds storm_grace{120'000};
 };
 
 enum class HostVerdict {
@@ -220,6 +223,7 @@ class Membership {
   void wish(Host& host, std::size_t index, Milliseconds now, Round& round);
   void change(Host& host, Judgement judgement, Milliseconds now, Round& round);
   void doubt(Milliseconds now, Round& round);
+  bool may_be_booting(const Host& host, Milliseconds now) const;
   record::HostState record_of(const Host& host, Milliseconds now) const;
 
   WatchPolicy policy_;      // as it was given
@@ -235,6 +239,10 @@ class Membership {
   bool wants_nonce_ = false;
   bool begun_ = false;  // the snapshot was taken
   bool doubting_ = false;
+  // Since when most hosts were silent the last time, and since when they are not any more; whether one of
+  // them came back as one that was started anew.
+  std::optional<Milliseconds> doubt_began_, doubt_ended_;
+  bool rebooted_ = false;
   std::int64_t silent_ = 0, watched_ = 0;
 };
 

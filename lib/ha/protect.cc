@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "cluster/marks.h"
+#include "ha/affinity.h"
 #include "ha/recovery_verdict.h"
 #include "store/journal.h"
 #include "virt/migration_check.h"
@@ -108,6 +109,30 @@ std::string Protector::cannot_be_protected(const Protected& vm) const {
   return {};
 }
 
+namespace {
+
+void wish(Protected& vm, const Wishes& wishes) {
+  if (!wishes.after.empty()) vm.after = wishes.after;
+  if (wishes.anti_affinity) vm.anti_affinity = wishes.anti_affinity;
+  const Affinity& wanted = wishes.affinity;
+  Affinity& affinity = vm.affinity;
+  if (!wanted.prefer.empty()) affinity.prefer = wanted.prefer;
+  affinity.only = wanted.only || (affinity.only && wanted.prefer.empty());
+  if (wanted.together) affinity.together = wanted.together;
+  affinity.failback = affinity.failback || wanted.failback;
+}
+
+}  // namespace
+
+// Of all that are protected, when these wishes are fulfilled.
+void Protector::refuse_contradiction(const std::vector<Protected>& wished) const {
+  if (const auto cycle = dependency_cycle(wished); !cycle.empty()) {
+    throw Error(Status::kRefused, "protect", cycle, "each would have to run before the other");
+  }
+  if (const auto why = affinity_contradiction(wished, {inventory_.begin(), inventory_.end()}); !why.empty())
+    throw Error(Status::kRefused, "protect", "as it is wished", why);
+}
+
 // Off, and read back. The store first: a crash between the two leaves it protected and the repeated command
 // switches it off, the other way round nobody would start it any more.
 void Protector::switch_autostart(const Protected& vm, bool on) {
@@ -153,18 +178,16 @@ Status Protector::protect(const Wishes& wishes) {
   const auto stored = [&all](const std::string& vm) {
     return std::find_if(all.begin(), all.end(), [&vm](const Protected& p) { return p.vm == vm; });
   };
-  // The circle first: nothing is changed for a wish that cannot be.
+  // First: nothing is changed for a wish that cannot be.
   auto wished = all;
   for (const auto& name : names) {
     const auto found =
         std::find_if(wished.begin(), wished.end(), [&](const auto& p) { return p.vm == name; });
     Protected& vm = found != wished.end() ? *found : wished.emplace_back();
     vm.vm = name;
-    if (!wishes.after.empty()) vm.after = wishes.after;
+    wish(vm, wishes);
   }
-  if (const auto cycle = dependency_cycle(wished); !cycle.empty()) {
-    throw Error(Status::kRefused, "protect", cycle, "each would have to run before the other");
-  }
+  refuse_contradiction(wished);
 
   Status status = Status::kDone;
   if (wishes.all && !silent.empty()) {
@@ -181,8 +204,12 @@ Status Protector::protect(const Wishes& wishes) {
       const auto before = stored(name);
       Protected vm = described(*found, before == all.end() ? std::nullopt : std::optional(*before));
       if (wishes.priority) vm.priority = *wishes.priority;
-      if (!wishes.after.empty()) vm.after = wishes.after;
-      if (wishes.anti_affinity) vm.anti_affinity = wishes.anti_affinity;
+      wish(vm, wishes);
+      // Its definition may put it into a group.
+      for (auto& known : wished) {
+        if (known.vm == name) known.anti_affinity = vm.anti_affinity;
+      }
+      refuse_contradiction(wished);
       if (wishes.check) vm.check = wishes.check;
       if (const auto why = cannot_be_protected(vm); !why.empty())
         throw Error(Status::kRefused, "protect", name, why);

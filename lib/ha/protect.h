@@ -23,6 +23,7 @@ struct Wishes {
   std::optional<std::int64_t> priority;
   std::vector<std::string> after;
   std::optional<std::string> anti_affinity, check;
+  Affinity affinity;  // hosts that are given anew say anew whether there are others
 };
 
 // Keeps what failover must know of virtual servers, and is what starts them: libvirt's own autostart is off
@@ -51,6 +52,7 @@ class Protector {
   View look();
   std::optional<Found> find(const View& view, const std::string& vm, const std::string& uuid) const;
   Protected described(const Found& found, std::optional<Protected> before);
+  void refuse_contradiction(const std::vector<Protected>& wished) const;
   std::string cannot_be_protected(const Protected& vm) const;
   void store_it(const Protected& vm);
   void switch_autostart(const Protected& vm, bool on);

@@ -37,6 +37,10 @@ Protected protected_of(const store::Entry& entry) {
     };
     vm.anti_affinity = optional_text("anti_affinity");
     vm.check = optional_text("check");
+    vm.affinity.prefer = document.value("prefer", std::vector<std::string>());
+    vm.affinity.only = document.value("only", false);
+    vm.affinity.together = optional_text("together");
+    vm.affinity.failback = document.value("failback", false);
     document.at("memory_bytes").get_to(vm.memory_bytes);
     document.at("vcpus").get_to(vm.vcpus);
     vm.refreshed =
@@ -75,6 +79,10 @@ bool put(store::Store& store, const Protected& vm) {
                          {"after", vm.after},
                          {"anti_affinity", or_null(vm.anti_affinity)},
                          {"check", or_null(vm.check)},
+                         {"prefer", vm.affinity.prefer},
+                         {"only", vm.affinity.only},
+                         {"together", or_null(vm.affinity.together)},
+                         {"failback", vm.affinity.failback},
                          {"memory_bytes", vm.memory_bytes},
                          {"vcpus", vm.vcpus},
                          {"refreshed", format_time(vm.refreshed)},
@@ -132,6 +140,10 @@ record::VmProtected record_of(const Protected& vm) {
   if (!vm.after.empty()) record.after = vm.after;
   record.anti_affinity = vm.anti_affinity;
   record.check = vm.check;
+  if (!vm.affinity.prefer.empty()) record.prefer = vm.affinity.prefer;
+  if (vm.affinity.only) record.only = true;
+  record.together = vm.affinity.together;
+  if (vm.affinity.failback) record.failback = true;
   record.memory_bytes = vm.memory_bytes;
   record.vcpus = vm.vcpus;
   record.refreshed = format_time(vm.refreshed);

@@ -13,6 +13,14 @@
 
 namespace rackline::ha {
 
+// Where it is to be.
+struct Affinity {
+  std::vector<std::string> prefer;      // hosts, the best one first
+  bool only = false;                    // nowhere else
+  std::optional<std::string> together;  // group: those of it run on one host
+  bool failback = false;                // it goes back when a better one of `prefer` serves again
+};
+
 // What failover must know of a virtual server when the host that knew it is dead: kept in the store, under
 // protected/NAME.
 struct Protected {
@@ -22,6 +30,7 @@ struct Protected {
   std::int64_t priority = 0;
   std::vector<std::string> after;  // have to run before it
   std::optional<std::string> anti_affinity, check;
+  Affinity affinity;
   std::int64_t memory_bytes = 0, vcpus = 1;
   std::chrono::sys_seconds refreshed{};
   bool autostart = false;    // whether libvirt started it before it was protected

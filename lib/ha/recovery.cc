@@ -119,6 +119,7 @@ std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planne
   for (const auto& verdict : verdicts) judged.insert(verdict.vm.vm);
   auto notes = keep_notes(store_);
   const auto now = clock_.wall();
+  const bool storm = is_storm(situation);
   for (const auto& vm : situation.vms) {
     if (judged.contains(vm.vm) || situation.intents.contains(vm.vm)) continue;
     KeepNote& note = notes[vm.vm];
@@ -126,6 +127,7 @@ std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planne
     const bool nobodys = is_nobodys(situation, vm);
     if (nobodys != note.since.has_value()) {
       note.since = nobodys ? std::optional(now) : std::nullopt;
+      note.storm = nobodys && storm;
       // Somebody else's note is newer: next time.
       if (!planned && !put(store_, note)) continue;
     }
@@ -172,6 +174,19 @@ void Recovery::pass() {
   journal_.prune(std::chrono::days{30}, 10'000);
 }
 
+// A host that is marked is proven to be off, whoever read the proof and has died since.
+void Recovery::adopt_fences(const Situation& now) {
+  for (const auto& [host, mark] : now.marks) {
+    const bool known = std::any_of(fences_.begin(), fences_.end(),
+                                   [&](const cluster::FenceMark& fence) { return fence.id == mark.id; });
+    if (known || !now.fenced(host)) continue;
+    fences_.push_back(mark);
+    accepted_.emplace(mark.id, clock_.monotonic());
+  }
+  std::stable_sort(fences_.begin(), fences_.end(),
+                   [](const cluster::FenceMark& a, const cluster::FenceMark& b) { return a.time < b.time; });
+}
+
 Situation Recovery::situation() {
   Situation now;
   now.inventory = inventory_;
@@ -181,6 +196,7 @@ Situation Recovery::situation() {
   std::erase_if(fences_, [&now](const cluster::FenceMark& fence) {
     return !now.fenced(fence.host) || now.marks.at(fence.host).id != fence.id;
   });
+  if (keeping_) adopt_fences(now);
   now.fences = fences_;
   now.vms = protected_vms(store_);
   for (const auto& item : journal_.open()) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ha/affinity.h"
 #include "plan/planner.h"
 
 namespace rackline::ha {
@@ -39,6 +40,10 @@ record::VmRequest request_of(const Protected& vm) {
   request.cpu_cores = cores_of(vm.vcpus);
   request.anti_affinity = vm.anti_affinity;
   return request;
+}
+
+bool wants_affinity(const std::vector<Protected>& vms) {
+  return std::any_of(vms.begin(), vms.end(), [](const Protected& vm) { return any(vm.affinity); });
 }
 
 }  // namespace
@@ -118,6 +123,7 @@ std::map<std::string, Placement::Answer> Placement::ask(
 std::map<std::string, Placement::Answer> Placement::place(
     const std::vector<Protected>& in_order, const std::map<std::string, std::set<std::string>>& barred) {
   if (in_order.empty()) return {};
+  if (wants_affinity(in_order)) return place_by_affinity(in_order, barred);
   auto answers = ask(in_order, barred);
   const bool all =
       std::all_of(answers.begin(), answers.end(), [](const auto& a) { return !a.second.host.empty(); });
@@ -207,7 +213,8 @@ std::string Placement::weakness() const {
       if (vm.host == lost.host && known != protected_.end()) orphans.push_back(known->second);
     }
     if (orphans.empty()) continue;
-    for (const auto& [vm, answer] : without.ask(orphans, {})) {
+    const auto answers = wants_affinity(orphans) ? without.place(orphans, {}) : without.ask(orphans, {});
+    for (const auto& [vm, answer] : answers) {
       if (answer.host.empty()) {
         return "if " + lost.host + " died now, " + vm + " could not be restarted: " + answer.reason;
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -39,6 +40,15 @@ class Placement {
   std::string weakness() const;
 
  private:
+  struct Unit;
+  // (recovery_affinity.cc) Those that prefer hosts or run together.
+  std::map<std::string, Answer> place_by_affinity(const std::vector<Protected>& in_order,
+                                                  const std::map<std::string, std::set<std::string>>& barred);
+  void add_to_unit(Unit& unit, const Protected& vm, const std::set<std::string>& barred) const;
+  Answer best_of(const Unit& unit) const;
+  std::set<std::string> all_but(const std::function<bool(const std::string&)>& wanted) const;
+  std::map<std::string, std::string> companions(const Protected& vm) const;
+
   std::map<std::string, Answer> ask(const std::vector<Protected>& vms,
                                     const std::map<std::string, std::set<std::string>>& barred) const;
   void count(const Protected& vm, const std::string& host, int sign);

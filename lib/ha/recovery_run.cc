@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "cluster/disarm.h"
 #include "cluster/state.h"
 #include "ha/keep.h"
 #include "virt/migration_check.h"
@@ -165,6 +166,7 @@ void RecoveryRun::look_again() {
 std::string RecoveryRun::changed_mark(const Job& job) const {
   if (planned_) return {};
   const auto now = world_.clock.wall();
+  if (auto why = cluster::disarmed(world_.store, now); !why.empty()) return why;
   if (const auto status = cluster::host_status(world_.store, job.to, now); !status.serves())
     return cluster::why_not(status);
   if (job.verdict.intent && !job.verdict.intent_is_history) return {};
@@ -255,6 +257,17 @@ void RecoveryRun::handle(Event& event) {
   settle(job, outcome);
 }
 
+// Those that have to be with it and are about to follow it.
+std::vector<RecoveryRun::Job*> RecoveryRun::waiting_companions(const Job& job) {
+  std::vector<Job*> others;
+  for (Job& other : jobs_) {
+    if (&other == &job || other.state != Job::State::kWaiting || other.to != job.to) continue;
+    const auto& group = other.verdict.vm.affinity.together;
+    if (group && group == job.verdict.vm.affinity.together) others.push_back(&other);
+  }
+  return others;
+}
+
 // It did not start there: elsewhere, if the world still permits.
 void RecoveryRun::again(Job& job, const StartReport& report) {
   placement_.release(job.verdict.vm);
@@ -266,6 +279,14 @@ void RecoveryRun::again(Job& job, const StartReport& report) {
   job.barred.insert(job.to);
   job.state = Job::State::kWaiting;
   looked_ = Milliseconds{-1} - world_.policy.fresh - world_.policy.fresh;  // what was seen is in doubt
+  if (auto others = waiting_companions(job); !others.empty()) {
+    for (Job* other : others) {
+      placement_.release(other->verdict.vm);
+      other->barred.insert(job.to);
+    }
+    others.insert(others.begin(), &job);
+    return place(others);
+  }
   const auto answers = placement_.place({job.verdict.vm}, {{job.verdict.vm.vm, job.barred}});
   const auto& answer = answers.at(job.verdict.vm.vm);
   if (answer.host.empty())

@@ -86,6 +86,7 @@ class RecoveryRun {
   bool begin(Job& job);
   std::string changed_mark(const Job& job) const;
   void handle(Event& event);
+  std::vector<Job*> waiting_companions(const Job& job);
   void again(Job& job, const StartReport& report);
   void settle(Job& job, Outcome outcome);
   void settle(Job& job, Outcome::What what, const std::string& reason);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "cluster/disarm.h"
 #include "cluster/state.h"
 #include "store/document.h"
 
@@ -187,6 +188,7 @@ void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
   for (const auto& mark : cluster::health_marks(store)) {
     if (mark.valid(now) && mark.verdict == "fence_contradicted") contradicted.insert(mark.host);
   }
+  disarmed = cluster::disarmed(store, now);
   // A host that was cleared is not fenced any more, and may live.
   std::erase_if(contradicted, [this](const std::string& host) { return !fenced(host); });
 }
@@ -217,6 +219,7 @@ std::vector<std::string> Situation::to_ask_in_maintenance() const {
 }
 
 std::string Situation::could_run(const Protected& vm) const {
+  if (!disarmed.empty()) return disarmed;
   if (!contradicted.empty()) {
     return *contradicted.begin() +
            " is fenced and shows life, so its servers may run: nothing is started before a person has looked "

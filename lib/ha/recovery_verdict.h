@@ -35,6 +35,7 @@ struct Situation {
   std::set<std::string> maintenance;
   std::map<std::string, std::string> closed;  // hosts that do not serve, and why: nothing is placed there
   std::set<std::string> contradicted;         // fenced, and they show life
+  std::string disarmed;                       // why nothing is started by itself; empty: it is
   std::vector<Protected> vms;
   std::map<std::string, Intent> intents;  // open ones, by VM
   // The fences whose work is to be done, the latest last. Only with a mark of the same id and state kFenced.
@@ -51,7 +52,8 @@ struct Situation {
   std::vector<std::string> to_ask() const;
   // Those in maintenance: what they say counts, and their silence is planned.
   std::vector<std::string> to_ask_in_maintenance() const;
-  // Rule 1: why the VM could be running somewhere; empty when it cannot.
+  // Why it must not be started: healing is switched off, or, rule 1, it could be running somewhere. Empty
+  // when it may be.
   std::string could_run(const Protected& vm) const;
 };
 

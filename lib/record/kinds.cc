@@ -378,6 +378,7 @@ std::span<const Kind* const> kinds() {
                                                            &HostCleared::kKind,
                                                            &HostStatus::kKind,
                                                            &HostDrained::kKind,
+                                                           &ClusterHealing::kKind,
                                                            &AuditRecord::kKind,
                                                            &AuditBegin::kKind,
                                                            &AuditClose::kKind,

@@ -196,6 +196,10 @@ struct VmProtected : Head {
   Integer priority;
   List after;
   Text anti_affinity, check;
+  List prefer;
+  Flag only;
+  Text together;
+  Flag failback;
   Integer memory_bytes, vcpus;
   Text refreshed;
   static const Kind kKind;

@@ -19,6 +19,17 @@ constexpr Field kHostStatusFields[] = {
     FIELD(HostStatus, reason, "why", "REASON"),
 };
 
+constexpr Field kClusterHealingFields[] = {
+    HEAD(ClusterHealing),
+    FIELD(ClusterHealing, state,
+          "armed; or disarmed: fence switches nothing and failover starts nothing by itself", "HEALING"),
+    FIELD(ClusterHealing, since, "since when it is disarmed", "SINCE"),
+    FIELD(ClusterHealing, until, "when it is armed again by itself", "UNTIL"),
+    FIELD(ClusterHealing, by, "who disarmed it", "BY"),
+    FIELD(ClusterHealing, reason, "why", "REASON"),
+    FIELD(ClusterHealing, planned, "true: a dry run, nothing was changed", {}, kOmitted),
+};
+
 constexpr Field kHostDrainedFields[] = {
     HEAD(HostDrained),
     FIELD(HostDrained, id, "name of this drain"),
@@ -40,6 +51,12 @@ constexpr Field kHostDrainedFields[] = {
 const Kind HostStatus::kKind{
     "host_status",    Role::kFact, "The one state that every program believes of a host.",
     "rackline hosts", "people",    kHostStatusFields};
+const Kind ClusterHealing::kKind{"cluster_healing",
+                                 Role::kFact,
+                                 "Whether the cluster heals itself.",
+                                 "failover disarm, failover arm, failover list, rackline hosts",
+                                 "people",
+                                 kClusterHealingFields};
 const Kind HostDrained::kKind{"host_drained",   Role::kResult, "What became of emptying a host.",
                               "rackline drain", "people",      kHostDrainedFields};
 

@@ -17,6 +17,13 @@ struct HostStatus : Head {
   static const Kind kKind;
 };
 
+struct ClusterHealing : Head {
+  std::string state;
+  Text since, until, by, reason;
+  Flag planned;
+  static const Kind kKind;
+};
+
 struct HostDrained : Head {
   std::string id, host, outcome;
   Integer moved, rounds;

@@ -57,7 +57,7 @@ table() { sed -e '/^#/d' -e '/^$/d' -e 's/ *| */\t/g' "$rules/table"; }
 # The object that holds a unit test, below build/.
 object_of_test() { # SUITE.NAME, as the table has it
   local suite=${1%%.*} name=${1#*.} source
-  suite=${suite//\*/} name=${name//\*/} # the instances of a parametrised test
+  suite=${suite//\*/} name=${name//\*/} name=${name%%/*} # the instances of a parametrised test
   source=$(grep -lE "^TEST(_F|_P)?\($suite, $name\)" tests/unit/*_test.cc)
   echo "tests/unit/CMakeFiles/rackline-unit.dir/$(basename "$source").o"
 }

@@ -117,4 +117,13 @@ states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host 
   assert_regex "$(states)" 'h3 serving'
   run -1 --separate-stderr rackline -n drain h1 --force
   assert_regex "$stderr" 'h1: db1: .'
+
+@test "hosts says that the cluster is disarmed" {
+  failover disarm --reason 'new switches'
+  run -0 --separate-stderr rackline hosts
+  assert_equal "$(jq -rc 'select(.kind=="cluster_healing") | [.state, .reason]' <<<"$output")" '["disarmed","new switches"]'
+  assert_regex "$stderr" 'the cluster is disarmed since'
+  failover arm
+  run -0 --separate-stderr rackline hosts
+  refute_output --partial cluster_healing
 }

@@ -220,11 +220,32 @@ TEST(Membership, DoubtsItselfWhenMoreThanHalfAreSilent) {
   cluster.run(seconds{60});
   EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
   EXPECT_EQ(cluster.doubts, 1);
-  cluster.living["h3"] = {};
-  cluster.living["h3"].incarnation = 2;
+  cluster.living["h3"].net = cluster.living["h3"].store = true;
   cluster.run(seconds{5});
   EXPECT_EQ(cluster.of("h1"), HostVerdict::kDown) << "two of five are no reason to doubt";
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
+}
+
+// Those that lost their power together do not come back together.
+TEST(Membership, AfterAPowerFailureTheLastOnesAreGivenTimeToBoot) {
+  Cluster cluster(5);
+  for (const auto* host : {"h1", "h2", "h3"}) cluster.kill(host);
+  cluster.run(seconds{60});
+  const auto boots = [&cluster](const char* host) {
+    cluster.living[host] = {};
+    cluster.living[host].incarnation = 2;
+  };
+  boots("h3");
+  cluster.run(seconds{90});
+  boots("h2");
+  cluster.run(seconds{25});
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+  cluster.run(seconds{10});
+  EXPECT_EQ(cluster.of("h1"), HostVerdict::kDown) << "it had its time";
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kUp);
+  cluster.kill("h4");
+  cluster.run(seconds{5});
+  EXPECT_EQ(cluster.of("h4"), HostVerdict::kDown) << "it was well when the others were silent";
 }
 
 TEST(Membership, HostsWithoutAgentsThatAreSilentTogetherAreNotDown) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 
+#include "cluster/disarm.h"
 #include "ha/recovery.h"
 #include "ha_recovery_fake.h"
 #include "reserve/desk.h"
@@ -359,6 +360,27 @@ TEST_F(RecoveryTest, AFenceThatWasTakenBackDuringTheRunIsNoProof) {
   EXPECT_EQ(cluster_.whereabouts("b"), "h1(off)");
   ASSERT_EQ(not_restarted_.size(), 1U);
   EXPECT_EQ(not_restarted_[0].outcome, "refused");
+}
+
+TEST_F(RecoveryTest, WhenTheClusterIsDisarmedDuringTheRunNothingMoreIsStarted) {
+  vm("a").check = "tcp:10.0.0.1:80";
+  vm("b").after = {"a"};
+  protect();
+  on_check_ = [this] { cluster::put(*store_, cluster::DisarmMark{"new switches", {}, "ann", {}}); };
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_EQ(cluster_.started, std::vector<std::string>{"a@h2"});
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_EQ(not_restarted_[0].outcome, "refused");
+  EXPECT_NE(not_restarted_[0].reason.find("(by ann)"), std::string::npos);
+}
+
+TEST_F(RecoveryTest, ADrillSaysThatTheClusterIsDisarmed) {
+  vm("a");
+  protect();
+  cluster::put(*store_, cluster::DisarmMark{"new switches", {}, "ann", {}});
+  recovery().drill("h1");
+  ASSERT_EQ(not_restarted_.size(), 1U);
+  EXPECT_NE(not_restarted_[0].reason.find("new switches"), std::string::npos);
 }
 
 TEST_F(RecoveryTest, ActiveOnTwoHostsIsToldLoudlyAndNotTouched) {

@@ -85,6 +85,36 @@ TEST_F(KeepTest, ACircleChangesNothing) {
   EXPECT_FALSE(protected_vm(*store_, "c"));
 }
 
+TEST_F(KeepTest, WishesThatContradictEachOtherChangeNothing) {
+  for (const char* name : {"a", "b"}) cluster_.add("h1", name);
+  Wishes wishes;
+  wishes.vms = {"a", "b"};
+  wishes.anti_affinity = "g";
+  wishes.affinity.together = "t";
+  EXPECT_THROW(protector().protect(wishes), Error);
+  wishes.affinity.together.reset();
+  wishes.affinity.prefer = {"h9"};
+  EXPECT_THROW(protector().protect(wishes), Error);
+  EXPECT_FALSE(protected_vm(*store_, "a"));
+}
+
+TEST_F(KeepTest, WhatIsNotGivenAnewStaysAsItWas) {
+  cluster_.add("h1", "a");
+  Wishes wishes;
+  wishes.vms = {"a"};
+  wishes.affinity = {{"h1", "h2"}, true, "t", true};
+  EXPECT_EQ(protector().protect(wishes), Status::kDone);
+  EXPECT_EQ(protect({"a"}), Status::kDone);
+  protector().refresh();
+  const auto stored = protected_vm(*store_, "a")->affinity;
+  EXPECT_EQ(stored.prefer, (std::vector<std::string>{"h1", "h2"}));
+  EXPECT_TRUE(stored.only && stored.failback);
+  EXPECT_EQ(stored.together, "t");
+  wishes.affinity = {{"h3"}, false, {}, false};
+  EXPECT_EQ(protector().protect(wishes), Status::kDone);
+  EXPECT_FALSE(protected_vm(*store_, "a")->affinity.only) << "other hosts, and nothing said of only";
+}
+
 TEST_F(KeepTest, RefreshFollowsAMoveAndForgetsNobody) {
   cluster_.add("h1", "a");
   cluster_.add("h2", "b");

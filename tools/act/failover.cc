@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // failover: restarts the virtual servers of hosts that are proven to be off, and keeps what it needs for
 // that.
+#include <pwd.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <vector>
 
 #include "base/interrupt.h"
 #include "cli/program.h"
+#include "cluster/disarm.h"
 #include "ha/clear.h"
+#include "ha/failback.h"
 #include "ha/fence_method.h"
 #include "ha/fenced_feed.h"
 #include "ha/protect.h"
 #include "ha/recovery.h"
+#include "ha/recovery_service.h"
 #include "store/store.h"
 
 namespace rackline {
 namespace {
-
-// One that refused is asked again after this, as long as the stream is open.
-constexpr Milliseconds kRetry{5000};
-// Else it is looked this often whether what should run does.
-constexpr Milliseconds kKeep{10'000};
 
 struct Options {
   ha::RecoveryPolicy policy;
   ha::Wishes wishes;
   std::vector<std::string> vms;
   std::string host;
+  std::string reason, until;
   bool resume = false;
   bool destroy_stale = false;
 };
@@ -51,7 +53,8 @@ class Failover {
       recovery.resume();
       return finish(recovery);
     }
-    if_free(recovery, [&] { recovery.settle(); });
+    ha::RecoveryService service(recovery, [this](const std::string& text) { program_.warn(text); });
+    service.begin();
     // The first answer of a libvirtd takes seconds; when a host has died there is no time for that.
     std::vector<std::string> names;
     for (const auto& host : inventory_) names.push_back(host.host);
@@ -60,18 +63,16 @@ class Failover {
     ha::FencedFeed feed(reader, program_.clock(),
                         [this](const record::Reader& read) { program_.out().pass(read); });
     while (!feed.over() && !interrupt::requested()) {
-      const auto fenced = feed.next(recovery.pending() ? kRetry : kKeep);
+      const auto fenced = feed.next(service.patience());
       for (const auto& host : feed.contradicted()) recovery.contradict(host);
       if (fenced) {
-        if_free(recovery, [&] { recovery.accept(fenced->first, fenced->second); });
+        service.take(fenced->first, fenced->second);
       } else if (!feed.over() && !interrupt::requested()) {
-        if (recovery.pending()) if_free(recovery, [&] { recovery.retry(); });
-        recovery.keep();
+        service.idle();
       }
       program_.out().flush();
     }
-    // Nothing more is coming: now or never.
-    if (recovery.waiting() && !interrupt::requested()) recovery.retry();
+    if (!interrupt::requested()) service.end();
     const Status status = finish(recovery);
     if (interrupt::requested() || reader->complete()) return status;
     throw Error(Status::kUsage, "read records", "stdin", "it ended without an end record: its producer died",
@@ -84,6 +85,13 @@ class Failover {
     if (!recovery.keep())
       throw Error(Status::kBusy, "keep", program_.store_url(), "another failover is at work");
     return finish(recovery);
+  }
+
+  Status failback() {
+    const auto plan = ha::failback(inventory_, *cluster_, *store_, program_.clock(), program_.timeout());
+    for (const auto& move : plan.moves) program_.out().write(move);
+    for (const auto& [vm, why] : plan.stay) program_.warn(vm + " stays where it is: " + why);
+    return plan.stay.empty() ? Status::kDone : Status::kNo;
   }
 
   Status drill() {
@@ -118,19 +126,6 @@ class Failover {
   }
 
  private:
-  // Another failover, a refresh or a person's command may hold the lock for minutes. Whoever watches a stream
-  // must not end of that: the proof that has just come in will not be told a second time.
-  void if_free(const ha::Recovery& recovery, const std::function<void()>& work) {
-    try {
-      work();
-      busy_ = false;
-    } catch (const Error& error) {
-      if (error.status() != Status::kBusy || !recovery.waiting()) throw;
-      if (!busy_) program_.warn(std::string(error.what()) + "; trying again");
-      busy_ = true;
-    }
-  }
-
   ha::Recovery recovery() {
     return {options_.policy,
             inventory_,
@@ -178,12 +173,55 @@ class Failover {
   std::vector<record::Host> inventory_;
   std::unique_ptr<ha::RecoveryCluster> cluster_;
   std::unique_ptr<store::Store> store_;
-  bool busy_ = false;  // and told so
 };
+
+std::string person() {
+  const auto* entry = getpwuid(getuid());
+  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(getuid());
+}
+
+Status disarm(cli::Program& program, const Options& options) {
+  const auto now = program.clock().wall();
+  cluster::DisarmMark mark{options.reason, now, person(), {}};
+  if (!options.until.empty()) {
+    mark.until = parse_time(options.until);
+    if (!mark.until || *mark.until <= now) {
+      throw Error(Status::kUsage, "read the command line", "--until " + options.until,
+                  "expected a time to come, such as 2030-01-31T06:00:00Z");
+    }
+  }
+  const auto store = store::Store::open(program.store_url());
+  auto record = record_of(mark);
+  if (program.dry_run()) {
+    record.planned = true;
+  } else {
+    put(*store, mark);
+  }
+  program.out().write(record);
+  return Status::kDone;
+}
+
+Status arm(cli::Program& program) {
+  const auto store = store::Store::open(program.store_url());
+  if (!program.dry_run()) cluster::remove_disarm(*store);
+  auto record = cluster::healing(*store, program.clock().wall());
+  if (program.dry_run()) {
+    record = {};
+    record.state = "armed";
+    record.planned = true;
+  }
+  program.out().write(record);
+  return Status::kDone;
+}
 
 // Works when every host is dead, and without an inventory.
 Status list(cli::Program& program) {
   const auto store = store::Store::open(program.store_url());
+  const auto now = program.clock().wall();
+  if (const auto why = cluster::disarmed(*store, now); !why.empty()) {
+    program.out().write(cluster::healing(*store, now));
+    program.warn(why);
+  }
   for (const auto& vm : ha::protected_vms(*store)) program.out().write(ha::record_of(vm));
   return Status::kDone;
 }
@@ -241,6 +279,18 @@ int main(int argc, char** argv) {
                     cli::Program::Values::kVms);
   protect->add_option("--anti-affinity", wishes.anti_affinity, "no two of this group on one host")
       ->type_name("GROUP");
+  program.completes(
+      protect->add_option("--prefer", wishes.affinity.prefer, "where they are to be, the best one first")
+          ->type_name("HOST,...")
+          ->delimiter(',')
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
+      cli::Program::Values::kHosts);
+  protect->add_flag("--only", wishes.affinity.only, "they are started on no other hosts than these");
+  protect->add_option("--together", wishes.affinity.together, "all of this group on one host")
+      ->type_name("GROUP");
+  protect->add_flag("--failback", wishes.affinity.failback,
+                    "failover failback moves them back to a better host that serves again");
   protect->add_option("--check", wishes.check, "how they prove that they serve: tcp:ADDRESS:PORT")
       ->type_name("CHECK")
       ->check(
@@ -262,10 +312,20 @@ int main(int argc, char** argv) {
   host_of(clear, "host that has returned");
   clear->add_flag("--destroy-stale", options.destroy_stale,
                   "end a copy there that runs although its place is elsewhere");
+  auto* failback_command =
+      app.add_subcommand("failback", "decide for migrate: who goes back to a host that it prefers");
+  auto* disarm_command =
+      app.add_subcommand("disarm", "fence switches and failover starts nothing by itself any more");
+  disarm_command->add_option("--until", options.until, "it is armed again from this time on")
+      ->type_name("TIME");
+  disarm_command->add_option("--reason", options.reason, "why, for whoever asks")->type_name("TEXT");
+  auto* arm_command = app.add_subcommand("arm", "the cluster heals itself again");
   app.require_subcommand(0, 1);
 
   return program.run(argc, argv, [&] {
     if (list_command->parsed()) return list(program);
+    if (disarm_command->parsed()) return disarm(program, options);
+    if (arm_command->parsed()) return arm(program);
     if (protect->parsed() && wishes.vms.empty() && !wishes.all) {
       throw Error(Status::kUsage, "read the command line", "protect", "expected virtual servers, or --all");
     }
@@ -274,6 +334,7 @@ int main(int argc, char** argv) {
     if (refresh->parsed()) return failover.refresh();
     if (unprotect->parsed()) return failover.unprotect();
     if (keep->parsed()) return failover.keep();
+    if (failback_command->parsed()) return failover.failback();
     if (drill->parsed()) return failover.drill();
     if (clear->parsed()) return failover.clear();
     return failover.restart();

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/interrupt.h"
 #include "cli/program.h"
+#include "cluster/disarm.h"
 #include "cluster/drain.h"
 #include "proc/child.h"
 #include "record/kinds_cluster.h"
@@ -32,6 +33,10 @@ Status hosts(cli::Program& program) {
   const auto now = program.clock().wall();
   const auto time = [](std::chrono::sys_seconds at) { return record::Text(format_time(at)); };
   bool all = true;
+  if (const auto why = cluster::disarmed(*store, now); !why.empty()) {
+    program.out().write(cluster::healing(*store, now));
+    program.warn(why);
+  }
   for (const auto& host : program.inventory()) {
     const auto status = cluster::host_status(*store, host.host, now);
     record::HostStatus record;

@@ -12,6 +12,9 @@ namespace {
 constexpr Milliseconds kLateRemembered{10'000};
 constexpr Milliseconds kTwinRemembered{30'000};
 constexpr std::size_t kIncarnations = 4096;
+// What a slot may lie behind the beats over the network: those that were sent while it was written and read.
+// An agent with two keys sends two of them at a time.
+constexpr std::uint64_t kBeatsBehind = 8;
 
 const char* word_of(HostVerdict verdict) {
   switch (verdict) {
@@ -84,6 +87,10 @@ Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milli
   host.net_seq = beat.seq;
   host.net.heard(now, policy_.detector);
   host.beat = beat;
+  host.key_id = beat.key_id;
+  host.doubtful = beat.doubtful;
+  // Fence would count upon it.
+  if (beat.doubtful) host.beat.self_fence_ms = 0;
   host.slot_leaving = false;
   host.peers_told = host.peers_reached = 0;
   host.peers_asked_at.reset();
@@ -129,10 +136,15 @@ Membership::SlotHeard Membership::slot(std::size_t index, const Message& slot, M
     return host.slot_proven && age == Age::kPresent ? SlotHeard::kReplayed : SlotHeard::kUnproven;
   }
   if (age == Age::kPresent && slot.seq <= host.slot_seq) return SlotHeard::kReplayed;
+  // Version 1 does not tell.
+  if (age == Age::kPresent && slot.echo != 0 && slot.echo + kBeatsBehind < host.net_seq)
+    return SlotHeard::kOvertaken;
   if (age == Age::kNew) replace(host, slot.incarnation);
   host.slot_seq = slot.seq;
   host.slot_changed = now;
   host.slot_proven = true;
+  if (!host.net.ever()) host.key_id = slot.key_id;
+  host.doubtful = slot.doubtful;
   host.slot_leaving = slot.leaving;
   return SlotHeard::kFresh;
 }
@@ -208,6 +220,23 @@ Membership::Store Membership::store_of(const Host& host, Milliseconds now) const
 }
 
 Membership::Judgement Membership::judge(const Host& host, Milliseconds now) const {
+  Judgement judgement = judge_believed(host, now);
+  // A sign of life that is signed with a key which too many have is a doubt: reason enough to declare nobody
+  // dead, and not enough for anything else that it says. Somebody else may say it: that a host has no
+  // hypervisor any more, is isolated or takes its leave has its consequences, too. When all that speaks for
+  // the host is silent, and libvirtd as well, it is dead like any other.
+  if (host.doubtful && !host.maintenance && judgement.verdict != HostVerdict::kDown) {
+    judgement.reason = "its agent beats with the shared key, " + key_id_text(host.key_id) +
+                       ": give it its own (heartbeat key --host " + host.name + ")" +
+                       (judgement.reason.empty() ? "" : "; ") + judgement.reason;
+    judgement.verdict = HostVerdict::kSuspect;
+  }
+  if (host.claimed_at && now - *host.claimed_at < 2 * patient_.dead && !judgement.reason.empty())
+    judgement.reason += "; " + host.claim;
+  return judgement;
+}
+
+Membership::Judgement Membership::judge_believed(const Host& host, Milliseconds now) const {
   if (host.maintenance) return {HostVerdict::kMaintenance, "a person has announced it"};
   const bool heard = net_alive(host, now);
   const bool leaving = host.net.ever() ? host.beat.leaving : false;
@@ -446,6 +475,7 @@ record::HostState Membership::record_of(const Host& host, Milliseconds now) cons
     record.watchdog = host.beat.watchdog;
     record.incarnation = hex(host.beat.incarnation);
   }
+  if (host.key_id != 0) record.key_id = key_id_text(host.key_id);
   if (silent_ > 0) {
     record.hosts_silent = silent_;
     record.hosts_watched = watched_;

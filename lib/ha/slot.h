@@ -11,10 +11,11 @@
 namespace rackline::ha {
 
 // A host's heartbeat on the shared storage: the file DIRECTORY/HOST.beat of 512 bytes, one sector, that its
-// agent writes again and again in place. It holds one signed Message, so that a half-written sector, a
+// agent writes again and again in place. It holds a signed Message, so that a half-written sector, a
 // stranger's file and another cluster's are recognised. All calls block for as long as the storage does: they
 // belong on a thread of their own.
 inline constexpr std::size_t kSlotBytes = 512;
+inline constexpr std::size_t kSlotMessage = kSlotBytes - 2;  // its length stands in front
 
 class SlotWriter {
  public:

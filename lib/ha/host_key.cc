@@ -69,12 +69,15 @@ Key hkdf(std::string_view secret, std::string_view salt, std::string_view info) 
   const std::unique_ptr<EVP_KDF_CTX, void (*)(EVP_KDF_CTX*)> context(
       algorithm == nullptr ? nullptr : EVP_KDF_CTX_new(algorithm), EVP_KDF_CTX_free);
   char digest[] = "SHA256";
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-                                   octets(OSSL_KDF_PARAM_KEY, secret), octets(OSSL_KDF_PARAM_SALT, salt),
-                                   octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
+  // libcrypto refuses what is empty; leaving it out means the same.
+  std::vector<OSSL_PARAM> parameters{OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+                                     octets(OSSL_KDF_PARAM_KEY, secret)};
+  if (!salt.empty()) parameters.push_back(octets(OSSL_KDF_PARAM_SALT, salt));
+  if (!info.empty()) parameters.push_back(octets(OSSL_KDF_PARAM_INFO, info));
+  parameters.push_back(OSSL_PARAM_construct_end());
   Key key;
   if (context == nullptr ||
-      EVP_KDF_derive(context.get(), key.bytes.data(), key.bytes.size(), parameters) != 1)
+      EVP_KDF_derive(context.get(), key.bytes.data(), key.bytes.size(), parameters.data()) != 1)
     throw Error(Status::kUnreachable, "derive a key by HKDF-SHA-256", "libcrypto", "it failed");
   return key;
 }

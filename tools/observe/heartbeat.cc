@@ -178,7 +178,9 @@ void declare_key(cli::Program& program, CLI::App& app, Options& options) {
   renew->excludes(host)->excludes(retire);
   retire->excludes(host);
   program.completes(
-      app.add_option("FILE", options.made_key, "must not exist yet; with --host - is stdout")->required(),
+      app.add_option("FILE", options.made_key,
+                     "a new one; for --renew and --retire the master key; with --host - is stdout")
+          ->required(),
       cli::Program::Values::kFiles);
 }
 

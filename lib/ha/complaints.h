@@ -12,8 +12,8 @@
 
 namespace rackline::ha {
 
-// What is refused or does not fit together, for a person: at once the first time, and then once a minute. A
-// flood is one line, which says how often and from where.
+// What is refused or does not fit together, for a person: of each kind at once the first time, and then once
+// a minute. A flood is one line, which says how often and from where.
 class Complaints {
  public:
   explicit Complaints(std::function<void(const std::string&)> warn) : warn_(std::move(warn)) {}
@@ -30,11 +30,12 @@ class Complaints {
     std::int64_t count = 0;
     net::Endpoint from;
     std::string detail;
+    std::optional<Milliseconds> told;
   };
   std::function<void(const std::string&)> warn_;
   std::map<std::string, Complaint> complaints_;
   std::int64_t more_ = 0;
-  std::optional<Milliseconds> told_;
+  std::optional<Milliseconds> more_told_;
 };
 
 }  // namespace rackline::ha

@@ -304,6 +304,7 @@ bool run_on(const std::string& whose, bool fenced) {
   net::UdpSocket socket(net::resolve("127.0.0.1:0", 0), 1 << 20);
   host.options.watchers = {socket.local()};
   Signer signer(host_key(master, whose).key, "");
+  std::vector<std::uint8_t> last;
   host.run([&] {
     socket.receive(64, [&](auto bytes, const auto& from) {
       Message beat;
@@ -318,7 +319,9 @@ bool run_on(const std::string& whose, bool fenced) {
       MessageBytes out;
       socket.send(from, {out.data(), signer.encode(ack, out)});
     });
-    std::this_thread::sleep_for(Milliseconds{1});  // for the storage to be written
+    if (!fenced) return;
+    CutOff::await([&] { return read_slot(host.options.slots, "h1") != last; });
+    last = read_slot(host.options.slots, "h1");
   });
   return host.server_runs();
 }

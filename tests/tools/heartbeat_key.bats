@@ -125,6 +125,19 @@ stolen() { # OWNER NAME
   assert_equal "$(last h2)" host_down
 }
 
+@test "the slot of a host that lives lets no other one live in whose place it is put" {
+  all_up
+  kill -KILL "${started[2]}"
+  (while sleep 0.1; do cp slots/h1.beat slots/h2.beat; done) 3>&- &
+  started+=("$!")
+  await h2 host_down
+  assert_equal "$(last h2 .store)" silent
+  await_line watched.err 'the slot of h2 on the storage holds one of h1'
+  sleep 2
+  assert_equal "$(last h2)" host_down
+  assert_equal "$(last h1)" host_up
+}
+
 @test "an agent with the shared key is told in its record, is not called up, and not dead either" {
   agent h1 h1.key
   agent h2 key

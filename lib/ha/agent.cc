@@ -20,6 +20,7 @@ namespace rackline::ha {
 namespace {
 
 constexpr int kBuffer = 1 << 20;
+constexpr Milliseconds kErrand{800};
 constexpr std::size_t kChallenges = 8;    // of the storage, in a slot
 constexpr Milliseconds kUnheard{10'000};  // a watcher that was only started again needs less
 constexpr Milliseconds kSettle{3000};     // for an agent that was started again to find its watchers
@@ -74,7 +75,7 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       hooks_(std::move(hooks)),
       keys_(options_.key, options_.host, options_.cluster),
       socket_(options_.listen.value_or(anywhere(options_.watchers)), kBuffer),
-      peers_(options_.host, keys_,
+      peers_(options_.host, keys_, kErrand,
              {.send = [this](const auto& to, auto bytes) { socket_.send(to, bytes); }, .warn = hooks_.warn}),
       complaints_(hooks_.warn),
       vitals_(std::make_shared<Vitals>()),
@@ -301,6 +302,8 @@ void Agent::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from)
 // that nonce and puts it into each slot: a slot that the agent counts as shown is one that this watcher
 // believes. Time goes the same way as for the watcher: an answer counts from when its question was sent.
 // Of two halves of a cluster at most one has more than half of its hosts; the other one stops its servers.
+// A host in foreign hands can make itself heard, and no other one (ticket.h). So the hosts that lie may tip
+// the scales where there are as many of them as are missing; the proof of the takeover does not rest on that.
 Milliseconds Agent::cut_off() const {
   // After a standstill it has a few beats to find its watchers again, and not the whole time once more.
   const Milliseconds floor =

@@ -17,12 +17,15 @@ AgentKeys::AgentKeys(std::string_view text, const std::string& host, std::string
                   "heartbeat key --host " + host + " makes its own, beside the watcher");
     }
     signers_.emplace_back(key.key, cluster);
+    secrets_.emplace_back(key.key.view());
   }
   if (!signers_.empty()) return;
-  for (auto& master : master_keys(text)) {
-    signers_.emplace_back(std::string_view(master), cluster);
-    wipe(master);
-  }
+  secrets_ = master_keys(text);
+  for (const auto& master : secrets_) signers_.emplace_back(std::string_view(master), cluster);
+}
+
+AgentKeys::~AgentKeys() {
+  for (auto& secret : secrets_) wipe(secret);
 }
 
 std::string AgentKeys::ids() const {

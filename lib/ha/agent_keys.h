@@ -17,11 +17,16 @@ class AgentKeys {
   // `text`: of the key file of `host`, or a key that all share. Throws Error(kUsage) when it is a broken one,
   // or speaks for another host.
   AgentKeys(std::string_view text, const std::string& host, std::string_view cluster);
+  ~AgentKeys();
+  AgentKeys(AgentKeys&&) = default;
+  AgentKeys& operator=(AgentKeys&&) = default;
 
   // The key is one that all hosts share: who has it can speak for every host.
   bool shared() const { return signers_.front().shared(); }
   std::vector<Signer>& signers() { return signers_; }  // the present one first
   std::string cluster() const { return cluster_; }
+  // Of them, for what a watcher signs otherwise than as a Message.
+  const std::vector<std::string>& secrets() const { return secrets_; }
   std::string ids() const;  // for a person
 
   // The one that has signed a message that read_unproven() took; null: none has.
@@ -34,6 +39,7 @@ class AgentKeys {
  private:
   std::string cluster_;
   std::vector<Signer> signers_;
+  std::vector<std::string> secrets_;
 };
 
 }  // namespace rackline::ha

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ha/key_ring.h"
 
+#include <map>
+#include <mutex>
+
 #include "cluster/name.h"
 #include "ha/ticket.h"
 
@@ -18,26 +21,40 @@ std::string listed(const std::vector<std::string_view>& names) {
 
 }  // namespace
 
+struct KeyRing::Known {
+  std::mutex mutex;
+  std::vector<std::string> masters;
+  std::map<std::string, Voice> voices;  // where it is not the present key of the host
+
+  std::string secret_of(const std::string& host) {
+    const std::lock_guard lock(mutex);
+    const auto found = voices.find(host);
+    const Voice voice = found == voices.end() ? Voice{} : found->second;
+    const std::string& master = masters[voice.generation];
+    return voice.shared ? master : std::string(host_key(master, host).key.view());
+  }
+  ~Known() {
+    for (auto& master : masters) wipe(master);
+  }
+};
+
 KeyRing::KeyRing(std::string_view text, std::string_view cluster, const std::vector<std::string>& hosts,
                  bool accept_shared)
     : cluster_tag_(cluster_tag(cluster)),
       cluster_(cluster),
-      masters_(master_keys(text)),
       accept_shared_(accept_shared),
-      hosts_(hosts.size()) {
-  for (const auto& master : masters_) shared_.emplace_back(std::string_view(master), cluster);
+      hosts_(hosts.size()),
+      known_(std::make_shared<Known>()) {
+  const auto& masters = known_->masters = master_keys(text);
+  for (const auto& master : masters) shared_.emplace_back(std::string_view(master), cluster);
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     hosts_[i].name = hosts[i];
     index_.emplace(hosts[i], i);
-    for (std::size_t generation = 0; generation < masters_.size(); ++generation) {
-      hosts_[i].own.emplace_back(host_key(masters_[generation], hosts[i]).key, cluster);
+    for (std::size_t generation = 0; generation < masters.size(); ++generation) {
+      hosts_[i].own.emplace_back(host_key(masters[generation], hosts[i]).key, cluster);
       by_id_.emplace(hosts_[i].own.back().id(), Voice{i, generation, false});
     }
   }
-}
-
-KeyRing::~KeyRing() {
-  for (auto& master : masters_) wipe(master);
 }
 
 std::optional<std::size_t> KeyRing::find(std::string_view name) const {
@@ -64,7 +81,7 @@ KeyRing::Heard KeyRing::decode(std::span<const std::uint8_t> bytes, Message& out
     }
     heard.claimed = host;
   } else if (cluster::valid_name(out.name)) {
-    for (const auto& master : masters_) {
+    for (const auto& master : known_->masters) {
       if (Signer(host_key(master, out.name).key, cluster_).signed_by(bytes, out)) return heard;
     }
   }
@@ -141,9 +158,18 @@ void KeyRing::spoke(std::size_t index, const Voice& voice, std::uint64_t incarna
   // An agent with two keys says all with both.
   const bool better = !host.voice || (host.voice->shared && !voice.shared) ||
                       (host.voice->shared == voice.shared && voice.generation < host.voice->generation);
-  if (better || host.incarnation != incarnation) host.voice = voice;
+  if (better || host.incarnation != incarnation) {
+    host.voice = voice;
+    const std::lock_guard lock(known_->mutex);
+    known_->voices.erase(host.name);
+    if (voice.shared || voice.generation > 0) known_->voices.emplace(host.name, voice);
+  }
   host.incarnation = incarnation;
   if (!voice.shared) host.spoke_itself = true;
+}
+
+std::function<std::string(const std::string& host)> KeyRing::secrets() const {
+  return [known = known_](const std::string& host) { return known->secret_of(host); };
 }
 
 std::uint32_t KeyRing::id_of(const Voice& voice) const {

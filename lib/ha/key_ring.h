@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,7 +47,6 @@ class KeyRing {
   // `text`: of the watcher's key file. Throws Error(kUsage) for one that is none.
   KeyRing(std::string_view text, std::string_view cluster, const std::vector<std::string>& hosts,
           bool accept_shared);
-  ~KeyRing();
   KeyRing(const KeyRing&) = delete;
   KeyRing& operator=(const KeyRing&) = delete;
 
@@ -61,6 +62,10 @@ class KeyRing {
   // The best one that the present run of the host's agent has spoken with.
   const std::optional<Voice>& voice_of(std::size_t host) const { return hosts_[host].voice; }
   std::uint32_t id_of(const Voice& voice) const;
+
+  // For whoever else signs what is meant for one host, on whatever thread: the secret that its agent has, of
+  // the generation that it was last known to have.
+  std::function<std::string(const std::string& host)> secrets() const;
 
   // The text that introduces `asked` to the host that spoke so; empty when the two cannot speak to each
   // other.
@@ -96,11 +101,12 @@ class KeyRing {
 
   std::uint64_t cluster_tag_;
   std::string cluster_;
-  std::vector<std::string> masters_;
   bool accept_shared_;
   std::vector<Signer> shared_;
   std::vector<Host> hosts_;
   std::unordered_map<std::string, std::size_t> index_;
+  struct Known;  // shared with other threads
+  std::shared_ptr<Known> known_;
   std::unordered_multimap<std::uint32_t, Voice> by_id_;  // two keys may have one id
 };
 

@@ -12,9 +12,6 @@ namespace {
 constexpr Milliseconds kLateRemembered{10'000};
 constexpr Milliseconds kTwinRemembered{30'000};
 constexpr std::size_t kIncarnations = 4096;
-// What a slot may lie behind the beats over the network: those that were sent while it was written and read.
-// An agent with two keys sends two of them at a time.
-constexpr std::uint64_t kBeatsBehind = 8;
 
 const char* word_of(HostVerdict verdict) {
   switch (verdict) {
@@ -85,6 +82,11 @@ Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milli
       replace(host, beat.incarnation);
   }
   host.net_seq = beat.seq;
+  if (now - host.noted_at >= policy_.detector.dead) {
+    host.seq_before = host.seq_noted;
+    host.seq_noted = beat.seq;
+    host.noted_at = now;
+  }
   host.net.heard(now, policy_.detector);
   host.beat = beat;
   host.key_id = beat.key_id;
@@ -105,7 +107,7 @@ Membership::Age Membership::age_of(const Host& host, std::uint64_t incarnation) 
 void Membership::replace(Host& host, std::uint64_t incarnation) {
   if (host.incarnation != 0) host.replaced.insert(host.incarnation);
   host.incarnation = incarnation;
-  host.net_seq = host.slot_seq = 0;
+  host.net_seq = host.slot_seq = host.seq_noted = host.seq_before = 0;
   // What the one before said of its leave does not count for this one.
   host.slot_leaving = host.beat.leaving = false;
   if (host.replaced.size() >= kIncarnations) wants_nonce_ = true;
@@ -137,8 +139,7 @@ Membership::SlotHeard Membership::slot(std::size_t index, const Message& slot, M
   }
   if (age == Age::kPresent && slot.seq <= host.slot_seq) return SlotHeard::kReplayed;
   // Version 1 does not tell.
-  if (age == Age::kPresent && slot.echo != 0 && slot.echo + kBeatsBehind < host.net_seq)
-    return SlotHeard::kOvertaken;
+  if (age == Age::kPresent && slot.echo != 0 && slot.echo < host.seq_before) return SlotHeard::kOvertaken;
   if (age == Age::kNew) replace(host, slot.incarnation);
   host.slot_seq = slot.seq;
   host.slot_changed = now;

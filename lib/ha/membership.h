@@ -110,7 +110,8 @@ class Membership {
   // a slot is a sign of life only if it brings the nonce of this watcher (it was written since the watcher
   // began), if its seq is above all those seen of its incarnation, and if that incarnation was not replaced.
   // It tells the number of the last beat over the network, too: who keeps slots away from the watcher, to put
-  // them there one by one after the host's death, has only those from before its last beat.
+  // them there one by one after the host's death, has only those from before its last beat, and of these only
+  // the last few count.
   SlotHeard slot(std::size_t host, const Message& slot, Milliseconds now);
   // The challenge stands on the storage from `now` on. Before, a host that was not heard over the network
   // cannot prove anything there, and its silence means nothing.
@@ -191,6 +192,9 @@ class Membership {
     Message beat;  // the last fresh one
     // The present one, and the last seq of it in each channel; those that it replaced never return.
     std::uint64_t incarnation = 0, net_seq = 0, slot_seq = 0;
+    // A seq over the network that was heard between once and twice the time to death ago; the next such one.
+    std::uint64_t seq_before = 0, seq_noted = 0;
+    Milliseconds noted_at{0};
     std::unordered_set<std::uint64_t> replaced;
     std::optional<Milliseconds> twin_seen;
 

@@ -10,8 +10,6 @@
 namespace rackline::ha {
 namespace {
 
-constexpr Milliseconds kErrand{800};
-constexpr Milliseconds kPingAgain{250};
 constexpr std::size_t kErrands = 64;
 constexpr std::size_t kNeighbours = 4096;
 constexpr std::size_t kAskedAtOnce = 64;  // neighbours, at each beat
@@ -19,8 +17,8 @@ constexpr int kPassedOn = 4;              // of one errand: each ping may be ans
 
 }  // namespace
 
-Peers::Peers(std::string host, AgentKeys& keys, Hooks hooks)
-    : host_(std::move(host)), keys_(keys), hooks_(std::move(hooks)) {}
+Peers::Peers(std::string host, AgentKeys& keys, Milliseconds patience, Hooks hooks)
+    : host_(std::move(host)), keys_(keys), patience_(patience), hooks_(std::move(hooks)) {}
 
 void Peers::send(const net::Endpoint& to, const Message& message, Signer& signer) {
   MessageBytes bytes;
@@ -99,7 +97,7 @@ void Peers::begin(const Message& ask, Signer& by, const net::Endpoint& asker, Mi
     errand.nonce = ask.nonce;
     errand.ping = random_number();
     errand.next = now;
-    errand.until = now + kErrand;
+    errand.until = now + patience_;
     errands_.push_back(std::move(errand));
   } catch (const Error& error) {
     hooks_.warn(error.what());
@@ -131,7 +129,7 @@ void Peers::run(Milliseconds now) {
       question.echo = errand->ask;
       question.nonce = errand->nonce;
       ping(errand->target, errand->name, errand->ticket, question);
-      errand->next = now + kPingAgain;
+      errand->next = now + patience_ / 3;
     }
     ++errand;
   }

@@ -26,7 +26,8 @@ class Peers {
     std::function<void(const std::string&)> warn;
   };
 
-  Peers(std::string host, AgentKeys& keys, Hooks hooks);
+  // `patience`: with a host that a watcher asks about.
+  Peers(std::string host, AgentKeys& keys, Milliseconds patience, Hooks hooks);
 
   // From the ack of a watcher, which `by` has signed: how many hosts there are, and another one of them.
   void learn(const Message& ack, Signer& by);
@@ -74,6 +75,7 @@ class Peers {
 
   std::string host_;
   AgentKeys& keys_;
+  Milliseconds patience_;
   Hooks hooks_;
   std::map<std::string, Neighbour> neighbours_;
   std::string next_neighbour_;    // to be asked

@@ -36,7 +36,8 @@ std::vector<std::uint8_t> read_slot(const std::string& directory, const std::str
 
 // What a watcher keeps in DIRECTORY/NAME.challenge, so that agents which do not hear it over the network can
 // prove to it that their slots are young: its nonce. It is not signed: a false one makes an agent sign a
-// number that no watcher waits for, and whoever can write here can take the slots away as well. NAME tells
+// number that no watcher waits for, and whoever can write here can take the slots away as well. Nor is it
+// meant for one host: all of them read it, and what they answer is signed with the key of each. NAME tells
 // the watchers of one storage apart, and is the same after a restart.
 void write_challenge(const std::string& directory, const std::string& name, std::uint64_t nonce);
 // Those of all watchers, the youngest file first, at most `most`. Throws Error(kUnreachable).

@@ -299,7 +299,11 @@ void Watcher::hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes
   if (heard.reject != Reject::kNone || message_.type != Message::Type::kSlot) return;
   if (message_.name != name)
     return complain("the slot of " + name + " on the storage holds one of " + message_.name, {});
-  switch (membership_.slot(host, message_, now())) {
+  const auto slot = membership_.slot(host, message_, now());
+  // Of a host that is not heard over the network it is the only word on which key it has.
+  if (heard.voice && (slot == Membership::SlotHeard::kFresh || !keys_.voice_of(host)))
+    keys_.spoke(host, *heard.voice, message_.incarnation);
+  switch (slot) {
     case Membership::SlotHeard::kReplayed:
       return complain("an old slot of " + name + " was put back on the storage: it is no sign of life", {});
     case Membership::SlotHeard::kUnproven:

@@ -197,6 +197,7 @@ stolen() { # OWNER NAME
     heartbeat key "--$step" key
     for h in h1 h2 h3; do heartbeat key --host "$h" "$h.key"; done
     again h1
+    sleep 2 # the watcher still has the keys of the step before
     kill -KILL "$watching"
     wait "$watching" 2>/dev/null || true
     watcher

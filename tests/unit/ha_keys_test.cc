@@ -247,5 +247,21 @@ TEST(KeyChange, TellsWhoHasThePreviousKeyOnly) {
   EXPECT_EQ(cluster.ring->lagging([](std::size_t host) { return host == 0; }), "");
 }
 
+// For what is signed elsewhere: the mark of a fencing must reach the agent that is there.
+TEST(KeyChange, WhatIsSignedForAHostIsSignedWithAKeyThatItHas) {
+  Running cluster;
+  cluster.start_agent("h1", host_key_text(kBoth, "h1"));
+  cluster.start_agent("h3", kMaster);
+  cluster.start_watcher(kBoth);
+  const auto secret_of = cluster.ring->secrets();
+  EXPECT_EQ(secret_of("h1"), host_key(kNext, "h1").key.view());
+  EXPECT_EQ(secret_of("h2"), host_key(kMaster, "h2").key.view());
+  EXPECT_EQ(secret_of("h3"), kMaster);
+  for (const char* host : {"h1", "h2", "h3"}) {
+    const auto& has = cluster.lives[host].keys->secrets();
+    EXPECT_NE(std::find(has.begin(), has.end(), secret_of(host)), has.end()) << host;
+  }
+}
+
 }  // namespace
 }  // namespace rackline::ha

@@ -38,7 +38,7 @@ class Agents : public testing::Test {
                                     AgentKeys(host_key_text(kMaster, name), name, "c"), nullptr}));
       One& one = *agents_.back();
       one.peers = std::make_unique<Peers>(
-          name, one.keys,
+          name, one.keys, Milliseconds{800},
           Peers::Hooks{.send =
                            [this, &one](const auto& to, auto bytes) {
                              wire_.push_back({one.at, to, {bytes.begin(), bytes.end()}});

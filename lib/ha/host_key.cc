@@ -18,11 +18,9 @@
 namespace rackline::ha {
 namespace {
 
-using std::string_view_literals::operator""sv;
-
-constexpr auto kHostPurpose = "rackline heartbeat host key\0"sv;
-constexpr auto kWord = "rackline-host-key"sv;
-constexpr auto kPrevious = "previous "sv;
+constexpr std::string_view kHostPurpose = "rackline heartbeat host key";
+constexpr std::string_view kWord = "rackline-host-key";
+constexpr std::string_view kPrevious = "previous ";
 constexpr std::size_t kLeast = 32;
 
 OSSL_PARAM octets(const char* name, std::string_view bytes) {
@@ -98,7 +96,7 @@ std::string HostKey::line() const {
 
 HostKey host_key(std::string_view master, std::string_view host) {
   // No name holds a 0, so purpose and name cannot run into each other.
-  return {std::string(host), hkdf(master, {}, std::string(kHostPurpose) + std::string(host))};
+  return {std::string(host), hkdf(master, {}, std::string(kHostPurpose) + '\0' + std::string(host))};
 }
 
 std::string key_id_text(std::uint32_t id) {

@@ -6,23 +6,22 @@
 namespace rackline::ha {
 namespace {
 
-using std::string_view_literals::operator""sv;
-
-constexpr auto kPairPurpose = "rackline heartbeat pair\0"sv;
-constexpr auto kPadPurpose = "rackline heartbeat pad\0"sv;
+constexpr std::string_view kPairPurpose = "rackline heartbeat pair";
+constexpr std::string_view kPadPurpose = "rackline heartbeat pad";
 constexpr std::size_t kIdBytes = 4;
 constexpr std::size_t kTicketBytes = kIdBytes + sizeof Key::bytes;
 
 // Hides and shows.
 void pad(Key& key, Signer& of_asker, std::string_view asked, std::string_view id) {
-  const Key stream = of_asker.expand(std::string(kPadPurpose) + std::string(asked) + '\0' + std::string(id));
+  const Key stream =
+      of_asker.expand(std::string(kPadPurpose) + '\0' + std::string(asked) + '\0' + std::string(id));
   for (std::size_t i = 0; i < key.bytes.size(); ++i) key.bytes[i] ^= stream.bytes[i];
 }
 
 }  // namespace
 
 Key pair_key(Signer& of_asked, std::string_view asker) {
-  return of_asked.expand(std::string(kPairPurpose) + std::string(asker));
+  return of_asked.expand(std::string(kPairPurpose) + '\0' + std::string(asker));
 }
 
 std::string introduce(const std::string& address, const std::string& name) {

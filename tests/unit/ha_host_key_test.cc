@@ -10,6 +10,7 @@
 #include "ha/agent_keys.h"
 #include "ha/host_key.h"
 #include "ha/key_file.h"
+#include "ha/ticket.h"
 #include "store_urls.h"
 
 namespace rackline::ha {
@@ -46,6 +47,16 @@ TEST(HostKeys, FollowTheRfc) {
     extracted.bytes[i] = static_cast<std::uint8_t>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
   EXPECT_EQ(hexadecimal(Signer(extracted, "c").expand(sequence(0xf0, 0xf9)).view()),
             "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf");
+}
+
+// An upgrade must not make other keys. These were computed by another program.
+TEST(HostKeys, AreTheSameForEver) {
+  EXPECT_EQ(host_key_text(kMaster, "h3"),
+            "rackline-host-key h3 08625438 "
+            "e9cf00f65c9864130004679b50ee3615626bf8e1dfbe4892b7c244ddabd3f634\n");
+  Signer h3(host_key(kMaster, "h3").key, "c");
+  EXPECT_EQ(hexadecimal(pair_key(h3, "h1").view()),
+            "3084d277c8bdfcf7b37bfcf1e507e476a9bcef5c140501b4321a56a8cac8f1b3");
 }
 
 TEST(HostKeys, DifferByHostAndMaster) {

@@ -77,6 +77,7 @@ KeyRing::Heard KeyRing::decode(std::span<const std::uint8_t> bytes, Message& out
     for (std::size_t generation = 0; generation < own.size(); ++generation) {
       if (!own[generation].signed_by(bytes, out)) continue;
       heard.voice = Voice{*host, generation, false};
+      out.anew = hosts_[*host].voice && hosts_[*host].voice->shared;
       return heard;
     }
     heard.claimed = host;

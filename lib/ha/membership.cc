@@ -71,6 +71,7 @@ std::optional<std::size_t> Membership::find(std::string_view name) const {
 Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milliseconds now) {
   if (beat.nonce != nonce_) return Heard::kUnproven;
   Host& host = hosts_[index];
+  if (beat.anew) forget(host);
   switch (age_of(host, beat.incarnation)) {
     case Age::kOld:
       host.twin_seen = now;
@@ -113,6 +114,14 @@ void Membership::replace(Host& host, std::uint64_t incarnation) {
   if (host.replaced.size() >= kIncarnations) wants_nonce_ = true;
 }
 
+// Else a number that is too high, or a life that is over, would make it silent.
+void Membership::forget(Host& host) {
+  host.replaced.clear();
+  host.incarnation = host.net_seq = host.slot_seq = host.seq_noted = host.seq_before = 0;
+  host.slot_leaving = host.beat.leaving = false;
+  host.twin_seen.reset();
+}
+
 void Membership::renew(std::uint64_t nonce) {
   nonce_ = nonce;
   wants_nonce_ = false;
@@ -132,6 +141,7 @@ Membership::SlotHeard Membership::slot(std::size_t index, const Message& slot, M
   host.seen_incarnation = slot.incarnation;
   host.seen_seq = slot.seq;
   if (same) return SlotHeard::kSame;
+  if (slot.anew && answers(slot, nonce_)) forget(host);
   const Age age = age_of(host, slot.incarnation);
   if (age == Age::kOld) return SlotHeard::kReplayed;
   if (!answers(slot, nonce_)) {

@@ -224,6 +224,7 @@ class Membership {
   enum class Age { kOld, kPresent, kNew };
   static Age age_of(const Host& host, std::uint64_t incarnation);
   void replace(Host& host, std::uint64_t incarnation);
+  static void forget(Host& host);
   bool net_alive(const Host& host, Milliseconds now) const;
   bool alive(const Host& host, Milliseconds now) const;
   Store store_of(const Host& host, Milliseconds now) const;

@@ -216,7 +216,7 @@ Reject read_unproven(std::span<const std::uint8_t> bytes, std::uint64_t cluster_
   out.vms = get<std::uint16_t>(at + 56);
   out.key_id = version == kShared ? 0 : get<std::uint32_t>(at + 60);
   if (version == kKeyed && out.key_id == 0) return Reject::kStrange;
-  out.doubtful = false;
+  out.doubtful = out.anew = false;
   const auto* text = reinterpret_cast<const char*>(at + head);
   out.name.assign(text, name);
   out.target.assign(text + name, target);

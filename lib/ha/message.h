@@ -73,6 +73,9 @@ struct Message {
   std::uint32_t key_id = 0;  // of the key that it is signed with; 0: version 1
   // Not on the wire: it is signed with a key that should not be in use any more. See Membership.
   bool doubtful = false;
+  // Not on the wire: the first that its host says with its own key. What was said in its name with the shared
+  // one, by whomever, is void.
+  bool anew = false;
 };
 
 // Nonces in the target of a slot, in `most` bytes. No more than fit are put in.

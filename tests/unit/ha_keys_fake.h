@@ -86,8 +86,10 @@ class KeyedCluster {
   KeyRing::Heard read_slot(const std::string& host, const std::vector<std::uint8_t>& bytes) {
     Message message;
     const auto heard = ring->decode_slot(bytes, message);
-    if (heard.voice && message.type == Message::Type::kSlot && message.name == host)
-      membership->slot(*membership->find(host), message, now);
+    const auto index = *membership->find(host);
+    if (heard.voice && message.type == Message::Type::kSlot && message.name == host &&
+        membership->slot(index, message, now) == Membership::SlotHeard::kFresh)
+      ring->spoke(index, *heard.voice, message.incarnation);
     return heard;
   }
 

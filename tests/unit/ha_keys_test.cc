@@ -184,6 +184,34 @@ TEST(OldKey, DoesNotSpeakForAHostThatHasItsOwn) {
   }
 }
 
+// Whoever has it cannot use up the numbers of a host that is about to speak with its own.
+TEST(OldKey, MakesNoHostSilentThatHasItsOwn) {
+  for (const bool accept : {false, true}) {
+    for (const bool by_slot : {false, true}) {
+      Running cluster;
+      cluster.kill("h2");
+      cluster.start_watcher(kMaster, accept);
+      Signer shared(kMaster, "c");
+      const std::uint64_t next = cluster.incarnations + 1;
+      for (const std::uint64_t incarnation : {next, std::uint64_t{99}}) {
+        Message lie = by_slot ? cluster.slot_of("h2") : cluster.beat_of("h2");
+        lie.incarnation = incarnation;
+        lie.seq = UINT64_MAX;
+        const auto bytes = KeyedCluster::bytes_of(lie, shared);
+        if (by_slot)
+          cluster.read_slot("h2", bytes);
+        else
+          cluster.hear(bytes);
+      }
+      cluster.start_agent("h2", host_key_text(kMaster, "h2"));
+      cluster.lives["h2"].net = !by_slot;
+      cluster.lives["h2"].slots = by_slot;
+      cluster.run(seconds{30});
+      EXPECT_EQ(cluster.of("h2"), by_slot ? HostVerdict::kIsolated : HostVerdict::kUp) << accept;
+    }
+  }
+}
+
 TEST(WrongKey, IsToldWithItsHostAndId) {
   Running cluster;
   const std::string foreign = host_key_text(kForeign, "h2");

@@ -92,7 +92,7 @@ Status watch(cli::Program& program, const Options& options) {
       trace.reset();
     }
   };
-  ha::Watcher work(watcher, store, program.clock(),
+  ha::Watcher work(std::move(watcher), store, program.clock(),
                    {.transition =
                         [&](const ha::Transition& transition) {
                           transition.as_kind([&](auto record) { program.out().write(std::move(record)); });

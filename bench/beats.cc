@@ -17,6 +17,7 @@
 #include "base/secret.h"
 #include "base/time.h"
 #include "ha/message.h"
+#include "ha/ticket.h"
 #include "net/udp.h"
 
 namespace rackline {
@@ -26,7 +27,10 @@ constexpr std::uint16_t kPort = 7788;
 constexpr int kBuffer = 32 << 20;
 
 struct Host {
+  Host(std::string its_name, const std::string& master)
+      : name(std::move(its_name)), signer(ha::host_key(master, name).key, "rackline") {}
   std::string name;
+  ha::Signer signer;
   std::uint64_t seq = 0;
   std::optional<Milliseconds> died;
   std::optional<Milliseconds> declared;
@@ -35,12 +39,9 @@ struct Host {
 class Fleet {
  public:
   Fleet(std::size_t count, const std::string& key, const std::string& watcher)
-      : signer_(key, "rackline"),
-        watcher_(net::resolve(watcher, kPort)),
-        socket_(net::resolve("127.0.0.1:0", 0), kBuffer),
-        hosts_(count) {
+      : watcher_(net::resolve(watcher, kPort)), socket_(net::resolve("127.0.0.1:0", 0), kBuffer) {
     for (std::size_t i = 0; i < count; ++i) {
-      hosts_[i].name = "sim" + std::to_string(i);
+      hosts_.emplace_back("sim" + std::to_string(i), key);
       index_.emplace(hosts_[i].name, i);
     }
   }
@@ -55,24 +56,33 @@ class Fleet {
     beat.seq = ++host.seq;
     beat.nonce = nonce_;
     beat.name = host.name;
-    send(beat);
+    send(beat, host);
   }
 
   // Acks bring the watcher's nonce; what it asks about others is answered as their agents would.
   void listen() {
     socket_.receive(1 << 16, [this](auto bytes, const auto&) {
-      if (signer_.decode(bytes, message_) != ha::Reject::kNone) return;
+      if (read_unproven(bytes, tag_, message_) != ha::Reject::kNone) return;
+      const auto helper = index_.find(message_.name);
+      if (helper == index_.end() || !hosts_[helper->second].signer.signed_by(bytes, message_)) return;
       if (message_.type == ha::Message::Type::kAck) nonce_ = message_.nonce;
       if (message_.type != ha::Message::Type::kAsk) return;
-      const auto found = index_.find(message_.name);
+      const auto other = ha::introduction(message_.target, hosts_[helper->second].signer);
+      const auto found = other ? index_.find(other->name) : index_.end();
       if (found == index_.end()) return;
       ha::Message told;
-      told.type = ha::Message::Type::kTold;
-      told.reached = !hosts_[found->second].died;
-      told.name = message_.name;
       told.echo = message_.seq;
       told.nonce = message_.nonce;
-      send(told);
+      if (hosts_[found->second].died) {
+        told.type = ha::Message::Type::kTold;
+        told.name = message_.name;
+        told.target = other->name;
+        send(told, hosts_[helper->second]);
+      } else {
+        told.type = ha::Message::Type::kWitness;
+        told.name = other->name;
+        send(told, hosts_[found->second]);
+      }
     });
   }
 
@@ -117,9 +127,9 @@ class Fleet {
   static Milliseconds now() { return system_clock().monotonic(); }
 
  private:
-  void send(const ha::Message& message) {
+  void send(const ha::Message& message, Host& host) {
     ha::MessageBytes bytes;
-    socket_.send(watcher_, {bytes.data(), signer_.encode(message, bytes)});
+    socket_.send(watcher_, {bytes.data(), host.signer.encode(message, bytes)});
   }
 
   void take(std::string_view line) {
@@ -136,7 +146,7 @@ class Fleet {
     }
   }
 
-  ha::Signer signer_;
+  const std::uint64_t tag_ = ha::cluster_tag("rackline");
   net::Endpoint watcher_;
   net::UdpSocket socket_;
   std::vector<Host> hosts_;

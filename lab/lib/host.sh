@@ -90,6 +90,7 @@ host_power_on() { # HOST
     rm -rf "$d/run"
     mkdir -p "$d/run"
     rm -f "$d/libvirtd-frozen" "$d/storage-cut"
+    host_key "$h" || host_failed "$h" "has no key for its heartbeats"
     spawn "$h" "$d/unshare.pid" "$d/init.log" unshare --net --mount --uts --ipc --pid --cgroup --fork --kill-child=SIGKILL -- \
       "$LAB_HOME/lib/host-init" "$h" "$d" "$STATE/shared" "$(<"$STATE/guest-image")" "$HELPERS" "$cpus" "$mib" "$(cgroup_v2 && echo v2 || echo v1)" "$(agent_program)"
     living "$d/unshare.pid" && parent=$PID
@@ -143,13 +144,20 @@ host_power_off() { # HOST
 
 need_on() { living "$STATE/hosts/$1/init.pid" || fail "$1 is off"; }
 
-# Runs COMMAND in the host, as one of its processes.
 # The program that tells the cluster's watchers that a host lives; nothing where the lab has no agents.
 agent_program() {
   [ -e "$STATE/heartbeat.key" ] || return 0
   (cluster_environment && command -v heartbeat) || fail "there is no heartbeat to run on the hosts: ./run build"
 }
 
+# As an admin hands it out: a key for this host alone, so that what the host's agent does cannot depend on another one.
+host_key() { # HOST
+  local program
+  program=$(agent_program) || return
+  [ -z "$program" ] || (cluster_environment && "$program" key --host "$1" "$STATE/hosts/$1/heartbeat.key")
+}
+
+# Runs COMMAND in the host, as one of its processes.
 in_host() { # HOST COMMAND...
   local h=$1 pid
   shift

@@ -36,12 +36,16 @@ std::string read_secret(const std::string& path) {
   return text;
 }
 
-void make_secret(const std::string& path) {
-  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+std::string new_secret() {
   std::string text;
   constexpr int kParts = 4;  // of 64 bits
   for (int i = 0; i < kParts; ++i) text += random_id();
-  text += '\n';
+  return text;
+}
+
+void make_secret(const std::string& path) {
+  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const std::string text = new_secret() + '\n';
   if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
       fsync(file.get()) != 0) {
     throw system_error(Status::kUnreachable, "make a secret", path);

@@ -12,7 +12,10 @@ namespace rackline {
 // this user nor root, or anybody but its owner has access to it. No message holds any of the contents.
 std::string read_secret(const std::string& path);
 
-// A new file with a secret of 256 bits as text, which only its owner may read. Throws Error(kUnreachable),
+// A secret of 256 bits, as text.
+std::string new_secret();
+
+// A new file with such a secret, which only its owner may read. Throws Error(kUnreachable),
 // also when the file exists already.
 void make_secret(const std::string& path);
 

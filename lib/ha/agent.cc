@@ -2,7 +2,6 @@
 #include "ha/agent.h"
 
 #include <poll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,11 +21,8 @@ namespace {
 
 constexpr int kBuffer = 1 << 20;
 constexpr Milliseconds kErrand{800};
-constexpr Milliseconds kPingAgain{250};
-constexpr std::size_t kErrands = 64;
 constexpr std::size_t kChallenges = 8;    // of the storage, in a slot
 constexpr Milliseconds kUnheard{10'000};  // a watcher that was only started again needs less
-constexpr std::size_t kAskedAtOnce = 64;  // neighbours, at each beat
 constexpr Milliseconds kSettle{3000};     // for an agent that was started again to find its watchers
 constexpr Milliseconds kDestroy{3000};    // twice this is less than the watchdog's patience
 
@@ -57,13 +53,6 @@ std::uint32_t promised_ms(const AgentOptions& options) {
 
 }  // namespace
 
-std::uint64_t random_number() {
-  std::uint64_t number = 0;
-  if (getrandom(&number, sizeof number, 0) != sizeof number)
-    throw system_error(Status::kUnreachable, "draw a random number", "getrandom");
-  return number;
-}
-
 // What the threads tell the loop and it them. A thread that hangs in the kernel keeps its share.
 struct Agent::Vitals {
   std::atomic<Milliseconds::rep> written{-1};  // when the last beat on the storage was complete
@@ -74,7 +63,7 @@ struct Agent::Vitals {
   // Read from /proc, which may wait for a busy process: too slow for the loop that has to be in time.
   std::atomic<std::uint16_t> qemus{0};
   std::atomic<bool> leaving{false}, left{false};
-  std::atomic<std::uint64_t> incarnation{0};
+  std::atomic<std::uint64_t> incarnation{0}, seq{0};
   std::mutex mutex;
   std::vector<std::uint64_t> nonces;  // of the watchers that are heard
   std::string storage_error;          // why the last beat on the storage was none; empty: it was one
@@ -84,8 +73,11 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
     : options_(complete(std::move(options))),
       clock_(clock),
       hooks_(std::move(hooks)),
-      signer_(options_.key, options_.cluster),
+      keys_(options_.key, options_.host, options_.cluster),
       socket_(options_.listen.value_or(anywhere(options_.watchers)), kBuffer),
+      peers_(options_.host, keys_, kErrand,
+             {.send = [this](const auto& to, auto bytes) { socket_.send(to, bytes); }, .warn = hooks_.warn}),
+      complaints_(hooks_.warn),
       vitals_(std::make_shared<Vitals>()),
       incarnation_(random_number()),
       started_(clock.monotonic()),
@@ -113,11 +105,17 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
     }
   }).detach();
 
+  if (keys_.shared()) {
+    hooks_.warn("the key, " + keys_.ids() +
+                ", is one that all hosts share, or the master key: give this host " +
+                "its own, by heartbeat key --host " + options_.host + " beside the watcher");
+  }
+  // A signer is for one thread.
+  auto keys = std::make_shared<AgentKeys>(options_.key, options_.host, options_.cluster);
+  wipe(options_.key);
   if (options_.slots.empty()) return;
-  std::thread([vitals = vitals_, &clock, options = options_] {
-    Signer signer(options.key, options.cluster);
+  std::thread([vitals = vitals_, &clock, options = options_, keys] {
     SlotWriter writer(options.slots, options.host);
-    MessageBytes bytes;
     Message message;
     std::vector<std::uint64_t> nonces;
     message.type = Message::Type::kSlot;
@@ -126,6 +124,7 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
     while (!vitals->left) {
       message.leaving = vitals->leaving;
       message.incarnation = vitals->incarnation;
+      message.echo = vitals->seq;
       ++message.seq;
       {
         const std::lock_guard lock(vitals->mutex);
@@ -136,14 +135,14 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       } catch (const Error&) {
         // What is wrong with the directory, writing will tell.
       }
-      message.target = nonces_text(nonces);
+      message.target = nonces_text(nonces, keys->slot_room(options.host));
       const auto acked = vitals->acked.load();
       message.ack_age_ms =
           acked < 0 ? UINT32_MAX : static_cast<std::uint32_t>(clock.monotonic().count() - acked);
       const auto begun = clock.monotonic().count();
       std::string failure;
       try {
-        writer.write({bytes.data(), signer.encode(message, bytes)});
+        writer.write(keys->slot(message));
         vitals->written = clock.monotonic().count();
         vitals->shown = begun;
       } catch (const Error& error) {
@@ -174,15 +173,10 @@ void Agent::resume() {
   resumed_ = std::max(*contact, started_ - options_.self_fence + settle);
 }
 
-void Agent::send(const net::Endpoint& to, Message message) {
-  message.incarnation = incarnation_;
-  MessageBytes bytes;
-  socket_.send(to, {bytes.data(), signer_.encode(message, bytes)});
-}
-
-void Agent::beat_to(Link& link, bool leaving) {
+void Agent::beat_to(Link& link, Signer& signer, bool leaving) {
   Message message;
   message.type = Message::Type::kBeat;
+  message.incarnation = incarnation_;
   message.leaving = leaving;
   message.seq = seq_;
   message.nonce = link.nonce;
@@ -199,21 +193,26 @@ void Agent::beat_to(Link& link, bool leaving) {
   message.self_fence_ms = promised_ms(options_);
   message.vms = vitals_->qemus;
   if (link.acked) message.ack_age_ms = static_cast<std::uint32_t>((now() - *link.acked).count());
-  send(link.watcher, message);
+  MessageBytes bytes;
+  socket_.send(link.watcher, {bytes.data(), signer.encode(message, bytes)});
 }
 
 std::uint64_t Agent::next_beat() {
   ++seq_;
   sent_[seq_ % sent_.size()] = now();
+  vitals_->seq = seq_;
   return seq_;
 }
 
+// Each with a number of its own: to a watcher that knows both keys they are two beats.
 void Agent::beat(bool leaving) {
-  next_beat();
-  for (Link& link : links_) beat_to(link, leaving);
+  for (Signer& signer : keys_.signers()) {
+    next_beat();
+    for (Link& link : links_) beat_to(link, signer, leaving);
+  }
 }
 
-void Agent::hear_ack(const Message& ack, const net::Endpoint& from) {
+void Agent::hear_ack(const Message& ack, Signer& by, const net::Endpoint& from) {
   const auto link =
       std::find_if(links_.begin(), links_.end(), [&](const Link& l) { return l.watcher == from; });
   if (link == links_.end() || ack.name != options_.host || ack.echo > seq_ || ack.echo + kRecent < seq_)
@@ -221,14 +220,14 @@ void Agent::hear_ack(const Message& ack, const net::Endpoint& from) {
   const bool strange = link->nonce != ack.nonce;
   link->nonce = ack.nonce;
   if (strange) tell_nonces();
-  learn_neighbour(ack);
+  peers_.learn(ack, by);
   if (ack.seq == incarnation_ && ack.replaced) {
     // The younger one is silent by now, and this one lives: only a process that answers can say so.
     hooks_.warn("another agent has used the name " + options_.host +
                 ", and is silent: this one speaks again");
     vitals_->incarnation = incarnation_ = random_number();
     next_beat();
-    return beat_to(*link, false);
+    return beat_to(*link, by, false);
   }
   // Only a watcher that knows this run of the agent can count it among the living.
   if (ack.seq == incarnation_) {
@@ -243,7 +242,7 @@ void Agent::hear_ack(const Message& ack, const net::Endpoint& from) {
   }
   if (!strange) return;
   next_beat();
-  beat_to(*link, false);
+  beat_to(*link, by, false);
 }
 
 void Agent::tell_nonces() {
@@ -254,140 +253,37 @@ void Agent::tell_nonces() {
   }
 }
 
-void Agent::learn_neighbour(const Message& ack) {
-  if (ack.vms > 0) cluster_size_ = ack.vms;
-  const auto space = ack.target.find(' ');
-  if (space == std::string::npos) return;
-  const std::string name = ack.target.substr(space + 1);
-  constexpr std::size_t kMost = 4096;
-  if (name.empty() || name == options_.host || neighbours_.size() >= kMost) return;
-  try {
-    neighbours_[name].at = net::resolve(ack.target.substr(0, space), 0);
-  } catch (const Error& error) {
-    neighbours_.erase(name);
-    hooks_.warn(error.what());
-  }
-}
-
 // Only when nobody else is there: in a cluster that is well this costs nothing.
 void Agent::ask_neighbours() {
-  if (options_.fenced_by_self || !fences_itself(options_) || neighbours_.empty()) return;
+  if (options_.fenced_by_self || !fences_itself(options_) || !peers_.known()) return;
   const auto since = std::max({Milliseconds{vitals_->acked}, Milliseconds{vitals_->shown}, started_});
   if (now() - since < options_.self_fence / 3) return;
-  const std::size_t number = std::min(neighbours_.size(), kAskedAtOnce);
-  auto next = neighbours_.lower_bound(next_neighbour_);
-  for (std::size_t i = 0; i < number; ++i, ++next) {
-    if (next == neighbours_.end()) next = neighbours_.begin();
-    Message ping;
-    ping.type = Message::Type::kPing;
-    ping.name = next->first;
-    ping.seq = next->second.ping = random_number();
-    next->second.asked = now();
-    send(next->second.at, ping);
-  }
-  next_neighbour_ = next == neighbours_.end() ? std::string() : next->first;
+  peers_.ask_some(now());
 }
 
-void Agent::hear_pong(const Message& pong, const net::Endpoint& from) {
-  const auto found = neighbours_.find(pong.name);
-  if (found == neighbours_.end()) return;
-  Neighbour& neighbour = found->second;
-  if (neighbour.ping == 0 || neighbour.ping != pong.echo || !(neighbour.at == from)) return;
-  neighbour.ping = 0;
-  neighbour.heard = neighbour.asked;
-}
-
-std::optional<Milliseconds> Agent::majority_heard() const {
-  // With itself, cluster_size_ / 2 others are more than half. Alone in its cluster it hears nobody.
-  const std::size_t others = cluster_size_ / 2;
-  if (others == 0) return std::nullopt;
-  std::vector<Milliseconds> heard;
-  for (const auto& [name, neighbour] : neighbours_) {
-    if (neighbour.heard) heard.push_back(*neighbour.heard);
-  }
-  if (heard.size() < others) return std::nullopt;
-  std::sort(heard.begin(), heard.end(), std::greater<>());
-  return heard[others - 1];
-}
-
-void Agent::begin_errand(const Message& ask, const net::Endpoint& asker) {
-  if (errands_.size() >= kErrands) return;
-  const bool known =
-      std::any_of(links_.begin(), links_.end(), [&](const Link& l) { return l.watcher == asker; });
-  if (!known) return;
-  try {
-    Errand errand;
-    errand.asker = asker;
-    errand.target = net::resolve(ask.target, 0);
-    errand.name = ask.name;
-    errand.ask = ask.seq;
-    errand.nonce = ask.nonce;
-    errand.ping = random_number();
-    errand.next = now();
-    errand.until = now() + kErrand;
-    errands_.push_back(std::move(errand));
-  } catch (const Error& error) {
-    hooks_.warn(error.what());
-  }
-}
-
+// What is signed with the key of this host comes from a watcher: nobody else has that key. A watcher's
+// question brings the nonce that it told in its acks, so an old one is of no use.
 void Agent::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from) {
   Message message;
-  if (signer_.decode(bytes, message) != Reject::kNone) return;
-  switch (message.type) {
-    case Message::Type::kAck:
-      return hear_ack(message, from);
-    case Message::Type::kPing: {
-      if (message.name != options_.host) return;
-      Message pong;
-      pong.type = Message::Type::kPong;
-      pong.echo = message.seq;
-      pong.name = options_.host;
-      return send(from, pong);
-    }
-    case Message::Type::kPong: {
-      const auto errand = std::find_if(errands_.begin(), errands_.end(), [&](const Errand& e) {
-        return e.ping == message.echo && e.name == message.name;
-      });
-      if (errand == errands_.end()) return hear_pong(message, from);
-      if (!(errand->target == from)) return;
-      Message told;
-      told.type = Message::Type::kTold;
-      told.reached = true;
-      told.name = errand->name;
-      told.echo = errand->ask;
-      told.nonce = errand->nonce;
-      send(errand->asker, told);
-      errands_.erase(errand);
-      return;
-    }
-    case Message::Type::kAsk:
-      return begin_errand(message, from);
-    default:
-      return;
+  if (read_unproven(bytes, cluster_tag(options_.cluster), message) != Reject::kNone) return;
+  using Type = Message::Type;
+  if (message.type == Type::kPing || message.type == Type::kPong || message.type == Type::kWitness) {
+    if (!peers_.hear(bytes, message, from))
+      complaints_.add("messages of another host that are not signed with the key of the two", from);
+    return;
   }
-}
-
-void Agent::run_errands() {
-  for (auto errand = errands_.begin(); errand != errands_.end();) {
-    Message message;
-    message.name = errand->name;
-    if (now() >= errand->until) {
-      message.type = Message::Type::kTold;
-      message.echo = errand->ask;
-      message.nonce = errand->nonce;
-      send(errand->asker, message);
-      errand = errands_.erase(errand);
-      continue;
-    }
-    if (now() >= errand->next) {
-      message.type = Message::Type::kPing;
-      message.seq = errand->ping;
-      send(errand->target, message);
-      errand->next = now() + kPingAgain;
-    }
-    ++errand;
+  Signer* const by = keys_.signer_of(bytes, message);
+  if (by == nullptr) {
+    const std::string key = message.key_id == 0 ? "a shared key" : key_id_text(message.key_id);
+    return complaints_.add(
+        "messages that are not signed with the key of this host, " + keys_.ids() + ", and not believed", from,
+        "with " + key);
   }
+  if (message.type == Type::kAck) return hear_ack(message, *by, from);
+  const auto link =
+      std::find_if(links_.begin(), links_.end(), [&](const Link& l) { return l.watcher == from; });
+  if (message.type == Type::kAsk && link != links_.end() && link->nonce == message.nonce)
+    peers_.begin(message, *by, from, now());
 }
 
 // For how long neither a watcher was heard, nor the storage took a beat, nor more than half of the cluster
@@ -406,6 +302,8 @@ void Agent::run_errands() {
 // that nonce and puts it into each slot: a slot that the agent counts as shown is one that this watcher
 // believes. Time goes the same way as for the watcher: an answer counts from when its question was sent.
 // Of two halves of a cluster at most one has more than half of its hosts; the other one stops its servers.
+// A host in foreign hands can make itself heard, and no other one (ticket.h). So the hosts that lie may tip
+// the scales where there are as many of them as are missing; the proof of the takeover does not rest on that.
 Milliseconds Agent::cut_off() const {
   // After a standstill it has a few beats to find its watchers again, and not the whole time once more.
   const Milliseconds floor =
@@ -414,7 +312,7 @@ Milliseconds Agent::cut_off() const {
     return now() - std::max(Milliseconds{time.load()}, floor);
   };
   const Milliseconds lost = std::min(since(vitals_->acked), since(vitals_->shown));
-  const auto heard = options_.fenced_by_self ? std::nullopt : majority_heard();
+  const auto heard = options_.fenced_by_self ? std::nullopt : peers_.majority_heard();
   return heard ? std::min(lost, now() - std::max(*heard, floor)) : lost;
 }
 
@@ -457,7 +355,8 @@ void Agent::tell_trouble() {
   std::string watchers;
   for (const Link& link : links_) watchers += (watchers.empty() ? "" : ", ") + link.watcher.text();
   hooks_.warn(silence ? "no watcher has answered for " + format_duration(unheard) + " (" + watchers +
-                            "): none runs there, or it has another key or --cluster"
+                            "): none runs there, or it has another key than this one, " + keys_.ids() +
+                            ", or another --cluster"
                       : "a watcher answers again");
 }
 
@@ -490,18 +389,19 @@ void Agent::run() {
     if (now() - last > 2 * options_.interval && last_contact() >= woken_) woken_ = now();
     last = now();
     socket_.receive(1024, [this](auto bytes, const auto& from) { hear(bytes, from); });
-    run_errands();
+    peers_.run(now());
     if (now() >= next) {
       beat(false);
       ask_neighbours();
       guard();
       tell_trouble();
+      complaints_.tell(now());
       if (watchdog_) watchdog_->feed();
       hooks_.turn();
       // Not on the grid after a standstill: nobody wants the beats of the past.
       next = std::max(next + options_.interval, now());
     }
-    const Milliseconds until = errands_.empty() ? next : std::min(next, now() + Milliseconds{50});
+    const Milliseconds until = !peers_.busy() ? next : std::min(next, now() + Milliseconds{50});
     pollfd watched[] = {{socket_.fd(), POLLIN, 0}, {interrupt::fd(), POLLIN, 0}};
     poll(watched, 2, static_cast<int>(std::max((until - now()).count(), Milliseconds::rep{0})));
   }

@@ -3,17 +3,19 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
+#include "ha/agent_keys.h"
+#include "ha/complaints.h"
 #include "ha/contact.h"
 #include "ha/message.h"
+#include "ha/nonce.h"
+#include "ha/peers.h"
 #include "ha/self_fence.h"
 #include "net/udp.h"
 #include "record/kinds_availability.h"
@@ -24,7 +26,7 @@ struct AgentOptions {
   std::string host;  // empty: the machine's host name
   std::vector<net::Endpoint> watchers;
   std::optional<net::Endpoint> listen;  // none: any address and port
-  std::string key, cluster;
+  std::string key, cluster;             // the text of its key file
   Milliseconds interval{1000};
   std::string slots;  // directory on the shared storage; empty: no heartbeat there
   Milliseconds storage_deadline{3000};
@@ -65,34 +67,13 @@ class Agent {
     std::uint64_t nonce = 0;
     std::optional<Milliseconds> acked;
   };
-  struct Errand {  // a look at another host, for a watcher
-    net::Endpoint asker, target;
-    std::string name;
-    std::uint64_t ask = 0, ping = 0, nonce = 0;
-    Milliseconds next{0}, until{0};
-  };
-
-  // Another host of the cluster, as a watcher told of it.
-  struct Neighbour {
-    net::Endpoint at;
-    std::uint64_t ping = 0;             // the question that is outstanding
-    Milliseconds asked{0};              // when
-    std::optional<Milliseconds> heard;  // when the last question was asked that it answered
-  };
 
   Milliseconds now() const { return clock_.monotonic(); }
   void beat(bool leaving);
-  void beat_to(Link& link, bool leaving);
-  void send(const net::Endpoint& to, Message message);
+  void beat_to(Link& link, Signer& signer, bool leaving);
   void hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from);
-  void hear_ack(const Message& ack, const net::Endpoint& from);
-  void begin_errand(const Message& ask, const net::Endpoint& asker);
-  void run_errands();
-  void learn_neighbour(const Message& ack);
-  void hear_pong(const Message& pong, const net::Endpoint& from);
+  void hear_ack(const Message& ack, Signer& by, const net::Endpoint& from);
   void ask_neighbours();
-  // Since when it has heard more than half of the hosts, itself included; nullopt if it has not.
-  std::optional<Milliseconds> majority_heard() const;
   void tell_nonces();
   void resume();
   void guard();
@@ -105,10 +86,11 @@ class Agent {
   AgentOptions options_;
   const Clock& clock_;
   Hooks hooks_;
-  Signer signer_;
+  AgentKeys keys_;
   net::UdpSocket socket_;
   std::vector<Link> links_;
-  std::deque<Errand> errands_;
+  Peers peers_;
+  Complaints complaints_;
   std::shared_ptr<Vitals> vitals_;
   std::optional<HardwareWatchdog> watchdog_;
   static constexpr std::uint64_t kRecent = 16;  // an ack of an older beat proves nothing about now
@@ -118,17 +100,11 @@ class Agent {
   std::optional<Milliseconds> resumed_;  // as if it had been started then
   // The loop itself stood still until then: what was not heard meanwhile may be waiting in the socket.
   Milliseconds woken_;
-  std::map<std::string, Neighbour> neighbours_;
-  std::string next_neighbour_;    // to be asked
-  std::size_t cluster_size_ = 0;  // as a watcher told; 0: not yet
   std::optional<ContactFile> contact_;
   bool fenced_ = false;       // told so by a watcher
   bool self_fenced_ = false;  // and done
   std::string told_storage_;  // the trouble that was told last
   bool told_silence_ = false;
 };
-
-// A number that nobody can guess.
-std::uint64_t random_number();
 
 }  // namespace rackline::ha

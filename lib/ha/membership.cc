@@ -71,6 +71,7 @@ std::optional<std::size_t> Membership::find(std::string_view name) const {
 Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milliseconds now) {
   if (beat.nonce != nonce_) return Heard::kUnproven;
   Host& host = hosts_[index];
+  if (beat.anew) forget(host);
   switch (age_of(host, beat.incarnation)) {
     case Age::kOld:
       host.twin_seen = now;
@@ -82,8 +83,17 @@ Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milli
       replace(host, beat.incarnation);
   }
   host.net_seq = beat.seq;
+  if (now - host.noted_at >= policy_.detector.dead) {
+    host.seq_before = host.seq_noted;
+    host.seq_noted = beat.seq;
+    host.noted_at = now;
+  }
   host.net.heard(now, policy_.detector);
   host.beat = beat;
+  host.key_id = beat.key_id;
+  host.doubtful = beat.doubtful;
+  // Fence would count upon it.
+  if (beat.doubtful) host.beat.self_fence_ms = 0;
   host.slot_leaving = false;
   host.peers_told = host.peers_reached = 0;
   host.peers_asked_at.reset();
@@ -99,10 +109,18 @@ void Membership::replace(Host& host, std::uint64_t incarnation) {
   if (host.incarnation != 0) host.replaced.insert(host.incarnation);
   if (host.incarnation != 0 && doubt_began_) rebooted_ = true;
   host.incarnation = incarnation;
-  host.net_seq = host.slot_seq = 0;
+  host.net_seq = host.slot_seq = host.seq_noted = host.seq_before = 0;
   // What the one before said of its leave does not count for this one.
   host.slot_leaving = host.beat.leaving = false;
   if (host.replaced.size() >= kIncarnations) wants_nonce_ = true;
+}
+
+// Else a number that is too high, or a life that is over, would make it silent.
+void Membership::forget(Host& host) {
+  host.replaced.clear();
+  host.incarnation = host.net_seq = host.slot_seq = host.seq_noted = host.seq_before = 0;
+  host.slot_leaving = host.beat.leaving = false;
+  host.twin_seen.reset();
 }
 
 void Membership::renew(std::uint64_t nonce) {
@@ -124,16 +142,21 @@ Membership::SlotHeard Membership::slot(std::size_t index, const Message& slot, M
   host.seen_incarnation = slot.incarnation;
   host.seen_seq = slot.seq;
   if (same) return SlotHeard::kSame;
+  if (slot.anew && answers(slot, nonce_)) forget(host);
   const Age age = age_of(host, slot.incarnation);
   if (age == Age::kOld) return SlotHeard::kReplayed;
   if (!answers(slot, nonce_)) {
     return host.slot_proven && age == Age::kPresent ? SlotHeard::kReplayed : SlotHeard::kUnproven;
   }
   if (age == Age::kPresent && slot.seq <= host.slot_seq) return SlotHeard::kReplayed;
+  // Version 1 does not tell.
+  if (age == Age::kPresent && slot.echo != 0 && slot.echo < host.seq_before) return SlotHeard::kOvertaken;
   if (age == Age::kNew) replace(host, slot.incarnation);
   host.slot_seq = slot.seq;
   host.slot_changed = now;
   host.slot_proven = true;
+  if (!host.net.ever()) host.key_id = slot.key_id;
+  host.doubtful = slot.doubtful;
   host.slot_leaving = slot.leaving;
   return SlotHeard::kFresh;
 }
@@ -209,6 +232,23 @@ Membership::Store Membership::store_of(const Host& host, Milliseconds now) const
 }
 
 Membership::Judgement Membership::judge(const Host& host, Milliseconds now) const {
+  Judgement judgement = judge_believed(host, now);
+  // A sign of life that is signed with a key which too many have is a doubt: reason enough to declare nobody
+  // dead, and not enough for anything else that it says. Somebody else may say it: that a host has no
+  // hypervisor any more, is isolated or takes its leave has its consequences, too. When all that speaks for
+  // the host is silent, and libvirtd as well, it is dead like any other.
+  if (host.doubtful && !host.maintenance && judgement.verdict != HostVerdict::kDown) {
+    judgement.reason = "its agent beats with the shared key, " + key_id_text(host.key_id) +
+                       ": give it its own (heartbeat key --host " + host.name + ")" +
+                       (judgement.reason.empty() ? "" : "; ") + judgement.reason;
+    judgement.verdict = HostVerdict::kSuspect;
+  }
+  if (host.claimed_at && now - *host.claimed_at < 2 * patient_.dead && !judgement.reason.empty())
+    judgement.reason += "; " + host.claim;
+  return judgement;
+}
+
+Membership::Judgement Membership::judge_believed(const Host& host, Milliseconds now) const {
   if (host.maintenance) return {HostVerdict::kMaintenance, "a person has announced it"};
   const bool heard = net_alive(host, now);
   const bool leaving = host.net.ever() ? host.beat.leaving : false;
@@ -463,6 +503,7 @@ record::HostState Membership::record_of(const Host& host, Milliseconds now) cons
     record.watchdog = host.beat.watchdog;
     record.incarnation = hex(host.beat.incarnation);
   }
+  if (host.key_id != 0) record.key_id = key_id_text(host.key_id);
   if (silent_ > 0) {
     record.hosts_silent = silent_;
     record.hosts_watched = watched_;

@@ -103,14 +103,18 @@ class Membership {
 
   enum class SlotHeard {
     kFresh,
-    kSame,      // what was read the last time
-    kUnproven,  // it does not bring this watcher's nonce: written before the watcher began, or before its
-                // challenge was read
-    kReplayed,  // an old one was put back in place of a younger one
+    kSame,       // what was read the last time
+    kUnproven,   // it does not bring this watcher's nonce: written before the watcher began, or before its
+                 // challenge was read
+    kReplayed,   // an old one was put back in place of a younger one
+    kOvertaken,  // written clearly before the last beat over the network
   };
   // Whoever can write to the storage can put back every slot that stood there before, with its signature. So
   // a slot is a sign of life only if it brings the nonce of this watcher (it was written since the watcher
   // began), if its seq is above all those seen of its incarnation, and if that incarnation was not replaced.
+  // It tells the number of the last beat over the network, too: who keeps slots away from the watcher, to put
+  // them there one by one after the host's death, has only those from before its last beat, and of these only
+  // the last few count.
   SlotHeard slot(std::size_t host, const Message& slot, Milliseconds now);
   // The challenge stands on the storage from `now` on. Before, a host that was not heard over the network
   // cannot prove anything there, and its silence means nothing.
@@ -135,6 +139,16 @@ class Membership {
   void told(std::size_t host, bool reached, Milliseconds now);
   // Whether heartbeats of it come in over the network.
   bool heard(std::size_t host, Milliseconds now) const { return net_alive(hosts_[host], now); }
+
+  // Something came in the name of the host, and was refused: `what`. No sign of life and of nothing else, but
+  // the reason of a verdict says it.
+  void claimed(std::size_t host, std::string what, Milliseconds now) {
+    hosts_[host].claim = std::move(what);
+    hosts_[host].claimed_at = now;
+  }
+
+  // With what its agent signs, where that is not the key of its last message.
+  void signs_with(std::size_t host, std::uint32_t key_id) { hosts_[host].key_id = key_id; }
 
   void set_maintenance(const std::set<std::string, std::less<>>& hosts);
   // Hosts that are proven to be off: they are missing, but nobody has to doubt himself for that.
@@ -172,11 +186,18 @@ class Membership {
     std::string reason;
     std::string incident;
     bool maintenance = false, fenced = false;
+    std::uint32_t key_id = 0;
+    bool doubtful = false;  // its last sign of life in any channel is Message::doubtful
+    std::string claim;      // see claimed()
+    std::optional<Milliseconds> claimed_at;
 
     Detector net;
     Message beat;  // the last fresh one
     // The present one, and the last seq of it in each channel; those that it replaced never return.
     std::uint64_t incarnation = 0, net_seq = 0, slot_seq = 0;
+    // A seq over the network that was heard between once and twice the time to death ago; the next such one.
+    std::uint64_t seq_before = 0, seq_noted = 0;
+    Milliseconds noted_at{0};
     std::unordered_set<std::uint64_t> replaced;
     std::optional<Milliseconds> twin_seen;
 
@@ -206,10 +227,12 @@ class Membership {
   enum class Age { kOld, kPresent, kNew };
   static Age age_of(const Host& host, std::uint64_t incarnation);
   void replace(Host& host, std::uint64_t incarnation);
+  static void forget(Host& host);
   bool net_alive(const Host& host, Milliseconds now) const;
   bool alive(const Host& host, Milliseconds now) const;
   Store store_of(const Host& host, Milliseconds now) const;
   Judgement judge(const Host& host, Milliseconds now) const;
+  Judgement judge_believed(const Host& host, Milliseconds now) const;
   Judgement judge_agentless(const Host& host, Milliseconds now) const;
   Judgement judge_silent(const Host& host, Milliseconds now) const;
   // Since when it has been silent.

@@ -15,10 +15,13 @@
 namespace rackline::ha {
 namespace {
 
-constexpr std::size_t kHead = 60;
 constexpr std::size_t kMac = 32;
 constexpr char kMagic[] = {'R', 'L', 'H', 'B'};
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kShared = 1, kKeyed = 2;  // versions
+
+std::size_t head_of(std::uint8_t version) {
+  return version == kShared ? 60 : 64;
+}
 
 enum Flag : std::uint16_t {
   kLeaving = 1,
@@ -64,10 +67,10 @@ const char* words_of(Reject reject) {
   return "unsound";
 }
 
-std::string nonces_text(const std::vector<std::uint64_t>& nonces) {
+std::string nonces_text(const std::vector<std::uint64_t>& nonces, std::size_t most) {
   std::string text;
   for (const std::uint64_t nonce : nonces) {
-    if (text.size() + sizeof nonce > kMaxName) break;
+    if (text.size() + sizeof nonce > most) break;
     std::uint8_t bytes[sizeof nonce];
     put(bytes, nonce);
     text.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
@@ -85,35 +88,46 @@ bool answers(const Message& slot, std::uint64_t nonce) {
 }
 
 struct Signer::Mac {
-  EVP_MAC* algorithm = nullptr;
   EVP_MAC_CTX* context = nullptr;
-  ~Mac() {
-    EVP_MAC_CTX_free(context);
-    EVP_MAC_free(algorithm);
-  }
+  ~Mac() { EVP_MAC_CTX_free(context); }
 };
 
-Signer::Signer(std::string_view key, std::string_view cluster)
-    : mac_(std::make_unique<Mac>()), cluster_(fnv1a(cluster)) {
+Signer::Signer(std::string_view shared, std::string_view cluster)
+    : mac_(std::make_unique<Mac>()), cluster_(cluster_tag(cluster)), shared_(true) {
   constexpr std::size_t kLeast = 32;
-  if (key.size() < kLeast) {
+  if (shared.size() < kLeast) {
     throw Error(Status::kUsage, "use the key", "of the heartbeats", "it is shorter than 32 bytes",
                 "heartbeat key FILE makes one");
   }
-  mac_->algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  mac_->context = mac_->algorithm == nullptr ? nullptr : EVP_MAC_CTX_new(mac_->algorithm);
+  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  mac_->context = algorithm == nullptr ? nullptr : EVP_MAC_CTX_new(algorithm);
   char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
                                    OSSL_PARAM_construct_end()};
   if (mac_->context == nullptr ||
-      EVP_MAC_init(mac_->context, reinterpret_cast<const unsigned char*>(key.data()), key.size(),
+      EVP_MAC_init(mac_->context, reinterpret_cast<const unsigned char*>(shared.data()), shared.size(),
                    parameters) != 1) {
     throw Error(Status::kUnreachable, "set up HMAC-SHA-256", "libcrypto", "it does not offer it");
   }
+  const Key name = expand("rackline heartbeat key id");
+  id_ = std::max(get<std::uint32_t>(name.bytes.data()), std::uint32_t{1});
+}
+
+Signer::Signer(const Key& key, std::string_view cluster) : Signer(key.view(), cluster) {
+  shared_ = false;
 }
 
 Signer::~Signer() = default;
 Signer::Signer(Signer&&) noexcept = default;
+Signer& Signer::operator=(Signer&&) noexcept = default;
+
+Key Signer::expand(std::string_view info) {
+  // One block of 32 bytes: T(1) = HMAC(key, info | 1).
+  const std::string block = std::string(info) + '\1';
+  Key key;
+  sign({reinterpret_cast<const std::uint8_t*>(block.data()), block.size()}, key.bytes.data());
+  return key;
+}
 
 void Signer::sign(std::span<const std::uint8_t> bytes, std::uint8_t* out) {
   std::size_t length = 0;
@@ -126,11 +140,13 @@ void Signer::sign(std::span<const std::uint8_t> bytes, std::uint8_t* out) {
 }
 
 std::size_t Signer::encode(const Message& message, MessageBytes& out) {
+  const std::uint8_t version = shared_ ? kShared : kKeyed;
+  const std::size_t head = head_of(version);
   const std::size_t name = std::min(message.name.size(), kMaxName);
-  const std::size_t target = std::min(message.target.size(), kMaxName);
+  const std::size_t target = std::min(message.target.size(), shared_ ? kMaxName : kMaxTarget);
   std::uint8_t* at = out.data();
   std::memcpy(at, kMagic, sizeof kMagic);
-  put(at + 4, kVersion);
+  put(at + 4, version);
   put(at + 5, static_cast<std::uint8_t>(message.type));
   put(at + 6,
       static_cast<std::uint16_t>((message.leaving ? kLeaving : 0) | (message.libvirt_ok ? kLibvirtOk : 0) |
@@ -147,30 +163,41 @@ std::size_t Signer::encode(const Message& message, MessageBytes& out) {
   put(at + 56, message.vms);
   put(at + 58, static_cast<std::uint8_t>(name));
   put(at + 59, static_cast<std::uint8_t>(target));
-  std::memcpy(at + kHead, message.name.data(), name);
-  std::memcpy(at + kHead + name, message.target.data(), target);
-  const std::size_t signed_length = kHead + name + target;
+  if (!shared_) put(at + 60, id_);
+  std::memcpy(at + head, message.name.data(), name);
+  std::memcpy(at + head + name, message.target.data(), target);
+  const std::size_t signed_length = head + name + target;
   sign({out.data(), signed_length}, at + signed_length);
   return signed_length + kMac;
 }
 
-Reject Signer::decode(std::span<const std::uint8_t> bytes, Message& out) {
+std::uint64_t cluster_tag(std::string_view cluster) {
+  return fnv1a(cluster);
+}
+
+std::size_t message_length(std::span<const std::uint8_t> bytes) {
+  if (bytes.size() < head_of(kShared) || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) return 0;
+  return head_of(bytes[4]) + bytes[58] + bytes[59] + kMac;
+}
+
+Reject read_unproven(std::span<const std::uint8_t> bytes, std::uint64_t cluster_tag, Message& out) {
   const std::uint8_t* at = bytes.data();
   if (bytes.size() < sizeof kMagic || std::memcmp(at, kMagic, sizeof kMagic) != 0) return Reject::kStrange;
-  if (bytes.size() < kHead + kMac) return Reject::kTruncated;
+  if (bytes.size() < head_of(kShared) + kMac) return Reject::kTruncated;
+  const auto version = at[4];
   const auto type = at[5];
-  if (at[4] != kVersion || type < static_cast<std::uint8_t>(Message::Type::kBeat) ||
-      type > static_cast<std::uint8_t>(Message::Type::kSlot)) {
+  const auto last = version == kShared ? Message::Type::kSlot : Message::Type::kWitness;
+  if ((version != kShared && version != kKeyed) || type < static_cast<std::uint8_t>(Message::Type::kBeat) ||
+      type > static_cast<std::uint8_t>(last)) {
     return Reject::kStrange;
   }
+  const std::size_t head = head_of(version);
   const std::size_t name = at[58];
   const std::size_t target = at[59];
-  const std::size_t signed_length = kHead + name + target;
-  if (name > kMaxName || target > kMaxName || bytes.size() != signed_length + kMac) return Reject::kTruncated;
-  if (get<std::uint64_t>(at + 8) != cluster_) return Reject::kForeign;
-  std::uint8_t mac[kMac];
-  sign(bytes.first(signed_length), mac);
-  if (CRYPTO_memcmp(mac, at + signed_length, kMac) != 0) return Reject::kForged;
+  if (name > kMaxName || target > (version == kShared ? kMaxName : kMaxTarget) ||
+      bytes.size() != head + name + target + kMac)
+    return Reject::kTruncated;
+  if (get<std::uint64_t>(at + 8) != cluster_tag) return Reject::kForeign;
   out.type = static_cast<Message::Type>(type);
   const auto flags = get<std::uint16_t>(at + 6);
   out.leaving = (flags & kLeaving) != 0;
@@ -187,10 +214,27 @@ Reject Signer::decode(std::span<const std::uint8_t> bytes, Message& out) {
   out.self_fence_ms = get<std::uint32_t>(at + 48);
   out.ack_age_ms = get<std::uint32_t>(at + 52);
   out.vms = get<std::uint16_t>(at + 56);
-  const auto* text = reinterpret_cast<const char*>(at + kHead);
+  out.key_id = version == kShared ? 0 : get<std::uint32_t>(at + 60);
+  if (version == kKeyed && out.key_id == 0) return Reject::kStrange;
+  out.doubtful = out.anew = false;
+  const auto* text = reinterpret_cast<const char*>(at + head);
   out.name.assign(text, name);
   out.target.assign(text + name, target);
   return Reject::kNone;
+}
+
+bool Signer::signed_by(std::span<const std::uint8_t> bytes, const Message& unproven) {
+  if (unproven.key_id != (shared_ ? 0 : id_)) return false;
+  std::uint8_t mac[kMac];
+  const std::size_t signed_length = bytes.size() - kMac;
+  sign(bytes.first(signed_length), mac);
+  return CRYPTO_memcmp(mac, bytes.data() + signed_length, kMac) == 0;
+}
+
+Reject Signer::decode(std::span<const std::uint8_t> bytes, Message& out) {
+  const Reject reject = read_unproven(bytes, cluster_, out);
+  if (reject != Reject::kNone) return reject;
+  return signed_by(bytes, out) ? Reject::kNone : Reject::kForged;
 }
 
 }  // namespace rackline::ha

@@ -92,7 +92,7 @@ void SlotWriter::write(std::span<const std::uint8_t> message) {
   if (!file_) throw system_error(Status::kUnreachable, attempted, path_);
   std::array<std::uint8_t, kSlotBytes> sector{};
   // Its length stands in front: a message does not fill the sector.
-  const std::size_t length = std::min(message.size(), kSlotBytes - 2);
+  const std::size_t length = std::min(message.size(), kSlotMessage);
   sector[0] = static_cast<std::uint8_t>(length >> 8);
   sector[1] = static_cast<std::uint8_t>(length & 0xff);
   std::copy_n(message.begin(), length, sector.begin() + 2);

@@ -11,10 +11,11 @@
 namespace rackline::ha {
 
 // A host's heartbeat on the shared storage: the file DIRECTORY/HOST.beat of 512 bytes, one sector, that its
-// agent writes again and again in place. It holds one signed Message, so that a half-written sector, a
+// agent writes again and again in place. It holds a signed Message, so that a half-written sector, a
 // stranger's file and another cluster's are recognised. All calls block for as long as the storage does: they
 // belong on a thread of their own.
 inline constexpr std::size_t kSlotBytes = 512;
+inline constexpr std::size_t kSlotMessage = kSlotBytes - 2;  // its length stands in front
 
 class SlotWriter {
  public:
@@ -35,7 +36,8 @@ std::vector<std::uint8_t> read_slot(const std::string& directory, const std::str
 
 // What a watcher keeps in DIRECTORY/NAME.challenge, so that agents which do not hear it over the network can
 // prove to it that their slots are young: its nonce. It is not signed: a false one makes an agent sign a
-// number that no watcher waits for, and whoever can write here can take the slots away as well. NAME tells
+// number that no watcher waits for, and whoever can write here can take the slots away as well. Nor is it
+// meant for one host: all of them read it, and what they answer is signed with the key of each. NAME tells
 // the watchers of one storage apart, and is the same after a restart.
 void write_challenge(const std::string& directory, const std::string& name, std::uint64_t nonce);
 // Those of all watchers, the youngest file first, at most `most`. Throws Error(kUnreachable).

@@ -13,7 +13,7 @@
 #include "base/id.h"
 #include "base/interrupt.h"
 #include "cluster/marks.h"
-#include "ha/agent.h"
+#include "ha/nonce.h"
 #include "ha/slot.h"
 #include "net/tcp.h"
 
@@ -25,7 +25,6 @@ constexpr Milliseconds kTick{100};
 constexpr Milliseconds kTolerated{250};  // later than this is late
 constexpr Milliseconds kReadStorage{250};
 constexpr Milliseconds kStorageFails{2'000};
-constexpr Milliseconds kComplain{60'000};
 constexpr std::size_t kPeersAsked = 3;
 constexpr std::size_t kMostWorkers = 512;
 
@@ -98,14 +97,16 @@ Watcher::Watcher(WatcherOptions options, std::shared_ptr<store::Store> store, co
       store_(std::move(store)),
       clock_(clock),
       hooks_(std::move(hooks)),
-      signer_(options_.key, options_.cluster),
+      keys_(options_.key, options_.cluster, names_of(options_.hosts), options_.accept_shared),
       socket_(options_.listen, kBuffer),
       nonce_(random_number()),
       membership_(options_.policy, names_of(options_.hosts), nonce_, clock.monotonic()),
       started_(clock.monotonic()),
       peers_(options_.hosts.size()),
       mailbox_(std::make_shared<Mailbox>()),
-      next_second_(clock.monotonic()) {
+      next_second_(clock.monotonic()),
+      complaints_(hooks_.warn) {
+  wipe(options_.key);
   mailbox_->nonce = nonce_;
   if (!options_.slots.empty()) start_storage_reader();
   if (store_ != nullptr) start_marks_reader();
@@ -192,30 +193,25 @@ void Watcher::start_marks_reader() {
   }).detach();
 }
 
-void Watcher::complain(const std::string& what, const net::Endpoint& from) {
-  Complaint& complaint = complaints_[what];
-  ++complaint.count;
-  complaint.from = from;
+// What is refused changes no verdict; but nobody is called dead without a word about it.
+void Watcher::refuse(const KeyRing::Heard& heard, const net::Endpoint& from) {
+  complaints_.add(heard.refusal, from, heard.detail);
+  if (!heard.claimed) return;
+  membership_.claimed(*heard.claimed,
+                      "there were " + heard.refusal + (heard.detail.empty() ? "" : ", " + heard.detail) +
+                          (from.length == 0 ? "" : ", from " + from.text()),
+                      now());
 }
 
-// At once the first time, and then once a minute: a flood is one line.
-void Watcher::tell_complaints() {
-  if (complaints_.empty() || (complained_ && now() - *complained_ < kComplain)) return;
-  for (const auto& [what, complaint] : complaints_) {
-    hooks_.warn(what + (complaint.from.length == 0 ? "" : ": lately from " + complaint.from.text()) +
-                (complaint.count > 1 ? " (" + std::to_string(complaint.count) + " times)" : ""));
-  }
-  complaints_.clear();
-  complained_ = now();
-}
-
-void Watcher::hear_beat(const Message& beat, const net::Endpoint& from) {
+void Watcher::hear_beat(const Message& beat, const KeyRing::Voice& voice, const net::Endpoint& from) {
   const auto host = membership_.find(beat.name);
   if (!host) return complain("a heartbeat of a host that is not in the inventory, " + beat.name, from);
   const auto heard = membership_.beat(*host, beat, now());
   if (heard == Membership::Heard::kReplayed) return complain("heartbeats that were seen before", from);
   if (heard == Membership::Heard::kTwin) complain("two agents use the name " + beat.name, from);
   if (heard == Membership::Heard::kFresh) {
+    keys_.spoke(*host, voice, beat.incarnation);
+    membership_.signs_with(*host, keys_.id_of(*keys_.voice_of(*host)));
     peers_[*host].address = from;
     if (hooks_.seen) {
       record::HeartbeatSeen seen;
@@ -234,49 +230,80 @@ void Watcher::hear_beat(const Message& beat, const net::Endpoint& from) {
   ack.fenced = membership_.fenced(*host);
   ack.replaced = heard == Membership::Heard::kTwin && membership_.may_return(*host, now());
   ack.vms = static_cast<std::uint16_t>(std::min<std::size_t>(membership_.size(), UINT16_MAX));
-  ack.target = tell_of_another(*host);
+  ack.target = tell_of_another(*host, voice);
+  // With the key that the beat was signed with: its agent has that one.
   MessageBytes bytes;
-  socket_.send(from, {bytes.data(), signer_.encode(ack, bytes)});
+  socket_.send(from, {bytes.data(), keys_.encode(ack, voice, bytes)});
 }
 
 void Watcher::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from) {
-  const Reject reject = signer_.decode(bytes, message_);
-  if (reject != Reject::kNone) return complain("datagrams that are " + std::string(words_of(reject)), from);
-  if (message_.type == Message::Type::kBeat) return hear_beat(message_, from);
-  if (message_.type == Message::Type::kTold) return hear_told(message_, from);
+  const KeyRing::Heard heard = keys_.decode(bytes, message_);
+  if (!heard.refusal.empty()) return refuse(heard, from);
+  if (!heard.voice)
+    return complain("a heartbeat of a host that is not in the inventory, " + message_.name, from);
+  if (message_.type == Message::Type::kBeat) return hear_beat(message_, *heard.voice, from);
+  if (message_.type == Message::Type::kTold) return hear_told(message_, *heard.voice, from);
+  if (message_.type == Message::Type::kWitness) return hear_witness(message_, *heard.voice, from);
 }
 
-// The answer of one that was asked, to the question that was asked last, and once.
-void Watcher::hear_told(const Message& told, const net::Endpoint& from) {
-  const auto host = membership_.find(told.name);
+// The answer of one that was asked, to the question that was asked last, and once. That it reaches the host
+// is no more than its word: in version 1 there is nothing better, else the host itself has to say so.
+void Watcher::hear_told(const Message& told, const KeyRing::Voice& voice, const net::Endpoint& from) {
+  const std::string& about = voice.shared ? told.name : told.target;
+  const auto host = membership_.find(about);
   if (!host || told.nonce != nonce_) return;
   Peer& peer = peers_[*host];
-  const auto asked = std::find(peer.asked.begin(), peer.asked.end(), from);
+  const auto asked = std::find_if(peer.asked.begin(), peer.asked.end(), [&](std::size_t helper) {
+    return peers_[helper].address == from && (voice.shared || helper == voice.host);
+  });
   if (told.echo != peer.ask || asked == peer.asked.end())
-    return complain("an answer about " + told.name + " that nobody was asked for", from);
+    return complain("an answer about " + about + " that nobody was asked for", from);
   peer.asked.erase(asked);
-  membership_.told(*host, told.reached, now());
+  membership_.told(*host, voice.shared && told.reached, now());
+}
+
+// The host that was asked about says itself that it lives, and a host that reaches it has passed that on. It
+// repeats the number of the question, which nobody could know before: that it lives now.
+void Watcher::hear_witness(const Message& witness, const KeyRing::Voice& voice, const net::Endpoint& from) {
+  if (voice.shared || witness.nonce != nonce_) return;
+  Peer& peer = peers_[voice.host];
+  const auto asked = std::find_if(peer.asked.begin(), peer.asked.end(),
+                                  [&](std::size_t helper) { return peers_[helper].address == from; });
+  if (witness.echo != peer.ask || asked == peer.asked.end())
+    return complain("an answer of " + witness.name + " that nobody was asked for", from);
+  peer.asked.erase(asked);
+  membership_.told(voice.host, true, now());
 }
 
 // Agents have to know each other's addresses before they need them: each ack tells one, in turn.
-std::string Watcher::tell_of_another(std::size_t host) {
+std::string Watcher::tell_of_another(std::size_t host, const KeyRing::Voice& voice) {
   std::size_t& next = peers_[host].next_told;
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     const std::size_t other = next = (next + 1) % peers_.size();
     if (other == host || peers_[other].address.length == 0) continue;
-    std::string text = peers_[other].address.text() + " " + membership_.name(other);
-    if (text.size() <= kMaxName) return text;
+    if (std::string text = keys_.introduce(voice, other, peers_[other].address.text()); !text.empty())
+      return text;
   }
   return {};
 }
 
 void Watcher::hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes) {
-  const Reject reject = signer_.decode(bytes, message_);
+  const KeyRing::Heard heard = keys_.decode_slot(bytes, message_);
   const std::string& name = membership_.name(host);
-  if (reject == Reject::kForged || reject == Reject::kForeign)
-    return complain("the slot of " + name + " on the storage is " + words_of(reject), {});
-  if (reject != Reject::kNone || message_.type != Message::Type::kSlot || message_.name != name) return;
-  switch (membership_.slot(host, message_, now())) {
+  if (heard.claimed || heard.reject == Reject::kForged || heard.reject == Reject::kForeign) {
+    KeyRing::Heard here = heard;
+    here.claimed = host;
+    here.refusal = "in the slot of " + name + " on the storage: " + heard.refusal;
+    return refuse(here, {});
+  }
+  if (heard.reject != Reject::kNone || message_.type != Message::Type::kSlot) return;
+  if (message_.name != name)
+    return complain("the slot of " + name + " on the storage holds one of " + message_.name, {});
+  const auto slot = membership_.slot(host, message_, now());
+  // Of a host that is not heard over the network it is the only word on which key it has.
+  if (heard.voice && (slot == Membership::SlotHeard::kFresh || !keys_.voice_of(host)))
+    keys_.spoke(host, *heard.voice, message_.incarnation);
+  switch (slot) {
     case Membership::SlotHeard::kReplayed:
       return complain("an old slot of " + name + " was put back on the storage: it is no sign of life", {});
     case Membership::SlotHeard::kUnproven:
@@ -388,18 +415,24 @@ void Watcher::release(Peer& peer) {
 }
 
 void Watcher::ask_peers(std::size_t host) {
+  Peer& peer = peers_[host];
   Message ask;
   ask.type = Message::Type::kAsk;
-  ask.name = membership_.name(host);
-  ask.target = peers_[host].address.text();
   ask.nonce = nonce_;
-  ask.seq = peers_[host].ask = ++asks_;
-  peers_[host].asked.clear();
-  MessageBytes bytes;
-  const std::size_t length = signer_.encode(ask, bytes);
+  // Not the next one of a row: who could know it before might get the answer of a host that lives, and keep
+  // it for when it is dead.
+  ask.seq = peer.ask = random_number();
+  peer.asked.clear();
   for (const std::size_t helper : membership_.peers_of(host, kPeersAsked)) {
-    peers_[host].asked.push_back(peers_[helper].address);
-    socket_.send(peers_[helper].address, {bytes.data(), length});
+    const auto& voice = keys_.voice_of(helper);
+    if (!voice) continue;
+    const std::string introduced = keys_.introduce(*voice, host, peer.address.text());
+    if (introduced.empty()) continue;
+    ask.name = membership_.name(voice->shared ? host : helper);
+    ask.target = voice->shared ? peer.address.text() : introduced;
+    peer.asked.push_back(helper);
+    MessageBytes bytes;
+    socket_.send(peers_[helper].address, {bytes.data(), keys_.encode(ask, *voice, bytes)});
   }
 }
 
@@ -424,9 +457,11 @@ void Watcher::turn(Milliseconds late) {
   }
   if (round.doubt) hooks_.doubt(*round.doubt);
   for (const auto& transition : round.transitions) hooks_.transition(transition);
-  tell_complaints();
+  complaints_.tell(now());
   if (now() < next_second_) return;
   next_second_ = now() + std::chrono::seconds{1};
+  const auto lagging = keys_.lagging([this](std::size_t host) { return membership_.heard(host, now()); });
+  if (begun_ && !lagging.empty()) complain(lagging, {});
   reading_ = hooks_.turn();
 }
 

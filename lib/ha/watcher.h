@@ -4,13 +4,14 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
+#include "ha/complaints.h"
+#include "ha/key_ring.h"
 #include "ha/membership.h"
 #include "ha/message.h"
 #include "net/udp.h"
@@ -22,8 +23,9 @@ namespace rackline::ha {
 struct WatcherOptions {
   std::vector<record::Host> hosts;
   net::Endpoint listen;
-  std::string key, cluster;
-  std::string slots;  // directory on the shared storage; empty: that channel is not used
+  std::string key, cluster;    // the text of its key file
+  bool accept_shared = false;  // believe agents that have no key of their own yet
+  std::string slots;           // directory on the shared storage; empty: that channel is not used
   WatchPolicy policy;
   bool once = false;  // ends after the snapshot
 };
@@ -58,7 +60,7 @@ class Watcher {
     std::optional<virt::Ticket> question;
     // The question to others about it that is outstanding, and who was asked and has not answered yet.
     std::uint64_t ask = 0;
-    std::vector<net::Endpoint> asked;
+    std::vector<std::size_t> asked;
     bool slot_read = false;     // a slot without proof was read before
     std::size_t next_told = 0;  // the other host of which its next ack tells the address
   };
@@ -67,10 +69,11 @@ class Watcher {
   void start_storage_reader();
   void start_marks_reader();
   void hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from);
-  void hear_told(const Message& told, const net::Endpoint& from);
+  void hear_told(const Message& told, const KeyRing::Voice& voice, const net::Endpoint& from);
+  void hear_witness(const Message& witness, const KeyRing::Voice& voice, const net::Endpoint& from);
   void hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes);
-  std::string tell_of_another(std::size_t host);
-  void hear_beat(const Message& beat, const net::Endpoint& from);
+  std::string tell_of_another(std::size_t host, const KeyRing::Voice& voice);
+  void hear_beat(const Message& beat, const KeyRing::Voice& voice, const net::Endpoint& from);
   void read_mail();
   void fulfil(const Membership::Wish& wish);
   bool ask_libvirt(std::size_t host);
@@ -78,16 +81,16 @@ class Watcher {
   void ask_peers(std::size_t host);
   void release(Peer& peer);
   void turn(Milliseconds late);
-  void complain(const std::string& what, const net::Endpoint& from);
-  void tell_complaints();
+  void complain(const std::string& what, const net::Endpoint& from) { complaints_.add(what, from); }
+  void refuse(const KeyRing::Heard& heard, const net::Endpoint& from);
 
   WatcherOptions options_;
   std::shared_ptr<store::Store> store_;
   const Clock& clock_;
   Hooks hooks_;
-  Signer signer_;
+  KeyRing keys_;
   net::UdpSocket socket_;
-  std::uint64_t nonce_, asks_ = 0;
+  std::uint64_t nonce_;
   Membership membership_;
   Milliseconds started_;
   std::vector<Peer> peers_;
@@ -96,12 +99,7 @@ class Watcher {
   Message message_;  // reused: its strings keep their memory
   bool begun_ = false, reading_ = true;
   Milliseconds next_second_;
-  struct Complaint {
-    std::int64_t count = 0;
-    net::Endpoint from;
-  };
-  std::map<std::string, Complaint> complaints_;
-  std::optional<Milliseconds> complained_;
+  Complaints complaints_;
 };
 
 }  // namespace rackline::ha

@@ -34,8 +34,14 @@ mute_host() { # NAME
   host "$1" "qemu+tcp://127.0.0.1:${line##*:}/system"
 }
 
+# The file with the key of a host.
+key_of() { # HOST
+  [ -e "$1.key" ] || heartbeat key --host "$1" "$1.key" >&2
+  echo "$1.key"
+}
+
 agent() { # NAME [OPTIONS...]; its process id in $pid
-  heartbeat beat --host "$1" --watcher "127.0.0.1:$port" --uri test:///default --interval 200ms --slots slots \
+  heartbeat beat --host "$1" --key-file "$(key_of "$1")" --watcher "127.0.0.1:$port" --uri test:///default --interval 200ms --slots slots \
     --qemu-run-dir "$PWD" "${@:2}" >>"beat-$1" 2>>"beat-$1.err" &
   pid=$!
   started+=("$pid")
@@ -118,7 +124,7 @@ all_up() {
   agent h4
   all_up
   # It goes on writing to the storage, but nobody hears it.
-  heartbeat beat --host h3 --watcher 127.0.0.1:9 --uri test:///default --interval 200ms --slots slots --self-fence 0 2>/dev/null >/dev/null &
+  heartbeat beat --host h3 --key-file h3.key --watcher 127.0.0.1:9 --uri test:///default --interval 200ms --slots slots --self-fence 0 2>/dev/null >/dev/null &
   started+=("$!")
   kill -KILL "${started[4]}"
   await h3 host_isolated
@@ -185,7 +191,7 @@ all_up() {
   kill -KILL "${started[0]}"
   head -c 512 /dev/urandom >slots/h1.beat
   sleep 2
-  heartbeat beat --host h1 --cluster other --watcher 127.0.0.1:9 --uri test:///default --interval 200ms --slots slots --self-fence 0 >/dev/null 2>&1 &
+  heartbeat beat --host h1 --key-file h1.key --cluster other --watcher 127.0.0.1:9 --uri test:///default --interval 200ms --slots slots --self-fence 0 >/dev/null 2>&1 &
   started+=("$!")
   sleep 1
   assert_equal "$(verdict h1)" host_suspect
@@ -255,7 +261,7 @@ all_up() {
 }
 
 @test "an agent tells once what does not work, and when it works again" {
-  heartbeat beat --host h1 --watcher "127.0.0.1:$port" --uri test:///default --interval 200ms --slots nowhere --self-fence 0 \
+  heartbeat beat --host h1 --key-file "$(key_of h1)" --watcher "127.0.0.1:$port" --uri test:///default --interval 200ms --slots nowhere --self-fence 0 \
     --qemu-run-dir "$PWD" >/dev/null 2>beat-h1.err &
   started+=("$!")
   local deadline=$((SECONDS + 30))

@@ -13,6 +13,7 @@
 
 #include "base/interrupt.h"
 #include "ha/agent.h"
+#include "ha/key_file.h"
 #include "ha/slot.h"
 #include "ha_fence_fake.h"
 
@@ -292,6 +293,58 @@ TEST(AgentTest, WithOneChannelItDoesNotPromiseToFenceItself) {
     _exit(testing::Test::HasFailure() ? 1 : 0);
   };
   EXPECT_EXIT(promises(), testing::ExitedWithCode(0), "");
+}
+
+// Whether the servers run on when a watcher that has the key of `whose` says that h1 counts as off, or, with
+// nothing else to be heard, that it has heard h1.
+bool run_on(const std::string& whose, bool fenced) {
+  const std::string master(64, 'm');
+  CutOff host(fenced ? "" : "no-such-directory");
+  host.options.key = host_key_text(master, "h1");
+  net::UdpSocket socket(net::resolve("127.0.0.1:0", 0), 1 << 20);
+  host.options.watchers = {socket.local()};
+  Signer signer(host_key(master, whose).key, "");
+  std::vector<std::uint8_t> last;
+  host.run([&] {
+    socket.receive(64, [&](auto bytes, const auto& from) {
+      Message beat;
+      if (read_unproven(bytes, cluster_tag(""), beat) != Reject::kNone) return;
+      Message ack;
+      ack.type = Message::Type::kAck;
+      ack.nonce = 1;
+      ack.seq = beat.incarnation;
+      ack.echo = beat.seq;
+      ack.name = "h1";
+      ack.fenced = fenced;
+      MessageBytes out;
+      socket.send(from, {out.data(), signer.encode(ack, out)});
+    });
+    if (!fenced) return;
+    CutOff::await([&] { return read_slot(host.options.slots, "h1") != last; });
+    last = read_slot(host.options.slots, "h1");
+  });
+  return host.server_runs();
+}
+
+void expect_run_on(const std::string& whose, bool fenced, bool expected) {
+  const auto outcome = [&] {
+    EXPECT_EQ(run_on(whose, fenced), expected);
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(outcome(), testing::ExitedWithCode(0), "");
+}
+
+TEST(AgentTest, IsNotToldThatItCountsAsOffByAnotherHost) {
+  expect_run_on("h2", true, true);
+}
+TEST(AgentTest, IsToldThatItCountsAsOffByItsWatcher) {
+  expect_run_on("h1", true, false);
+}
+TEST(AgentTest, IsNotKeptRunningByAnotherHost) {
+  expect_run_on("h2", false, false);
+}
+TEST(AgentTest, IsKeptRunningByItsWatcher) {
+  expect_run_on("h1", false, true);
 }
 
 }  // namespace

@@ -396,7 +396,7 @@ TEST(Membership, ASlotThatBringsTheNonceAmongOthersIsLife) {
   Message young = cluster.last;
   young.name = "h2";
   young.nonce = 0;
-  young.target = nonces_text({5, kNonce});
+  young.target = nonces_text({5, kNonce}, kMaxName);
   for (std::uint64_t i = 0; i < 100; ++i) {
     young.seq = 1000 + i;
     EXPECT_EQ(cluster.membership->slot(1, young, cluster.now), Membership::SlotHeard::kFresh);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // heartbeat: tells and hears which hosts live, and says with what evidence a host is called down.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <vector>
 
@@ -9,6 +11,8 @@
 #include "cli/program.h"
 #include "cluster/marks.h"
 #include "ha/agent.h"
+#include "ha/host_key.h"
+#include "ha/key_file.h"
 #include "ha/lead.h"
 #include "ha/replay.h"
 #include "ha/watcher.h"
@@ -27,7 +31,9 @@ struct Options {
   std::string record_file, trace = "-", host, state;
   std::vector<double> phis{1, 2, 3, 5, 8, 12};
   std::vector<double> timeouts_ms{1200, 1500, 2000, 3000, 4000, 6000};
-  bool once = false, lead = false;
+  bool once = false, lead = false, accept_shared = false;
+  std::string made_key, key_host;
+  bool renew = false, retire = false;
 };
 
 Status beat(cli::Program& program, const Options& options) {
@@ -42,7 +48,7 @@ Status beat(cli::Program& program, const Options& options) {
   for (const auto& watcher : options.watchers) agent.watchers.push_back(net::resolve(watcher, kPort));
   if (!options.listen.empty()) agent.listen = net::resolve(options.listen, 0);
   be_prompt();
-  ha::Agent work(agent, program.clock(),
+  ha::Agent work(std::move(agent), program.clock(),
                  {.self_fenced = [&](const record::HostSelfFenced& record) { program.out().write(record); },
                   .warn = [&](const std::string& text) { program.warn(text); },
                   .turn = [] { notify_service("WATCHDOG=1"); }});
@@ -59,6 +65,7 @@ Status watch(cli::Program& program, const Options& options) {
       .listen = net::resolve(options.listen.empty() ? "0.0.0.0" : options.listen, kPort),
       .key = read_secret(options.key_file),
       .cluster = options.cluster,
+      .accept_shared = options.accept_shared,
       .slots = options.agent.slots,
       .policy = options.policy,
       .once = options.once};
@@ -85,7 +92,7 @@ Status watch(cli::Program& program, const Options& options) {
       trace.reset();
     }
   };
-  ha::Watcher work(watcher, store, program.clock(),
+  ha::Watcher work(std::move(watcher), store, program.clock(),
                    {.transition =
                         [&](const ha::Transition& transition) {
                           transition.as_kind([&](auto record) { program.out().write(std::move(record)); });
@@ -142,6 +149,41 @@ Status maintenance(cli::Program& program, const Options& options) {
   return Status::kDone;
 }
 
+Status key(const Options& options) {
+  if (options.renew)
+    ha::renew_master_key(options.made_key);
+  else if (options.retire)
+    ha::retire_master_key(options.made_key);
+  else if (options.key_host.empty())
+    make_secret(options.made_key);
+  if (options.key_host.empty()) return Status::kDone;
+  std::string master = read_secret(options.key_file);
+  std::string text = ha::host_key_text(master, options.key_host);
+  ha::wipe(master);
+  if (options.made_key != "-") {
+    ha::write_host_key(options.made_key, text);
+  } else if (write(STDOUT_FILENO, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    throw system_error(Status::kUnreachable, "write the key", "stdout");
+  }
+  ha::wipe(text);
+  return Status::kDone;
+}
+
+void declare_key(cli::Program& program, CLI::App& app, Options& options) {
+  auto* host = app.add_option("--host", options.key_host, "make the key of this host, out of --key-file");
+  program.completes(host->type_name("HOST"), cli::Program::Values::kHosts);
+  auto* renew = app.add_flag("--renew", options.renew, "begin to change the master key");
+  auto* retire =
+      app.add_flag("--retire", options.retire, "end its change: the previous one is no good any more");
+  renew->excludes(host)->excludes(retire);
+  retire->excludes(host);
+  program.completes(
+      app.add_option("FILE", options.made_key,
+                     "a new one; for --renew and --retire the master key; with --host - is stdout")
+          ->required(),
+      cli::Program::Values::kFiles);
+}
+
 void declare_beat(cli::Program& program, CLI::App& app, Options& options) {
   auto& agent = options.agent;
   app.add_option("--host", agent.host, "name of this host in the inventory (else its host name)")
@@ -190,6 +232,8 @@ void declare_watch(cli::Program& program, CLI::App& app, Options& options) {
   program.duration(app, "--flap-hold", policy.flap_hold, "calm that a host which came and went has to show");
   app.add_flag("--once", options.once,
                "end after the first picture of all hosts; status 1 unless all are well");
+  app.add_flag("--accept-shared-key", options.accept_shared,
+               "believe agents that have no key of their own yet");
   app.add_flag("--lead", options.lead, "stand by while another watcher of this store leads");
   program.completes(
       app.add_option("--record", options.record_file, "append what arrives to a trace for replay")
@@ -207,7 +251,8 @@ int main(int argc, char** argv) {
        .nature = cli::Nature::kObserve,
        .summary = "tell and hear which hosts live, over the network and the shared storage",
        .description = "beat runs on every host, watch beside the programs that manage them.",
-       .examples = {{"heartbeat key /etc/rackline/heartbeat.key", "make the key that all share"},
+       .examples = {{"heartbeat key /etc/rackline/heartbeat.key", "make the master key of the watchers"},
+                    {"heartbeat key --host h3 h3.key", "make the key of a host out of it"},
                     {"heartbeat beat --watcher 10.0.0.1 --slots /srv/vm/.beats", "on a host"},
                     {"heartbeat watch --slots /srv/vm/.beats | fence | failover",
                      "a dead host's servers run elsewhere"},
@@ -224,11 +269,12 @@ int main(int argc, char** argv) {
   auto* watch_command = app.add_subcommand("watch", "hear the hosts, and tell what becomes of them");
   auto* replay_command = app.add_subcommand("replay", "score failure detectors on a trace");
   auto* maintenance_command = app.add_subcommand("maintenance", "announce that a host will be silent");
-  auto* key_command = app.add_subcommand("key", "make a key file");
+  auto* key_command = app.add_subcommand("key", "make or change a key file");
   const auto files = cli::Program::Values::kFiles;
   // Of the program and not of its commands: two commands' options with one environment variable overwrite
   // each other.
-  program.completes(app.add_option("--key-file", options.key_file, "the cluster's key, for beat and watch")
+  program.completes(app.add_option("--key-file", options.key_file,
+                                   "the key: a host's own for beat, the master key for watch")
                         ->type_name("FILE")
                         ->envname("RACKLINE_HEARTBEAT_KEY_FILE")
                         ->capture_default_str(),
@@ -255,8 +301,7 @@ int main(int argc, char** argv) {
   program.completes(maintenance_command->add_option("HOST", options.host, "the host")->required(),
                     cli::Program::Values::kHosts);
   program.choice(*maintenance_command, "STATE", options.state, {"on", "off"}, "on or off")->required();
-  program.completes(key_command->add_option("FILE", options.key_file, "must not exist yet")->required(),
-                    files);
+  declare_key(program, *key_command, options);
 
   return program.run(argc, argv, [&] {
     if (*beat_command) return beat(program, options);
@@ -264,7 +309,6 @@ int main(int argc, char** argv) {
     if (*replay_command) return replay(program, options);
     program.describes_itself();
     if (*maintenance_command) return maintenance(program, options);
-    make_secret(options.key_file);
-    return Status::kDone;
+    return key(options);
   });
 }

@@ -12,8 +12,6 @@ struct Author {
   std::optional<std::string> request, cause;
 };
 
-// The user at the keyboard, also behind sudo.
-std::string this_person();
 std::string this_machine();
 
 }  // namespace rackline::audit

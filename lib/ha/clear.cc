@@ -38,6 +38,7 @@ class Clearing {
       record_.outcome = "already";
       record_.reason = "it has no mark of a fencing";
     }
+    if (request_.dry_run && record_.outcome == "done") record_.outcome = "planned";
     record_.elapsed_ms = (clock_.monotonic() - begun).count();
     return record_;
   }

@@ -77,7 +77,7 @@ record::HostUnfenced unfenced_record(const UnfenceReport& report) {
   record.id = report.id;
   record.cause = if_any(report.cause);
   record.host = report.host;
-  record.outcome = report.outcome == Outcome::kDone      ? "done"
+  record.outcome = report.outcome == Outcome::kDone      ? (report.planned ? "planned" : "done")
                    : report.outcome == Outcome::kAlready ? "already"
                    : report.outcome == Outcome::kRefused ? "refused"
                                                          : "failed";

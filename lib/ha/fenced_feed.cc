@@ -68,6 +68,11 @@ std::vector<std::string> FencedFeed::contradicted() {
   return std::exchange(state_->contradicted, {});
 }
 
+bool FencedFeed::has_news() {
+  const std::lock_guard guard(state_->mutex);
+  return !state_->queue.empty() || !state_->contradicted.empty();
+}
+
 bool FencedFeed::over() {
   const std::lock_guard guard(state_->mutex);
   return state_->over && state_->queue.empty() && state_->failure == nullptr;

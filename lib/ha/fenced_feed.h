@@ -40,6 +40,8 @@ class FencedFeed {
   // Fenced hosts that were said to show life since the last call; next() returns for one at once.
   std::vector<std::string> contradicted();
   bool over();
+  // Whether next() would return at once with something to be done.
+  bool has_news();
 
  private:
   struct State {

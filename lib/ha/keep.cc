@@ -26,6 +26,8 @@ KeepNote note_of(const store::Entry& entry) {
     note.storm = document.value("storm", false);
     for (const auto& start : document.at("starts"))
       note.starts.emplace_back(std::chrono::seconds(start.get<std::int64_t>()));
+    note.failed = document.value("failed", 0);
+    note.failure = document.value("failure", "");
     note.version = entry.version;
     return note;
   } catch (const Json::exception&) {
@@ -76,12 +78,16 @@ std::map<std::string, KeepNote> keep_notes(store::Store& store) {
 bool put(store::Store& store, const KeepNote& note) {
   Json starts = Json::array();
   for (const auto& start : note.starts) starts.push_back(start.time_since_epoch().count());
-  const Json document = {{"vm", note.vm},
-                         {"since", note.since ? Json(note.since->time_since_epoch().count()) : Json()},
-                         {"storm", note.storm},
-                         {"starts", starts}};
+  const Json document = {
+      {"vm", note.vm},         {"since", note.since ? Json(note.since->time_since_epoch().count()) : Json()},
+      {"storm", note.storm},   {"starts", starts},
+      {"failed", note.failed}, {"failure", note.failure}};
   const std::string key = kPrefix + store::key_part(note.vm);
   return store.commit({{{key, note.version}}, {{key, store::dump(document)}}, {}}).has_value();
+}
+
+void forget_starts(store::Store& store, const std::string& vm) {
+  store.commit({{}, {}, {kPrefix + store::key_part(vm)}});
 }
 
 std::string keep_objection(const Situation& situation, const Protected& vm) {
@@ -134,6 +140,11 @@ Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNo
     return verdict;
   };
   if (const auto why = keep_objection(situation, vm); !why.empty()) return refused(why);
+  if (note.failed >= policy.rounds) {
+    return refused(
+        std::to_string(note.failed) + " starts of it in a row have failed, the last one: " + note.failure +
+        "; it is not tried again: a person has to look, and then: failover want " + vm.vm + " running");
+  }
   if (recent >= policy.in_all) {
     return refused("it was started " + std::to_string(policy.in_all) + " times within " +
                    std::to_string(policy.window.count()) +
@@ -145,9 +156,10 @@ Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNo
   const bool waited = now - note.since.value_or(now) >= grace;
   const auto shut = situation.closed.find(home);
   const bool home_serves = shut == situation.closed.end();
-  if (home_serves && recent < policy.at_home) {
+  const bool pinned = vm.pinned.has_value();
+  if (home_serves && (recent < policy.at_home || pinned)) {
     verdict.prefer = home;
-    verdict.only_there = !waited;
+    verdict.only_there = !waited || pinned;
   } else if (!home_serves && !waited) {
     return refused(shut->second + "; it goes elsewhere when " + std::to_string(grace.count()) +
                    " s have passed");

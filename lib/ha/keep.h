@@ -20,6 +20,7 @@ namespace rackline::ha {
 struct KeepPolicy {
   int at_home = 2;                   // starts on its host within the window, then elsewhere
   int in_all = 4;                    // starts within the window, then a person is called
+  int rounds = 8;                    // starts in a row that failed, then nobody but a person goes on
   std::chrono::seconds window{600};  // that a start counts
   std::chrono::seconds backoff{10};  // after the first start, twice that after each more
   std::chrono::seconds grace{30};    // that its host is given before it goes elsewhere
@@ -35,11 +36,15 @@ struct KeepNote {
   std::optional<std::chrono::sys_seconds> since;  // that it was first seen off
   bool storm = false;                             // those of other hosts were off then, too
   std::vector<std::chrono::sys_seconds> starts;   // the latest last
+  int failed = 0;                                 // starts in a row, while it was off
+  std::string failure;                            // why the last of them did
   std::int64_t version = 0;                       // of the store's entry; 0: not stored yet
 };
 // Both throw Error(kUnreachable) for a store that does not answer or a note that cannot be read.
 std::map<std::string, KeepNote> keep_notes(store::Store& store);
 bool put(store::Store& store, const KeepNote& note);
+// A person has looked: it is tried as if it had never been started.
+void forget_starts(store::Store& store, const std::string& vm);
 
 // Why nobody may start it although it is wanted: it could run, or it was stopped by somebody's wish. Empty
 // when it may be started. Stricter than Situation::could_run(): each host that is not proven to be off has to

@@ -12,8 +12,6 @@
 #include "ha/affinity.h"
 #include "ha/recovery_verdict.h"
 #include "store/journal.h"
-#include "virt/migration_check.h"
-#include "virt/migration_description.h"
 #include "virt/migration_records.h"
 
 namespace rackline::ha {
@@ -47,7 +45,7 @@ std::optional<Protector::Found> Protector::find(const View& view, const std::str
     for (const auto& sample : host.vms) {
       if (sample.vm != vm || (!uuid.empty() && sample.uuid != uuid)) continue;
       // Left behind by a migration: it lives where it went.
-      if (sample.state == "shutoff" && sample.state_reason == "migrated" && !uuid.empty()) continue;
+      if (sample.state == "shutoff" && sample.state_reason == "migrated") continue;
       (sample.state == "shutoff" ? defined : active).push_back({name, sample});
     }
   }
@@ -62,7 +60,7 @@ std::optional<Protector::Found> Protector::find(const View& view, const std::str
   return found.front();
 }
 
-Protected Protector::described(const Found& found, std::optional<Protected> before) {
+Protected Protector::described(const Found& found, std::optional<Protected> before, Fitness& fitness) {
   const std::string uuid = found.sample.uuid.value_or("");
   Protected vm = before.value_or(Protected{});
   if (!before) {
@@ -77,7 +75,7 @@ Protected Protector::described(const Found& found, std::optional<Protected> befo
   vm.xml = ask(found.host, timeout_, [host, uuid] { return host->definition(uuid); });
   const auto facts = ask(found.host, timeout_, [host, name = vm.vm, uuid] { return host->look(name, uuid); });
   // One that ended with its host still wants to run, though its host is up again and says that it is off.
-  vm.running = found.sample.state != "shutoff" || (before && before->running && facts.lost);
+  vm.running = !vm.stay_off && (found.sample.state != "shutoff" || (before && before->running && facts.lost));
   vm.memory_bytes = found.sample.memory_bytes.value_or(facts.memory_bytes);
   vm.vcpus = found.sample.vcpus.value_or(1);
   // A transient one has no autostart to switch off.
@@ -85,28 +83,8 @@ Protected Protector::described(const Found& found, std::optional<Protected> befo
     const bool on = ask(found.host, timeout_, [host, uuid] { return host->autostart(uuid); });
     vm.autostart = on || vm.autostart;
   }
+  fitness.find(vm);
   return vm;
-}
-
-// Why it could not be started on another host.
-std::string Protector::cannot_be_protected(const Protected& vm) const {
-  const auto& host = hosts_.at(vm.host);
-  const virt::VmDescription description = virt::parse_description(vm.xml);
-  if (!description.ties.empty()) return description.ties.front();
-  if (!description.ties_when_stopped.empty()) return description.ties_when_stopped.front();
-  const auto elsewhere = [&](const virt::VmDisk& disk) {
-    return std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& other) {
-      return other.first != vm.host && virt::is_shared(disk, host, other.second);
-    });
-  };
-  auto disks = description.disks;
-  if (description.nvram) disks.push_back(*description.nvram);
-  for (const auto& disk : disks) {
-    if (elsewhere(disk)) continue;
-    return "disk " + disk.target + " (" + (disk.source.empty() ? "of type " + disk.type : disk.source) +
-           ") is not on storage that " + vm.host + " shares with another host";
-  }
-  return {};
 }
 
 namespace {
@@ -150,11 +128,26 @@ void Protector::switch_autostart(const Protected& vm, bool on) {
 }
 
 void Protector::store_it(const Protected& vm) {
-  if (!dry_run_) {
+  auto record = record_of(vm);
+  if (dry_run_) {
+    record.planned = true;
+  } else {
     if (!put(store_, vm)) throw Error(Status::kBusy, "store", vm.vm, "somebody else has just changed it");
     switch_autostart(vm, false);
   }
-  hooks_.stored(record_of(vm));
+  hooks_.stored(record);
+}
+
+void Protector::tell_pinned(const Protected& vm) {
+  if (!vm.pinned) return;
+  hooks_.warn(vm.vm + " is protected, but pinned to " + vm.host +
+              ": it is not started elsewhere: " + *vm.pinned);
+}
+
+// libvirt knows it by its UUID, a person by its name.
+void Protector::complain(const std::string& vm, const Error& error) const {
+  const std::string text = error.what();
+  hooks_.warn(text.find(vm) == std::string::npos ? vm + ": " + text : text);
 }
 
 void Protector::grave(Status& status, Status more) const {
@@ -163,13 +156,24 @@ void Protector::grave(Status& status, Status more) const {
 }
 
 Status Protector::protect(const Wishes& wishes) {
+  if (wishes.standing) rule(wishes);
+  if (wishes.vms.empty() && !wishes.all) return Status::kDone;
   const View view = look();
+  Fitness fitness(hosts_, view, cluster_, timeout_);
   std::vector<std::string> names = wishes.vms;
+  std::set<std::string> except(wishes.except.begin(), wishes.except.end());
+  if (wishes.all) {
+    if (const auto standing = standing_rule(store_))
+      except.insert(standing->except.begin(), standing->except.end());
+  }
   std::string silent;
   for (const auto& [name, host] : view.hosts) {
     if (!host.answered) silent += (silent.empty() ? "" : ", ") + name;
     if (!wishes.all) continue;
-    for (const auto& vm : host.vms) names.push_back(vm.vm);
+    for (const auto& vm : host.vms) {
+      const bool left_behind = vm.state == "shutoff" && vm.state_reason == "migrated";
+      if (!except.contains(vm.vm) && !left_behind) names.push_back(vm.vm);
+    }
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
@@ -202,7 +206,7 @@ Status Protector::protect(const Wishes& wishes) {
         throw Error(Status::kNo, "find", name, "no host of the inventory has it");
       }
       const auto before = stored(name);
-      Protected vm = described(*found, before == all.end() ? std::nullopt : std::optional(*before));
+      Protected vm = described(*found, before == all.end() ? std::nullopt : std::optional(*before), fitness);
       if (wishes.priority) vm.priority = *wishes.priority;
       wish(vm, wishes);
       // Its definition may put it into a group.
@@ -211,19 +215,20 @@ Status Protector::protect(const Wishes& wishes) {
       }
       refuse_contradiction(wished);
       if (wishes.check) vm.check = wishes.check;
-      if (const auto why = cannot_be_protected(vm); !why.empty())
-        throw Error(Status::kRefused, "protect", name, why);
       store_it(vm);
+      tell_pinned(vm);
     } catch (const Error& error) {
-      hooks_.warn(error.what());
+      complain(name, error);
       grave(status, error.status());
     }
   }
+  take_in(wishes.vms);
   return status;
 }
 
 Status Protector::refresh() {
   const View view = look();
+  Fitness fitness(hosts_, view, cluster_, timeout_);
   Status status = Status::kDone;
   // Hosts that have stopped answering meanwhile. To wait for them once for each virtual server would keep the
   // lock for minutes, and just then it is wanted.
@@ -238,7 +243,9 @@ Status Protector::refresh() {
         if (hung.contains(found->host))
           throw Error(Status::kUnreachable, "refresh", before.vm, found->host + " does not answer any more");
         try {
-          store_it(described(*found, before));
+          const Protected now = described(*found, before, fitness);
+          store_it(now);
+          if (now.pinned != before.pinned) tell_pinned(now);
         } catch (const Error& error) {
           if (error.status() == Status::kTimeout) hung.insert(found->host);
           throw;
@@ -250,10 +257,11 @@ Status Protector::refresh() {
         throw Error(Status::kNo, "refresh", before.vm, "no host that answers has it; it is kept as it was");
       }
     } catch (const Error& error) {
-      hooks_.warn(error.what());
+      complain(before.vm, error);
       grave(status, error.status());
     }
   }
+  grave(status, take_new(view));
   return status;
 }
 
@@ -267,7 +275,11 @@ Status Protector::unprotect(const std::vector<std::string>& vms) {
   Status status = Status::kDone;
   for (const auto& name : vms) {
     const auto vm = protected_vm(store_, name);
-    if (!vm || dry_run_) continue;
+    if (dry_run_) continue;
+    if (!vm) {
+      leave_out(name);
+      continue;
+    }
     // Without it nobody would learn any more where that ended, nor could its hosts be cleared.
     if (has_open_restart(name)) {
       hooks_.warn("unprotect: " + name + ": a restart of it has no result; run failover --resume first");
@@ -276,6 +288,7 @@ Status Protector::unprotect(const std::vector<std::string>& vms) {
     }
     if (!remove(store_, *vm))
       throw Error(Status::kBusy, "unprotect", name, "somebody else has just changed it");
+    leave_out(name);
     if (!vm->autostart || !hosts_.contains(vm->host)) continue;
     try {
       switch_autostart(*vm, true);

@@ -4,12 +4,15 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
+#include "ha/fitness.h"
 #include "ha/protection.h"
 #include "ha/recovery_cluster.h"
+#include "ha/standing.h"
 #include "record/kinds_availability.h"
 #include "store/store.h"
 #include "virt/migration.h"
@@ -19,7 +22,10 @@ namespace rackline::ha {
 // What a person wants for the virtual servers named; what is not given stays as it was.
 struct Wishes {
   std::vector<std::string> vms;
-  bool all = false;  // every one that a host knows
+  bool all = false;                 // every one that a host knows
+  std::vector<std::string> except;  // but these
+  std::optional<bool> standing;     // whether what comes later is protected by itself
+  std::string by;                   // who wants it
   std::optional<std::int64_t> priority;
   std::vector<std::string> after;
   std::optional<std::string> anti_affinity, check;
@@ -32,6 +38,7 @@ class Protector {
  public:
   struct Hooks {
     std::function<void(const record::VmProtected&)> stored;
+    std::function<void(const record::ProtectionRule&)> ruled = {};
     std::function<void(const std::string&)> warn;
   };
   // The caller holds the store's lock "failover".
@@ -43,6 +50,12 @@ class Protector {
   Status protect(const Wishes& wishes);
   Status refresh();
   Status unprotect(const std::vector<std::string>& vms);
+  // Whether it is to run, for one that was killed: one that is to stay off is started by nobody until it is
+  // wanted again. It is stopped by nobody either.
+  Status want(const std::string& vm, bool running);
+  // By the standing rule, if there is one: those of the view that nobody protects yet. Says nothing twice of
+  // one that it cannot protect.
+  Status take_new(const View& view);
 
  private:
   struct Found {
@@ -51,10 +64,15 @@ class Protector {
   };
   View look();
   std::optional<Found> find(const View& view, const std::string& vm, const std::string& uuid) const;
-  Protected described(const Found& found, std::optional<Protected> before);
+  Protected described(const Found& found, std::optional<Protected> before, Fitness& fitness);
   void refuse_contradiction(const std::vector<Protected>& wished) const;
-  std::string cannot_be_protected(const Protected& vm) const;
   void store_it(const Protected& vm);
+  void tell_pinned(const Protected& vm);
+  void complain(const std::string& vm, const Error& error) const;
+  void rule(const Wishes& wishes);
+  void say(const StandingRule& rule);
+  void leave_out(const std::string& vm);
+  void take_in(const std::vector<std::string>& vms);
   void switch_autostart(const Protected& vm, bool on);
   bool has_open_restart(const std::string& vm);
   void grave(Status& status, Status more) const;
@@ -67,6 +85,7 @@ class Protector {
   Milliseconds timeout_;
   bool dry_run_;
   Hooks hooks_;
+  std::set<std::string> complained_;  // in take_new()
 };
 
 // Throws Error(kRefused) when others may read the store's file: definitions with secrets go there.

@@ -46,6 +46,12 @@ Protected protected_of(const store::Entry& entry) {
     vm.refreshed =
         parse_time(document.at("refreshed").get<std::string>()).value_or(std::chrono::sys_seconds{});
     vm.autostart = document.value("autostart", false);
+    vm.stay_off = document.value("want", "") == "stopped";
+    if (vm.stay_off) vm.running = false;
+    vm.pinned = optional_text("pinned");
+    if (const auto unfit = document.find("unfit"); unfit != document.end()) {
+      for (const auto& [host, why] : unfit->items()) vm.unfit[host] = why.get<std::string>();
+    }
     document.at("xml").get_to(vm.xml);
     vm.version = entry.version;
     return vm;
@@ -71,23 +77,26 @@ std::optional<Protected> protected_vm(store::Store& store, const std::string& vm
 
 bool put(store::Store& store, const Protected& vm) {
   const auto or_null = [](const std::optional<std::string>& text) { return text ? Json(*text) : Json(); };
-  const Json document = {{"vm", vm.vm},
-                         {"uuid", vm.uuid},
-                         {"host", vm.host},
-                         {"state", vm.running ? "running" : "stopped"},
-                         {"priority", vm.priority},
-                         {"after", vm.after},
-                         {"anti_affinity", or_null(vm.anti_affinity)},
-                         {"check", or_null(vm.check)},
-                         {"prefer", vm.affinity.prefer},
-                         {"only", vm.affinity.only},
-                         {"together", or_null(vm.affinity.together)},
-                         {"failback", vm.affinity.failback},
-                         {"memory_bytes", vm.memory_bytes},
-                         {"vcpus", vm.vcpus},
-                         {"refreshed", format_time(vm.refreshed)},
-                         {"autostart", vm.autostart},
-                         {"xml", vm.xml}};
+  Json document = {{"vm", vm.vm},
+                   {"uuid", vm.uuid},
+                   {"host", vm.host},
+                   {"state", vm.running ? "running" : "stopped"},
+                   {"priority", vm.priority},
+                   {"after", vm.after},
+                   {"anti_affinity", or_null(vm.anti_affinity)},
+                   {"check", or_null(vm.check)},
+                   {"prefer", vm.affinity.prefer},
+                   {"only", vm.affinity.only},
+                   {"together", or_null(vm.affinity.together)},
+                   {"failback", vm.affinity.failback},
+                   {"memory_bytes", vm.memory_bytes},
+                   {"vcpus", vm.vcpus},
+                   {"refreshed", format_time(vm.refreshed)},
+                   {"autostart", vm.autostart},
+                   {"xml", vm.xml}};
+  if (vm.stay_off) document["want"] = "stopped";
+  if (vm.pinned) document["pinned"] = *vm.pinned;
+  if (!vm.unfit.empty()) document["unfit"] = vm.unfit;
   const std::string key = key_of(vm.vm);
   const std::string text = store::dump(document);
   return store.commit({{{key, vm.version}}, {{key, text}}, {}}).has_value();
@@ -100,9 +109,9 @@ bool remove(store::Store& store, const Protected& vm) {
 
 void settle_host(store::Store& store, const std::string& vm, const std::string& host) {
   while (auto stored = protected_vm(store, vm)) {
-    if (stored->host == host && stored->running) return;
+    if (stored->host == host && (stored->running || stored->stay_off)) return;
     stored->host = host;
-    stored->running = true;
+    stored->running = !stored->stay_off;
     if (put(store, *stored)) return;
   }
 }
@@ -136,6 +145,7 @@ record::VmProtected record_of(const Protected& vm) {
   record.uuid = vm.uuid;
   record.host = vm.host;
   record.state = vm.running ? "running" : "stopped";
+  if (vm.stay_off) record.want = "stopped";
   record.priority = vm.priority;
   if (!vm.after.empty()) record.after = vm.after;
   record.anti_affinity = vm.anti_affinity;
@@ -146,6 +156,7 @@ record::VmProtected record_of(const Protected& vm) {
   if (vm.affinity.failback) record.failback = true;
   record.memory_bytes = vm.memory_bytes;
   record.vcpus = vm.vcpus;
+  record.pinned = vm.pinned;
   record.refreshed = format_time(vm.refreshed);
   return record;
 }

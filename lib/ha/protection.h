@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,14 +26,18 @@ struct Affinity {
 // protected/NAME.
 struct Protected {
   std::string vm, uuid;
-  std::string host;     // where it was last seen; the authoritative place of it
-  bool running = true;  // as last seen: a stopped one is not started
+  std::string host;       // where it was last seen; the authoritative place of it
+  bool running = true;    // as last seen: a stopped one is not started
+  bool stay_off = false;  // a person wants it so: it then counts as stopped, whatever is seen of it
   std::int64_t priority = 0;
   std::vector<std::string> after;  // have to run before it
   std::optional<std::string> anti_affinity, check;
   Affinity affinity;
   std::int64_t memory_bytes = 0, vcpus = 1;
   std::chrono::sys_seconds refreshed{};
+  // Hosts that were found to lack what it needs, and why; and why there is no host for it but its own.
+  std::map<std::string, std::string> unfit;
+  std::optional<std::string> pinned;
   bool autostart = false;    // whether libvirt started it before it was protected
   std::string xml;           // the inactive definition with its secrets
   std::int64_t version = 0;  // of the store's entry; 0: not stored yet
@@ -45,8 +50,8 @@ std::optional<Protected> protected_vm(store::Store& store, const std::string& vm
 bool put(store::Store& store, const Protected& vm);
 bool remove(store::Store& store, const Protected& vm);
 
-// As put(), on what is stored now: `vm` lives on `host` and is meant to run. Nothing when it is not protected
-// any more.
+// As put(), on what is stored now: `vm` lives on `host` and, unless a person wants it to stay off, is meant
+// to run. Nothing when it is not protected any more.
 void settle_host(store::Store& store, const std::string& vm, const std::string& host);
 
 // A circle in who has to run before whom, as "a, b, a"; empty when there is none.

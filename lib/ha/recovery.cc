@@ -14,9 +14,6 @@ namespace {
 
 using What = Outcome::What;
 
-// Of attempts, while the stream is open; then a person is called.
-constexpr int kRounds = 8;
-
 }  // namespace
 
 Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inventory,
@@ -96,17 +93,15 @@ bool Recovery::may_try(const Key& key) const {
          (failed->second.rounds < kRounds && clock_.monotonic() >= failed->second.next);
 }
 
-bool Recovery::keep() {
+bool Recovery::keep(const View* seen) {
   keeping_ = true;
   if (policy_.dry_run) {
-    work(situation(), nullptr);
+    work(situation(seen), nullptr);
     return true;
   }
-  const auto wanted = protected_vms(store_);
-  if (std::none_of(wanted.begin(), wanted.end(), [](const Protected& vm) { return vm.running; })) return true;
-  const auto lock = store_.try_lock("failover");
-  if (!lock) return false;
-  work(situation(), &*lock);
+  auto lock = turn(false);
+  if (lock == nullptr) return false;
+  work(situation(seen), std::move(lock));
   journal_.prune(std::chrono::days{30}, 10'000);
   return true;
 }
@@ -114,6 +109,7 @@ bool Recovery::keep() {
 // Those of the dead hosts, and those that are nobody's.
 std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planned) {
   auto verdicts = judge(situation);
+  std::erase_if(verdicts, [&](const Verdict& verdict) { return under_way(verdict, situation); });
   if (!keeping_) return verdicts;
   std::set<std::string> judged;
   for (const auto& verdict : verdicts) judged.insert(verdict.vm.vm);
@@ -128,6 +124,7 @@ std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planne
     if (nobodys != note.since.has_value()) {
       note.since = nobodys ? std::optional(now) : std::nullopt;
       note.storm = nobodys && storm;
+      note.failed = 0;
       // Somebody else's note is newer: next time.
       if (!planned && !put(store_, note)) continue;
     }
@@ -136,11 +133,13 @@ std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planne
   return verdicts;
 }
 
-void Recovery::remember_start(const Verdict& verdict) {
+void Recovery::remember_start(const Verdict& verdict, const Outcome& outcome) {
   auto notes = keep_notes(store_);
   KeepNote& note = notes[verdict.vm.vm];
   note.vm = verdict.vm.vm;
   note.starts.push_back(clock_.wall());
+  note.failed = outcome.what == What::kFailed ? note.failed + 1 : 0;
+  note.failure = outcome.what == What::kFailed ? outcome.reason : "";
   constexpr std::size_t kKept = 16;
   if (note.starts.size() > kKept) note.starts.erase(note.starts.begin());
   if (!put(store_, note))
@@ -159,17 +158,19 @@ void Recovery::remove_old_copy(const Verdict& verdict, const std::string& to) {
   }
 }
 
-void Recovery::retry() {
-  pass();
+void Recovery::retry(const View* seen) {
+  if (seen != nullptr) keeping_ = true;
+  pass(seen);
 }
 
-void Recovery::pass() {
-  if (policy_.dry_run) return work(situation(), nullptr);
+void Recovery::pass(const View* seen) {
+  if (policy_.dry_run) return work(situation(seen), nullptr);
   waiting_ = true;
-  const auto lock = store_.lock("failover", clock_, clock_.monotonic() + policy_.lock_timeout);
-  if (!lock) throw Error(Status::kBusy, "restart", "virtual servers", "another failover is at work");
+  auto lock = turn(true);
+  if (lock == nullptr)
+    throw Error(Status::kBusy, "restart", "virtual servers", "another failover is at work");
   // A pass can take minutes, in which somebody may have fenced or cleared a host.
-  work(situation(), &*lock);
+  work(situation(seen), std::move(lock));
   waiting_ = false;
   journal_.prune(std::chrono::days{30}, 10'000);
 }
@@ -187,7 +188,7 @@ void Recovery::adopt_fences(const Situation& now) {
                    [](const cluster::FenceMark& a, const cluster::FenceMark& b) { return a.time < b.time; });
 }
 
-Situation Recovery::situation() {
+Situation Recovery::situation(const View* seen) {
   Situation now;
   now.inventory = inventory_;
   now.contradicted = contradicted_;
@@ -210,7 +211,13 @@ Situation Recovery::situation() {
     if (!result.is_object() || result.value("outcome", "") != "done") return std::nullopt;
     return result.value("to", "");
   };
-  now.look(cluster_, policy_.timeout);
+  if (seen != nullptr && fits(now, *seen)) {
+    now.view = *seen;
+    std::erase_if(now.view.hosts, [&now](const auto& host) { return now.fenced(host.first); });
+  } else {
+    now.look(cluster_, policy_.timeout);
+  }
+  if (hooks_.looked && !interrupt::requested()) hooks_.looked(now.view);
   return now;
 }
 
@@ -253,7 +260,17 @@ bool Recovery::look_twice(Situation& situation, std::vector<Verdict>& verdicts, 
   return true;
 }
 
-void Recovery::work(Situation situation, const store::Lock* lock) {
+// What became of one that was to be started, in whichever pass that was.
+void Recovery::settled(const Verdict& verdict, const Outcome& outcome, bool planned) {
+  changed_ = changed_ || outcome.what == What::kDone;
+  if (verdict.keep && !planned && outcome.attempts > 0) {
+    remember_start(verdict, outcome);
+    if (outcome.what == What::kDone) remove_old_copy(verdict, outcome.to);
+  }
+  report(verdict, outcome);
+}
+
+void Recovery::work(Situation situation, std::shared_ptr<store::Lock> lock) {
   const bool planned = lock == nullptr;
   // A look that a stop has cut short says nothing of the hosts.
   if (interrupt::requested()) return;
@@ -290,43 +307,27 @@ void Recovery::work(Situation situation, const store::Lock* lock) {
     }
     report(verdict, outcome);
   }
-  bool changed = false;
-  RecoveryRun run({policy_, hosts_, cluster_, store_, journal_, clock_, probe_, lock}, std::move(situation),
-                  std::move(todo), planned, [&](const Verdict& verdict, const Outcome& outcome) {
-                    changed = changed || outcome.what == What::kDone;
-                    if (verdict.keep && !planned && outcome.attempts > 0) {
-                      remember_start(verdict);
-                      if (outcome.what == What::kDone) remove_old_copy(verdict, outcome.to);
-                    }
-                    report(verdict, outcome);
-                  });
-  run.go();
-  if (!changed) return;
-  const std::string weakness = run.weakness();
+  changed_ = false;
+  std::vector<RecoveryRun::Start> before;
+  for (const auto& run : left_) {
+    for (auto& start : run->under_way()) before.push_back(std::move(start));
+  }
+  auto run =
+      std::make_unique<RecoveryRun>(RecoveryRun::World{policy_, hosts_, cluster_, store_, journal_, clock_,
+                                                       probe_, lock.get(), hooks_.urgent, std::move(before)},
+                                    std::move(situation), std::move(todo), planned,
+                                    [this, planned](const Verdict& verdict, const Outcome& outcome) {
+                                      settled(verdict, outcome, planned);
+                                    });
+  if (!run->go()) {
+    left_.push_back(std::move(run));
+    lock_ = std::move(lock);
+    return;
+  }
+  if (!changed_) return;
+  const std::string weakness = run->weakness();
   if (!weakness.empty() && weakness != weakness_) hooks_.warn(weakness);
   weakness_ = weakness;
-}
-
-void Recovery::drill(const std::string& host) {
-  if (!hosts_.contains(host)) throw Error(Status::kUsage, "drill", host, "it is not in the inventory");
-  Situation now = situation();
-  cluster::FenceMark fence;
-  fence.host = host;
-  fence.id = "drill-" + host;
-  fence.method = "drill";
-  // As it would be by then: those that run there now are its own.
-  for (auto& vm : now.vms) {
-    const auto active = now.view.active_on(vm.uuid);
-    if (active.size() != 1) continue;
-    vm.host = active.front();
-    vm.running = true;
-  }
-  now.marks[host] = fence;
-  now.intents.clear();
-  now.view.hosts.erase(host);
-  now.fences = {fence};
-  accepted_[fence.id] = clock_.monotonic();
-  work(std::move(now), nullptr);
 }
 
 }  // namespace rackline::ha

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,6 +25,10 @@ class Recovery {
     std::function<void(const record::VmRestarted&)> restarted;
     std::function<void(const record::VmNotRestarted&)> not_restarted;
     std::function<void(const std::string&)> warn;
+    // The hosts as they were just seen, before anything follows from that.
+    std::function<void(const View&)> looked = {};
+    // Whether something has come in that must not wait for a start of what was merely off.
+    std::function<bool()> urgent = {};
   };
 
   // All references must outlive it.
@@ -42,18 +47,26 @@ class Recovery {
   // The same as accept() from the marks in the store, for all hosts that are fenced.
   void resume();
   // Starts that are refused or unknown may become possible, and so may all that the lock was missing for.
+  static constexpr int kRounds = 8;  // of failed starts, while the stream is open; then a person is called
   bool pending() const;
   bool waiting() const { return waiting_; }  // for others to let go of the lock or of the store
-  void retry();
+  void retry(const View* seen = nullptr);    // with a look of glance(): and what keep() does
   // Starts what is wanted and is off on hosts that live (keep.h), or was on hosts that are fenced, and does
   // what is left to do beside it.
   // False when another one is at work: it is not waited for, there is a next time.
-  bool keep();
+  bool keep(const View* seen = nullptr);
+  // A look at the hosts for retry() or keep(), to be taken on another thread: one that hangs takes its time.
+  std::function<View()> glance();
+  // Hears of the starts that went on while something more urgent was done; `wait`: until all have ended.
+  void collect(bool wait);
+  bool starts_left() const { return !left_.empty(); }
   // As if the host died now. Throws Error(kUsage) when it is not in the inventory.
   void drill(const std::string& host);
+  // The same for each host, from one look. Tells of those that would not run, and what each death comes to.
+  void drill_all(const std::function<void(const record::HostDrill&)>& each);
 
   struct Summary {
-    int done = 0, already = 0, unplaced = 0, refused = 0, failed = 0;
+    int done = 0, planned = 0, already = 0, unplaced = 0, refused = 0, failed = 0;
     int check_silent = 0;
     bool twice = false;
   };
@@ -66,16 +79,21 @@ class Recovery {
   std::string objection(const record::HostFenced& fenced,
                         const std::optional<cluster::FenceMark>& mark) const;
   void refuse(const record::HostFenced& fenced, const std::string& why);
-  void pass();
-  Situation situation();
+  void pass(const View* seen = nullptr);
+  Situation situation(const View* seen = nullptr);
+  bool fits(const Situation& situation, const View& seen) const;
   void adopt_fences(const Situation& now);
+  std::shared_ptr<store::Lock> turn(bool wait);
+  void drill(Situation now, const std::string& host);
   std::vector<Verdict> judge_all(const Situation& situation, bool planned);
-  void remember_start(const Verdict& verdict);
+  bool under_way(const Verdict& verdict, const Situation& situation) const;
+  void remember_start(const Verdict& verdict, const Outcome& outcome);
+  void settled(const Verdict& verdict, const Outcome& outcome, bool planned);
   void remove_old_copy(const Verdict& verdict, const std::string& to);
   bool may_try(const Key& key) const;
   bool look_twice(Situation& situation, std::vector<Verdict>& verdicts, bool planned);
   // Without a lock it only plans.
-  void work(Situation situation, const store::Lock* lock);
+  void work(Situation situation, std::shared_ptr<store::Lock> lock);
   void forget_all_but(const std::vector<Verdict>& verdicts);
   void close_history(const std::vector<Verdict>& verdicts);
   void report(const Verdict& verdict, const Outcome& outcome);
@@ -105,6 +123,10 @@ class Recovery {
   bool waiting_ = false;  // for its turn, with work that another one may not do
   bool objected_ = false;
   std::string weakness_;
+  bool changed_ = false;  // by the starts of this pass
+  // Starts that go on: with the lock, under which they were begun.
+  std::vector<std::unique_ptr<RecoveryRun>> left_;
+  std::shared_ptr<store::Lock> lock_;
 };
 
 }  // namespace rackline::ha

@@ -25,6 +25,12 @@ class LibvirtHost final : public RecoveryHost {
   void undefine(const std::string& uuid) override { hypervisor_->undefine(uuid); }
   void start(const std::string& uuid) override { hypervisor_->start(uuid); }
   void destroy(const std::string& uuid) override { hypervisor_->destroy(uuid); }
+  std::optional<std::string> incompatible(const virt::VmDescription& vm) override {
+    return hypervisor_->incompatible(vm);
+  }
+  std::optional<std::string> missing_network(const virt::VmDescription& vm) override {
+    return hypervisor_->missing_network(vm);
+  }
   bool autostart(const std::string& uuid) override { return hypervisor_->autostart(uuid); }
   void set_autostart(const std::string& uuid, bool on) override { hypervisor_->set_autostart(uuid, on); }
 

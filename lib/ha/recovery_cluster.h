@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,12 @@ class RecoveryHost {
   virtual void destroy(const std::string& uuid) = 0;
   // Only the definition: disks and firmware variables stay. Refuses a VM that is active.
   virtual void undefine(const std::string& uuid) = 0;
+  // What a VM of this description needs to start and is not here: the emulator, the machine type, the CPU
+  // model, and apart from these the networks; nothing when all is here or cannot be known.
+  virtual std::optional<std::string> incompatible(const virt::VmDescription& /*vm*/) { return std::nullopt; }
+  virtual std::optional<std::string> missing_network(const virt::VmDescription& /*vm*/) {
+    return std::nullopt;
+  }
   virtual bool autostart(const std::string& uuid) = 0;
   virtual void set_autostart(const std::string& uuid, bool on) = 0;
 };

@@ -58,8 +58,9 @@ std::string RecoveryRun::dependency(const Job& job, bool& wait) const {
 }
 
 bool RecoveryRun::room_on(const std::string& host) const {
-  int all = 0;
-  int there = 0;
+  int all = static_cast<int>(world_.under_way.size());
+  int there = static_cast<int>(std::count_if(world_.under_way.begin(), world_.under_way.end(),
+                                             [&host](const Start& start) { return start.second == host; }));
   for (const Job& job : jobs_) {
     if (job.state != Job::State::kRunning) continue;
     ++all;

@@ -9,10 +9,10 @@ namespace {
 
 using What = Outcome::What;
 
-const char* word_of(What what) {
+const char* word_of(What what, bool planned) {
   switch (what) {
     case What::kDone:
-      return "done";
+      return planned ? "planned" : "done";
     case What::kAlready:
       return "already";
     case What::kUnplaced:
@@ -35,7 +35,7 @@ Record filled(const Verdict& verdict, const Outcome& outcome) {
   record.vm = verdict.vm.vm;
   record.uuid = verdict.vm.uuid;
   record.from = verdict.from;
-  record.outcome = word_of(outcome.what);
+  record.outcome = word_of(outcome.what, outcome.planned);
   record.priority = verdict.vm.priority;
   record.memory_bytes = verdict.vm.memory_bytes;
   if (outcome.planned) record.planned = true;
@@ -64,7 +64,8 @@ void Recovery::refuse(const record::HostFenced& fenced, const std::string& why) 
   }
 }
 
-void Recovery::report(const Verdict& verdict, const Outcome& outcome) {
+void Recovery::report(const Verdict& verdict, const Outcome& settled) {
+  Outcome outcome = settled;
   const Key key{verdict.fence.id, verdict.vm.vm};
   const auto before = told_.find(key);
   const bool new_word =
@@ -77,9 +78,12 @@ void Recovery::report(const Verdict& verdict, const Outcome& outcome) {
     constexpr int kMostDoublings = 3;
     Patience& patience = failed_[key];
     patience.next = clock_.monotonic() + kFirst * (1 << std::min(patience.rounds, kMostDoublings));
-    if (++patience.rounds > 1 && !new_word) return;
+    if (++patience.rounds > 1 && patience.rounds != kRounds && !new_word) return;
+    if (patience.rounds == kRounds)
+      outcome.reason += "; " + std::to_string(kRounds) +
+                        " rounds of starts have failed, and it is not tried again: a person has to look";
   }
-  if (!new_word || known) return;
+  if ((!new_word && outcome.reason == settled.reason) || known) return;
   told_[key] = outcome;
   const auto started = accepted_.find(verdict.fence.id);
   const auto elapsed =
@@ -109,7 +113,7 @@ Recovery::Summary Recovery::summary() const {
   for (const auto& [key, outcome] : told_) {
     switch (outcome.what) {
       case What::kDone:
-        ++summary.done;
+        ++(outcome.planned ? summary.planned : summary.done);
         break;
       case What::kAlready:
         ++summary.already;

@@ -33,6 +33,7 @@ std::set<std::string> cannot_see(const Protected& vm,
   if (home == hosts.end()) return barred;
   const virt::VmDescription description = virt::parse_description(vm.xml);
   for (const auto& [name, host] : hosts) {
+    if (name == vm.host) continue;  // whatever ties it there is there
     const auto check = virt::check_description(home->second, host, description, false);
     if (check.answer == virt::CheckResult::Answer::kRefuse) barred.insert(name);
   }
@@ -58,6 +59,10 @@ RecoveryRun::RecoveryRun(World world, Situation situation, std::vector<Verdict> 
     job.verdict = std::move(verdict);
     jobs_.push_back(std::move(job));
   }
+  // They will take the room, whether or not a look at their host shows them yet.
+  for (const auto& [vm, host] : world_.under_way) {
+    if (situation_.view.active_on(vm.uuid).empty() && !situation_.fenced(host)) placement_.assign(vm, host);
+  }
 }
 
 RecoveryRun::~RecoveryRun() {
@@ -66,7 +71,7 @@ RecoveryRun::~RecoveryRun() {
   }
 }
 
-void RecoveryRun::go() {
+bool RecoveryRun::go() {
   order();
   std::vector<Job*> homeless;
   for (Job& job : jobs_) {
@@ -77,54 +82,91 @@ void RecoveryRun::go() {
     }
   }
   place(homeless);
-  std::exception_ptr failure;
   for (;;) {
-    const bool progress = failure == nullptr && begin_ready();
-    const auto is = [this](Job::State state) {
-      return std::any_of(jobs_.begin(), jobs_.end(), [state](const Job& job) { return job.state == state; });
-    };
+    const bool progress = failure_ == nullptr && begin_ready();
     if (!is(Job::State::kRunning)) {
-      if (failure != nullptr) std::rethrow_exception(failure);
-      if (!is(Job::State::kWaiting)) return;
+      if (failure_ != nullptr) std::rethrow_exception(failure_);
+      if (!is(Job::State::kWaiting)) return true;
       if (progress) continue;
       for (Job& job : jobs_) {
         if (job.state == Job::State::kWaiting) settle(job, What::kFailed, "it waits for what waits for it");
       }
-      return;
+      return true;
     }
     std::unique_lock lock(mutex_);
-    arrived_.wait(lock, [this] { return !events_.empty(); });
-    auto events = std::exchange(events_, {});
-    lock.unlock();
-    for (Event& event : events) {
-      if (event.failure) failure = event.failure;
-      handle(event);
+    while (events_.empty()) {
+      constexpr Milliseconds kGlance{100};
+      arrived_.wait_for(lock, kGlance, [this] { return !events_.empty(); });
+      if (!events_.empty() || !world_.urgent || !only_keeps() || !world_.urgent()) continue;
+      left_ = true;
+      return false;
     }
+    lock.unlock();
+    handle_events();
   }
 }
 
+bool RecoveryRun::is(Job::State state) const {
+  return std::any_of(jobs_.begin(), jobs_.end(), [state](const Job& job) { return job.state == state; });
+}
+
+bool RecoveryRun::only_keeps() const {
+  return std::all_of(jobs_.begin(), jobs_.end(),
+                     [](const Job& job) { return job.state == Job::State::kOver || job.verdict.keep; });
+}
+
+void RecoveryRun::handle_events() {
+  std::unique_lock lock(mutex_);
+  auto events = std::exchange(events_, {});
+  lock.unlock();
+  for (Event& event : events) {
+    if (event.failure) failure_ = event.failure;
+    handle(event);
+  }
+}
+
+bool RecoveryRun::collect(bool wait) {
+  for (;;) {
+    if (wait && is(Job::State::kRunning)) {
+      std::unique_lock lock(mutex_);
+      arrived_.wait(lock, [this] { return !events_.empty(); });
+    }
+    handle_events();
+    if (!is(Job::State::kRunning)) break;
+    if (!wait) return false;
+  }
+  // What the store threw is of no more use: the intent is open, and the next pass looks at it.
+  return true;
+}
+
+std::vector<RecoveryRun::Start> RecoveryRun::under_way() const {
+  std::vector<Start> starts;
+  for (const Job& job : jobs_) {
+    if (job.state == Job::State::kRunning) starts.emplace_back(job.verdict.vm, job.to);
+  }
+  return starts;
+}
+
 void RecoveryRun::place(const std::vector<Job*>& jobs) {
-  std::vector<Protected> vms;
-  std::map<std::string, std::set<std::string>> barred;
+  std::vector<Job*> others;
   std::map<std::string, Placement::Answer> kept;
   for (Job* job : jobs) {
     const Verdict& verdict = job->verdict;
     if (!verdict.avoid.empty()) job->barred.insert(verdict.avoid);
     if (!verdict.prefer.empty()) {
-      std::set<std::string> others;
+      std::set<std::string> elsewhere;
       for (const auto& [name, host] : world_.hosts) {
-        if (name != verdict.prefer) others.insert(name);
+        if (name != verdict.prefer) elsewhere.insert(name);
       }
-      const auto answer = placement_.place({verdict.vm}, {{verdict.vm.vm, others}}).at(verdict.vm.vm);
+      const auto answer = placement_.place({verdict.vm}, {{verdict.vm.vm, elsewhere}}).at(verdict.vm.vm);
       if (!answer.host.empty() || verdict.only_there) {
         kept[verdict.vm.vm] = answer;
         continue;
       }
     }
-    vms.push_back(job->verdict.vm);
-    barred[job->verdict.vm.vm] = job->barred;
+    others.push_back(job);
   }
-  auto answers = placement_.place(vms, barred);
+  auto answers = find_place(others);
   for (auto& [vm, answer] : kept) answers[vm] = answer;
   for (Job* job : jobs) {
     const auto& answer = answers.at(job->verdict.vm.vm);
@@ -132,6 +174,29 @@ void RecoveryRun::place(const std::vector<Job*>& jobs) {
     job->why = answer.reason;
     if (job->to.empty()) settle(*job, What::kUnplaced, answer.reason);
   }
+}
+
+// Hosts that were found to lack what it needs come last: they may have got it since. A plan does not hope.
+std::map<std::string, Placement::Answer> RecoveryRun::find_place(const std::vector<Job*>& jobs) {
+  std::vector<Protected> vms, second;
+  std::map<std::string, std::set<std::string>> fit, barred;
+  for (const Job* job : jobs) {
+    const Protected& vm = job->verdict.vm;
+    vms.push_back(vm);
+    fit[vm.vm] = barred[vm.vm] = job->barred;
+    for (const auto& [host, why] : vm.unfit) fit[vm.vm].insert(host);
+  }
+  auto answers = placement_.place(vms, fit);
+  for (const auto& vm : vms) {
+    Placement::Answer& answer = answers.at(vm.vm);
+    if (!answer.host.empty()) continue;
+    if (vm.pinned) answer.reason = "it is pinned to " + vm.host + ": " + *vm.pinned;
+    if (!planned_ && !vm.unfit.empty()) second.push_back(vm);
+  }
+  for (auto& [vm, answer] : placement_.place(second, barred)) {
+    if (!answer.host.empty()) answers[vm] = answer;
+  }
+  return answers;
 }
 
 // True when at least one job changed its state.
@@ -271,9 +336,10 @@ std::vector<RecoveryRun::Job*> RecoveryRun::waiting_companions(const Job& job) {
 // It did not start there: elsewhere, if the world still permits.
 void RecoveryRun::again(Job& job, const StartReport& report) {
   placement_.release(job.verdict.vm);
-  const bool bounded = job.attempts >= world_.policy.attempts || job.verdict.only_there;
+  job.failures.push_back(job.to + ": " + report.reason);
+  const bool bounded = job.attempts >= world_.policy.attempts || job.verdict.only_there || left_;
   if (bounded || interrupt::requested() || job.verdict.what == Verdict::What::kVerify) {
-    return settle(job, What::kFailed, report.reason);
+    return settle(job, What::kFailed, tried(job));
   }
   if (job.barred.empty()) job.barred = cannot_see(job.verdict.vm, world_.hosts);
   job.barred.insert(job.to);
@@ -287,12 +353,17 @@ void RecoveryRun::again(Job& job, const StartReport& report) {
     others.insert(others.begin(), &job);
     return place(others);
   }
-  const auto answers = placement_.place({job.verdict.vm}, {{job.verdict.vm.vm, job.barred}});
-  const auto& answer = answers.at(job.verdict.vm.vm);
+  const auto answer = find_place({&job}).at(job.verdict.vm.vm);
   if (answer.host.empty())
-    return settle(job, What::kFailed, report.reason + "; and elsewhere: " + answer.reason);
+    return settle(job, What::kFailed, tried(job) + "; and no other host: " + answer.reason);
   job.to = answer.host;
-  job.why = "it did not start on another host (" + report.reason + "); " + answer.reason;
+  job.why = tried(job) + "; " + answer.reason;
+}
+
+std::string RecoveryRun::tried(const Job& job) {
+  std::string text = "start: " + job.verdict.vm.vm + ": ";
+  for (std::size_t i = 0; i < job.failures.size(); ++i) text += (i == 0 ? "" : "; ") + job.failures[i];
+  return text;
 }
 
 void RecoveryRun::settle(Job& job, What what, const std::string& reason) {

@@ -42,7 +42,10 @@ class RecoveryRun {
     const Clock& clock;
     const Probe& probe;
     const store::Lock* lock;  // held; none where only a plan is made
+    std::function<bool()> urgent = {};
+    std::vector<std::pair<Protected, std::string>> under_way = {};  // by earlier runs, and where
   };
+  using Start = std::pair<Protected, std::string>;
   using Settled = std::function<void(const Verdict&, const Outcome&)>;
 
   // `todo`: those to be started or verified. A drill passes a look of its own making, which is not taken
@@ -54,7 +57,13 @@ class RecoveryRun {
 
   // Calls `settled` once for each, on this thread. When a stop is asked for (interrupt.h), what is under way
   // is finished and nothing more is begun. Throws what the store throws.
-  void go();
+  //
+  // False when something urgent has come in while nothing was left to do but starts of what was merely off:
+  // nothing more is begun then, those under way go on, and collect() hears of them.
+  bool go();
+  // True when all that was under way has ended.
+  bool collect(bool wait);
+  std::vector<Start> under_way() const;
 
   // Why the cluster as it is now could not bear the death of one more host; empty when it could.
   std::string weakness() const { return placement_.weakness(); }
@@ -64,7 +73,8 @@ class RecoveryRun {
     Verdict verdict;
     std::string to, why;
     int attempts = 0;
-    std::set<std::string> barred;  // hosts that it cannot go to, or has failed on
+    std::set<std::string> barred;       // hosts that it cannot go to, or has failed on
+    std::vector<std::string> failures;  // HOST: why, in their order
     enum class State { kWaiting, kRunning, kOver } state = State::kWaiting;
     bool runs = false;
     std::thread thread;
@@ -77,11 +87,15 @@ class RecoveryRun {
 
   void order();
   void place(const std::vector<Job*>& jobs);
+  std::map<std::string, Placement::Answer> find_place(const std::vector<Job*>& jobs);
   void look_again();
   // Why it is not to begin although its turn has come; empty: it may.
   std::string dependency(const Job& job, bool& wait) const;
   bool room_on(const std::string& host) const;
   bool begin_ready();
+  bool is(Job::State state) const;
+  bool only_keeps() const;
+  void handle_events();
   // False when it was settled without being begun, or placed anew.
   bool begin(Job& job);
   std::string changed_mark(const Job& job) const;
@@ -90,6 +104,8 @@ class RecoveryRun {
   void again(Job& job, const StartReport& report);
   void settle(Job& job, Outcome outcome);
   void settle(Job& job, Outcome::What what, const std::string& reason);
+  // A start was tried: "start: VM: HOST: why; HOST: why".
+  static std::string tried(const Job& job);
 
   World world_;
   Situation situation_;
@@ -101,6 +117,8 @@ class RecoveryRun {
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<Event> events_;
+  bool left_ = false;  // for something urgent
+  std::exception_ptr failure_;
 };
 
 }  // namespace rackline::ha

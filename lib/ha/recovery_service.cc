@@ -11,7 +11,6 @@ constexpr Milliseconds kKeep{10'000};
 
 }  // namespace
 
-// False when the store, or another failover, did not let it.
 bool RecoveryService::patiently(const std::function<void()>& work) {
   try {
     work();
@@ -45,14 +44,15 @@ void RecoveryService::take(const record::HostFenced& fenced, Milliseconds read_a
   work_off();
 }
 
-void RecoveryService::idle() {
+void RecoveryService::idle(const View* seen) {
   if (!settled_) begin();
   if (!waiting_.empty()) {
     work_off();
   } else if (recovery_.pending()) {
-    patiently([this] { recovery_.retry(); });
+    patiently([&] { recovery_.retry(seen); });
+    if (seen != nullptr) return;  // it has done what keep() does
   }
-  patiently([this] { recovery_.keep(); });
+  patiently([&] { recovery_.keep(seen); });
 }
 
 Milliseconds RecoveryService::patience() const {

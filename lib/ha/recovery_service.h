@@ -24,14 +24,18 @@ class RecoveryService {
   void begin();
   // A proof, read at `read_at` (monotonic): all that follows from it, now or as soon as it can be done.
   void take(const record::HostFenced& fenced, Milliseconds read_at);
-  // No record came within patience(): what is left to do is tried again, and what should run is looked for.
-  void idle();
+  // No record came within patience(): what is left to do is tried again, and what should run is looked for,
+  // by a look of Recovery::glance() where there is one.
+  void idle(const View* seen = nullptr);
   Milliseconds patience() const;
   // No more comes: now or never. Throws what forbids it.
   void end();
+  // Does the work. False when the store, or another failover, did not let it, which is told once.
+  bool patiently(const std::function<void()>& work);
+  // Something waits for the store or for another failover.
+  bool waiting() const { return !waiting_.empty() || !settled_ || recovery_.waiting(); }
 
  private:
-  bool patiently(const std::function<void()>& work);
   void work_off();
 
   Recovery& recovery_;

@@ -12,6 +12,7 @@
 #include "ha/recovery_verdict.h"
 #include "store/journal.h"
 #include "store/store.h"
+#include "virt/pending.h"
 
 namespace rackline::ha {
 
@@ -47,7 +48,7 @@ struct StartReport {
     kDone,
     kFailed,   // it does not run there, and nothing of it is left
     kStuck,    // it is there and does not run: a person has to look
-    kUnknown,  // the intent stays open
+    kUnknown,  // it may run there, or begin to: the intent stays open
   };
   Outcome outcome = Outcome::kFailed;
   std::string reason;
@@ -77,9 +78,12 @@ class Starter {
   enum class Begun { kNot, kRunning, kStarted, kUncertain, kFailed };
   Begun begin(const StartOrder& order, StartReport& report);
   std::optional<virt::VmFacts> look(const StartOrder& order);
-  bool await_running(const StartOrder& order, Begun begun, StartReport& report);
+  bool await_running(const StartOrder& order, Begun& begun, StartReport& report);
+  static void call_person(const StartOrder& order, StartReport& report);
   void await_check(const StartOrder& order, StartReport& report);
-  void clean_up(const StartOrder& order, StartReport& report);
+  void clean_up(const StartOrder& order, Begun begun, StartReport& report);
+  // What the call that starts it has come to by now; kUncertain while it has no answer.
+  Begun answer(StartReport& report);
   Milliseconds left() const { return deadline_ - clock_.monotonic(); }
 
   const RecoveryPolicy& policy_;
@@ -91,6 +95,8 @@ class Starter {
   const store::Lock& lock_;  // without it, another one may have gone on with the same work
   Milliseconds begun_{0}, deadline_{0};
   bool ours_ = true;  // the definition on the host
+  std::shared_ptr<virt::Wakeup> wakeup_ = std::make_shared<virt::Wakeup>();
+  std::optional<virt::Pending<void>> call_;  // without an answer
 };
 
 }  // namespace rackline::ha

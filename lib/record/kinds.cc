@@ -220,8 +220,8 @@ constexpr Field kVmMovedFields[] = {
     FIELD(VmMoved, from, "source host", "FROM"),
     FIELD(VmMoved, to, "target host", "TO"),
     FIELD(VmMoved, outcome,
-          "done; already: it was there; refused: a precondition does not hold; failed; cancelled: by signal "
-          "or deadline; "
+          "done; planned: a dry run would do it; already: it was there; refused: a precondition does not "
+          "hold; failed; cancelled: by signal or deadline; "
           "unknown: not to be learnt now, repeat the command later",
           "OUTCOME"),
     FIELD(VmMoved, reason, "why it is not done", "REASON"),
@@ -273,6 +273,7 @@ constexpr Field kEndFields[] = {
     FIELD(End, records, "records read", "RECORDS", kOmitted),
     FIELD(End, moves, "moves decided or asked for", "MOVES", kOmitted),
     FIELD(End, done, "done now", "DONE", kOmitted),
+    FIELD(End, planned, "what a dry run would have done", "PLANNED", kOmitted),
     FIELD(End, already, "found done", "ALREADY", kOmitted),
     FIELD(End, failed, "failed, or not to be learnt", "FAILED", kOmitted),
     FIELD(End, refused, "refused", "REFUSED", kOmitted),
@@ -355,6 +356,9 @@ std::span<const Kind* const> kinds() {
                                                            &HostDied::kKind,
                                                            &DetectorScore::kKind,
                                                            &VmProtected::kKind,
+                                                           &VmUnprotected::kKind,
+                                                           &ProtectionRule::kKind,
+                                                           &HostDrill::kKind,
                                                            &VmMove::kKind,
                                                            &VmPlace::kKind,
                                                            &VmUnplaced::kKind,

@@ -164,7 +164,7 @@ struct RoundEnd : Head {
 struct End : Head {
   std::string outcome;
   Text reason;
-  Integer skipped, rounds, hosts, vms, fluctuations, records, moves, done, already, failed, refused,
+  Integer skipped, rounds, hosts, vms, fluctuations, records, moves, done, planned, already, failed, refused,
       cancelled, unplaced;
   Number score_before, score_after, lower_bound;
   Integer elapsed_ms;

@@ -126,7 +126,7 @@ constexpr Field kHostFencedFields[] = {
           "switch was asked",
           {}, kOmitted),
     FIELD(HostFenced, already, "true: an earlier run had done it", {}, kOmitted),
-    FIELD(HostFenced, planned, "true: a dry run, nothing was touched", {}, kOmitted),
+    FIELD(HostFenced, planned, "true: a dry run, nothing was touched", "PLANNED", kSeldom),
     FIELD(HostFenced, attempts, "calls of agents that were to switch it off"),
     FIELD(HostFenced, elapsed_ms, "from reading the request to the proof", "TIME"),
 };
@@ -142,7 +142,7 @@ constexpr Field kHostNotFencedFields[] = {
           "OUTCOME"),
     FIELD(HostNotFenced, power_after, "on or off, as last read, where it could be read", "POWER"),
     FIELD(HostNotFenced, reason, "why, method by method", "REASON"),
-    FIELD(HostNotFenced, planned, "true: a dry run, nothing was touched", {}, kOmitted),
+    FIELD(HostNotFenced, planned, "true: a dry run, nothing was touched", "PLANNED", kSeldom),
     FIELD(HostNotFenced, attempts, "calls of agents that were to switch it off"),
     FIELD(HostNotFenced, retry_ms, "how long until it is tried again; null: it is not", {}, kOmitted),
     FIELD(HostNotFenced, elapsed_ms, "from reading the request to giving up", "TIME"),
@@ -154,7 +154,8 @@ constexpr Field kHostUnfencedFields[] = {
     FIELD(HostUnfenced, cause, "the incident that it belongs to", {}, kOmitted),
     FIELD(HostUnfenced, host, "name of the host", "HOST"),
     FIELD(HostUnfenced, outcome,
-          "done: it is on, and takes no virtual servers before failover clear; already; failed; refused",
+          "done: it is on, and takes no virtual servers before failover clear; planned: a dry run; already; "
+          "failed; refused",
           "OUTCOME"),
     FIELD(HostUnfenced, method, "the fence agent that did it", "METHOD"),
     FIELD(HostUnfenced, power_after, "on or off, as read back", "POWER"),
@@ -201,7 +202,8 @@ constexpr Field kVmRestartedFields[] = {
     FIELD(VmRestarted, uuid, "its UUID"),
     FIELD(VmRestarted, from, "host that died", "FROM"),
     FIELD(VmRestarted, to, "host that runs it now", "TO"),
-    FIELD(VmRestarted, outcome, "done; already: it was running there", "OUTCOME"),
+    FIELD(VmRestarted, outcome,
+          "done; planned: a dry run or a drill would do it; already: it was running there", "OUTCOME"),
     FIELD(VmRestarted, verified, "domain: the hypervisor runs it; check: it answered its check as well",
           "VERIFIED"),
     FIELD(VmRestarted, reason, "why that host", "REASON"),
@@ -240,6 +242,7 @@ constexpr Field kVmProtectedFields[] = {
     FIELD(VmProtected, uuid, "its UUID"),
     FIELD(VmProtected, host, "host on which it was last seen", "HOST"),
     FIELD(VmProtected, state, "running or stopped, as last seen: a stopped one is not started", "STATE"),
+    FIELD(VmProtected, want, "stopped: a person wants it to stay off (failover want)", "WANT", kSeldom),
     FIELD(VmProtected, priority, "restart priority, higher first", "PRIORITY"),
     FIELD(VmProtected, after, "virtual servers that have to run before it", "AFTER"),
     FIELD(VmProtected, anti_affinity, "group of which no two may share a host", "GROUP"),
@@ -251,7 +254,46 @@ constexpr Field kVmProtectedFields[] = {
           kOmitted),
     FIELD(VmProtected, memory_bytes, "its memory", "MEMORY"),
     FIELD(VmProtected, vcpus, "its virtual CPUs"),
+    FIELD(VmProtected, pinned, "why it can be started on no host but its own; null: it can", "PINNED",
+          kSeldom),
     FIELD(VmProtected, refreshed, "when its definition was last read from a hypervisor", "REFRESHED"),
+    FIELD(VmProtected, planned, "true: a dry run, nothing was stored", "PLANNED", kSeldom),
+};
+
+constexpr Field kVmUnprotectedFields[] = {
+    HEAD(VmUnprotected),
+    FIELD(VmUnprotected, vm, "virtual server that runs and is not protected", "VM"),
+    FIELD(VmUnprotected, uuid, "its UUID"),
+    FIELD(VmUnprotected, host, "host on which it runs, or ran when that was fenced", "HOST"),
+    FIELD(VmUnprotected, reason, "why nobody would start it again", "REASON"),
+};
+
+constexpr Field kProtectionRuleFields[] = {
+    HEAD(ProtectionRule),
+    FIELD(ProtectionRule, state, "on: every virtual server that appears is protected; off", "STANDING"),
+    FIELD(ProtectionRule, by, "who wants it so", "BY"),
+    FIELD(ProtectionRule, since, "since when", "SINCE"),
+    FIELD(ProtectionRule, except, "virtual servers that it leaves out", "EXCEPT"),
+    FIELD(ProtectionRule, planned, "true: a dry run, nothing was stored", "PLANNED", kSeldom),
+};
+
+constexpr Field kHostDrillFields[] = {
+    HEAD(HostDrill),
+    FIELD(HostDrill, host, "host that is taken for dead", "HOST"),
+    FIELD(HostDrill, outcome,
+          "ok: all of its protected virtual servers would run elsewhere; hurts: some would not; refused: "
+          "nothing would be started, and why; fenced: it is off already",
+          "OUTCOME"),
+    FIELD(HostDrill, vms, "protected virtual servers that would go down with it", "VMS"),
+    FIELD(HostDrill, restarted, "those of them that would be started elsewhere", "RESTARTED"),
+    FIELD(HostDrill, unplaced, "those that find no place", "UNPLACED"),
+    FIELD(HostDrill, pinned, "those of the others that can be started on no other host, whatever its room",
+          "PINNED"),
+    FIELD(HostDrill, refused, "those that would be refused", "REFUSED"),
+    FIELD(HostDrill, unprotected, "running virtual servers there that nobody protects", "UNPROTECTED"),
+    FIELD(HostDrill, without_place, "names of those that would not be started", "WITHOUT_PLACE"),
+    FIELD(HostDrill, reason, "why the first of them would not", "REASON"),
+    FIELD(HostDrill, planned, "true: nothing was touched", {}, kOmitted),
 };
 
 constexpr Field kHostClearedFields[] = {
@@ -259,7 +301,8 @@ constexpr Field kHostClearedFields[] = {
     FIELD(HostCleared, id, "the fencing that this closes"),
     FIELD(HostCleared, cause, "the incident that it belongs to", {}, kOmitted),
     FIELD(HostCleared, host, "host that may take virtual servers again", "HOST"),
-    FIELD(HostCleared, outcome, "done; already: it was not fenced; refused; failed", "OUTCOME"),
+    FIELD(HostCleared, outcome, "done; planned: a dry run; already: it was not fenced; refused; failed",
+          "OUTCOME"),
     FIELD(HostCleared, removed, "stale definitions that were removed: their virtual servers run elsewhere",
           "REMOVED"),
     FIELD(HostCleared, reason, "why it is not cleared", "REASON"),
@@ -346,6 +389,15 @@ const Kind VmNotRestarted::kKind{
 const Kind VmProtected::kKind{
     "vm_protected",  Role::kFact, "What failover keeps of a protected virtual server.",
     "failover list", "people",    kVmProtectedFields};
+const Kind VmUnprotected::kKind{
+    "vm_unprotected", Role::kFact, "A virtual server that runs and that nobody would start again.",
+    "failover",       "people",    kVmUnprotectedFields};
+const Kind ProtectionRule::kKind{
+    "protection_rule", Role::kFact, "Whether what comes later is protected by itself.",
+    "failover",        "people",    kProtectionRuleFields};
+const Kind HostDrill::kKind{
+    "host_drill",           Role::kFact, "What the death of one host would mean for its virtual servers.",
+    "failover drill --all", "people",    kHostDrillFields};
 const Kind HostCleared::kKind{"host_cleared",   Role::kResult, "What became of taking a fenced host back.",
                               "failover clear", "people",      kHostClearedFields};
 

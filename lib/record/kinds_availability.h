@@ -192,7 +192,7 @@ struct VmNotRestarted : Head {
 
 struct VmProtected : Head {
   std::string vm, uuid;
-  Text host, state;
+  Text host, state, want;
   Integer priority;
   List after;
   Text anti_affinity, check;
@@ -201,7 +201,34 @@ struct VmProtected : Head {
   Text together;
   Flag failback;
   Integer memory_bytes, vcpus;
-  Text refreshed;
+  Text pinned, refreshed;
+  Flag planned;
+  static const Kind kKind;
+};
+
+// A virtual server that runs and that nobody would start again.
+struct VmUnprotected : Head {
+  std::string vm, host, reason;
+  Text uuid;
+  static const Kind kKind;
+};
+
+// The rule that protects what comes later.
+struct ProtectionRule : Head {
+  std::string state;
+  Text by, since;
+  List except;
+  Flag planned;
+  static const Kind kKind;
+};
+
+// What the death of one host would mean.
+struct HostDrill : Head {
+  std::string host, outcome;
+  Integer vms, restarted, unplaced, pinned, refused, unprotected;
+  List without_place;
+  Text reason;
+  Flag planned;
   static const Kind kKind;
 };
 

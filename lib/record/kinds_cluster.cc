@@ -34,10 +34,11 @@ constexpr Field kHostDrainedFields[] = {
     HEAD(HostDrained),
     FIELD(HostDrained, id, "name of this drain"),
     FIELD(HostDrained, host, "host that was to be emptied", "HOST"),
-    FIELD(HostDrained, outcome,
-          "done: it is empty and in maintenance; already: it was; failed: what is left is named; refused: a "
-          "rule forbids it; interrupted",
-          "OUTCOME"),
+    FIELD(
+        HostDrained, outcome,
+        "done: it is empty and in maintenance; planned: a dry run; already: it was; failed: what is left is "
+        "named; refused: a rule forbids it; interrupted",
+        "OUTCOME"),
     FIELD(HostDrained, moved, "virtual servers that were moved away", "MOVED"),
     FIELD(HostDrained, rounds, "plans that were carried out"),
     FIELD(HostDrained, left, "virtual servers that are still there", "LEFT", kOmitted),

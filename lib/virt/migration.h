@@ -95,6 +95,12 @@ struct VmDisk {
   std::string source;  // a path for file and block
 };
 
+// What an interface of it is plugged into on its host.
+struct VmNetwork {
+  std::string type;    // libvirt's: network, bridge, direct
+  std::string source;  // a network of libvirt, or an interface of the host
+};
+
 // What of a VM's definition decides where it can run.
 struct VmDescription {
   std::string arch, machine, virt_type, emulator;
@@ -103,6 +109,7 @@ struct VmDescription {
   std::string host_cpu_xml;   // the source's own CPU, given where host_cpu is set
   std::vector<VmDisk> disks;  // with their backing files; without drives that are empty
   std::optional<VmDisk> nvram;
+  std::vector<VmNetwork> networks;
   // Why it cannot leave its host whatever the target: a host device, local state, …
   std::vector<std::string> ties;
   std::vector<std::string> ties_when_stopped;  // the same for a move of the definition alone

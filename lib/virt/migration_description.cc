@@ -45,6 +45,41 @@ void add_disk(const pugi::xml_node& node, VmDescription& vm) {
   if (node.child("mirror")) vm.ties.push_back("a block job runs on its disk " + target);
 }
 
+// "it uses a device of its host: pci 0000:41:00.0"
+std::string tie_of(const pugi::xml_node& hostdev) {
+  std::string tie = "it uses a device of its host";
+  const std::string type = hostdev.attribute("type").value();
+  if (!type.empty()) tie += ": " + type;
+  const auto source = hostdev.child("source");
+  const auto address = source.child("address");
+  const auto part = [](const pugi::xml_node& node, const char* name) {
+    std::string text = node.attribute(name).value();
+    return text.starts_with("0x") ? text.substr(2) : text;
+  };
+  if (type == "pci" && address) {
+    tie += " " + part(address, "domain") + ":" + part(address, "bus") + ":" + part(address, "slot") + "." +
+           part(address, "function");
+  } else if (type == "mdev" && address) {
+    tie += " " + part(address, "uuid");
+  } else if (type == "usb" && source.child("vendor")) {
+    tie += " " + part(source.child("vendor"), "id") + ":" + part(source.child("product"), "id");
+  }
+  return tie;
+}
+
+void add_interface(const pugi::xml_node& interface, VmDescription& vm) {
+  const std::string type = interface.attribute("type").value();
+  const auto source = interface.child("source");
+  const auto plugged = [&](const char* attribute) {
+    const std::string name = source.attribute(attribute).value();
+    if (!name.empty()) vm.networks.push_back({type, name});
+  };
+  if (type == "hostdev") vm.ties.emplace_back("it uses a network device of its host");
+  if (type == "network") plugged("network");
+  if (type == "bridge") plugged("bridge");
+  if (type == "direct") plugged("dev");
+}
+
 }  // namespace
 
 VmDescription parse_description(const std::string& xml) {
@@ -74,12 +109,8 @@ VmDescription parse_description(const std::string& xml) {
                             : disk_of("nvram", type, nvram.child("source"));
   }
   for (const auto& disk : devices.children("disk")) add_disk(disk, vm);
-  if (devices.child("hostdev")) vm.ties.emplace_back("it uses a device of its host");
-  for (const auto& interface : devices.children("interface")) {
-    if (std::string_view(interface.attribute("type").value()) == "hostdev") {
-      vm.ties.emplace_back("it uses a network device of its host");
-    }
-  }
+  for (const auto& device : devices.children("hostdev")) vm.ties.push_back(tie_of(device));
+  for (const auto& interface : devices.children("interface")) add_interface(interface, vm);
   if (devices.child("filesystem")) vm.ties.emplace_back("it uses a directory of its host");
   for (const auto& tpm : devices.children("tpm")) {
     if (std::string_view(tpm.child("backend").attribute("type").value()) == "emulator") {

@@ -37,6 +37,10 @@ class Hypervisor {
   // Why a VM of this description cannot run here: CPU, machine type, emulator; nothing when it can.
   virtual std::optional<std::string> incompatible(const VmDescription& vm) = 0;
 
+  // What it is plugged into that is not here: a network of libvirt, a bridge; nothing when all of it is, or
+  // where that cannot be known.
+  virtual std::optional<std::string> missing_network(const VmDescription& /*vm*/) { return std::nullopt; }
+
   // Migrates the running VM from here, peer to peer: returns when it is over.
   virtual void migrate(const MigrateRequest& request) = 0;
   virtual JobStats job(const std::string& uuid) = 0;
@@ -53,8 +57,9 @@ class Hypervisor {
   virtual bool autostart(const std::string& uuid) = 0;
   virtual void set_autostart(const std::string& uuid, bool on) = 0;
 
-  // Of what is defined. Throws Error(kUnreachable) when the connection broke meanwhile: the host may still be
-  // at work on it. Any other error is the host's own word that it did not.
+  // Of what is defined. Throws Error(kUnreachable) when the connection broke meanwhile, and Error(kTimeout)
+  // when another job has it: the host may still be at work on it. Any other error is the host's own word that
+  // it did not.
   virtual void start(const std::string& uuid) = 0;
   virtual void destroy(const std::string& uuid) = 0;  // at once, as by pulling its plug
 

@@ -16,6 +16,8 @@
 namespace rackline::virt {
 namespace {
 
+using Network = std::unique_ptr<virNetwork, Deleter<virNetworkFree>>;
+using Interface = std::unique_ptr<virInterface, Deleter<virInterfaceFree>>;
 using Parameters = std::unique_ptr<virTypedParameter, Deleter<std::free>>;
 
 VmState state_of(int state, int reason) {
@@ -145,6 +147,26 @@ class LibvirtHypervisor final : public Hypervisor {
                                                    vm.cpu_xml.c_str(), 0));
   }
 
+  std::optional<std::string> missing_network(const VmDescription& vm) override {
+    const auto connection = control();
+    for (const auto& network : vm.networks) {
+      if (network.type == "network") {
+        const Network found(virNetworkLookupByName(connection->get(), network.source.c_str()));
+        if (found == nullptr && last_error_code() == VIR_ERR_NO_NETWORK)
+          return host_.host + " has no network " + network.source;
+        if (found != nullptr && virNetworkIsActive(found.get()) == 0)
+          return "the network " + network.source + " is not active on " + host_.host;
+      } else {
+        const Interface found(virInterfaceLookupByName(connection->get(), network.source.c_str()));
+        if (found == nullptr && last_error_code() == VIR_ERR_NO_INTERFACE)
+          return host_.host + " has no " + (network.type == "bridge" ? "bridge " : "interface ") +
+                 network.source;
+      }
+      virResetLastError();  // not every libvirtd knows its networks and interfaces
+    }
+    return std::nullopt;
+  }
+
   void migrate(const MigrateRequest& request) override {
     // On a connection of its own: libvirtd works on at most five requests of one client at a time
     // (max_client_requests), so that five migrations would leave no room for the request to abort one.
@@ -244,6 +266,9 @@ class LibvirtHypervisor final : public Hypervisor {
     if (virDomainCreate(domain.get()) == 0) return;
     // Its words first: to ask whether the connection lives resets them.
     VirtError error = failed("start " + uuid, host_.host);
+    // Another job has it, perhaps an earlier start of ours that hangs: this says nothing of what that brings.
+    if (error.code() == VIR_ERR_OPERATION_TIMEOUT)
+      throw VirtError(Status::kTimeout, "start " + uuid, host_.host, error.why(), error.code());
     if (connection->alive()) throw error;
     throw VirtError(Status::kUnreachable, "start " + uuid, host_.host, error.why(), error.code());
   }

@@ -36,11 +36,27 @@ boots() { lab vm ask "$1" | jq .boots; }
   assert_equal "$(stat -c %a "$(state)")" 600
 }
 
+@test "one that needs a bridge which no other host has is pinned, and the others are not" {
+  lab vm create odd --host h1 --no-start >&2
+  lab exec --host h1 -- ip link add br77 type bridge >&2
+  on_cluster virsh -c "$(uri h1)" dumpxml --inactive odd | sed "s/bridge='guests'/bridge='br77'/" >odd.xml
+  on_cluster virsh -c "$(uri h1)" define "$PWD/odd.xml" >&2
+  run -0 --separate-stderr on_cluster failover protect odd vm1
+  assert_equal "$(jq -r 'select(.vm=="odd").pinned' <<<"$output")" "h2 has no bridge br77; h3 has no bridge br77"
+  assert_equal "$(jq -r 'select(.vm=="vm1").pinned' <<<"$output")" null
+  assert_regex "$stderr" "odd is protected, but pinned to h1"
+  on_cluster failover unprotect odd >&2
+  on_cluster virsh -c "$(uri h1)" undefine odd >&2
+}
+
 @test "a drill tells where they would go and touches nothing" {
   run -0 --separate-stderr on_cluster failover drill h1
   assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.outcome,.planned]|@tsv' <<<"$output" | sort)" \
-    $'net1\tdone\ttrue\nvm1\tdone\ttrue\nvm2\tdone\ttrue'
+    $'net1\tplanned\ttrue\nvm1\tplanned\ttrue\nvm2\tplanned\ttrue'
   assert_equal "$(whereabouts vm1) $(whereabouts net1)" "h1 h1"
+  run -0 --separate-stderr on_cluster failover drill --all
+  assert_equal "$(jq -r 'select(.kind=="host_drill")|[.host,.outcome,.vms,.restarted]|@tsv' <<<"$output")" \
+    $'h1\tok\t3\t3\nh2\tok\t0\t0\nh3\tok\t0\t0'
 }
 
 @test "a record without a mark starts nothing: the guests still run, and run once" {

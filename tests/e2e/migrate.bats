@@ -51,7 +51,7 @@ in_background() {
 
 @test "a dry run looks and touches nothing" {
   run -0 --separate-stderr on_cluster migrate -n < <(plan h1 h2 vm1)
-  assert_equal "$(field '|[.outcome,.planned]|@tsv')" $'done\ttrue'
+  assert_equal "$(field '|[.outcome,.planned]|@tsv')" $'planned\ttrue'
   assert_equal "$(whereabouts vm1)" h1
 }
 

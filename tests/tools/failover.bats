@@ -65,7 +65,7 @@ fenced() {
 }
 finish() { echo '{"kind":"end","time":"2026-11-22T12:00:00Z","tool":"fence","outcome":"ok"}'; }
 
-outcomes() { jq -r 'select(.kind|startswith("vm_")) | "\(.vm) \(.outcome)"' <<<"$output"; }
+outcomes() { jq -r 'select(.kind|startswith("vm_")) | select(.outcome) | "\(.vm) \(.outcome)"' <<<"$output"; }
 # h1 is gone: nobody can ask it.
 dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qemu+tcp://127.0.0.1:1/system|' >inventory; }
 
@@ -97,12 +97,129 @@ dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qe
   assert_equal "$(jq -r 'select(.kind=="vm_protected").vm' <<<"$output")" db1
 }
 
-@test "what lies on its host's own disk cannot be restarted elsewhere" {
+@test "what lies on its host's own disk is protected, and said to be pinned" {
   host h1 db1:local >h1.line
-  run -4 --separate-stderr failover protect db1
-  assert_regex "$stderr" "not on storage that h1 shares"
+  run -0 --separate-stderr failover protect db1
+  assert_regex "$stderr" "db1 is protected, but pinned to h1.*not on storage that h1 shares"
+  rackline-records --check <<<"$output"
   run -0 failover list
-  refute_output --partial vm_protected
+  assert_regex "$(jq -r 'select(.kind=="vm_protected").pinned' <<<"$output")" "^disk vda "
+  run -1 --separate-stderr failover drill h1
+  assert_equal "$(outcomes)" "db1 unplaced"
+  assert_regex "$output" "it is pinned to h1"
+}
+
+@test "what needs a network that no other host has is pinned, and found out again by refresh" {
+  local network='<network><name>blue</name></network>'
+  sed -i "s|<devices>|<devices><interface type='network'><source network='blue'/></interface>|; s|</node>|$network</node>|" h1.xml
+  sed -i "s|</node>|$network</node>|" h2.xml
+  run -0 --separate-stderr failover protect db1
+  assert_equal "$stderr" ""
+  sed -i "s|$network||" h2.xml
+  run -0 --separate-stderr failover refresh
+  assert_equal "$(jq -r 'select(.vm=="db1").pinned' <<<"$output")" "h2 has no network blue; h3 has no network blue"
+  assert_regex "$stderr" "db1 is protected, but pinned to h1"
+}
+
+@test "the running servers that nobody protects are named once, by drill and by a stream" {
+  failover protect app1
+  run -0 --separate-stderr failover drill h2
+  assert_equal "$(jq -r 'select(.kind=="vm_unprotected")|.vm+" "+.host' <<<"$output")" "db1 h1" # web1 does not run
+  assert_regex "$stderr" "nobody protects db1 \(h1\)"
+  rackline-records --check <<<"$output"
+  run -0 --separate-stderr failover < <(sleep 13 && finish)
+  assert_equal "$(jq -r 'select(.kind=="vm_unprotected").vm' <<<"$output")" db1
+  assert_equal "$(grep -c "nobody protects" <<<"$stderr")" 1
+}
+
+@test "a standing rule protects what comes later, and leaves out whom a person took out" {
+  run -0 --separate-stderr failover protect --all --standing --except web1
+  assert_equal "$(jq -r 'select(.kind=="protection_rule")|[.state,.by,(.except|join(","))]|@tsv' <<<"$output")" \
+    $'on\t'"$(id -un)"$'\tweb1'
+  rackline-records --check <<<"$output"
+  { host h1 db1 web1:stopped late && host h2 app1 && host h3 later; } >inventory
+  run -0 failover refresh
+  failover unprotect late
+  run -0 failover refresh
+  run -0 failover list
+  assert_equal "$(jq -r 'select(.kind=="vm_protected").vm' <<<"$output" | xargs)" "app1 db1 later"
+  assert_equal "$(jq -r 'select(.kind=="protection_rule").except|join(" ")' <<<"$output")" "late web1"
+  run -0 failover protect --standing off
+  run -0 failover list
+  refute_output --partial protection_rule
+  run -2 failover protect --standing
+  run -2 failover protect --all --standing maybe
+}
+
+@test "a stream protects what comes while it is read, when a rule stands" {
+  failover protect --all --standing >/dev/null
+  { host h1 db1 web1:stopped && host h2 app1 late && host h3; } >inventory
+  run -0 failover < <(sleep 2 && finish)
+  run -0 failover list
+  assert_equal "$(jq -r 'select(.kind=="vm_protected").vm' <<<"$output" | xargs)" "app1 db1 late web1"
+}
+
+@test "protect --all beside a host that does not answer is no success, and names the host" {
+  frozen_host
+  run -3 --separate-stderr failover protect --all --timeout 500ms
+  assert_regex "$stderr" "no answer from frozen: what is there is not protected"
+  assert_equal "$(failover list | jq -r 'select(.kind=="vm_protected").vm' | xargs)" "app1 db1 web1"
+}
+
+@test "drill --all tells whose death leaves a server without place" {
+  { host h1 db1 && host h2 card:local && host h3; } >inventory
+  failover protect --all 2>/dev/null
+  run -1 --separate-stderr failover drill --all
+  assert_equal "$(jq -r 'select(.kind=="host_drill")|[.host,.outcome,.vms,.restarted,.unplaced,.pinned]|@tsv' <<<"$output")" \
+    $'h1\tok\t1\t1\t0\t0\nh2\thurts\t1\t0\t1\t1\nh3\tok\t0\t0\t0\t0'
+  assert_equal "$(jq -c 'select(.host=="h2").without_place' <<<"$output")" '["card"]'
+  assert_regex "$stderr" "the death of h2 would leave servers without place"
+  rackline-records --check <<<"$output"
+  run -1 --separate-stderr failover -o table drill --all
+  assert_regex "$output" $'\nh2 +hurts +1 +0 +1 +1 '
+  refute_regex "${output,,}" '(^|[^a-z])done([^a-z]|$)'
+  assert_regex "$output" 'end .*PLANNED 1'
+  failover unprotect card
+  run -0 --separate-stderr failover drill --all
+  assert_regex "$output" '"host":"h2","outcome":"ok"[^}]*"unprotected":1'
+  run -2 failover drill
+  run -2 failover drill h1 --all
+}
+
+@test "one that a person wants to stay off is started by nobody until it is wanted" {
+  failover protect db1
+  run -0 failover want db1 stopped
+  assert_equal "$(jq -r 'select(.kind=="vm_protected")|[.state,.want]|@tsv' <<<"$output")" $'stopped\tstopped'
+  dead_h1
+  mark h1 f1
+  run -0 failover < <(fenced h1 f1 && finish)
+  assert_equal "$(outcomes)" ""
+  run -0 failover want db1 running
+  run -0 failover < <(fenced h1 f1 && finish)
+  assert_equal "$(outcomes)" "db1 done"
+  run -1 failover want nobody stopped
+  run -2 failover want db1 frozen
+}
+
+@test "a dry run says planned and never done, in tables too" {
+  local line
+  failover protect db1
+  while read -ra line; do
+    run -0 --separate-stderr failover -n -o table "${line[@]}"
+    refute_regex "${output,,}" '(^|[^a-z])done([^a-z]|$)'
+  done <<<$'protect db1\nprotect --all --standing\nrefresh\ndrill h1\ndrill --all\nwant db1 stopped\nkeep'
+  mark h1 f1
+  run -0 --separate-stderr failover -n -o table clear h1
+  assert_regex "$output" 'h1 +planned'
+  sqlite3 state.db "DELETE FROM entry WHERE key = 'fence/h1'"
+  run -0 --separate-stderr failover -n -o table protect db1
+  assert_regex "$output" 'PLANNED'
+  dead_h1
+  mark h1 f1
+  run -0 --separate-stderr failover -n -o table < <(fenced h1 f1 && finish)
+  assert_regex "$output" 'db1 +h1 +h[23] +planned'
+  refute_regex "${output,,}" '(^|[^a-z])done([^a-z]|$)'
+  assert_regex "$output" 'end .*PLANNED 1'
 }
 
 @test "a circle of --after is refused before anything is changed" {
@@ -181,7 +298,7 @@ dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qe
   dead_h1
   mark h1 f1
   run -0 --separate-stderr failover < <(fenced h1 f1 && finish)
-  assert_equal "$(jq -r .kind <<<"$output" | xargs)" "host_fenced vm_restarted end"
+  assert_equal "$(jq -r .kind <<<"$output" | xargs)" "host_fenced vm_restarted vm_unprotected end"
   assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.from,.outcome,.fence,.verified]|@tsv' <<<"$output")" \
     $'db1\th1\tdone\tf1\tdomain'
   rackline-records --check <<<"$output"
@@ -215,11 +332,11 @@ dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qe
 @test "a dry run and a drill plan the same and write nothing" {
   failover protect db1
   run -0 --separate-stderr failover drill h1
-  assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.outcome,.planned]|@tsv' <<<"$output")" $'db1\tdone\ttrue'
+  assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.outcome,.planned]|@tsv' <<<"$output")" $'db1\tplanned\ttrue'
   dead_h1
   mark h1 f1
   run -0 --separate-stderr failover -n < <(fenced h1 f1 && finish)
-  assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.outcome,.planned]|@tsv' <<<"$output")" $'db1\tdone\ttrue'
+  assert_equal "$(jq -r 'select(.kind=="vm_restarted")|[.vm,.outcome,.planned]|@tsv' <<<"$output")" $'db1\tplanned\ttrue'
   assert_equal "$(sqlite3 state.db "SELECT count(*) FROM entry WHERE key LIKE 'journal/%'")" 0
   run -2 failover drill h9
 }

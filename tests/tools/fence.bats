@@ -486,6 +486,19 @@ up() { down "$1" '.kind="host_up"|.verdict="alive"|.net="alive"|.store="alive"|.
   run -0 --separate-stderr fence -n < <(down h3 && finish)
   assert_equal "$(field h3 '[.planned,.verified,.power_after]|@tsv')" $'true\tfalse\ton'
   assert_equal "$(cat power/h3) $(mark h3) $(commands h3)" "on none 0"
+  assert_equal "$(jq -r 'select(.kind=="end")|[.done,.planned]|@tsv' <<<"$output")" $'\t1'
+}
+
+@test "the table of a dry run says planned and never done" {
+  run -0 --separate-stderr fence -n -o table < <(down h3 && finish)
+  assert_regex "$output" 'PLANNED'
+  assert_regex "$output" '(^|[^a-z])h3 .* yes'
+  refute_regex "${output,,}" '(^|[^a-z])done([^a-z]|$)'
+  fence < <(down h3 && finish) >/dev/null
+  run -0 --separate-stderr fence unfence -n -o table h3
+  assert_regex "$output" 'h3 +planned'
+  refute_regex "${output,,}" '(^|[^a-z])done([^a-z]|$)'
+  assert_equal "$(cat power/h3)" off
 }
 
 @test "the lock is waited for, and a busy one is told" {

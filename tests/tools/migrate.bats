@@ -45,6 +45,12 @@ frozen_host() {
   echo '{"kind":"host","host":"frozen","uri":"qemu+tcp://127.0.0.1:'"${line##*:}"'/system"}' >>inventory
 }
 
+# Of the test driver's hosts only the one that comes with it says how much memory is free, and that is 3 MiB.
+sized_target() {
+  sed -i '/"host":"h2"/s|test://[^"]*|test:///default|' inventory
+  sed -i 's|<memory>1048576<|<memory>1024<|' h1.xml
+}
+
 outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$output"; }
 
 @test "an empty plan is nothing to do" {
@@ -131,6 +137,18 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
 @test "a dry run says planned and leaves the journal empty" {
   run -4 --separate-stderr migrate -n < <(move db1 h1 h9 && finish)
   assert_equal "$(jq -r 'select(.kind=="vm_moved").planned' <<<"$output")" true
+  sized_target
+  run -0 --separate-stderr migrate -n < <(move db1 h1 h2 && finish)
+  assert_equal "$(jq -r 'select(.kind=="vm_moved")|[.outcome,.planned]|@tsv' <<<"$output")" $'planned\ttrue'
+  assert_equal "$(jq -r 'select(.kind=="end")|[.done,.planned]|@tsv' <<<"$output")" $'\t1'
+  assert_equal "$(sqlite3 state.db "SELECT count(*) FROM entry")" 0
+}
+
+@test "the table of a dry run says planned and never done" {
+  sized_target
+  run -0 --separate-stderr migrate -n -o table < <(move db1 h1 h2 && finish)
+  assert_regex "$output" 'db1 +h1 +h2 +planned'
+  refute_regex "${output,,}" '(^|[^a-z])done([^a-z]|$)'
 }
 
 @test "a host that hangs is told within the timeout, and the others are not delayed by it" {

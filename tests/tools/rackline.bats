@@ -61,6 +61,9 @@ states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host 
 @test "a dry run leaves no mark" {
   run -0 --separate-stderr rackline -n drain h2
   assert_equal "$(jq -rc 'select(.kind=="host_drained") | [.outcome, .planned]' <<<"$output")" '["planned",true]'
+  run -0 --separate-stderr rackline -n -o table drain h2
+  assert_regex "$output" 'h2 +planned'
+  refute_regex "${output,,}" '(^|[^a-z])done([^a-z]|$)'
   assert_equal "$(states)" "h1 serving h2 serving"
 }
 

@@ -299,6 +299,7 @@ field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
   run -0 reserve whatif claim lab --owner y --amount gpu=1 --every "daily 8-18" --for 4w -o table
   assert_line --regexp ' EVERY .* PLANNED'
   assert_line --regexp ' daily 8-18 .* yes'
+  refute_regex "${output,,}" '(^|[^a-z])done([^a-z]|$)'
   run -0 --separate-stderr reserve whatif reclaim lab
   assert_regex "$stderr" 'has lent nothing'
   run -0 reserve whatif pool add part --parent lab --capacity gpu=1

@@ -131,5 +131,61 @@ TEST_F(KeepRunningTest, AfterTooManyStartsAPersonIsNeeded) {
   EXPECT_NE(reason_.find("a person has to look"), std::string::npos);
 }
 
+TEST_F(KeepRunningTest, AfterEightFailedStartsOnlyAPersonGoesOn) {
+  off("a", "h1", "destroyed");
+  KeepNote note;
+  note.vm = "a";
+  note.since = system_clock().wall() - std::chrono::hours(2);
+  note.failed = 7;
+  ASSERT_TRUE(put(*store_, note));
+  for (const char* host : {"h1", "h2", "h3"}) cluster_.at(host).failing_starts = 99;
+  keep();
+  EXPECT_NE(reason_.find("start: a: "), std::string::npos) << reason_;
+  EXPECT_EQ(keep_notes(*store_)["a"].failed, 8);
+  cluster_.started.clear();
+  // However long ago they were.
+  note = keep_notes(*store_)["a"];
+  note.starts.clear();
+  ASSERT_TRUE(put(*store_, note));
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("8 starts of it in a row have failed"), std::string::npos) << reason_;
+  EXPECT_NE(reason_.find("no such bridge"), std::string::npos);
+  EXPECT_NE(reason_.find("a person has to look"), std::string::npos);
+  for (const char* host : {"h1", "h2", "h3"}) cluster_.at(host).failing_starts = 0;
+  forget_starts(*store_, "a");
+  keep();
+  EXPECT_EQ(cluster_.started.size(), 1U);
+}
+
+TEST_F(KeepRunningTest, WhatAPersonWantsOffIsLeftOff) {
+  off("a", "h1", "destroyed");
+  auto vm = *protected_vm(*store_, "a");
+  vm.stay_off = true;
+  ASSERT_TRUE(put(*store_, vm));
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+}
+
+// Pinned by a device: where it is the device is, too.
+TEST_F(KeepRunningTest, OneThatIsPinnedIsStartedWhereItIs) {
+  off("a", "h1", "destroyed");
+  auto vm = *protected_vm(*store_, "a");
+  vm.xml = FakeCluster::xml_with("a", "<hostdev type='pci'/>");
+  vm.pinned = "it uses a device of its host";
+  ASSERT_TRUE(put(*store_, vm));
+  keep();
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1");
+  // It goes nowhere else either when it did not stay.
+  cluster_.at("h1").vms["uuid-a"].state = virt::VmState::kShutoff;
+  auto note = keep_notes(*store_)["a"];
+  const auto now = system_clock().wall();
+  note.starts = {now - std::chrono::seconds(300), now - std::chrono::seconds(200)};
+  note.since = now - std::chrono::seconds(100);
+  ASSERT_TRUE(put(*store_, note));
+  keep();
+  EXPECT_EQ(cluster_.started, (std::vector<std::string>{"a@h1", "a@h1"}));
+}
+
 }  // namespace
 }  // namespace rackline::ha

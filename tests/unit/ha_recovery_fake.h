@@ -32,16 +32,26 @@ class FakeCluster final : public RecoveryCluster {
     std::string reason = "unknown";  // how it ended, of one that is off
   };
   struct Host {
-    bool silent = false;         // gives no answer
-    int failing_starts = 0;      // so many fail
-    bool dies_at_start = false;  // begins the start and is silent from then on
-    bool paused_starts = false;  // what is started stays paused
-    Milliseconds hangs{0};       // so long before it tells a definition
+    bool silent = false;            // gives no answer
+    int failing_starts = 0;         // so many fail
+    bool dies_at_start = false;     // begins the start and is silent from then on
+    bool paused_starts = false;     // what is started stays paused
+    Milliseconds hangs{0};          // so long before it tells a definition
+    Milliseconds look_hangs{0};     // so long before it is seen to be silent
+    Milliseconds start_hangs{0};    // so long before a start has an answer
+    bool start_fails_late = false;  // that it did not start
+    Milliseconds starts_behind{0};  // the connection breaks, and so long after that it starts all the same
+    std::string unknown_network;    // what it knows nothing of
+    std::string failure = "no such bridge";  // of a start
+    std::string no_machine;                  // a machine type that it does not have
     std::int64_t memory = 16 * kGiB;
     std::map<std::string, Vm> vms;  // by UUID
   };
   static constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
+  ~FakeCluster() override {
+    for (auto& thread : behind_) thread.join();
+  }
   Host& at(const std::string& name) { return hosts_[name]; }
   void add(const std::string& host, const std::string& name, virt::VmState state = virt::VmState::kRunning) {
     hosts_[host].vms["uuid-" + name] = {name, "uuid-" + name, state, kGiB, false};
@@ -74,8 +84,23 @@ class FakeCluster final : public RecoveryCluster {
   Milliseconds start_takes{0};
   std::function<void(const std::string&)> on_look, on_define;  // with the host, just before it is done there
 
-  View look(const std::vector<std::string>& hosts, Milliseconds) override {
-    const std::lock_guard guard(mutex_);
+  View look(const std::vector<std::string>& hosts, Milliseconds timeout) override {
+    Milliseconds longest{0};
+    View view;
+    {
+      const std::lock_guard guard(mutex_);
+      for (const auto& name : hosts) longest = std::max(longest, hosts_[name].look_hangs);
+      view = seen_now(hosts);
+    }
+    std::this_thread::sleep_for(std::min(longest, timeout));
+    return view;
+  }
+  std::shared_ptr<RecoveryHost> host(const std::string& name) override {
+    return std::make_shared<Handle>(*this, name);
+  }
+
+ private:
+  View seen_now(const std::vector<std::string>& hosts) {
     View view;
     for (const auto& name : hosts) {
       asked.push_back(name);
@@ -106,11 +131,7 @@ class FakeCluster final : public RecoveryCluster {
     }
     return view;
   }
-  std::shared_ptr<RecoveryHost> host(const std::string& name) override {
-    return std::make_shared<Handle>(*this, name);
-  }
 
- private:
   struct Handle final : RecoveryHost {
     Handle(FakeCluster& fake, std::string host) : cluster(fake), name(std::move(host)) {}
     FakeCluster& cluster;
@@ -142,7 +163,8 @@ class FakeCluster final : public RecoveryCluster {
     std::string definition(const std::string& uuid) override {
       std::this_thread::sleep_for(cluster.hosts_[name].hangs);
       const std::lock_guard guard(cluster.mutex_);
-      return xml_of(existing(uuid).name);
+      const Vm& vm = existing(uuid);
+      return cluster.definitions.contains(vm.name) ? cluster.definitions[vm.name] : xml_of(vm.name);
     }
     void define(const std::string& xml) override {
       const std::lock_guard guard(cluster.mutex_);
@@ -154,6 +176,7 @@ class FakeCluster final : public RecoveryCluster {
       host.vms["uuid-" + vm] = {vm, "uuid-" + vm, virt::VmState::kShutoff, kGiB, false};
     }
     void start(const std::string& uuid) override {
+      Milliseconds hangs{0};
       {
         const std::lock_guard guard(cluster.mutex_);
         Vm& vm = existing(uuid);
@@ -162,21 +185,33 @@ class FakeCluster final : public RecoveryCluster {
         Host& host = cluster.hosts_[name];
         if (host.failing_starts > 0) {
           --host.failing_starts;
-          throw Error(Status::kNo, "start", uuid, "no such bridge");
+          throw Error(Status::kNo, "start", uuid, host.failure);
         }
         if (host.dies_at_start) {
           host.silent = true;
           throw Error(Status::kUnreachable, "start", uuid, "connection lost");
         }
+        hangs = host.start_hangs;
+        if (host.starts_behind > Milliseconds{0}) {
+          cluster.behind_.emplace_back([uuid, on = name, after = host.starts_behind, &all = cluster] {
+            std::this_thread::sleep_for(after);
+            const std::lock_guard later(all.mutex_);
+            auto& vms = all.hosts_[on].vms;
+            if (vms.contains(uuid)) vms[uuid].state = virt::VmState::kRunning;
+            all.count();
+          });
+          throw Error(Status::kUnreachable, "start", uuid, "connection lost");
+        }
         cluster.most_at_once = std::max(cluster.most_at_once, ++cluster.now_);
         cluster.most_on_one_host = std::max(cluster.most_on_one_host, ++cluster.on_host_[name]);
       }
-      std::this_thread::sleep_for(cluster.start_takes);
+      std::this_thread::sleep_for(cluster.start_takes + hangs);
       const std::lock_guard guard(cluster.mutex_);
       --cluster.now_;
       --cluster.on_host_[name];
       Host& host = cluster.hosts_[name];
-      host.vms[uuid].state = host.paused_starts ? virt::VmState::kPaused : virt::VmState::kRunning;
+      if (host.start_fails_late) throw Error(Status::kNo, "start", uuid, "no room in the end");
+      existing(uuid).state = host.paused_starts ? virt::VmState::kPaused : virt::VmState::kRunning;
       cluster.count();
     }
     void destroy(const std::string& uuid) override {
@@ -188,6 +223,18 @@ class FakeCluster final : public RecoveryCluster {
       if (existing(uuid).state != virt::VmState::kShutoff)
         throw Error(Status::kRefused, "undefine", uuid, "it runs");
       if (!cluster.definitions_stick) cluster.hosts_[name].vms.erase(uuid);
+    }
+    std::optional<std::string> incompatible(const virt::VmDescription& vm) override {
+      const std::lock_guard guard(cluster.mutex_);
+      if (vm.machine != open().no_machine) return std::nullopt;
+      return name + " has no machine type " + vm.machine;
+    }
+    std::optional<std::string> missing_network(const virt::VmDescription& vm) override {
+      const std::lock_guard guard(cluster.mutex_);
+      for (const auto& network : vm.networks) {
+        if (network.source == open().unknown_network) return name + " has no bridge " + network.source;
+      }
+      return std::nullopt;
     }
     bool autostart(const std::string& uuid) override {
       const std::lock_guard guard(cluster.mutex_);
@@ -226,6 +273,12 @@ class FakeCluster final : public RecoveryCluster {
            "file='/srv/" +
            vm + ".qcow2'/><target dev='vda'/></disk></devices></domain>";
   }
+  // With more devices.
+  static std::string xml_with(const std::string& vm, const std::string& devices) {
+    std::string xml = xml_of(vm);
+    return xml.insert(xml.find("</devices>"), devices);
+  }
+  std::map<std::string, std::string> definitions;  // of those that are not as xml_of() has them
   bool autostart_sticks = false;
   bool definitions_stick = false;  // an undefine says yes and does nothing
 
@@ -234,6 +287,7 @@ class FakeCluster final : public RecoveryCluster {
   std::map<std::string, Host> hosts_;
   int now_ = 0;
   std::map<std::string, int> on_host_;
+  std::vector<std::thread> behind_;
 };
 
 // A store that dies with the n-th write, before or after it is on disk: as if the program had been killed.

@@ -9,15 +9,18 @@
 #include <vector>
 
 #include "base/interrupt.h"
+#include "base/person.h"
 #include "cli/program.h"
 #include "cluster/disarm.h"
 #include "ha/clear.h"
+#include "ha/coverage.h"
 #include "ha/failback.h"
 #include "ha/fence_method.h"
 #include "ha/fenced_feed.h"
 #include "ha/protect.h"
 #include "ha/recovery.h"
-#include "ha/recovery_service.h"
+#include "ha/recovery_stream.h"
+#include "ha/standing.h"
 #include "store/store.h"
 
 namespace rackline {
@@ -27,8 +30,8 @@ struct Options {
   ha::RecoveryPolicy policy;
   ha::Wishes wishes;
   std::vector<std::string> vms;
-  std::string host;
-  std::string reason, until;
+  std::string host, vm, wanted, standing, reason, until;
+  bool all = false;
   bool resume = false;
   bool destroy_stale = false;
 };
@@ -44,35 +47,30 @@ class Failover {
     ha::fence_methods(inventory_, ha::read_fence_methods(program.inventory_file()), {});
     cluster_ = ha::libvirt_cluster(inventory_);
     store_ = store::Store::open(program.store_url());
+    protector_.emplace(inventory_, *cluster_, *store_, program.clock(), program.timeout(), program.dry_run(),
+                       protector_hooks());
+    coverage_.emplace(*store_, *protector_, program.dry_run(), coverage_hooks());
   }
 
   Status restart() {
-    auto recovery = this->recovery();
+    ha::FencedFeed* news = nullptr;
+    auto recovery = this->recovery([&news] { return news != nullptr && news->has_news(); });
     if (options_.resume) {
       recovery.settle();
       recovery.resume();
+      coverage_->name();
       return finish(recovery);
     }
-    ha::RecoveryService service(recovery, [this](const std::string& text) { program_.warn(text); });
-    service.begin();
-    // The first answer of a libvirtd takes seconds; when a host has died there is no time for that.
-    std::vector<std::string> names;
-    for (const auto& host : inventory_) names.push_back(host.host);
-    cluster_->look(names, program_.timeout());
     const std::shared_ptr<record::Reader> reader = program_.stdin_reader(record::Policy::kRefuse);
     ha::FencedFeed feed(reader, program_.clock(),
                         [this](const record::Reader& read) { program_.out().pass(read); });
-    while (!feed.over() && !interrupt::requested()) {
-      const auto fenced = feed.next(service.patience());
-      for (const auto& host : feed.contradicted()) recovery.contradict(host);
-      if (fenced) {
-        service.take(fenced->first, fenced->second);
-      } else if (!feed.over() && !interrupt::requested()) {
-        service.idle();
-      }
-      program_.out().flush();
-    }
-    if (!interrupt::requested()) service.end();
+    ha::RecoveryStream stream(
+        recovery, feed, program_.clock(),
+        {.accepted = [this](const record::HostFenced& fenced) { coverage_->fenced(fenced.host), flush(); },
+         .looked = [this](const ha::View& seen) { coverage_->saw(seen), coverage_->keep_up(), flush(); },
+         .warn = [this](const std::string& text) { program_.warn(text); }});
+    news = &feed;
+    stream.run();
     const Status status = finish(recovery);
     if (interrupt::requested() || reader->complete()) return status;
     throw Error(Status::kUsage, "read records", "stdin", "it ended without an end record: its producer died",
@@ -84,6 +82,8 @@ class Failover {
     recovery.settle();
     if (!recovery.keep())
       throw Error(Status::kBusy, "keep", program_.store_url(), "another failover is at work");
+    recovery.collect(true);
+    coverage_->keep_up();
     return finish(recovery);
   }
 
@@ -96,23 +96,34 @@ class Failover {
 
   Status drill() {
     auto recovery = this->recovery();
-    recovery.drill(options_.host);
-    return finish(recovery);
+    if (options_.all) {
+      recovery.drill_all([this](const record::HostDrill& record) { told(record); });
+      if (!hurting_.empty()) program_.warn("the death of " + hurting_ + " would leave servers without place");
+    } else {
+      recovery.drill(options_.host);
+    }
+    coverage_->name();
+    return finish(recovery, true);
   }
 
   Status protect() {
     const auto held = lock();
     ha::require_private(program_.store_url());
-    return protector().protect(options_.wishes);
+    options_.wishes.by = this_person();
+    return protector_->protect(options_.wishes);
   }
   Status refresh() {
     const auto held = lock();
     ha::require_private(program_.store_url());
-    return protector().refresh();
+    return protector_->refresh();
   }
   Status unprotect() {
     const auto held = lock();
-    return protector().unprotect(options_.vms);
+    return protector_->unprotect(options_.vms);
+  }
+  Status want() {
+    const auto held = lock();
+    return protector_->want(options_.vm, options_.wanted == "running");
   }
 
   Status clear() {
@@ -126,7 +137,14 @@ class Failover {
   }
 
  private:
-  ha::Recovery recovery() {
+  void flush() { program_.out().flush(); }
+
+  void told(const record::HostDrill& record) {
+    program_.out().write(record);
+    if (record.outcome == "hurts") hurting_ += (hurting_.empty() ? "" : ", ") + record.host;
+  }
+
+  ha::Recovery recovery(std::function<bool()> urgent = {}) {
     return {options_.policy,
             inventory_,
             *cluster_,
@@ -135,18 +153,20 @@ class Failover {
             ha::probe_tcp,
             {.restarted = [this](const record::VmRestarted& record) { program_.out().write(record); },
              .not_restarted = [this](const record::VmNotRestarted& record) { program_.out().write(record); },
-             .warn = [this](const std::string& text) { program_.warn(text); }}};
+             .warn = [this](const std::string& text) { program_.warn(text); },
+             .looked = [this](const ha::View& view) { coverage_->saw(view); },
+             .urgent = std::move(urgent)}};
   }
 
-  ha::Protector protector() {
-    return {inventory_,
-            *cluster_,
-            *store_,
-            program_.clock(),
-            program_.timeout(),
-            program_.dry_run(),
-            {.stored = [this](const record::VmProtected& record) { program_.out().write(record); },
-             .warn = [this](const std::string& text) { program_.warn(text); }}};
+  ha::UnprotectedWatch::Hooks coverage_hooks() {
+    return {.found = [this](const record::VmUnprotected& record) { program_.out().write(record); },
+            .warn = [this](const std::string& text) { program_.warn(text); }};
+  }
+
+  ha::Protector::Hooks protector_hooks() {
+    return {.stored = [this](const record::VmProtected& record) { program_.out().write(record); },
+            .ruled = [this](const record::ProtectionRule& record) { program_.out().write(record); },
+            .warn = [this](const std::string& text) { program_.warn(text); }};
   }
 
   std::optional<store::Lock> lock() {
@@ -157,10 +177,11 @@ class Failover {
     return held;
   }
 
-  Status finish(const ha::Recovery& recovery) {
+  Status finish(const ha::Recovery& recovery) { return finish(recovery, program_.dry_run()); }
+  Status finish(const ha::Recovery& recovery, bool only_planned) {
     const auto summary = recovery.summary();
     auto& end = program_.end();
-    end.done = summary.done;
+    (only_planned ? end.planned : end.done) = summary.planned + summary.done;
     end.already = summary.already;
     end.unplaced = summary.unplaced;
     end.refused = summary.refused;
@@ -173,6 +194,9 @@ class Failover {
   std::vector<record::Host> inventory_;
   std::unique_ptr<ha::RecoveryCluster> cluster_;
   std::unique_ptr<store::Store> store_;
+  std::optional<ha::Protector> protector_;
+  std::optional<ha::Coverage> coverage_;
+  std::string hurting_;
 };
 
 std::string person() {
@@ -223,7 +247,22 @@ Status list(cli::Program& program) {
     program.warn(why);
   }
   for (const auto& vm : ha::protected_vms(*store)) program.out().write(ha::record_of(vm));
+  if (const auto rule = ha::standing_rule(*store)) program.out().write(ha::record_of(*rule));
   return Status::kDone;
+}
+
+void check(Options& options, bool protect, bool drill) {
+  auto& wishes = options.wishes;
+  const auto refuse = [](const char* verb, const char* why) {
+    throw Error(Status::kUsage, "read the command line", verb, why);
+  };
+  if (protect && !options.standing.empty()) wishes.standing = options.standing == "on";
+  const bool off = wishes.standing == false;
+  if (protect && wishes.vms.empty() && !wishes.all && !off)
+    refuse("protect", "expected virtual servers, or --all");
+  if (protect && wishes.standing == true && !wishes.all) refuse("protect", "--standing goes with --all");
+  if (protect && !wishes.except.empty() && !wishes.all) refuse("protect", "--except goes with --all");
+  if (drill && options.all != options.host.empty()) refuse("drill", "expected a host, or --all");
 }
 
 }  // namespace
@@ -241,7 +280,9 @@ int main(int argc, char** argv) {
        .examples = {
            {"failover protect web1 db1 --priority 10", "restart these when their host dies"},
            {"failover protect web1 --after db1 --check tcp:10.0.3.7:80", "db1 first, and ask it"},
+           {"failover protect --all --standing", "protect what there is, and what comes later"},
            {"failover drill h3", "what would happen if h3 died now"},
+           {"failover drill --all", "of which host would the death leave servers without place"},
            {"heartbeat watch | fence | failover", "a host dies: prove it is off, restart its servers"},
            {"failover --resume", "finish what a killed failover left open"},
            {"failover clear h3", "h3 is back: remove what is stale there, let it serve again"}}});
@@ -296,10 +337,25 @@ int main(int argc, char** argv) {
       ->check(
           [](const std::string& given) { return ha::parse_check(given) ? "" : "expected tcp:ADDRESS:PORT"; });
   protect->add_flag("--all", wishes.all, "every virtual server of every host");
+  program.completes(
+      protect->add_option("--except", wishes.except, "with --all: not this one; may be repeated")
+          ->type_name("VM")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
+      cli::Program::Values::kVms);
+  program
+      .choice(*protect, "--standing", options.standing, {"on", "off"},
+              "with --all: and each that comes later, until --standing off")
+      ->expected(0, 1)
+      ->default_str("on");
   auto* refresh =
       app.add_subcommand("refresh", "read host, definition and state of the protected ones again");
   auto* unprotect = app.add_subcommand("unprotect", "forget these virtual servers");
   vms_of(unprotect, options.vms)->required();
+  auto* want = app.add_subcommand("want", "whether a protected one is to run, or to stay off");
+  program.completes(want->add_option("VM", options.vm, "virtual server")->required(),
+                    cli::Program::Values::kVms);
+  program.choice(*want, "STATE", options.wanted, {"running", "stopped"}, "what is wanted")->required();
   auto* list_command = app.add_subcommand("list", "what is protected, as last seen");
   const auto host_of = [&](CLI::App* command, const char* text) {
     program.completes(command->add_option("HOST", options.host, text)->required(),
@@ -307,7 +363,9 @@ int main(int argc, char** argv) {
   };
   auto* keep = app.add_subcommand("keep", "start what is protected, should run, and is off on living hosts");
   auto* drill = app.add_subcommand("drill", "what would happen if a host died now; changes nothing");
-  host_of(drill, "host that is taken for dead");
+  program.completes(drill->add_option("HOST", options.host, "host that is taken for dead"),
+                    cli::Program::Values::kHosts);
+  drill->add_flag("--all", options.all, "each host in turn; exit 1 if one leaves a server without place");
   auto* clear = app.add_subcommand("clear", "take a fenced host back that has returned");
   host_of(clear, "host that has returned");
   clear->add_flag("--destroy-stale", options.destroy_stale,
@@ -326,13 +384,12 @@ int main(int argc, char** argv) {
     if (list_command->parsed()) return list(program);
     if (disarm_command->parsed()) return disarm(program, options);
     if (arm_command->parsed()) return arm(program);
-    if (protect->parsed() && wishes.vms.empty() && !wishes.all) {
-      throw Error(Status::kUsage, "read the command line", "protect", "expected virtual servers, or --all");
-    }
+    check(options, protect->parsed(), drill->parsed());
     Failover failover(program, options);
     if (protect->parsed()) return failover.protect();
     if (refresh->parsed()) return failover.refresh();
     if (unprotect->parsed()) return failover.unprotect();
+    if (want->parsed()) return failover.want();
     if (keep->parsed()) return failover.keep();
     if (failback_command->parsed()) return failover.failback();
     if (drill->parsed()) return failover.drill();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // fence: switches off hosts that heartbeat has declared dead, and proves it: only then may failover act.
-#include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +8,7 @@
 #include <thread>
 
 #include "base/interrupt.h"
+#include "base/person.h"
 #include "cli/program.h"
 #include "ha/fence_identity.h"
 #include "ha/fence_records.h"
@@ -88,7 +88,7 @@ void follow(cli::Program& program, record::Reader& reader, ha::FenceEngine& engi
 
 Status conclude(cli::Program& program, std::map<Outcome, int> outcomes, bool understood) {
   auto& end = program.end();
-  end.done = outcomes[Outcome::kFenced];
+  (program.dry_run() ? end.planned : end.done) = outcomes[Outcome::kFenced];
   end.failed = outcomes[Outcome::kFailed];
   end.refused = outcomes[Outcome::kRefused] + outcomes[Outcome::kBusy];
   if (end.failed > 0) return Status::kNo;
@@ -127,11 +127,6 @@ Status fence(cli::Program& program, const Options& options) {
   return conclude(program, engine.outcomes(), understood);
 }
 
-std::string person() {
-  const auto* entry = getpwuid(getuid());
-  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(getuid());
-}
-
 Status confirm(cli::Program& program, const Options& options) {
   Session session(program, options);
   if (!session.world.methods.contains(options.confirm))
@@ -147,7 +142,7 @@ Status confirm(cli::Program& program, const Options& options) {
     throw Error(Status::kRefused, "confirm", options.confirm, "the name read from stdin is another one",
                 "echo " + options.confirm + " | fence --confirm-manual " + options.confirm + " | failover");
   }
-  const auto result = ha::confirm_off(session.world, options.policy, options.confirm, person());
+  const auto result = ha::confirm_off(session.world, options.policy, options.confirm, this_person());
   report(program, session, result);
   // The pipeline that called does not hear of this.
   if (result.outcome == Outcome::kFenced && !result.planned && isatty(STDOUT_FILENO) == 1)

@@ -79,7 +79,7 @@ class Session {
     if (batches_ == 0) return Status::kDone;
     auto& end = program_.end();
     end.moves = moves_;
-    end.done = total_.done;
+    (policy_.dry_run ? end.planned : end.done) = total_.done;
     end.already = total_.already;
     end.refused = total_.refused;
     end.failed = total_.failed + total_.unknown;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // rackline: what is believed of the hosts, and the verbs that take several programs: drain, undrain.
-#include <pwd.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <thread>
 
 #include "base/id.h"
 #include "base/interrupt.h"
+#include "base/person.h"
 #include "cli/program.h"
 #include "cluster/disarm.h"
 #include "cluster/drain.h"
@@ -22,11 +20,6 @@ struct Options {
   cluster::DrainRequest request;
   std::string until;
 };
-
-std::string person() {
-  const auto* entry = getpwuid(getuid());
-  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(getuid());
-}
 
 Status hosts(cli::Program& program) {
   const auto store = store::Store::open(program.store_url());
@@ -74,7 +67,7 @@ Status drain(cli::Program& program, Options& options) {
                   "expected a time to come, such as 2030-01-31T06:00:00Z");
     }
   }
-  options.request.by = person();
+  options.request.by = this_person();
   options.request.dry_run = program.dry_run();
   const auto store = store::Store::open(program.store_url());
   std::vector<std::string> names;

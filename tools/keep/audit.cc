@@ -16,6 +16,7 @@
 #include "audit/tee.h"
 #include "audit/trail.h"
 #include "base/interrupt.h"
+#include "base/person.h"
 #include "cli/program.h"
 
 namespace rackline {
@@ -28,7 +29,7 @@ audit::Trail trail_of(cli::Program& program, const Options& options) {
     return text.empty() ? std::nullopt : std::optional<std::string>(text);
   };
   const auto& who = options.query;
-  audit::Author author{who.actor.empty() ? audit::this_person() : who.actor,
+  audit::Author author{who.actor.empty() ? this_person() : who.actor,
                        who.host.empty() ? audit::this_machine() : who.host, given(who.request),
                        given(who.cause)};
   return {options.file, std::move(author), program.clock(),

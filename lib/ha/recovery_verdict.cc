@@ -76,13 +76,18 @@ class Judge {
     // Moved since it was last looked at: the host where it was known to be answers and knows nothing of it
     // any more, and neither does anybody else, so that it was on the host that died.
     const bool lost = s_.view.answered(vm_.host) && s_.view.defined_on(vm_.uuid).empty();
-    if (!lost || s_.fences.empty()) return std::nullopt;
+    // It was not on one that was dead already when it was seen elsewhere. Two machines have two clocks.
+    static constexpr std::chrono::seconds kClocks{60};
+    const auto died = std::find_if(s_.fences.rbegin(), s_.fences.rend(), [this](const auto& fence) {
+      return fence.time + kClocks >= vm_.refreshed;
+    });
+    if (!lost || died == s_.fences.rend()) return std::nullopt;
     for (const auto& host : s_.to_ask_in_maintenance()) {
       if (!s_.view.answered(host)) unseen_ = host;
     }
     verdict_.lost = true;
-    verdict_.from = s_.fences.back().host;
-    return s_.fences.back();
+    verdict_.from = died->host;
+    return *died;
   }
 
   // The target of the intent is looked at first and alone says what became of it.

@@ -262,6 +262,15 @@ TEST_F(RecoveryTest, WhatMayRunOnASilentHostInMaintenanceWasNotOnTheDeadOne) {
 }
 
 // Hosts do not answer at one instant.
+// Undefined by a person, a week after h1 had died.
+TEST_F(RecoveryTest, OneThatWasSeenElsewhereAfterADeathIsNotLostByIt) {
+  vm("gone", "h2").refreshed = std::chrono::sys_seconds{std::chrono::hours{168}};
+  protect();
+  cluster_.at("h2").vms.clear();
+  recovery().accept(fence("h1", "f1"), Milliseconds{0});
+  EXPECT_TRUE(cluster_.started.empty());
+}
+
 TEST_F(RecoveryTest, OneThatMovesWhileTheHostsAreAskedIsNotLost) {
   vm("a", "h3");
   protect();

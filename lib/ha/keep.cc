@@ -69,8 +69,15 @@ std::string home_of(const Situation& situation, const Protected& vm) {
 std::map<std::string, KeepNote> keep_notes(store::Store& store) {
   std::map<std::string, KeepNote> notes;
   for (const auto& entry : store.list(kPrefix)) {
-    KeepNote note = note_of(entry);
-    notes[note.vm] = std::move(note);
+    try {
+      KeepNote note = note_of(entry);
+      notes[note.vm] = std::move(note);
+    } catch (const Error&) {
+      // Only how often it was started lately is lost; a note in its place counts anew.
+      const auto vm = store::from_key_part(entry.key.substr(std::string_view(kPrefix).size()));
+      notes[vm].vm = vm;
+      notes[vm].version = entry.version;
+    }
   }
   return notes;
 }

@@ -62,9 +62,16 @@ Protected protected_of(const store::Entry& entry) {
 
 }  // namespace
 
-std::vector<Protected> protected_vms(store::Store& store) {
+std::vector<Protected> protected_vms(store::Store& store, std::vector<std::string>* torn) {
   std::vector<Protected> vms;
-  for (const auto& entry : store.list(kPrefix)) vms.push_back(protected_of(entry));
+  for (const auto& entry : store.list(kPrefix)) {
+    try {
+      vms.push_back(protected_of(entry));
+    } catch (const Error& error) {
+      if (torn == nullptr) throw;
+      torn->emplace_back(error.what());
+    }
+  }
   std::sort(vms.begin(), vms.end(), [](const auto& a, const auto& b) { return a.vm < b.vm; });
   return vms;
 }

@@ -44,7 +44,9 @@ struct Protected {
 };
 
 // All of these throw Error(kUnreachable) for a store that does not answer or an entry that cannot be read.
-std::vector<Protected> protected_vms(store::Store& store);  // by name
+// `torn`: what is wrong with entries that cannot be read; not given: they are thrown.
+std::vector<Protected> protected_vms(store::Store& store,
+                                     std::vector<std::string>* torn = nullptr);  // by name
 std::optional<Protected> protected_vm(store::Store& store, const std::string& vm);
 // Durable when it returns. False when somebody else has changed it since `version` was read.
 bool put(store::Store& store, const Protected& vm);

@@ -199,10 +199,20 @@ Situation Recovery::situation(const View* seen) {
   });
   if (keeping_) adopt_fences(now);
   now.fences = fences_;
-  now.vms = protected_vms(store_);
+  std::vector<std::string> torn;
+  now.vms = protected_vms(store_, &torn);
   for (const auto& item : journal_.open()) {
-    const Intent intent = intent_of(item.id, item.intent);
-    now.intents[intent.vm] = intent;
+    try {
+      const Intent intent = intent_of(item.id, item.intent);
+      now.intents[intent.vm] = intent;
+    } catch (const Error& error) {
+      // The id is that of the fence, a dot, and the VM.
+      now.unreadable.insert(item.id.substr(item.id.find('.') + 1));
+      torn.emplace_back(error.what());
+    }
+  }
+  for (const auto& what : torn) {
+    if (complained_.insert(what).second) hooks_.warn(what);
   }
   now.done = [this](const std::string& id) -> std::optional<std::string> {
     const auto item = journal_.find(id);
@@ -214,9 +224,17 @@ Situation Recovery::situation(const View* seen) {
   if (seen != nullptr && fits(now, *seen)) {
     now.view = *seen;
     std::erase_if(now.view.hosts, [&now](const auto& host) { return now.fenced(host.first); });
+    std::erase_if(now.view.alive, [&now](const std::string& host) { return !now.fenced(host); });
   } else {
     now.look(cluster_, policy_.timeout);
   }
+  for (const auto& host : now.view.alive) {
+    if (complained_.insert("alive " + host).second)
+      hooks_.warn(host + " is fenced and its libvirtd answers: nothing is started; look at its power now");
+  }
+  std::erase_if(complained_, [&now](const std::string& what) {
+    return what.starts_with("alive ") && !now.view.alive.contains(what.substr(6));
+  });
   if (hooks_.looked && !interrupt::requested()) hooks_.looked(now.view);
   return now;
 }

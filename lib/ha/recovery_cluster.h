@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct HostView {
 
 // What all hosts that were asked said at about one time. Hosts that are fenced are not asked.
 struct View {
+  std::set<std::string> alive;  // hosts that are marked as fenced and answered all the same
   std::map<std::string, HostView> hosts;
 
   bool answered(const std::string& host) const;

@@ -2,6 +2,7 @@
 #include "ha/recovery_verdict.h"
 
 #include <algorithm>
+#include <future>
 
 #include "base/error.h"
 #include "cluster/disarm.h"
@@ -183,14 +184,16 @@ void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
   marks.clear();
   maintenance.clear();
   closed.clear();
-  for (const auto& mark : cluster::fence_marks(store)) marks[mark.host] = mark;
-  for (const auto& mark : cluster::maintenance_marks(store)) {
+  // One that cannot be read makes its host unknown, see host_statuses(); it is no reason to leave the others.
+  cluster::BrokenMarks broken;
+  for (const auto& mark : cluster::fence_marks(store, &broken)) marks[mark.host] = mark;
+  for (const auto& mark : cluster::maintenance_marks(store, &broken)) {
     if (mark.holds(now)) maintenance.insert(mark.host);
   }
   for (const auto& [host, status] : cluster::host_statuses(store, now)) {
     closed[host] = cluster::why_not(status);
   }
-  for (const auto& mark : cluster::health_marks(store)) {
+  for (const auto& mark : cluster::health_marks(store, &broken)) {
     if (mark.valid(now) && mark.verdict == "fence_contradicted") contradicted.insert(mark.host);
   }
   disarmed = cluster::disarmed(store, now);
@@ -200,11 +203,27 @@ void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
 
 void Situation::look(RecoveryCluster& cluster, Milliseconds timeout) {
   constexpr Milliseconds kInMaintenance{1000};
-  View planned;
-  if (const auto hosts = to_ask_in_maintenance(); !hosts.empty())
-    planned = cluster.look(hosts, std::min(timeout, kInMaintenance));
+  // A host that lives answers at once; one that is off must not delay what waits for its death.
+  constexpr Milliseconds kFenced{500};
+  std::vector<std::string> off;
+  for (const auto& host : inventory) {
+    if (fenced(host)) off.push_back(host);
+  }
+  const auto ask = [&cluster, timeout](const std::vector<std::string>& hosts, Milliseconds longest) {
+    return hosts.empty() ? View() : cluster.look(hosts, std::min(timeout, longest));
+  };
+  auto proven = std::async(std::launch::async, ask, off, kFenced);
+  auto planned = std::async(std::launch::async, ask, to_ask_in_maintenance(), kInMaintenance);
   view = cluster.look(to_ask(), timeout);
-  view.hosts.merge(planned.hosts);
+  View silent = planned.get();
+  view.hosts.merge(silent.hosts);
+  for (const auto& [host, seen] : proven.get().hosts) {
+    // One that has fenced itself lives on, without its servers.
+    const bool itself = marks.at(host).method == "self";
+    const bool runs = std::any_of(seen.vms.begin(), seen.vms.end(),
+                                  [](const record::VmSample& vm) { return vm.state != "shutoff"; });
+    if (seen.answered && (!itself || runs)) view.alive.insert(host);
+  }
 }
 
 std::vector<std::string> Situation::to_ask() const {
@@ -225,6 +244,13 @@ std::vector<std::string> Situation::to_ask_in_maintenance() const {
 
 std::string Situation::could_run(const Protected& vm) const {
   if (!disarmed.empty()) return disarmed;
+  if (!view.alive.empty()) {
+    return *view.alive.begin() +
+           " is fenced and its libvirtd answers, so its servers may run: nothing is started before a person "
+           "has looked at its power";
+  }
+  if (!unreadable.empty() && unreadable.contains(vm.vm))
+    return "what the journal says of an earlier start of it cannot be read";
   if (!contradicted.empty()) {
     return *contradicted.begin() +
            " is fenced and shows life, so its servers may run: nothing is started before a person has looked "

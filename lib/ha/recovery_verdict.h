@@ -36,6 +36,7 @@ struct Situation {
   std::map<std::string, std::string> closed;  // hosts that do not serve, and why: nothing is placed there
   std::set<std::string> contradicted;         // fenced, and they show life
   std::string disarmed;                       // why nothing is started by itself; empty: it is
+  std::set<std::string> unreadable;           // VMs with an open entry of the journal that is torn
   std::vector<Protected> vms;
   std::map<std::string, Intent> intents;  // open ones, by VM
   // The fences whose work is to be done, the latest last. Only with a mark of the same id and state kFenced.
@@ -45,7 +46,8 @@ struct Situation {
 
   // All that the store says of the hosts. What was heard of a contradicted fence stays.
   void read_marks(store::Store& store, std::chrono::sys_seconds now);
-  // Asks the hosts. Those in maintenance get less time, as they are likely to be off.
+  // Asks the hosts, the fenced ones as well: one that answers contradicts its fence. Those and the ones in
+  // maintenance get less time, as they are likely to be off.
   void look(RecoveryCluster& cluster, Milliseconds timeout);
   bool fenced(const std::string& host) const;  // proven to be off, and nothing was done to that since
   // Hosts that have to be asked: neither proven to be off nor known to be silent.

@@ -72,7 +72,8 @@ class Failover {
     news = &feed;
     stream.run();
     const Status status = finish(recovery);
-    if (interrupt::requested() || reader->complete()) return status;
+    if (interrupt::requested()) return status;
+    if (reader->complete()) return after(*reader, status);
     throw Error(Status::kUsage, "read records", "stdin", "it ended without an end record: its producer died",
                 "what had been read was carried out");
   }
@@ -137,6 +138,15 @@ class Failover {
   }
 
  private:
+  // A pipe that was told of no proof, as fence has failed, has not done what it was asked for.
+  Status after(const record::Reader& reader, Status status) {
+    const auto& end = *reader.end();
+    if (status != Status::kDone || (end.outcome != "failed" && end.outcome != "refused")) return status;
+    program_.warn("restart: " + end.tool + " ended with outcome " + end.outcome +
+                  (end.reason ? ": " + *end.reason : "") + "; nothing is left that could be restarted");
+    return Status::kNo;
+  }
+
   void flush() { program_.out().flush(); }
 
   void told(const record::HostDrill& record) {

@@ -169,6 +169,7 @@ class Membership {
     std::string reason;
     std::string incident;
     bool maintenance = false, fenced = false;
+    bool doubted = false;  // named when the watcher doubted itself
 
     Detector net;
     Message beat;  // the last fresh one
@@ -235,6 +236,7 @@ class Membership {
   bool wants_nonce_ = false;
   bool begun_ = false;  // the snapshot was taken
   bool doubting_ = false;
+  Milliseconds doubt_told_{0};
   std::int64_t silent_ = 0, watched_ = 0;
 };
 

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bmc/uuid.h"
+#include "ha/fence_switch.h"
+#include "ha_nights_pipeline.h"
+#include "ha_nights_story.h"
+
+namespace rackline::ha::nights {
+
+// A whole night of one cluster, from its seed.
+class Night {
+ public:
+  explicit Night(unsigned seed) : world_(time_, seed) {
+    build();
+    story_.emplace(world_, Story::Pipes{[this](Milliseconds lasts) {
+                                          back_at_ = std::max(back_at_, world_.now() + lasts);
+                                          gone_ = true;
+                                        },
+                                        [this](int write) {
+                                          if (pipeline_) pipeline_->die_with_write(write);
+                                        }});
+    time_.on_step = [this] { step(); };
+    start();
+  }
+
+  void run() {
+    while (world_.now() < Story::kEnds) turn();
+    story_->heal();
+    while (world_.now() < Story::kEnds + kPatience && !(quiet() && since_quiet() >= kQuiet)) turn();
+  }
+
+  // What is wrong in the end, independent of all that the programs say of themselves but the calls.
+  std::vector<std::string> verdict() {
+    auto wrong = world_.faults;
+    for (const auto& [name, server] : world_.servers) {
+      if (in_order(name)) continue;
+      if (const auto why = nobody_was_called_for(name); !why.empty()) wrong.push_back(why);
+    }
+    for (const auto& [name, m] : world_.machines) {
+      if (world_.works(m) || fenced(name) || called_about(name) || starts_by_itself(m)) continue;
+      wrong.push_back(name + " is down in the end, is not fenced, and no person was called");
+    }
+    return wrong;
+  }
+
+  const std::string& story() const { return world_.story; }
+  bool all_in_order() const {
+    return std::all_of(world_.servers.begin(), world_.servers.end(),
+                       [this](const auto& server) { return in_order(server.first); });
+  }
+  const std::vector<Call>& calls() const { return calls_; }
+  const std::map<std::string, std::string>& last_words() const { return words_; }
+  bool was_undetectable() const { return world_.undetectable; }
+  World& world() { return world_; }
+
+ private:
+  static constexpr Milliseconds kPatience{900'000}, kQuiet{30'000};
+
+  void build() {
+    auto& dice = world_.dice;
+    const int hosts = dice.pick(3, 6);
+    const int servers = dice.pick(hosts, 2 * hosts);
+    const bool tight = dice.one_in(5);
+    const bool self = dice.one_in(4);
+    const bool outlets = dice.one_in(3);
+    setup_.watch.storage = self || !dice.one_in(6);
+    world_.locks_outlive = dice.one_in(3);
+    for (int i = 1; i <= hosts; ++i) {
+      const std::string name = "h" + std::to_string(i);
+      Machine& m = world_.machines[name];
+      m.name = name;
+      if (tight) m.memory_gib = servers / (hosts - 1) + 1;
+      record::Host host;
+      host.host = name;
+      host.uri = "fake://" + name;
+      host.shared_storage = std::vector<std::string>{"/srv"};
+      setup_.inventory.push_back(host);
+      FenceLevels levels{{method(name, "fence_ipmilan", {"ip=10.0.0.1" + std::to_string(i)}, 1)}};
+      world_.controllers["10.0.0.1" + std::to_string(i)].switches = name;
+      if (outlets) {
+        levels.push_back({method(name, "fence_apc", {"ip=10.0.1.1", "plug=" + std::to_string(i)}, 2)});
+        world_.controllers["10.0.1.1" + std::to_string(i)].switches = name;
+      }
+      if (self) levels.push_back({method(name, "self", {}, 3)});
+      setup_.methods[name] = levels;
+      agents_.emplace(std::piecewise_construct, std::forward_as_tuple(name),
+                      std::forward_as_tuple(world_, name, self));
+    }
+    for (auto& [name, agent] : agents_) {
+      for (const auto& [other, m] : world_.machines) {
+        if (other != name) agent.others.push_back(other);
+      }
+    }
+    for (auto& [address, controller] : world_.controllers) {
+      if (dice.one_in(4)) controller.slow = dice.time(500, 6000);
+      if (dice.one_in(4)) controller.late = dice.time(500, 8000);
+      if (dice.one_in(6)) controller.failing = 40;
+      if (dice.one_in(12)) controller.liar = true;
+    }
+    setup_.fence.fence_isolated = dice.one_in(4);
+    setup_.fence.fence_partitioned = dice.one_in(4);
+    setup_.fence.fence_hypervisor_down = dice.one_in(4);
+    setup_.recovery.max_total = setup_.recovery.max_per_host = 1;  // one after the other: the same night again
+    setup_.recovery.poll = Milliseconds{1};
+    setup_.recovery.lock_timeout = Milliseconds{0};
+    if (dice.one_in(4)) {
+      for (auto& [name, levels] : setup_.methods) levels[0][0].delay = dice.time(500, 8000);
+    }
+    refreshes_ = dice.one_in(2);
+    person_ = dice.one_in(3);
+    for (int i = 1; i <= servers; ++i) {
+      const std::string name = "s" + std::to_string(i);
+      world_.servers[name] = {name, "uuid-" + name, dice.pick(0, 2), Milliseconds{0}};
+      Machine& m = world_.machines.at("h" + std::to_string(i % hosts + 1));
+      m.defined[name] = "unknown";
+      m.running.insert(name);
+      Protected vm;
+      vm.vm = name;
+      vm.uuid = "uuid-" + name;
+      vm.host = m.name;
+      vm.priority = world_.servers[name].priority;
+      vm.memory_bytes = NightCluster::kGiB;
+      vm.xml = NightCluster::xml_of(name);
+      put(store_, vm);
+    }
+    if (dice.one_in(8)) swap_controllers();
+    if (dice.one_in(10)) share_a_controller();
+  }
+
+  static FenceMethod method(const std::string& host, const std::string& agent,
+                            std::vector<std::string> options, std::int64_t level) {
+    FenceMethod method;
+    method.host = host;
+    method.agent = agent;
+    method.level = level;
+    method.options = std::move(options);
+    return method;
+  }
+
+  // Two cables are in each other's place. Half of the nights begin with fence verify.
+  void swap_controllers() {
+    std::swap(world_.controllers.at("10.0.0.11").switches, world_.controllers.at("10.0.0.12").switches);
+    if (world_.dice.one_in(2)) {
+      world_.undetectable = true;
+      return world_.tell("h1 and h2 have each other's controller, and nobody has looked");
+    }
+    world_.tell("h1 and h2 have each other's controller, and fence verify was run");
+    struct Source final : IdentitySource {
+      explicit Source(World& all) : world(all) {}
+      static bmc::Identity of(const std::string& host) {
+        bmc::Identity identity;
+        identity.uuid =
+            bmc::parse_uuid("4c4c4544-0000-1000-8000-00000000000" + host.substr(1));
+        return identity;
+      }
+      bmc::Identity of_switch(const FenceMethod& method, Milliseconds) override {
+        return of(world.controllers.at(method.option("ip") + method.option("plug")).switches);
+      }
+      bmc::Identity of_host(const record::Host& host, Milliseconds) override { return of(host.host); }
+      World& world;
+    } source(world_);
+    verify_identities(store_, source, setup_.inventory, setup_.methods, time_, Milliseconds{1000}, true);
+  }
+
+  // The inventory names one controller for two hosts, in another spelling: it is refused, and the second
+  // host is left without.
+  void share_a_controller() {
+    auto shared = setup_.methods;
+    shared.at("h2")[0][0].options = {world_.dice.one_in(2) ? "ipaddr=10.0.0.11" : "ip=010.0.0.11:623"};
+    try {
+      refuse_shared_switches(shared);
+      world_.fault("two hosts with one controller were accepted");
+    } catch (const Error&) {
+      world_.tell("h2 has no controller of its own");
+    }
+    setup_.methods.at("h2").erase(setup_.methods.at("h2").begin());
+  }
+
+  void start() {
+    world_.tell("the pipeline begins");
+    pipeline_ = std::make_unique<Pipeline>(world_, archive_, agents_, setup_, calls_);
+  }
+  void stop() {
+    for (const auto& [vm, why] : pipeline_->last_words()) words_[vm] = why;
+    pipeline_.reset();
+  }
+
+  // Within any passing of time.
+  void step() {
+    world_.step();
+    if (world_.now() < Story::kEnds) story_->step();
+    Pipeline* pipeline = gone_ ? nullptr : pipeline_.get();
+    const std::uint64_t challenge = pipeline != nullptr ? pipeline->challenge() : 0;
+    for (auto& [name, agent] : agents_) {
+      agent.step(
+          [&](const Message& beat) { return pipeline != nullptr ? pipeline->hear(beat) : std::nullopt; },
+          challenge);
+    }
+    if (pipeline != nullptr) pipeline->step();
+    if (!quiet()) noise_ = world_.now();
+  }
+
+  void turn() {
+    time_.pass(NightTime::kStep);
+    if (pipeline_ && pipeline_->dead()) {
+      gone_ = true;
+      back_at_ = std::max(back_at_, world_.now() + world_.dice.time(2000, 20'000));
+    }
+    if (gone_ && pipeline_) stop();
+    if (!pipeline_ && world_.now() >= back_at_) {
+      gone_ = false;
+      start();
+    }
+    if (!pipeline_) return;
+    pipeline_->turn();
+    if (pipeline_->dead() || gone_) return;
+    for (const auto& [vm, why] : pipeline_->last_words()) words_[vm] = why;
+    person();
+  }
+
+  // Who refreshes by a timer, and in some nights repairs what was fenced.
+  void person() {
+    if (refreshes_ && world_.now() >= next_refresh_) {
+      next_refresh_ = world_.now() + Milliseconds{60'000};
+      pipeline_->refresh();
+    }
+    if (pipeline_->dead() || !person_ || world_.now() < next_repair_) return;
+    next_repair_ = world_.now() + Milliseconds{15'000};
+    for (const auto& mark : cluster::fence_marks(store_)) {
+      if (pipeline_->dead() || gone_) return;
+      const auto age = world_.time.wall() - mark.time;
+      if (mark.state == cluster::FenceMark::State::kFenced) {
+        if (age >= std::chrono::seconds{60}) pipeline_->unfence(mark.host);
+      } else if (world_.works(world_.machines.at(mark.host))) {
+        pipeline_->clear(mark.host);
+      }
+    }
+  }
+
+  bool in_order(const std::string& server) const {
+    const auto places = world_.places_of(server);
+    return places.size() == 1 && world_.works(world_.machines.at(places.front()));
+  }
+  bool quiet() const { return all_in_order() && !gone_; }
+  Milliseconds since_quiet() const { return world_.now() - noise_; }
+  bool fenced(const std::string& host) {
+    return cluster::fence_mark(store_, host).has_value();
+  }
+  bool called_about(const std::string& host) const {
+    return std::any_of(calls_.begin(), calls_.end(), [&](const Call& call) {
+      return call.about == host || call.text.find(host) != std::string::npos;
+    });
+  }
+  bool starts_by_itself(const Machine& m) const { return m.power && !m.hung; }
+
+  // The last word on it has to say why, and somebody has to have heard it.
+  std::string nobody_was_called_for(const std::string& server) {
+    const auto places = world_.places_of(server);
+    std::string where;
+    for (const auto& place : places) where += " " + place;
+    const auto known = protected_vm(store_, server);
+    const std::string home = places.empty() ? known->host : places.front();
+    const auto word = words_.find(server);
+    const bool named = std::any_of(calls_.begin(), calls_.end(), [&](const Call& call) {
+      return call.text.starts_with(server + " is not restarted");
+    });
+    if (word != words_.end() && !word->second.empty() && named) return {};
+    if (!world_.works(world_.machines.at(home)) && !fenced(home) && called_about(home)) return {};
+    return server + " runs on [" + where + " ] and its place is " + known->host + ": no person was called";
+  }
+
+  NightTime time_;
+  World world_;
+  Archive archive_;
+  ProcessStore store_{archive_, std::make_shared<ProcessLife>()};
+  Setup setup_;
+  std::map<std::string, AgentModel> agents_;
+  std::vector<Call> calls_;
+  std::map<std::string, std::string> words_;
+  std::optional<Story> story_;
+  std::unique_ptr<Pipeline> pipeline_;
+  bool gone_ = false, refreshes_ = false, person_ = false;
+  Milliseconds back_at_{0}, next_refresh_{60'000}, next_repair_{0}, noise_{0};
+};
+
+}  // namespace rackline::ha::nights

@@ -176,6 +176,19 @@ void Recovery::pass() {
   journal_.prune(std::chrono::days{30}, 10'000);
 }
 
+// A host that is marked is proven to be off, whoever read the proof and has died since.
+void Recovery::adopt_fences(const Situation& now) {
+  for (const auto& [host, mark] : now.marks) {
+    const bool known = std::any_of(fences_.begin(), fences_.end(),
+                                   [&](const cluster::FenceMark& fence) { return fence.id == mark.id; });
+    if (known || !now.fenced(host)) continue;
+    fences_.push_back(mark);
+    accepted_.emplace(mark.id, clock_.monotonic());
+  }
+  std::stable_sort(fences_.begin(), fences_.end(),
+                   [](const cluster::FenceMark& a, const cluster::FenceMark& b) { return a.time < b.time; });
+}
+
 Situation Recovery::situation() {
   Situation now;
   now.inventory = inventory_;
@@ -185,6 +198,7 @@ Situation Recovery::situation() {
   std::erase_if(fences_, [&now](const cluster::FenceMark& fence) {
     return !now.fenced(fence.host) || now.marks.at(fence.host).id != fence.id;
   });
+  if (keeping_) adopt_fences(now);
   now.fences = fences_;
   now.vms = protected_vms(store_);
   for (const auto& item : journal_.open()) {

@@ -45,7 +45,8 @@ class Recovery {
   bool pending() const;
   bool waiting() const { return waiting_; }  // for others to let go of the lock or of the store
   void retry();
-  // Starts what is wanted and is off on hosts that live (keep.h), and does what is left to do beside it.
+  // Starts what is wanted and is off on hosts that live (keep.h), or was on hosts that are fenced, and does
+  // what is left to do beside it.
   // False when another one is at work: it is not waited for, there is a next time.
   bool keep();
   // As if the host died now. Throws Error(kUsage) when it is not in the inventory.
@@ -67,6 +68,7 @@ class Recovery {
   void refuse(const record::HostFenced& fenced, const std::string& why);
   void pass();
   Situation situation();
+  void adopt_fences(const Situation& now);
   std::vector<Verdict> judge_all(const Situation& situation, bool planned);
   void remember_start(const Verdict& verdict);
   void remove_old_copy(const Verdict& verdict, const std::string& to);

@@ -109,6 +109,8 @@ class Judge {
       verdict_.from = fence.host;
       if (active_.size() > 1) return twice();
       const bool runs = active_.size() == 1;
+      // It died with that host, and is the work of another fence.
+      if (!runs && s_.marks.contains(*to)) continue;
       verdict_.to = runs ? active_.front() : *to;
       return result(What::kAlready, runs ? "it runs there" : "it was restarted there and has ended since");
     }

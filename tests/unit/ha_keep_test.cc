@@ -37,18 +37,14 @@ class KeepRunningTest : public testing::Test {
     vm.xml = FakeCluster::xml_of(name);
     ASSERT_TRUE(put(*store_, vm));
   }
-  Recovery recovery() {
-    return {policy_,
-            inventory_,
-            cluster_,
-            *store_,
-            system_clock(),
-            [](const TcpCheck&, Milliseconds) { return true; },
-            {.restarted = [](const record::VmRestarted&) {},
-             .not_restarted = [this](const record::VmNotRestarted& r) { reason_ = r.reason; },
-             .warn = [](const std::string&) {}}};
+  void keep() {
+    Recovery recovery(policy_, inventory_, cluster_, *store_, system_clock(),
+                      [](const TcpCheck&, Milliseconds) { return true; },
+                      {.restarted = [](const record::VmRestarted&) {},
+                       .not_restarted = [this](const record::VmNotRestarted& r) { reason_ = r.reason; },
+                       .warn = [](const std::string&) {}});
+    EXPECT_TRUE(recovery.keep());
   }
-  void keep() { EXPECT_TRUE(recovery().keep()); }
 
   store::ScratchDirectory directory_;
   std::unique_ptr<store::Store> store_;
@@ -113,22 +109,6 @@ TEST_F(KeepRunningTest, AFencedHostThatShowsLifeStopsEverything) {
   keep();
   EXPECT_TRUE(cluster_.started.empty());
   EXPECT_NE(reason_.find("shows life"), std::string::npos);
-}
-
-TEST_F(KeepRunningTest, WhatAFenceHasRestartedIsStartedAgainWhenItEnds) {
-  off("a", "h1", "unknown");
-  cluster_.kill("h1");
-  cluster::FenceMark fence;
-  fence.host = "h1";
-  fence.id = "f1";
-  ASSERT_TRUE(cluster::put(*store_, fence));
-  auto recovery = this->recovery();
-  recovery.resume();
-  ASSERT_EQ(cluster_.started.size(), 1U);
-  const std::string place = cluster_.whereabouts("a").substr(std::string("h1(off) ").size());
-  cluster_.at(place).vms["uuid-a"].state = virt::VmState::kShutoff;
-  EXPECT_TRUE(recovery.keep());
-  EXPECT_EQ(cluster_.started, (std::vector<std::string>{"a@" + place, "a@" + place}));
 }
 
 TEST_F(KeepRunningTest, OneThatDoesNotStayIsNotStartedAgainAtOnce) {

@@ -18,8 +18,8 @@ struct SlotOnStorage {
   bool written = false;
 };
 
-// heartbeat beat on one machine, in simulated time: what it tells and counts is what lib/ha/agent.cc does with
-// its sockets and threads.
+// heartbeat beat on one machine, in simulated time: what it tells and counts is what lib/ha/agent.cc does
+// with its sockets and threads.
 class AgentModel {
  public:
   static constexpr Milliseconds kInterval{1000}, kSelfFence{30'000}, kDeadline{3000}, kBite{10'000};

@@ -41,6 +41,8 @@ class Night {
     auto wrong = world_.faults;
     for (const auto& [name, server] : world_.servers) {
       if (in_order(name)) continue;
+      if (nothing_in_the_way())
+        wrong.push_back(name + " does not run, and nothing is in the way: " + words_[name]);
       if (const auto why = nobody_was_called_for(name); !why.empty()) wrong.push_back(why);
     }
     for (const auto& [name, m] : world_.machines) {
@@ -107,7 +109,8 @@ class Night {
     setup_.fence.fence_isolated = dice.one_in(4);
     setup_.fence.fence_partitioned = dice.one_in(4);
     setup_.fence.fence_hypervisor_down = dice.one_in(4);
-    setup_.recovery.max_total = setup_.recovery.max_per_host = 1;  // one after the other: the same night again
+    setup_.recovery.max_total = setup_.recovery.max_per_host =
+        1;  // one after the other: the same night again
     setup_.recovery.poll = Milliseconds{1};
     setup_.recovery.lock_timeout = Milliseconds{0};
     if (dice.one_in(4)) {
@@ -156,8 +159,7 @@ class Night {
       explicit Source(World& all) : world(all) {}
       static bmc::Identity of(const std::string& host) {
         bmc::Identity identity;
-        identity.uuid =
-            bmc::parse_uuid("4c4c4544-0000-1000-8000-00000000000" + host.substr(1));
+        identity.uuid = bmc::parse_uuid("4c4c4544-0000-1000-8000-00000000000" + host.substr(1));
         return identity;
       }
       bmc::Identity of_switch(const FenceMethod& method, Milliseconds) override {
@@ -250,15 +252,29 @@ class Night {
   }
   bool quiet() const { return all_in_order() && !gone_; }
   Milliseconds since_quiet() const { return world_.now() - noise_; }
-  bool fenced(const std::string& host) {
-    return cluster::fence_mark(store_, host).has_value();
-  }
+  bool fenced(const std::string& host) { return cluster::fence_mark(store_, host).has_value(); }
   bool called_about(const std::string& host) const {
     return std::any_of(calls_.begin(), calls_.end(), [&](const Call& call) {
       return call.about == host || call.text.find(host) != std::string::npos;
     });
   }
   bool starts_by_itself(const Machine& m) const { return m.power && !m.hung; }
+
+  // All hosts serve or are proven to be off, there is room, and no fenced host has shown life.
+  bool nothing_in_the_way() {
+    bool room = false;
+    const bool alarm = std::any_of(calls_.begin(), calls_.end(), [](const Call& call) {
+      return call.text.find("is marked as fenced and shows life") != std::string::npos;
+    });
+    if (alarm) return false;
+    for (const auto& [name, m] : world_.machines) {
+      const auto mark = cluster::fence_mark(store_, name);
+      if (mark && mark->state == cluster::FenceMark::State::kFenced && !m.power) continue;
+      if (mark || !world_.libvirt_answers(m)) return false;
+      room = room || static_cast<std::int64_t>(m.running.size()) < m.memory_gib - 1;
+    }
+    return room;
+  }
 
   // The last word on it has to say why, and somebody has to have heard it.
   std::string nobody_was_called_for(const std::string& server) {

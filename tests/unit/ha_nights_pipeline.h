@@ -56,8 +56,7 @@ class Pipeline {
     world_.time.revive();
     engine_ = std::make_unique<FenceEngine>(setup_.fence, fence_world(),
                                             [this](const FenceReport& report) { finished(report); });
-    for (const auto& open : FenceJournal(store_, clock_).open())
-      world_.time.began(open.host, open.cause);
+    for (const auto& open : FenceJournal(store_, clock_).open()) world_.time.began(open.host, open.cause);
     engine_->settle();
     world_.time.settle();
     watch_ = std::make_unique<WatchModel>(

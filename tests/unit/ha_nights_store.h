@@ -67,7 +67,8 @@ struct ProcessLife {
 // The store as one process sees it.
 class ProcessStore final : public store::Store {
  public:
-  ProcessStore(Archive& archive, std::shared_ptr<ProcessLife> life) : archive_(archive), life_(std::move(life)) {}
+  ProcessStore(Archive& archive, std::shared_ptr<ProcessLife> life)
+      : archive_(archive), life_(std::move(life)) {}
 
   std::optional<store::Entry> get(std::string_view key) override {
     life_->check();

@@ -18,7 +18,7 @@ class Story {
     std::function<void()> happens;
   };
   struct Pipes {
-    std::function<void(Milliseconds)> away;      // all three programs are gone for so long
+    std::function<void(Milliseconds)> away;    // all three programs are gone for so long
     std::function<void(int)> killed_by_write;  // by their write of that number, and started again
   };
   static constexpr Milliseconds kBegins{40'000}, kEnds{300'000};

@@ -22,26 +22,31 @@ unsigned number_of(const char* variable, unsigned otherwise) {
 TEST(Nights, EveryServerRunsExactlyOnceOrAPersonWasCalled) {
   const unsigned one = number_of("RACKLINE_NIGHT", 0);
   const unsigned first = one != 0 ? one : 1;
-  const unsigned last = one != 0 ? one : number_of("RACKLINE_NIGHTS", 100);
-  int in_order = 0, undetectable = 0;
-  std::map<std::string, int> words;
+  const unsigned last = one != 0 ? one : number_of("RACKLINE_NIGHTS", 200);
+  unsigned in_order = 0, undetectable = 0;
   for (unsigned seed = first; seed <= last; ++seed) {
-    SCOPED_TRACE("RACKLINE_NIGHT=" + std::to_string(seed));
     Night night(seed);
     night.run();
-    const auto wrong = night.verdict();
-    for (const auto& what : wrong) ADD_FAILURE() << what;
+    for (const auto& what : night.verdict()) ADD_FAILURE() << what << "\n  RACKLINE_NIGHT=" << seed;
     if (one != 0) std::cerr << night.story();
     in_order += night.all_in_order() ? 1 : 0;
     undetectable += night.was_undetectable() ? 1 : 0;
-    if (night.all_in_order()) continue;
-    for (const auto& [vm, why] : night.last_words()) {
-      if (!why.empty()) ++words[why.substr(0, 90)];
-    }
   }
-  std::cerr << in_order << " of " << last - first + 1 << " nights needed no person; " << undetectable
-            << " had a controller that nobody could know to be wrong\n";
-  for (const auto& [why, count] : words) std::cerr << count << " " << why << "\n";
+  std::cerr << in_order << " of " << last - first + 1 << " nights needed no person; in " << undetectable
+            << " two controllers were in each other's place and nobody had looked\n";
+  // The nights are about something, and most of them heal.
+  if (last - first < 100) return;
+  EXPECT_GT(in_order * 2, last - first);
+  EXPECT_LT(in_order, last - first);
+}
+
+TEST(Nights, OneSeedIsOneNight) {
+  for (const unsigned seed : {3U, 13U, 197U}) {
+    Night once(seed), again(seed);
+    once.run();
+    again.run();
+    EXPECT_EQ(once.story(), again.story());
+  }
 }
 
 }  // namespace

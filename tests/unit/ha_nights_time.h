@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/time.h"
@@ -52,10 +54,10 @@ class NightTime final : public Clock {
   void sleep(Milliseconds time) {
     std::unique_lock lock(mutex_);
     if (killed_) return;
-    Sleeper self{monotonic() + std::max(time, Milliseconds{1}), false};
+    Sleeper self{monotonic() + std::max(time, Milliseconds{1})};
     const auto place = sleepers_.insert(sleepers_.end(), &self);
     driver_.notify_all();
-    engine_.wait(lock, [&] { return self.woken || killed_; });
+    self.alarm.wait(lock, [&] { return self.woken || killed_; });
     if (!self.woken) sleepers_.erase(place);
   }
 
@@ -93,7 +95,7 @@ class NightTime final : public Clock {
   void kill() {
     const std::lock_guard lock(mutex_);
     killed_ = true;
-    engine_.notify_all();
+    for (Sleeper* sleeper : sleepers_) sleeper->alarm.notify_all();
   }
   void revive() {
     const std::lock_guard lock(mutex_);
@@ -105,7 +107,8 @@ class NightTime final : public Clock {
  private:
   struct Sleeper {
     Milliseconds due;
-    bool woken;
+    bool woken = false;
+    std::condition_variable alarm{};
   };
 
   std::list<Sleeper*>::iterator first() {
@@ -121,8 +124,8 @@ class NightTime final : public Clock {
       const std::lock_guard lock(mutex_);
       const auto place = first();
       (*place)->woken = true;
+      (*place)->alarm.notify_all();
       sleepers_.erase(place);
-      engine_.notify_all();
     }
     settle();
   }
@@ -130,7 +133,7 @@ class NightTime final : public Clock {
   std::atomic<Milliseconds::rep> now_{0};
   Milliseconds next_step_{kStep};
   std::mutex mutex_;
-  std::condition_variable driver_, engine_;
+  std::condition_variable driver_;
   std::list<Sleeper*> sleepers_;
   std::map<std::string, std::string> working_;  // the last task of each host that is worked on
   bool killed_ = false;

@@ -41,7 +41,7 @@ struct Machine {
   Milliseconds booted{0};  // it works from then on
   Milliseconds frozen{0}, libvirt_hangs{0}, libvirt_gone{0};
   Milliseconds cut_from_watcher{0}, cut_from_storage{0}, cut_from_peers{0};
-  bool hung = false;            // its kernel, until the power is cut
+  bool hung = false;  // its kernel, until the power is cut
   std::int64_t memory_gib = 16;
   std::set<std::string> running;
   std::map<std::string, std::string> defined;  // and how it ended
@@ -92,9 +92,7 @@ class World {
     faults.push_back(text);
   }
 
-  bool works(const Machine& m) const {
-    return m.power && now() >= m.booted && now() >= m.frozen && !m.hung;
-  }
+  bool works(const Machine& m) const { return m.power && now() >= m.booted && now() >= m.frozen && !m.hung; }
   bool reached_by_watcher(const Machine& m) const {
     return works(m) && now() >= m.cut_from_watcher && now() >= watcher_cut;
   }

@@ -74,7 +74,7 @@ class Judge {
     }
     // Moved since it was last looked at: the host where it was known to be answers and knows nothing of it
     // any more, and neither does anybody else, so that it was on the host that died.
-    const bool lost = s_.view.answered(vm_.host) && s_.view.defined_on(vm_.uuid).empty();
+    const bool lost = s_.view.answered(vm_.host) && s_.view.placed_on(vm_.uuid).empty();
     if (!lost || s_.fences.empty()) return std::nullopt;
     for (const auto& host : s_.to_ask_in_maintenance()) {
       if (!s_.view.answered(host)) unseen_ = host;

@@ -95,5 +95,17 @@ TEST_F(KeepAfterAFenceTest, OneThatDiedWithItsSecondHostIsNotSaidToRun) {
   EXPECT_EQ(words_, (Names{"done", "done"}));
 }
 
+// It was moved to the host that died, and libvirt has left its definition where it came from.
+TEST_F(KeepAfterAFenceTest, OneThatWasMovedToTheDeadHostIsStarted) {
+  auto& left = cluster_.at("h2").vms["uuid-a"];
+  left = cluster_.at("h1").vms["uuid-a"];
+  left.reason = "migrated";
+  auto vm = *protected_vm(*store_, "a");
+  vm.host = "h2";
+  ASSERT_TRUE(put(*store_, vm));
+  EXPECT_TRUE(recovery().keep());
+  EXPECT_EQ(cluster_.started.size(), 1U);
+}
+
 }  // namespace
 }  // namespace rackline::ha

@@ -18,7 +18,7 @@ class NightCluster final : public RecoveryCluster {
   NightCluster(World& world, std::shared_ptr<ProcessLife> life) : world_(world), life_(std::move(life)) {}
 
   static constexpr std::int64_t kGiB = std::int64_t{1} << 30;
-  static constexpr Milliseconds kAnswer{20}, kPatience{3000}, kLongest{60'000};
+  static constexpr Milliseconds kAnswer{20}, kBetweenLooks{100}, kPatience{3000}, kLongest{60'000};
 
   static std::string xml_of(const std::string& vm) {
     return "<domain type='kvm'><name>" + vm +
@@ -82,6 +82,7 @@ class NightCluster final : public RecoveryCluster {
 
     virt::VmFacts look(const std::string&, const std::string& uuid) override {
       virt::VmFacts facts;
+      world.time.pass(kBetweenLooks);  // the pause of a starter is in the time of this machine
       Machine& m = open();
       const std::string vm = vm_of(uuid);
       if (!m.defined.contains(vm)) return facts;

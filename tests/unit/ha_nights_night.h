@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bmc/uuid.h"
+#include "cluster/state.h"
 #include "ha/fence_switch.h"
 #include "ha_nights_pipeline.h"
 #include "ha_nights_story.h"
@@ -25,6 +26,10 @@ class Night {
                                         },
                                         [this](int write) {
                                           if (pipeline_) pipeline_->die_with_write(write);
+                                        },
+                                        [this](const std::string& host, bool on) { maintenance(host, on); },
+                                        [this](const std::string& host) {
+                                          return cluster::host_status(store_, host, time_.wall()).serves();
                                         }});
     time_.on_step = [this] { step(); };
     start();
@@ -33,6 +38,7 @@ class Night {
   void run() {
     while (world_.now() < Story::kEnds) turn();
     story_->heal();
+    for (const auto& mark : cluster::maintenance_marks(store_)) maintenance(mark.host, false);
     while (world_.now() < Story::kEnds + kPatience && !(quiet() && since_quiet() >= kQuiet)) turn();
   }
 
@@ -133,7 +139,7 @@ class Night {
       vm.xml = NightCluster::xml_of(name);
       put(store_, vm);
     }
-    if (dice.one_in(8)) swap_controllers();
+    if (dice.one_in(6)) swap_controllers();
     if (dice.one_in(10)) share_a_controller();
   }
 
@@ -246,6 +252,15 @@ class Night {
     }
   }
 
+  void maintenance(const std::string& host, bool on) {
+    if (!on) return void(cluster::remove_maintenance(store_, host));
+    cluster::MaintenanceMark mark;
+    mark.host = host;
+    mark.reason = "new fans";
+    mark.time = time_.wall();
+    cluster::put(store_, mark);
+  }
+
   bool in_order(const std::string& server) const {
     const auto places = world_.places_of(server);
     return places.size() == 1 && world_.works(world_.machines.at(places.front()));
@@ -282,7 +297,8 @@ class Night {
     std::string where;
     for (const auto& place : places) where += " " + place;
     const auto known = protected_vm(store_, server);
-    const std::string home = places.empty() ? known->host : places.front();
+    const std::string& last = world_.servers.at(server).last;
+    const std::string home = places.empty() ? (last.empty() ? known->host : last) : places.front();
     const auto word = words_.find(server);
     const bool named = std::any_of(calls_.begin(), calls_.end(), [&](const Call& call) {
       return call.text.starts_with(server + " is not restarted");

@@ -147,10 +147,13 @@ class Pipeline {
    public:
     MortalClock(const NightTime& time, const ProcessLife& life) : time_(time), life_(life) {}
     std::chrono::sys_seconds wall() const override { return time_.wall(); }
-    Milliseconds monotonic() const override { return time_.monotonic() + (life_.dead ? kForever : kNone); }
+    Milliseconds monotonic() const override {
+      return time_.monotonic() + (life_.dead ? kForever * ++asked_ : kNone);
+    }
 
    private:
     static constexpr Milliseconds kNone{0};
+    mutable std::atomic<int> asked_{0};
     const NightTime& time_;
     const ProcessLife& life_;
   };
@@ -250,6 +253,11 @@ class Pipeline {
     if (dead()) return world_.time.ended(report.host, report.cause);
     if (report.outcome == FenceReport::Outcome::kFenced) {
       world_.tell("fence: " + report.host + " is fenced: " + report.power.evidence);
+      const Machine& m = world_.machines.at(report.host);
+      constexpr Milliseconds kJustNow{5000};  // somebody may have switched it on since it was read
+      if (m.power && world_.now() - m.powered > kJustNow && report.power.method != "self" &&
+          !world_.undetectable)
+        world_.fault(report.host + " is said to be fenced, and is on");
       fenced_.emplace_back(with_identity(fenced_record(report), guard_, setup_.methods), world_.now());
       fenced_.back().first.time = world_.time.wall();
     } else {

@@ -20,6 +20,8 @@ class Story {
   struct Pipes {
     std::function<void(Milliseconds)> away;    // all three programs are gone for so long
     std::function<void(int)> killed_by_write;  // by their write of that number, and started again
+    std::function<void(const std::string& host, bool on)> maintenance;
+    std::function<bool(const std::string& host)> serves;
   };
   static constexpr Milliseconds kBegins{40'000}, kEnds{300'000};
 
@@ -63,7 +65,7 @@ class Story {
         does(m);
       });
     };
-    switch (dice_.pick(1, 20)) {
+    switch (dice_.pick(1, 22)) {
       case 1:
         return of("its power supply dies", [this](Machine& m) { world_.cut_power(m, "it has died"); });
       case 2:
@@ -135,6 +137,16 @@ class Story {
             if (dice_.one_in(2)) controller.deaf = std::max(controller.deaf, until(5000, 120'000));
           }
         });
+      case 20:
+        return in_maintenance(when);
+      case 21:
+        return at(when, [this] {
+          const auto& server = dice_.of(servers_);
+          Machine& to = any_host();
+          const auto places = world_.places_of(server);
+          if (places.size() == 1 && places.front() != to.name && pipes_.serves(to.name))
+            world_.moves(world_.machines.at(places.front()), to, server);
+        });
       default:
         return two_deaths(when);
     }
@@ -148,6 +160,20 @@ class Story {
         dice_.one_in(2) ? world_.cut_power(m, "it has died") : void(m.hung = m.power);
       });
     }
+  }
+
+  // Announced, and then it is silent with all that runs there.
+  void in_maintenance(Milliseconds when) {
+    const auto& host = dice_.of(hosts_);
+    const auto lasts = dice_.time(20'000, 90'000);
+    at(when, [this, host, lasts] {
+      Machine& m = world_.machines.at(host);
+      world_.tell(host + " is in maintenance");
+      pipes_.maintenance(host, true);
+      m.cut_from_watcher = m.cut_from_peers = world_.now() + lasts;
+      if (dice_.one_in(2)) m.cut_from_storage = m.cut_from_watcher;
+    });
+    at(when + lasts + Milliseconds{5000}, [this, host] { pipes_.maintenance(host, false); });
   }
 
   void site_outage(Milliseconds when) {

@@ -38,7 +38,7 @@ class Dice {
 struct Machine {
   std::string name;
   bool power = true;
-  Milliseconds booted{0};  // it works from then on
+  Milliseconds powered{0}, booted{0};  // since when, and from when on it works
   Milliseconds frozen{0}, libvirt_hangs{0}, libvirt_gone{0};
   Milliseconds cut_from_watcher{0}, cut_from_storage{0}, cut_from_peers{0};
   bool hung = false;  // its kernel, until the power is cut
@@ -60,6 +60,7 @@ struct Server {
   std::string name, uuid;
   std::int64_t priority = 0;
   Milliseconds locked{0};  // its disk, by a host that is gone
+  std::string last{};      // where it ran last
 };
 
 // The truth, and who has hurt it. Only the driver changes it, and the engine's threads while the driver
@@ -127,12 +128,14 @@ class World {
   void give_power(Machine& m) {
     if (m.power) return;
     m.power = true;
+    m.powered = now();
     m.booted = now() + dice.time(15'000, 60'000);
     m.libvirt_hangs = m.libvirt_gone = Milliseconds{0};
     tell(m.name + " has power again");
   }
   void runs_now(Machine& m, const std::string& server) {
     m.running.insert(server);
+    servers.at(server).last = m.name;
     tell(server + " runs on " + m.name);
     const auto places = places_of(server);
     if (places.size() < 2) return;
@@ -145,6 +148,19 @@ class World {
     if (m.running.erase(server) == 0) return;
     m.defined[server] = how;
     tell(server + " ends on " + m.name + ": " + how);
+  }
+
+  // A live migration, as it looks when it is over.
+  void moves(Machine& from, Machine& to, const std::string& server) {
+    if (!libvirt_answers(from) || !libvirt_answers(to) || !from.running.contains(server)) return;
+    tell(server + " is moved from " + from.name + " to " + to.name);
+    from.running.erase(server);
+    if (dice.one_in(2))
+      from.defined[server] = "migrated";
+    else
+      from.defined.erase(server);
+    to.defined[server] = "unknown";
+    runs_now(to, server);
   }
 
   // Commands of controllers that take their time.

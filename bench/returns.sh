@@ -42,6 +42,7 @@ inventory() {
   done
 }
 
+keep() { [ -z "${RETURNS_KEEP:-}" ] || { mkdir -p "$RETURNS_KEEP" && cp "$scratch"/{told,err,offs} "$RETURNS_KEEP"; }; }
 # The benchmark ends, and says what the programs said, when COMMAND is not true within SECONDS.
 await() { # SECONDS COMMAND...
   local until=$((SECONDS + $1))
@@ -50,6 +51,7 @@ await() { # SECONDS COMMAND...
     if ((SECONDS >= until)); then
       echo "waited in vain: $*" >&2
       tail -5 "$scratch/err" >&2
+      keep
       exit 1
     fi
     sleep 0.3
@@ -77,6 +79,7 @@ lab up --hosts 7 --agents >/dev/null 2>&1
 mapfile -t hosts < <(lab inventory | jq -r .host)
 ipmitool
 : >"$scratch/offs"
+: >"$scratch/told"
 inventory >"$scratch/inventory"
 chmod 600 "$scratch/inventory"
 # shellcheck disable=SC2016 # known there
@@ -174,6 +177,7 @@ while ((done < schedules)); do
     await 60 is_well "$host"
   done
 done
+keep
 row "schedules" "$done" "($bad bad)"
 row "hosts fenced / withdrawn" "$fenced / $withdrawn" ""
 row "commands to switch off" "$commands" "($late between the return and the first sign of life or later)"

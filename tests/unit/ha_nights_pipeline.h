@@ -17,6 +17,7 @@
 #include "ha/recovery.h"
 #include "ha_nights_hosts.h"
 #include "ha_nights_power.h"
+#include "ha_nights_setup.h"
 #include "ha_nights_watch.h"
 
 namespace rackline::ha::nights {
@@ -26,16 +27,6 @@ struct Call {
   Milliseconds at;
   std::string about;  // the host or the server
   std::string text;
-};
-
-// How this night's cluster is set up.
-struct Setup {
-  std::vector<record::Host> inventory;
-  std::map<std::string, FenceLevels> methods;
-  FencePolicy fence;
-  RecoveryPolicy recovery;
-  WatchPolicy watch;
-  bool require_identity = false;
 };
 
 // One start of `heartbeat watch | fence | failover`, as the three programs build it of lib/ha. It is killed

@@ -58,9 +58,9 @@ class Pipeline {
     recovery_ = std::make_unique<Recovery>(
         setup_.recovery, setup_.inventory, cluster_, store_, clock_,
         [](const TcpCheck&, Milliseconds) { return true; },
-        Recovery::Hooks{[this](const record::VmRestarted& r) { restarted(r); },
-                        [this](const record::VmNotRestarted& r) { not_restarted(r); },
-                        [this](const std::string& text) { call("", text); }});
+        Recovery::Hooks{.restarted = [this](const record::VmRestarted& r) { restarted(r); },
+                        .not_restarted = [this](const record::VmNotRestarted& r) { not_restarted(r); },
+                        .warn = [this](const std::string& text) { call("", text); }});
     safely([this] { recovery_->settle(); });
     due_ = world_.now();
   }
@@ -109,7 +109,7 @@ class Pipeline {
   void refresh() {
     by_hand([this] {
       Protector(setup_.inventory, cluster_, store_, clock_, NightCluster::kPatience, false,
-                {[](const record::VmProtected&) {}, [](const std::string&) {}})
+                {.stored = [](const record::VmProtected&) {}, .warn = [](const std::string&) {}})
           .refresh();
     });
   }

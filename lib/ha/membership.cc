@@ -12,6 +12,7 @@ namespace {
 constexpr Milliseconds kLateRemembered{10'000};
 constexpr Milliseconds kTwinRemembered{30'000};
 constexpr std::size_t kIncarnations = 4096;
+constexpr Milliseconds kDoubtAgain{10'000};  // hosts fall silent one after the other: not one call for each
 
 const char* word_of(HostVerdict verdict) {
   switch (verdict) {
@@ -369,17 +370,30 @@ void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& ro
 }
 
 void Membership::doubt(Milliseconds now, Round& round) {
+  constexpr std::int64_t kNamed = 8;
   silent_ = watched_ = 0;
-  for (const Host& host : hosts_) {
-    if (host.maintenance || host.fenced || host.verdict == HostVerdict::kMaintenance) continue;
-    ++watched_;
-    if (!alive(host, now)) ++silent_;
+  bool news = false;
+  std::string names;
+  for (Host& host : hosts_) {
+    const bool counts = !host.maintenance && !host.fenced && host.verdict != HostVerdict::kMaintenance;
+    watched_ += counts ? 1 : 0;
+    if (!counts || alive(host, now)) {
+      host.doubted = false;
+      continue;
+    }
+    news = news || !host.doubted;
+    if (++silent_ <= kNamed) names += (names.empty() ? "" : ", ") + host.name;
   }
   const bool doubting = silent_ * 2 > watched_;
-  if (doubting && !doubting_ && begun_) {
+  // Whoever falls silent later is named, too: nobody else calls a person for it.
+  if (doubting && begun_ && (!doubting_ || (news && now - doubt_told_ >= kDoubtAgain))) {
+    for (Host& host : hosts_) host.doubted = host.doubted || !alive(host, now);
+    doubt_told_ = now;
+    if (silent_ > kNamed) names += " and " + std::to_string(silent_ - kNamed) + " more";
     record::WatcherSuspect doubt;
-    doubt.reason = std::to_string(silent_) + " of " + std::to_string(watched_) +
-                   " hosts are silent: that is likelier to be the watcher's own fault, and nobody is "
+    doubt.reason = std::to_string(silent_) + " of " + std::to_string(watched_) + " hosts are silent (" +
+                   names +
+                   "): that is likelier to be the watcher's own fault, and nobody is "
                    "declared dead; look at "
                    "its network, and at the hosts";
     doubt.hosts_silent = silent_;

@@ -190,6 +190,7 @@ class Membership {
     bool doubtful = false;  // its last sign of life in any channel is Message::doubtful
     std::string claim;      // see claimed()
     std::optional<Milliseconds> claimed_at;
+    bool doubted = false;  // named when the watcher doubted itself
 
     Detector net;
     Message beat;  // the last fresh one
@@ -266,6 +267,7 @@ class Membership {
   // them came back as one that was started anew.
   std::optional<Milliseconds> doubt_began_, doubt_ended_;
   bool rebooted_ = false;
+  Milliseconds doubt_told_{0};
   std::int64_t silent_ = 0, watched_ = 0;
 };
 

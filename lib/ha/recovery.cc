@@ -111,6 +111,10 @@ std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planne
   auto verdicts = judge(situation);
   std::erase_if(verdicts, [&](const Verdict& verdict) { return under_way(verdict, situation); });
   if (!keeping_) return verdicts;
+  // One that a fence has restarted, and that has ended since, is not that fence's any more.
+  std::erase_if(verdicts, [&situation](const Verdict& verdict) {
+    return verdict.what == Verdict::What::kAlready && is_nobodys(situation, verdict.vm);
+  });
   std::set<std::string> judged;
   for (const auto& verdict : verdicts) judged.insert(verdict.vm.vm);
   auto notes = keep_notes(store_);

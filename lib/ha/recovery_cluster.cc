@@ -95,6 +95,12 @@ std::vector<std::string> View::defined_on(const std::string& uuid) const {
   return hosts_with([&uuid](const record::VmSample& vm) { return vm.uuid == uuid; });
 }
 
+std::vector<std::string> View::placed_on(const std::string& uuid) const {
+  return hosts_with([&uuid](const record::VmSample& vm) {
+    return vm.uuid == uuid && !(vm.state == "shutoff" && vm.state_reason == "migrated");
+  });
+}
+
 std::vector<std::string> View::namesake_on(const std::string& vm, const std::string& uuid) const {
   return hosts_with([&](const record::VmSample& other) {
     return other.vm == vm && other.uuid != uuid && other.state != "shutoff";

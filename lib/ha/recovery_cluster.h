@@ -35,6 +35,8 @@ struct View {
   // Everything that is not plainly off counts: paused, incoming, crashed with its process still there.
   std::vector<std::string> active_on(const std::string& uuid) const;
   std::vector<std::string> defined_on(const std::string& uuid) const;  // active or not
+  // The same without the definitions that migrations have left behind: it went from there.
+  std::vector<std::string> placed_on(const std::string& uuid) const;
   // Active VMs of that name that are not this one: it may have been defined anew, on the same disks.
   std::vector<std::string> namesake_on(const std::string& vm, const std::string& uuid) const;
   // As the host's sample has it; empty where it is not.

@@ -76,7 +76,7 @@ class Judge {
     }
     // Moved since it was last looked at: the host where it was known to be answers and knows nothing of it
     // any more, and neither does anybody else, so that it was on the host that died.
-    const bool lost = s_.view.answered(vm_.host) && s_.view.defined_on(vm_.uuid).empty();
+    const bool lost = s_.view.answered(vm_.host) && s_.view.placed_on(vm_.uuid).empty();
     // It was not on one that was dead already when it was seen elsewhere. Two machines have two clocks.
     static constexpr std::chrono::seconds kClocks{60};
     const auto died = std::find_if(s_.fences.rbegin(), s_.fences.rend(), [this](const auto& fence) {
@@ -116,6 +116,8 @@ class Judge {
       verdict_.from = fence.host;
       if (active_.size() > 1) return twice();
       const bool runs = active_.size() == 1;
+      // It died with that host, and is the work of another fence.
+      if (!runs && s_.marks.contains(*to)) continue;
       verdict_.to = runs ? active_.front() : *to;
       return result(What::kAlready, runs ? "it runs there" : "it was restarted there and has ended since");
     }

@@ -63,7 +63,7 @@ struct Cluster {
       if (wish.libvirt && life.libvirt) membership->libvirt(wish.host, LibvirtAnswer::kAnswers, now);
       if (wish.peers) membership->told(wish.host, life.peers, now);
     }
-    if (round.doubt) ++doubts;
+    if (round.doubt) ++doubts, doubt = round.doubt->reason;
     for (auto& t : round.transitions) seen.push_back(std::move(t));
   }
   void run(Milliseconds time) {
@@ -84,6 +84,7 @@ struct Cluster {
   Message last;
   bool storage_works = true, agentless = false;
   int doubts = 0;
+  std::string doubt;
 };
 
 TEST(Membership, BeginsWithASnapshotAndIsSilentWhileAllIsWell) {
@@ -246,6 +247,18 @@ TEST(Membership, AfterAPowerFailureTheLastOnesAreGivenTimeToBoot) {
   cluster.kill("h4");
   cluster.run(seconds{5});
   EXPECT_EQ(cluster.of("h4"), HostVerdict::kDown) << "it was well when the others were silent";
+}
+
+TEST(Membership, TheDoubtNamesTheSilentHostsAlsoThoseThatFollow) {
+  Cluster cluster(5);
+  for (const auto* host : {"h1", "h2", "h3"}) cluster.kill(host);
+  cluster.run(seconds{20});
+  EXPECT_EQ(cluster.doubts, 1);
+  EXPECT_NE(cluster.doubt.find("(h1, h2, h3)"), std::string::npos) << cluster.doubt;
+  cluster.kill("h5");
+  cluster.run(seconds{60});
+  EXPECT_EQ(cluster.doubts, 2);
+  EXPECT_NE(cluster.doubt.find("(h1, h2, h3, h5)"), std::string::npos) << cluster.doubt;
 }
 
 TEST(Membership, HostsWithoutAgentsThatAreSilentTogetherAreNotDown) {

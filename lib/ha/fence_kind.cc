@@ -107,7 +107,7 @@ bool AgentKind::takes_plug() const {
 }
 
 bool AgentKind::takes_address() const {
-  return reads("ipaddr");
+  return one_system || reads("ipaddr");
 }
 
 std::string agent_file(const std::string& agent) {

@@ -70,7 +70,7 @@ std::string doubt_about_option(const std::string& name) {
   if (name == "action") return "has no place there";
   if (has(kSecrets, name) || name.find("passw") != std::string::npos ||
       name.find("secret") != std::string::npos)
-    return "is a secret, which has no place there";
+    return "is a secret";
   if (has(kCommands, name)) return "makes an agent run commands";
   if (has(kWritten, name)) return "makes an agent write a file";
   if (name == "port_as_ip") return "makes an address of a plug: give the address as ip";

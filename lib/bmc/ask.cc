@@ -62,7 +62,7 @@ Identity ask_ipmi(const Controller& controller, Milliseconds timeout) {
     add("-C", controller.cipher);
     add("-L", controller.privilege);
     for (const char* word : {"-N", "2", "-R", "2", "raw", "0x06", "0x37"}) argv.emplace_back(word);
-    const auto finished = proc::run(argv, {}, timeout);
+    const auto finished = proc::run(argv, {}, timeout, proc::Leavers::kKill);
     if (finished.timed_out) return unknown("no answer within " + format_duration(timeout));
     if (finished.status != 0)
       return unknown("ipmitool: " + plain(finished.err.empty() ? finished.out : finished.err));

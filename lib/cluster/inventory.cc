@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <map>
 #include <utility>
 
@@ -22,6 +25,32 @@ std::string before(std::string_view& rest, std::string_view separator) {
   std::string part(rest.substr(0, end));
   rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + separator.size());
   return part;
+}
+
+// With the bytes that %XX stands for.
+std::string decoded(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    unsigned byte = 0;
+    const char* first = text.data() + at + 1;
+    if (text[at] == '%' && at + 2 < text.size()) {
+      if (const auto [end, error] = std::from_chars(first, first + 2, byte, 16);
+          error == std::errc() && end == first + 2) {
+        result += static_cast<char>(byte);
+        at += 2;
+        continue;
+      }
+    }
+    result += text[at];
+  }
+  return result;
+}
+
+// The addresses of the machine that asks, which a URI without a host means as well.
+bool is_this_machine(const std::string& spelling) {
+  constexpr std::array<std::string_view, 6> kOurs{
+      "localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "127.0.0.1", "::1"};
+  return std::find(kOurs.begin(), kOurs.end(), spelling) != kOurs.end();
 }
 
 // One text for all libvirt URIs, driver[+transport]://[user@][host][:port][/path][?options], that lead to the
@@ -46,6 +75,7 @@ std::vector<std::string> hypervisors(std::string_view uri) {
     port = host.substr(colon + 1);
     host = host.substr(0, colon);
   }
+  while (port.size() > 1 && port.starts_with('0')) port.erase(0, 1);
   const auto usual = transport == "ssh" ? "22" : transport == "tcp" ? "16509" : "16514";
   if (port == usual) port.clear();
   std::string socket;
@@ -54,8 +84,9 @@ std::vector<std::string> hypervisors(std::string_view uri) {
     if (option.starts_with("socket=")) socket = option;
   }
   std::vector<std::string> result;
-  for (const auto& spelling : net::spellings(host))
-    result.push_back(driver + "://" + spelling + ":" + port + path + "?" + socket);
+  for (const auto& spelling : net::spellings(decoded(host)))
+    result.push_back(driver + "://" + (is_this_machine(spelling) ? "" : spelling) + ":" + port + path + "?" +
+                     socket);
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "ha/fence_kind.h"
+#include "ha/fence_mask.h"
 #include "ha/fence_options.h"
 #include "proc/child.h"
 
@@ -61,11 +62,21 @@ std::string telling_line(const std::string& text) {
   return telling.empty() ? last : telling;
 }
 
+// Whether a line is the status in the form of the agents, and nothing else.
+bool says(const std::string& text, const char* status) {
+  for (std::size_t from = 0; from < text.size();) {
+    const auto end = std::min(text.find('\n', from), text.size());
+    if (trimmed(text.substr(from, end - from)) == status) return true;
+    from = end + 1;
+  }
+  return false;
+}
+
 Power status_of(const proc::Finished& finished) {
-  const bool on = finished.out.find("Status: ON") != std::string::npos;
-  const bool off = finished.out.find("Status: OFF") != std::string::npos;
+  const bool on = says(finished.out, "Status: ON");
+  const bool off = says(finished.out, "Status: OFF");
   if (finished.status == 0 && on && !off) return Power::kOn;
-  if (finished.status == 2 && off && !on) return Power::kOff;
+  if (finished.status == 2 && off && !on && !says(finished.err, "Status: ON")) return Power::kOff;
   return Power::kUnknown;
 }
 
@@ -81,7 +92,8 @@ const char* name_of(PowerAction action) {
 
 std::string agent_input(const FenceMethod& method, PowerAction action, const std::string& password) {
   std::vector<std::string> lines;
-  const auto way = agent_kind(method.agent).password;
+  const auto kind = agent_kind(method.agent);
+  const auto way = kind.password;
   if (way == PasswordWay::kRefuse && !password.empty())
     throw Error(Status::kRefused, "tell the fence agent", method.agent,
                 "it would show the password to everybody");
@@ -96,7 +108,7 @@ std::string agent_input(const FenceMethod& method, PowerAction action, const std
     lines.push_back("ipmitool_timeout=" + (given.empty() ? "2" : given) + " -f " +
                     quoted(std::filesystem::absolute(method.password_file)));
   } else if (!password.empty()) {
-    lines.push_back("password=" + password);
+    lines.push_back(kind.secret + "=" + password);
   }
   // Of an option that comes twice the last one counts.
   lines.push_back(std::string("action=") + name_of(action));
@@ -104,12 +116,7 @@ std::string agent_input(const FenceMethod& method, PowerAction action, const std
 }
 
 std::string agent_complaint(const std::string& text, const std::string& secret) {
-  std::string clean = text;
-  for (auto at = clean.find(secret); !secret.empty() && at != std::string::npos;
-       at = clean.find(secret, at)) {
-    clean.replace(at, secret.size(), "***");
-    at += 3;
-  }
+  std::string clean = without_secret(text, secret);
   clean = telling_line(clean);
   for (char& c : clean) {
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
@@ -133,7 +140,8 @@ AgentReply FenceAgents::call(const FenceMethod& method, PowerAction action, Mill
     // The agents for Redfish take their authorities from the environment.
     std::vector<std::string> argv{method.agent};
     if (!method.ca_file.empty()) argv.insert(argv.begin(), {"env", "REQUESTS_CA_BUNDLE=" + method.ca_file});
-    const auto finished = proc::run(argv, agent_input(method, action, password), timeout);
+    const auto finished =
+        proc::run(argv, agent_input(method, action, password), timeout, proc::Leavers::kKill);
     if (action == PowerAction::kStatus && !finished.timed_out) reply.power = status_of(finished);
     reply.accepted = action == PowerAction::kStatus ? reply.power != Power::kUnknown
                                                     : finished.status == 0 && !finished.timed_out;

@@ -29,8 +29,8 @@ class PowerSwitch {
 };
 
 // ClusterLabs fence-agents (FenceAgentAPI): options as lines on stdin. A status is believed when the exit
-// status (0 on, 2 off) and the text ("Status: ON") say the same: 2 alone is also what a script that fails to
-// parse its options returns.
+// status (0 on, 2 off) and a line of the text ("Status: ON") say the same: 2 alone is also what a script that
+// fails to parse its options returns.
 class FenceAgents final : public PowerSwitch {
  public:
   FenceAgents();

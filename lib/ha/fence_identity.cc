@@ -40,8 +40,10 @@ std::vector<IdentityFinding> findings_of(const store::Entry& entry) {
     finding.method = text(each, "method", entry);
     finding.place = text(each, "place", entry);
     const std::string identity = text(each, "identity", entry);
-    if (identity != "confirmed" && identity != "mismatch") throw broken(entry);
-    finding.identity = identity == "confirmed" ? SwitchIdentity::kConfirmed : SwitchIdentity::kMismatch;
+    if (identity != "confirmed" && identity != "mismatch" && identity != "unknown") throw broken(entry);
+    finding.identity = identity == "confirmed"  ? SwitchIdentity::kConfirmed
+                       : identity == "mismatch" ? SwitchIdentity::kMismatch
+                                                : SwitchIdentity::kUnknown;
     finding.bmc_uuid = bmc::parse_uuid(text(each, "bmc_uuid", entry));
     finding.host_uuid = bmc::parse_uuid(text(each, "host_uuid", entry));
     finding.reason = text(each, "reason", entry);
@@ -69,6 +71,18 @@ void judge(IdentityFinding& finding, const IdentityFinding& other) {
   }
 }
 
+// What a silent host said of itself before confirms nothing now, but its controller may contradict it.
+void judge_by_memory(IdentityFinding& finding, const std::vector<IdentityFinding>& known) {
+  for (const auto& before : known) {
+    if (before.host != finding.host || !before.host_uuid || !finding.bmc_uuid ||
+        says(finding.bmc_uuid, before.host_uuid))
+      continue;
+    finding.identity = SwitchIdentity::kMismatch;
+    finding.reason = "it switches the system " + bmc::to_text(*finding.bmc_uuid) + " and not " +
+                     finding.host + ", by what the host said before";
+  }
+}
+
 }  // namespace
 
 const char* name_of(SwitchIdentity identity) {
@@ -87,7 +101,9 @@ void keep_identities(store::Store& store, const std::vector<IdentityFinding>& fi
                      std::chrono::sys_seconds now) {
   std::map<std::string, Json> documents;
   for (const auto& finding : findings) {
-    if (finding.identity == SwitchIdentity::kUnknown) continue;
+    // What a controller says of itself is kept although its host said nothing: that of another host may say
+    // the same one day.
+    if (finding.identity == SwitchIdentity::kUnknown && !finding.bmc_uuid) continue;
     auto& document = documents[finding.host];
     if (document.is_null()) document = {{"time", format_time(now)}, {"switches", Json::array()}};
     const auto uuid = [](const auto& value) { return value ? bmc::to_text(*value) : std::string(); };
@@ -103,16 +119,21 @@ void keep_identities(store::Store& store, const std::vector<IdentityFinding>& fi
     const Json fresh = document;
     store.update("identity", [&, &host = host](store::View& view) -> std::optional<store::Transaction> {
       Json whole = fresh;
-      // What is known of this host's other switches stays.
+      // What is known of this host's other switches stays, and so does a verdict on a controller that says
+      // the same as before while its host says nothing.
       const auto entry = view.get(key);
       const Json before = entry ? Json::parse(entry->value, nullptr, false) : Json();
       if (before.is_object() && before.contains("switches") && before["switches"].is_array()) {
         for (const auto& each : before["switches"]) {
-          const auto replaced =
-              std::any_of(fresh["switches"].begin(), fresh["switches"].end(), [&](const auto& one) {
-                return each.is_object() && each.contains("place") && each["place"] == one["place"];
-              });
-          if (!replaced && each.is_object()) whole["switches"].push_back(each);
+          if (!each.is_object()) continue;
+          const auto same = std::find_if(
+              whole["switches"].begin(), whole["switches"].end(),
+              [&](const auto& one) { return each.contains("place") && each["place"] == one["place"]; });
+          if (same == whole["switches"].end()) {
+            whole["switches"].push_back(each);
+          } else if ((*same)["identity"] == "unknown" && each.value("bmc_uuid", "") == (*same)["bmc_uuid"]) {
+            *same = each;
+          }
         }
       }
       return store::Transaction{{}, {{key, store::dump(whole)}}, {}};
@@ -120,8 +141,10 @@ void keep_identities(store::Store& store, const std::vector<IdentityFinding>& fi
   }
 }
 
-void judge_identities(std::vector<IdentityFinding>& findings, const std::vector<IdentityFinding>& known) {
+std::vector<IdentityFinding> judge_identities(std::vector<IdentityFinding>& findings,
+                                              const std::vector<IdentityFinding>& known) {
   for (auto& finding : findings) {
+    if (!finding.host_uuid) judge_by_memory(finding, known);
     if (!finding.bmc_uuid || !finding.host_uuid) continue;
     const bool same = bmc::same_system(*finding.bmc_uuid, *finding.host_uuid);
     finding.identity = same ? SwitchIdentity::kConfirmed : SwitchIdentity::kMismatch;
@@ -131,15 +154,25 @@ void judge_identities(std::vector<IdentityFinding>& findings, const std::vector<
     }
   }
   const auto read = findings;  // all are judged by what was read
+  const auto asked = [&](const IdentityFinding& other) {
+    return std::any_of(read.begin(), read.end(), [&](const auto& one) {
+      return one.host == other.host && (one.bmc_uuid || one.host_uuid);
+    });
+  };
   for (auto& finding : findings) {
     for (const auto& other : read) judge(finding, other);
     for (const auto& other : known) {
-      const bool asked = std::any_of(read.begin(), read.end(), [&](const auto& one) {
-        return one.host == other.host && (one.bmc_uuid || one.host_uuid);
-      });
-      if (!asked) judge(finding, other);
+      if (!asked(other)) judge(finding, other);
     }
   }
+  std::vector<IdentityFinding> contradicted;
+  for (const auto& other : known) {
+    if (asked(other) || other.identity == SwitchIdentity::kMismatch) continue;
+    auto judged = other;
+    for (const auto& one : read) judge(judged, one);
+    if (judged.identity != other.identity) contradicted.push_back(std::move(judged));
+  }
+  return contradicted;
 }
 
 AgentReply IdentityGuard::call(const FenceMethod& method, PowerAction action, Milliseconds timeout) {

@@ -29,16 +29,18 @@ struct IdentityFinding {
   Milliseconds elapsed{0};
 };
 
-// The last answer of each host, under identity/HOST in the store. What could not be read changes nothing of
-// what was known. Throws Error as the store does, and kUnreachable for an answer that cannot be read.
+// The last answer of each host, under identity/HOST in the store, also of controllers whose host was silent.
+// What could not be read changes nothing of what was known. Throws Error as the store does, and kUnreachable
+// for an answer that cannot be read.
 std::vector<IdentityFinding> kept_identities(store::Store& store, const std::string& host);
 void keep_identities(store::Store& store, const std::vector<IdentityFinding>& findings,
                      std::chrono::sys_seconds now);
 
 // Compares what was read, also between hosts: a controller that says the same as that of another host
 // switches only the one whose own UUID it is, and neither when both hosts have it. `known` are answers about
-// hosts that were not asked now.
-void judge_identities(std::vector<IdentityFinding>& findings, const std::vector<IdentityFinding>& known);
+// hosts that were not asked now; those of them that became a mismatch by what was read are returned.
+std::vector<IdentityFinding> judge_identities(std::vector<IdentityFinding>& findings,
+                                              const std::vector<IdentityFinding>& known);
 
 // The world as fence verify asks it; tests have their own.
 class IdentitySource {

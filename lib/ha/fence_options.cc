@@ -1,37 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ha/fence_options.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
 
 #include "base/error.h"
-#include "bmc/address.h"
 #include "ha/fence_kind.h"
+#include "ha/fence_words.h"
 
 namespace rackline::ha {
 namespace {
 
 constexpr const char* kReading = "read the inventory";
-constexpr std::array<std::string_view, 5> kSecrets{"password", "password_script", "snmp_priv_passwd",
-                                                   "snmp_priv_passwd_script", "hexadecimal_kg"};
-// Agents hand these to a shell, to ssh as options that name commands, or write what they are told to a file.
-constexpr std::array<std::string_view, 4> kCommands{"ssh_options", "runonfail", "runonwarn", "debug_file"};
-// fence_ipmilan pastes these into ipmitool's command line as they are.
-constexpr std::array<std::string_view, 6> kWords{"auth",    "cipher", "ipmitool_timeout",
-                                                 "privlvl", "ipport", "target"};
-
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-}
-
-template <class List>
-bool has(const List& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
 }
 
 bool is_name(const std::string& name) {
@@ -39,29 +22,13 @@ bool is_name(const std::string& name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
 }
 
-bool is_program(const std::string& name) {
-  return name.ends_with("_path") || name == "exec";
-}
-
-// Empty, or why what it names could be another program tomorrow.
-std::string doubt_about_program(const std::string& path) {
-  if (!path.starts_with('/')) return "is not an absolute path";
-  struct stat found {};
-  if (stat(path.c_str(), &found) != 0) return {};  // the agent says that it is not there
-  if (found.st_uid != 0 && found.st_uid != geteuid()) return "names a file of another user";
-  if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "names a file that others may write";
-  return {};
-}
-
-void check_value(const std::string& where, const FenceMethod& method, const std::string& name,
-                 const std::string& value) {
-  if (name == "ip" && !bmc::is_plain_host(value))
-    throw Error(Status::kUsage, kReading, where, "option ip is neither an address nor a name");
-  if (agent_kind(method.agent).ipmi && has(kWords, name) && !bmc::is_plain_host(value))
-    throw Error(Status::kUsage, kReading, where, "option " + name + " is not one plain word");
-  if (!is_program(name)) return;
-  if (const auto doubt = doubt_about_program(value); !doubt.empty())
-    throw Error(Status::kUsage, kReading, where, "option " + name + " " + doubt);
+std::string hint_at_secret(const std::string& name, const AgentKind& kind) {
+  if (name == "community")
+    return "put it into ~/.snmp/snmp.conf (defCommunity) with mode 600, and the version into snmp_version";
+  if (name == "access_key" || name == "secret_key")
+    return "put both keys where the maker's own programs find them: ~/.aws/credentials, or give a ram_role";
+  return name == kind.secret || name == "password" ? "it goes into a file that password_file names"
+                                                   : "secrets go into the file that password_file names";
 }
 
 }  // namespace
@@ -72,6 +39,11 @@ void settle_options(const std::string& where, FenceMethod& method) {
         std::pair("bmc_ca_file", &method.ca_file)}) {
     if (std::any_of(value->begin(), value->end(), is_control))
       throw Error(Status::kUsage, kReading, where, std::string(name) + " holds a control character");
+  }
+  const auto kind = agent_kind(method.agent);
+  if (const auto file = method.self() ? "" : agent_file(method.agent); !file.empty()) {
+    if (const auto doubt = doubt_about_program(file); !doubt.empty())
+      throw Error(Status::kUsage, kReading, where, "agent " + doubt, "chmod go-w, chown root");
   }
   std::set<std::string> seen;
   for (std::string& option : method.options) {
@@ -84,13 +56,10 @@ void settle_options(const std::string& where, FenceMethod& method) {
       throw Error(Status::kUsage, kReading, where, "an option is not of the form NAME=VALUE",
                   "names consist of small letters, digits and _");
     }
-    if (name == "action" || has(kSecrets, name)) {
-      throw Error(Status::kUsage, kReading, where, "options hold " + name + ", which has no place there",
-                  name == "action" ? "" : "a password goes into a file that password_file names");
+    if (const auto doubt = doubt_about_option(name); !doubt.empty()) {
+      throw Error(Status::kUsage, kReading, where, "options hold " + name + ", which " + doubt,
+                  doubt.starts_with("is a secret") ? hint_at_secret(name, kind) : "");
     }
-    if (has(kCommands, name))
-      throw Error(Status::kUsage, kReading, where,
-                  "options hold " + name + ", by which an agent runs commands or writes files");
     if (!seen.insert(name).second)
       throw Error(Status::kUsage, kReading, where, "option " + name + " is given twice");
     // The agents take blanks and quotes around a value away.
@@ -98,13 +67,13 @@ void settle_options(const std::string& where, FenceMethod& method) {
     while (value.ends_with(' ')) value.pop_back();
     if (value.size() > 1 && value.starts_with('"') && value.ends_with('"'))
       value = value.substr(1, value.size() - 2);
-    check_value(where, method, name, value);
+    if (const auto doubt = doubt_about_value(kind, name, value); !doubt.empty())
+      throw Error(Status::kUsage, kReading, where, "option " + name + " " + doubt);
     std::string written = option.substr(0, equals);
     std::erase(written, ' ');
     std::replace(written.begin(), written.end(), '-', '_');
     option = written + "=" + value;
   }
-  const auto kind = agent_kind(method.agent);
   if (kind.password == PasswordWay::kRefuse && !method.password_file.empty()) {
     throw Error(
         Status::kUsage, kReading, where,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/error.h"
 #include "ha/fence_kind.h"
@@ -21,22 +22,49 @@ std::string number(const std::string& text) {
   return first == std::string::npos ? "0" : text.substr(first);
 }
 
-bool is_true(const std::string& value) {
-  const std::string word = net::small_letters(value);
-  return word == "1" || word == "yes" || word == "on" || word == "true";
+std::string trimmed(std::string text) {
+  while (text.ends_with(' ')) text.pop_back();
+  return text.substr(std::min(text.find_first_not_of(' '), text.size()));
+}
+
+// One spelling of a path without its doubled and last slashes, and of a number in either of its two forms.
+std::string choice_of(std::string value) {
+  for (auto twice = value.find("//"); twice != std::string::npos; twice = value.find("//"))
+    value.erase(twice, 1);
+  while (value.ends_with('/')) value.pop_back();
+  value = net::small_letters(value);
+  unsigned long number = 0;
+  const bool hexadecimal = value.starts_with("0x");
+  const char* first = value.data() + (hexadecimal ? 2 : 0);
+  const char* last = value.data() + value.size();
+  const auto [end, error] = std::from_chars(first, last, number, hexadecimal ? 16 : 10);
+  return error == std::errc() && end == last ? std::to_string(number) : value;
+}
+
+// fence_drac5 knows plugs only where it is told that the device is a chassis.
+bool takes_plug(const FenceMethod& method, const AgentKind& kind) {
+  return kind.takes_plug() &&
+         (!kind.one_system || net::small_letters(method.option("drac_version")) == "drac cmc");
+}
+
+// A controller of one system is bridged by IPMI or has several by Redfish, and chooses by nothing else.
+bool chooses(const AgentKind& kind, const std::string& option) {
+  if (kind.ipmi) return option == "target";
+  if (kind.one_system) return kind.has_identity() && option == "systems_uri";
+  return kind.reads(option);
 }
 
 // The agents take several plugs apart by themselves, at a comma if they are not told otherwise. A plug of a
 // second switch in a chain is SWITCH:PLUG or has an option of its own; the first switch may go unnamed.
-std::vector<std::string> plugs_of(const FenceMethod& method) {
+std::vector<std::string> plugs_of(const FenceMethod& method, const AgentKind& kind) {
   const std::string separator =
       method.option("plug_separator").empty() ? "," : method.option("plug_separator");
   const std::string chain = number(method.option("switch"));
   std::vector<std::string> plugs;
-  std::string rest = net::small_letters(method.option("plug"));
+  std::string rest = takes_plug(method, kind) ? net::small_letters(method.option("plug")) : "";
   while (!rest.empty()) {
     const auto end = rest.find(separator);
-    std::string plug = rest.substr(0, end);
+    std::string plug = trimmed(rest.substr(0, end));
     rest = end == std::string::npos ? "" : rest.substr(end + separator.size());
     if (const auto colon = plug.find(':'); colon != std::string::npos) {
       plug = number(plug.substr(0, colon)) + ":" + number(plug.substr(colon + 1));
@@ -46,19 +74,57 @@ std::vector<std::string> plugs_of(const FenceMethod& method) {
     plugs.push_back(plug);
   }
   for (const char* choice : kChoices) {
-    std::string value = method.option(choice);
-    while (value.ends_with('/')) value.pop_back();
-    if (!value.empty()) plugs.push_back(std::string(choice) + " " + value);
+    if (!chooses(kind, choice)) continue;
+    if (const auto value = choice_of(method.option(choice)); !value.empty())
+      plugs.push_back(std::string(choice) + " " + value);
   }
   return plugs;
 }
 
+// What tells how, by whom or how long something is done, and not what is switched.
+bool is_manner(const std::string& name) {
+  constexpr std::array<std::string_view, 27> kManners{"plug",
+                                                      "switch",
+                                                      "ip",
+                                                      "ipport",
+                                                      "verbose",
+                                                      "verbose_level",
+                                                      "quiet",
+                                                      "delay",
+                                                      "method",
+                                                      "retry_on",
+                                                      "separator",
+                                                      "plug_separator",
+                                                      "timeout",
+                                                      "username",
+                                                      "use_sudo",
+                                                      "identity_file",
+                                                      "command_prompt",
+                                                      "inet4_only",
+                                                      "inet6_only",
+                                                      "notls",
+                                                      "telnet",
+                                                      "lanplus",
+                                                      "stonith_status_sleep",
+                                                      "boto3_debug",
+                                                      "suppress_errors",
+                                                      "retries",
+                                                      "retrysleep"};
+  if (std::find(kManners.begin(), kManners.end(), name) != kManners.end()) return true;
+  for (const char* end : {"_timeout", "timeout", "_wait", "_path", "_retries", "_sleep", "_debug"}) {
+    if (name.ends_with(end)) return true;
+  }
+  return name.starts_with("ssh") || name.starts_with("ssl") || name.starts_with("disable_");
+}
+
 // Without an address the options are all that tells one switch from another.
-std::string all_options(const FenceMethod& method) {
+std::string all_options(const FenceMethod& method, const AgentKind& kind) {
   std::vector<std::string> lines;
   for (const auto& line : method.options) {
-    const auto name = option_name(line.substr(0, line.find('=')));
-    if (name != "plug" && name != "switch") lines.push_back(line);
+    const auto equals = line.find('=');
+    const auto name = option_name(line.substr(0, equals));
+    if (is_manner(name) || !kind.reads(name) || equals == std::string::npos) continue;
+    lines.push_back(name + "=" + trimmed(line.substr(equals + 1)));
   }
   std::sort(lines.begin(), lines.end());
   std::string text;
@@ -88,12 +154,13 @@ std::string SwitchPlace::key() const {
 SwitchPlace switch_place(const FenceMethod& method) {
   const auto kind = agent_kind(method.agent);
   SwitchPlace place;
-  std::string address = method.option("ip");
-  const bool plug_is_address = is_true(method.option("port_as_ip"));
-  if (plug_is_address && !method.option("plug").empty()) address = method.option("plug");
-  if (!plug_is_address) place.plugs = plugs_of(method);
+  place.plugs = plugs_of(method, kind);
+  // The same program by two names is the same, whatever is known of it.
+  const std::string copy = kind.copy.empty() ? "" : "program " + kind.copy;
+  std::string address = kind.takes_address() ? method.option("ip") : "";
   if (address.empty()) {
-    place.devices = {kind.family + all_options(method)};
+    place.devices = {kind.family + all_options(method, kind)};
+    if (!copy.empty()) place.devices.push_back(copy + all_options(method, kind));
     return place;
   }
   std::string port = number(method.option("ipport"));
@@ -111,8 +178,11 @@ SwitchPlace switch_place(const FenceMethod& method) {
   if (usual) port.clear();
   // A controller answers by several protocols, each at its own port; behind another port may be another one.
   const std::string family = kind.one_system && port.empty() ? "controller" : kind.family;
-  for (const auto& spelling : net::spellings(address))
-    place.devices.push_back(family + " " + spelling + (port.empty() ? "" : " port " + port));
+  for (const auto& name : {family, copy}) {
+    if (name.empty()) continue;
+    for (const auto& spelling : net::spellings(address))
+      place.devices.push_back(name + " " + spelling + (port.empty() ? "" : " port " + port));
+  }
   return place;
 }
 

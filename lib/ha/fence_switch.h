@@ -12,8 +12,10 @@ namespace rackline::ha {
 // The switch of a method in one spelling, by which two methods are compared: what kind of device, where it
 // is, and which plug.
 struct SwitchPlace {
-  std::vector<std::string> devices;  // kind, address and port; two where an address can be read in two ways
-  std::vector<std::string> plugs;    // none: the device has one, or takes its own
+  // Kind, address and port; more where an address can be read in two ways, and for the program itself, since
+  // a copy of it switches the same.
+  std::vector<std::string> devices;
+  std::vector<std::string> plugs;  // none: the device has one, or takes its own
 
   // Whether a command to one may be a command to the other.
   bool meets(const SwitchPlace& other) const;

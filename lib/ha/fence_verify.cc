@@ -3,6 +3,7 @@
 #include <libvirt/libvirt.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <future>
 #include <pugixml.hpp>
 #include <set>
@@ -69,8 +70,10 @@ bmc::Identity RealIdentities::of_switch(const FenceMethod& method, Milliseconds 
     return bmc::ask_redfish(controller, timeout);
   }
   const std::string lanplus = method.option("lanplus");
-  const bool preset = kind.name == "fence_ilo3" || kind.name == "fence_ilo4" || kind.name == "fence_ilo5" ||
-                      kind.name == "fence_ipmilanplus";
+  // Its own defaults go by the name by which it is called.
+  const auto called = std::filesystem::path(method.agent).filename();
+  const bool preset = called == "fence_ilo3" || called == "fence_ilo4" || called == "fence_ilo5" ||
+                      called == "fence_ipmilanplus";
   controller.lanplus =
       lanplus.empty() ? preset : lanplus == "1" || lanplus == "yes" || lanplus == "on" || lanplus == "true";
   controller.cipher = method.option("cipher");
@@ -126,8 +129,9 @@ std::vector<IdentityFinding> verify_identities(store::Store& store, IdentitySour
       if (places.contains(finding.place)) known.push_back(std::move(finding));
     }
   }
-  judge_identities(findings, known);
-  if (keep) keep_identities(store, findings, clock.wall());
+  auto answers = judge_identities(findings, known);
+  answers.insert(answers.end(), findings.begin(), findings.end());
+  if (keep) keep_identities(store, answers, clock.wall());
   return findings;
 }
 

@@ -3,6 +3,7 @@
 
 #define BOOST_PROCESS_USE_STD_FS 1  // header-only: no libboost_filesystem at run time
 #include <linux/close_range.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,13 +17,18 @@
 #include <boost/process/args.hpp>
 #include <boost/process/async_pipe.hpp>
 #include <boost/process/child.hpp>
+#include <boost/process/env.hpp>
+#include <boost/process/environment.hpp>
 #include <boost/process/exe.hpp>
 #include <boost/process/extend.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/search_path.hpp>
 #include <csignal>
+#include <optional>
 
 #include "base/error.h"
+#include "base/id.h"
+#include "proc/leftovers.h"
 
 namespace rackline::proc {
 namespace {
@@ -32,6 +38,8 @@ namespace bp = boost::process;
 
 // What a child says is kept in memory: one that never stops must not take all of it.
 constexpr std::size_t kMostOutput = std::size_t{16} << 20;
+// By which all that a child has started is found again: whatever leaves its group keeps its environment.
+constexpr const char* kMarker = "RACKLINE_CHILD";
 
 // A child that does not read its input must not end us: while one of these lives, a write to a closed pipe
 // only fails. Per thread, because what SIGPIPE does to the whole process is the program's business.
@@ -59,17 +67,24 @@ class NoSigpipe {
 };
 
 std::string resolve(const std::string& program) {
-  if (program.find('/') != std::string::npos) return program;
-  auto found = bp::search_path(program);
-  // Neither cron nor an ordinary user has the directories of system programs in PATH.
-  if (found.empty()) found = bp::search_path(program, {"/usr/sbin", "/sbin"});
+  auto found = find_program(program);
+  if (found.empty() && program.find('/') != std::string::npos) return program;
   if (found.empty()) throw Error(Status::kUnreachable, "start", program, "no such program in PATH");
-  return found.string();
+  return found;
 }
 
 }  // namespace
 
-Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout) {
+std::string find_program(const std::string& program) {
+  if (program.find('/') != std::string::npos) return access(program.c_str(), F_OK) == 0 ? program : "";
+  auto found = bp::search_path(program);
+  // Neither cron nor an ordinary user has the directories of system programs in PATH.
+  if (found.empty()) found = bp::search_path(program, {"/usr/sbin", "/sbin"});
+  return found.string();
+}
+
+Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout,
+             Leavers leavers) {
   const std::string program = resolve(argv.at(0));
   // Boost 1.81 looks at the first character of each.
   if (std::any_of(argv.begin(), argv.end(), [](const auto& arg) { return arg.empty(); }))
@@ -82,17 +97,27 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   const NoSigpipe no_sigpipe;
   // The child must not hold our locks and sockets (Boost's own limit_handles also closes the pipes given
   // here), nor inherit that we ignore SIGPIPE and what the calling thread blocks.
+  const pid_t ours = getpid();
   const auto clean = bp::extend::on_exec_setup([&](auto&) {
     setpgid(0, 0);  // so that what it starts can be killed with it
+    // Tied to the thread that forks, which is the one that waits here for the child.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != ours) _exit(1);
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     std::signal(SIGPIPE, SIG_DFL);
     sigset_t none{};
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
   });
+  bp::environment environment = boost::this_process::environment();
+  const std::string marker = leavers == Leavers::kKill ? random_id() : "";
+  if (!marker.empty()) environment[kMarker] = marker;
   bp::child child(bp::exe = program, bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()),
-                  bp::std_in<in, bp::std_out> out, bp::std_err > err, clean, problem);
+                  environment, bp::std_in<in, bp::std_out> out, bp::std_err > err, clean, problem);
   if (problem) throw Error(Status::kUnreachable, "start", program, problem.message());
+  const std::string marked = std::string(kMarker) + "=" + marker;
+  std::optional<Executor> executor;
+  if (leavers == Leavers::kKill) executor.emplace(child.id(), marked);
 
   // Boost.Process waits for children through SIGCHLD, which a library must not take from its program; a pidfd
   // becomes readable when the child ends and concerns nobody else.
@@ -116,6 +141,8 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   // Also after its normal end: what it has left behind would act at a time of its own, when nobody expects it
   // any more. The child is not waited for yet, so the group is still its own.
   ::kill(-child.id(), SIGKILL);
+  if (leavers == Leavers::kKill) kill_marked(marked);
+  executor.reset();
   io.poll();  // what the child has said is in the pipes; one that left the group may hold them open for ever
   in.cancel();
   out.cancel();

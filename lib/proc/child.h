@@ -16,10 +16,21 @@ struct Finished {
   std::string err;
 };
 
+// What becomes of the processes that a child leaves behind in groups of their own.
+enum class Leavers {
+  kSpare,  // it may start a daemon, as ssh does to share its connections
+  kKill,   // nothing of it may act later; also when we are killed, all that it has started is
+};
+
 // Runs `argv` (argv[0] is looked up in PATH unless it holds a slash) with `input` on its stdin, and waits for
 // it. The child inherits no descriptor but the three standard ones. After `timeout` it is killed (SIGKILL),
-// and with it all that it has started and that has not left its process group.
+// and with it all that it has started and that has not left its process group. It does not outlive us.
 // Throws Error(kUnreachable) when it cannot be started, and when it says more than 16 MiB.
-Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout);
+Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout,
+             Leavers leavers = Leavers::kSpare);
+
+// The file that is started as `program`: from PATH, or from where the system's own programs are. Empty when
+// there is none.
+std::string find_program(const std::string& program);
 
 }  // namespace rackline::proc

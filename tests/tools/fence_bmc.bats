@@ -28,6 +28,9 @@ host() { printf '{"kind":"host","host":"%s","uri":"test:///default","bmc":"%s"%s
 # method HOST AGENT OPTIONS [FIELDS]
 method() { printf '{"kind":"fence_method","host":"%s","level":1,"agent":"%s","options":[%s]%s}\n' "$1" "$2" "$3" "${4:+,$4}"; }
 
+# gone PID: there is no such process, or nobody has waited for it yet.
+gone() { ! grep -q '^State:.[^Z]' "/proc/$1/status" 2>/dev/null; }
+
 # redfish ADDRESS UUID: a controller with a certificate of its own; its port in $port.
 redfish() {
   [ -e bmc.pem ] || openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 2 -subj /CN=bmc -addext subjectAltName=IP:127.0.0.1 2>/dev/null
@@ -83,6 +86,79 @@ END
   { host h1 ipmi://10.0.0.1 && host h2 ipmi://10.0.0.2 && method h1 fence_x '"ip=pdu","plug=1"' && method h2 fence_x '"ip=pdu","plug=2"'; } >inventory
   false_agent fence_x
   run -0 --separate-stderr fence status
+}
+
+@test "controllers have no plugs, and an agent under another name is the same agent" {
+  false_agent fence_ipmilan
+  ln -s fence_ipmilan fake/fence_bmc
+  cp fake/fence_ipmilan fake/fence_mine
+  local other
+  for other in fence_ipmilan fence_bmc fence_mine "$PWD/fake/fence_bmc" fence_redfish; do
+    { host h1 ipmi://10.0.0.1 && host h2 ipmi://10.0.0.2 && method h1 fence_ipmilan '"ip=10.0.0.9","plug=h1"' && method h2 "$other" '"ip=10.0.0.9","plug=h1"'; } >inventory
+    run -2 --separate-stderr fence status
+    assert_regex "$stderr" 'hosts h1 and h2: one and the same power switch'
+  done
+  { host h1 ipmi://10.0.0.1 && host h2 ipmi://10.0.0.2 && method h1 fence_ipmilan '"ip=10.0.0.9","plug=h1"' && method h2 fence_ipmilan '"ip=10.0.0.9","plug=h2"'; } >inventory
+  run -2 --separate-stderr fence status
+  assert_regex "$stderr" 'hosts h1 and h2: one and the same power switch'
+  [ ! -e got ]
+}
+
+@test "no option gets out of its place in a command line, writes a file, shows a secret or makes off of missing" {
+  false_agent fence_virsh
+  local option
+  for option in 'port_as_ip=1' 'plug=10.0.0.9 -E chassis power on' 'plug=a;b' 'username=-oProxyCommand=x' 'missing_as_off=1' 'community=public' \
+    'secret_key=abc' 'token=abc' "logfile=$PWD/victim" 'ssh_path=/bin/sh -c x'; do
+    { host h1 ipmi://10.0.0.1 && method h1 fence_virsh "\"ip=x\",\"$option\""; } >inventory
+    run -2 --separate-stderr fence status
+    assert_regex "$stderr" "${option%%=*}"
+    refute_regex "$stderr" 'abc|public|-E|ProxyCommand'
+  done
+  [ ! -e got ]
+}
+
+@test "an agent that others may write or replace is refused" {
+  false_agent fence_x
+  { host h1 ipmi://10.0.0.1 && method h1 fence_x '"ip=pdu"'; } >inventory
+  chmod 777 fake/fence_x
+  run -2 --separate-stderr fence status
+  assert_regex "$stderr" 'agent names a file that others may write'
+  chmod 755 fake/fence_x
+  chmod 777 fake
+  run -2 --separate-stderr fence status
+  assert_regex "$stderr" 'agent names a file in a directory that others may write'
+  [ ! -e got ]
+  chmod 755 fake
+}
+
+@test "what an agent has started is gone with it, also when fence is killed" {
+  { host h1 ipmi://10.0.0.1 && method h1 "$PWD/fake/leaver" '"ip=x"'; } >inventory
+  cat >fake/leaver <<END
+#!/bin/bash
+setsid sleep 1000 </dev/null >/dev/null 2>&1 &
+echo \$! >$PWD/left
+sleep "\$(cat $PWD/nap)"
+echo "Status: ON"
+END
+  chmod +x fake/leaver
+  echo 0.3 >nap
+  run -0 --separate-stderr fence status
+  gone "$(cat left)"
+  rm left
+  echo 1000 >nap
+  fence status --timeout 60s >/dev/null 2>&1 3>&- &
+  local pid=$! i
+  for ((i = 0; i < 100; ++i)); do
+    if [ -s left ]; then break; fi
+    sleep 0.1
+  done
+  sleep 0.3
+  kill -KILL "$pid"
+  for ((i = 0; i < 100; ++i)); do
+    if gone "$(cat left)"; then break; fi
+    sleep 0.1
+  done
+  gone "$(cat left)"
 }
 
 @test "no control character reaches an agent, wherever it comes from, and the action stands last" {
@@ -152,6 +228,18 @@ END
   run -0 --separate-stderr fence status
   run -1 --separate-stderr fence verify
   assert_equal "$(jq -r 'select(.kind=="host_identity")|[.host,.identity]|join(" ")' <<<"$output")" $'h1 mismatch\nh2 mismatch'
+  run -3 --separate-stderr fence status h1
+  assert_regex "$(jq -r 'select(.kind=="host_power").reason' <<<"$output")" 'switches another system than h1'
+}
+
+@test "verify: two controllers of one system are found although they are asked apart" {
+  redfish 127.0.0.1 72616b6c-0000-4000-8000-000000000001
+  host h1 "redfish://127.0.0.1:$port" '"bmc_tls":"insecure"' >inventory
+  redfish 127.0.0.1 72616b6c-0000-4000-8000-000000000001
+  host h2 "redfish://127.0.0.1:$port" '"bmc_tls":"insecure"' >>inventory
+  run -3 --separate-stderr fence verify h1
+  run -0 --separate-stderr fence status h1
+  run -1 --separate-stderr fence verify h2
   run -3 --separate-stderr fence status h1
   assert_regex "$(jq -r 'select(.kind=="host_power").reason' <<<"$output")" 'switches another system than h1'
 }

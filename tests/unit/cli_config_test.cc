@@ -160,6 +160,9 @@ TEST_F(Config, TwoHostsWithOneHypervisorAreRefusedInAnySpelling) {
        {std::pair("qemu+tcp://10.0.0.1/system", "qemu+tcp://10.0.0.1/system"),
         std::pair("qemu+ssh://root@H1/system", "qemu+tls://h1./system?no_verify=1"),
         std::pair("qemu+tcp://[::ffff:10.0.0.1]:16509/system", "qemu+tcp://10.0.0.1/system"),
+        std::pair("qemu+tcp://h1/system", "qemu+tcp://h%31:016509/system"),
+        std::pair("qemu:///system", "qemu+tcp://localhost/system"),
+        std::pair("qemu:///system", "qemu+ssh://[::1]/system"),
         std::pair("qemu:///system", "qemu+unix:///system")}) {
     EXPECT_NE(two(a, b).find("hosts a and b have one and the same hypervisor"), std::string::npos) << b;
   }

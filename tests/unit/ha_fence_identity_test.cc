@@ -76,6 +76,30 @@ TEST(FenceIdentity, IsKeptUntilItIsReadAgain) {
   EXPECT_THROW(kept_identities(*store, "h1"), Error);
 }
 
+TEST(FenceIdentity, AControllerIsKnownAgainAlsoWhenItsHostWasSilent) {
+  const store::ScratchDirectory scratch;
+  const auto store = store::Store::open("sqlite:" + (scratch.path() / "s.db").string());
+  keep_identities(*store, {read("h1", kA, nullptr)}, {});
+  auto known = kept_identities(*store, "h1");
+  ASSERT_EQ(known.size(), 1U);
+  EXPECT_EQ(known[0].identity, kUnknown);
+  // Another host's says the same at another time: neither is used any more.
+  std::vector<IdentityFinding> later{read("h2", kATurned, nullptr)};
+  const auto contradicted = judge_identities(later, known);
+  EXPECT_EQ(later[0].identity, kMismatch);
+  ASSERT_EQ(contradicted.size(), 1U);
+  EXPECT_EQ(contradicted[0].host, "h1");
+  keep_identities(*store, contradicted, {});
+  EXPECT_EQ(kept_identities(*store, "h1")[0].identity, kMismatch);
+  // The same answer while the host is silent takes no verdict away; another one does not confirm anything.
+  keep_identities(*store, {read("h1", kA, nullptr)}, {});
+  EXPECT_EQ(kept_identities(*store, "h1")[0].identity, kMismatch);
+  auto confirmed = read("h1", kA, kA);
+  confirmed.identity = kConfirmed;
+  EXPECT_EQ(judged({read("h1", kB, nullptr)}, {confirmed}), Identities{kMismatch});
+  EXPECT_EQ(judged({read("h1", kA, nullptr)}, {confirmed}), Identities{kUnknown});
+}
+
 struct Counting : PowerSwitch {
   AgentReply call(const FenceMethod& /*method*/, PowerAction /*action*/, Milliseconds /*timeout*/) override {
     ++calls;
@@ -166,6 +190,27 @@ TEST(FenceIdentity, WhatWasLearntOfASwitchThatTheHostNoLongerHasCountsNoMore) {
   world.uuids.erase("h1");
   world.uuids.erase("10.0.0.2");
   EXPECT_EQ(verify("ipmi://10.0.0.1", "ipmi://10.0.0.2"), (Identities{kUnknown, kUnknown}));
+}
+
+TEST(FenceIdentity, TwoControllersThatAreAskedApartAreAMismatch) {
+  const store::ScratchDirectory scratch;
+  const auto store = store::Store::open("sqlite:" + (scratch.path() / "s.db").string());
+  World world;
+  world.uuids = {{"10.0.0.1", kA}, {"10.0.0.2", kA}};
+  std::vector<record::Host> hosts(2);
+  for (int i = 0; i < 2; ++i) {
+    hosts[i].host = "h" + std::to_string(i + 1);
+    hosts[i].bmc = "ipmi://10.0.0." + std::to_string(i + 1);
+  }
+  const auto methods = fence_methods(hosts, {}, {});
+  const auto verify = [&](int i) {
+    return verify_identities(*store, world, {hosts[i]}, methods, system_clock(), Milliseconds{1000}, true)
+        .at(0)
+        .identity;
+  };
+  EXPECT_EQ(verify(0), kUnknown);
+  EXPECT_EQ(verify(1), kMismatch);
+  EXPECT_EQ(kept_identities(*store, "h1").at(0).identity, kMismatch);
 }
 
 }  // namespace

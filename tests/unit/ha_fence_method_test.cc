@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "base/error.h"
@@ -130,7 +131,20 @@ TEST(FenceMethods, OneSwitchBelongsToOneHost) {
   EXPECT_TRUE(
       shared("fence_apc", List{"ip=pdu", "plug=2:4"}, "fence_apc", List{"ip=pdu", "switch=2", "plug=4"}));
   EXPECT_TRUE(shared("fence_apc", List{"ip=pdu"}, "fence_apc", List{"ip=pdu", "plug=4"}));
-  EXPECT_TRUE(shared("fence_x", List{"ip=a", "plug=b", "port_as_ip=1"}, "fence_x", List{"ip=b"}));
+  // What has no plugs ignores them, and what chooses among several systems has several spellings.
+  EXPECT_TRUE(shared("fence_ipmilan", List{"ip=10.0.0.1", "plug=h1"}, "fence_ipmilan",
+                     List{"ip=10.0.0.1", "plug=h2"}));
+  EXPECT_TRUE(shared("fence_redfish", List{"ip=b", "plug=h1", "uuid=1"}, "fence_redfish",
+                     List{"ip=b", "plug=h2", "uuid=2"}));
+  EXPECT_TRUE(shared("fence_drac5", List{"ip=b", "plug=1"}, "fence_drac5", List{"ip=b", "plug=2"}));
+  EXPECT_FALSE(shared("fence_drac5", List{"ip=b", "plug=1", "drac_version=DRAC CMC"}, "fence_drac5",
+                      List{"ip=b", "plug=2", "drac_version=DRAC CMC"}));
+  EXPECT_TRUE(
+      shared("fence_ipmilan", List{"ip=b", "target=0x82"}, "fence_ipmilan", List{"ip=b", "target=130"}));
+  EXPECT_TRUE(shared("fence_redfish", List{"ip=b", "systems_uri=/redfish/v1//Systems/1"}, "fence_redfish",
+                     List{"ip=b", "systems_uri=/redfish/v1/Systems/1/"}));
+  EXPECT_TRUE(shared("mine", List{"verbose=1", "power_timeout=3", "plug=h1"}, "mine",
+                     List{"delay=1", "retry_on=2", "plug=h1"}));
   EXPECT_FALSE(shared("fence_apc", List{"ip=pdu", "plug=1"}, "fence_wti", List{"ip=pdu", "plug=1"}));
 
   EXPECT_TRUE(shared("mine", List{"plug=h1"}, "mine", List{"plug=h1"}));
@@ -140,6 +154,108 @@ TEST(FenceMethods, OneSwitchBelongsToOneHost) {
   EXPECT_THROW(fence_methods({host("h1", "ipmi://10.0.0.1"), host("h2", "ipmi://10.0.0.1:623/")}, {}, {}),
                Error);
   EXPECT_NO_THROW(fence_methods({host("h1")}, {method("h1", 1, "a"), method("h1", 2, "a")}, {}));
+}
+
+// A program with these words, as a file that only we may write.
+std::string program(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path) << text;
+  chmod(path.c_str(), 0755);
+  return path;
+}
+
+TEST(FenceMethods, AnAgentByAnotherNameIsTheSame) {
+  using List = std::vector<std::string>;
+  const store::ScratchDirectory scratch;
+  const auto directory = std::filesystem::canonical(scratch.path());
+  const auto agent = program(directory / "fence_ipmilan", "#!/bin/sh\n");
+  const std::string link = directory / "fence_bmc";
+  std::filesystem::create_symlink(agent, link);
+  const auto copy = program(directory / "fence_mine", "from fencing import *\nx = '--ipmitool-path'\n");
+  const auto own = program(directory / "own", "#!/bin/sh\n# ours\n");
+  const auto owns = program(directory / "owns", "#!/bin/sh\n# ours\n");
+  const auto snmp = program(directory / "fence_s", "from fencing import *\nfrom fencing_snmp import x\n");
+  const List bmc{"ip=10.0.0.1"};
+  const std::string before = getenv("PATH");
+  setenv("PATH", (directory.string() + ":" + before).c_str(), 1);
+  EXPECT_TRUE(shared("fence_bmc", bmc, "fence_redfish", bmc));
+  EXPECT_TRUE(shared("fence_mine", List{"ip=10.0.0.1", "plug=1"}, "fence_ipmilan", bmc));
+  EXPECT_TRUE(shared(own, List{"ip=10.0.0.1", "plug=1"}, owns, List{"ip=10.0.0.1", "plug=1"}));
+  EXPECT_TRUE(shared(own, List{"plug=1"}, "owns", List{"plug=1"}));
+  FenceMethod method;
+  method.password_file = "/pw";
+  for (const std::string& name : {link, copy, std::string("fence_bmc"), std::string("fence_mine")}) {
+    method.agent = name;
+    EXPECT_EQ(agent_input(method, PowerAction::kStatus, "secret").find("secret"), std::string::npos) << name;
+  }
+  method.agent = snmp;
+  EXPECT_THROW(agent_input(method, PowerAction::kStatus, "secret"), Error);
+  setenv("PATH", before.c_str(), 1);
+}
+
+TEST(FenceMethods, AnAgentThatOthersMayReplaceIsRefused) {
+  const store::ScratchDirectory scratch;
+  const auto directory = std::filesystem::canonical(scratch.path()) / "d";
+  std::filesystem::create_directory(directory);
+  const auto agent = program(directory / "fence_own", "#!/bin/sh\n");
+  const std::string link = std::filesystem::canonical(scratch.path()) / "link";
+  std::filesystem::create_symlink(agent, link);
+  const auto refused = [&](const std::string& name) {
+    try {
+      fence_methods({host("h1")}, {method("h1", 1, name)}, {});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUsage);
+      return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(refused(agent) || refused(link));
+  chmod(agent.c_str(), 0777);
+  EXPECT_TRUE(refused(agent) && refused(link));
+  chmod(agent.c_str(), 0755);
+  chmod(directory.c_str(), 0777);
+  EXPECT_TRUE(refused(agent) && refused(link));
+  chmod(directory.c_str(), 0755);
+}
+
+bool refuses(const std::string& agent, const std::string& option) {
+  auto record = method("h1", 1, agent);
+  record.options = {option};
+  try {
+    fence_methods({host("h1")}, {record}, {});
+  } catch (const Error& error) {
+    const auto value = option.substr(option.find('=') + 1);
+    EXPECT_EQ((std::string(error.what()) + error.hint()).find(value), std::string::npos) << option;
+    return true;
+  }
+  return false;
+}
+
+TEST(FenceMethods, WhatMakesOffOfWhatIsMissingIsRefused) {
+  for (const char* option : {"missing_as_off=1x", "missing-as-off=yes!", "warntimeout=77", "port_as_ip=1x"})
+    EXPECT_TRUE(refuses("fence_virsh", option)) << option;
+}
+
+TEST(FenceMethods, SecretsAndFilesToWriteAreRefused) {
+  for (const char* option : {"community=s3cret", "secret_key=s3cret", "access_key=s3cret", "apikey=s3cret",
+                             "token=s3cret", "api-password=s3cret", "logfile=/victim", "debug_file=/victim",
+                             "token_file=/victim", "cookie-file=/victim", "status_file=/victim"})
+    EXPECT_TRUE(refuses("fence_x", option)) << option;
+}
+
+TEST(FenceMethods, ValuesThatWouldLeaveTheirPlaceInACommandLineAreRefused) {
+  for (const char* agent : {"fence_ipmilan", "fence_virsh", "fence_apc_snmp", "fence_own"}) {
+    for (const char* name : {"plug", "switch", "username", "login_timeout", "cipher", "target", "own"}) {
+      for (const char* value : {"a b c", "-oProxy", "a'b", "a\"b", "$(x)", "a;b", "a|b", "a`b"})
+        EXPECT_TRUE(refuses(agent, std::string(name) + "=" + value)) << agent << " " << name << " " << value;
+      EXPECT_FALSE(refuses(agent, std::string(name) + "=a-1_b.c:d,e@f")) << agent << " " << name;
+    }
+  }
+  EXPECT_TRUE(refuses("fence_ipmilan", "ipmitool_path=/bin/true -E"));
+  // Names of virtual servers have blanks, and these run nothing.
+  EXPECT_FALSE(refuses("fence_vmware_rest", "plug=My server"));
+  EXPECT_FALSE(refuses("fence_vmware_soap", "username=DOMAIN\\admin"));
+  EXPECT_FALSE(refuses("fence_apc", "command_prompt=[$>] "));
+  EXPECT_FALSE(refuses("fence_ironic", "auth_url=https://x:5000/v3?a=b&c=d"));
 }
 
 TEST(FenceMethods, OptionsThatRunSomethingAreRefused) {
@@ -172,6 +288,13 @@ TEST(FenceMethods, OptionsThatRunSomethingAreRefused) {
   auto twice = method("h1", 1, "fence_x");
   twice.options = {"ip=a", "ipaddr=b"};
   EXPECT_THROW(fence_methods({host("h1")}, {twice}, {}), Error);
+}
+
+TEST(FenceAgentInput, ATokenGoesByItsOwnName) {
+  FenceMethod method;
+  method.agent = "fence_ibm_vpc";
+  method.password_file = "/pw";
+  EXPECT_EQ(agent_input(method, PowerAction::kOn, "secret"), "apikey=secret\naction=on\n");
 }
 
 TEST(FenceMethods, AnAgentThatCannotKeepAPasswordGetsNone) {
@@ -249,6 +372,37 @@ TEST(FenceAgentComplaint, IsOneLineWithoutSecrets) {
   EXPECT_TRUE(both_ends.starts_with("begin ") && both_ends.ends_with("self-signed certificate"));
   // Where the secret spans lines or repeats itself.
   EXPECT_EQ(agent_complaint("aaaa", "aa"), "******");
+}
+
+TEST(FenceAgentComplaint, IsWithoutSecretsInWhateverForm) {
+  for (const char* said :
+       {"s3cr&t+pw x", "s3cr%26t%2Bpw", "s3cr%26t%2bpw", "s3cr\\&t+pw", "czNjciZ0K3B3",
+        "Basic YWRtOnMzY3ImdCtwdw==", "czNjciZ0K3B3Cg==", "Basic dTpzM2NyJnQrcHc=", "eHg6czNjciZ0K3B3"}) {
+    const auto told = agent_complaint(std::string("it is ") + said, "s3cr&t+pw");
+    EXPECT_NE(told.find("***"), std::string::npos) << said;
+    for (const char* part : {"3cr", "NjciZ0", "M2NyJn", "zY3Imd"})
+      EXPECT_EQ(told.find(part), std::string::npos) << told;
+  }
+  EXPECT_EQ(agent_complaint("nothing of it", "s3cr&t+pw"), "nothing of it");
+}
+
+// An agent that prints these words and ends with this status.
+Power power_of(const std::string& script) {
+  const store::ScratchDirectory scratch;
+  FenceMethod method;
+  method.agent = program(std::filesystem::canonical(scratch.path()) / "agent", "#!/bin/sh\n" + script);
+  return FenceAgents().call(method, PowerAction::kStatus, Milliseconds{10'000}).power;
+}
+
+TEST(FenceAgentStatus, IsALineOfItsOwn) {
+  EXPECT_EQ(power_of("echo 'Status: OFF'; exit 2"), Power::kOff);
+  EXPECT_EQ(power_of("echo 'Status: ON'"), Power::kOn);
+  EXPECT_EQ(power_of("echo 'error: Status: OFFLINE'; exit 2"), Power::kUnknown);
+  EXPECT_EQ(power_of("echo 'Status: OFFLINE'; exit 2"), Power::kUnknown);
+  EXPECT_EQ(power_of("echo 'no Status: OFF'; exit 2"), Power::kUnknown);
+  EXPECT_EQ(power_of("echo 'Status: OFF'; echo 'Status: ON' >&2; exit 2"), Power::kUnknown);
+  EXPECT_EQ(power_of("echo 'Status: OFF'"), Power::kUnknown);
+  EXPECT_EQ(power_of("exit 2"), Power::kUnknown);
 }
 
 TEST(FencePassword, IsReadOnlyFromAFileOfItsOwnersAlone) {

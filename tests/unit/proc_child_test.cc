@@ -98,6 +98,42 @@ TEST(Child, ThatLeavesADaemonBehindIsNotWaitedForLonger) {
   EXPECT_EQ(kill(std::stoi(finished.out), SIGKILL), 0);
 }
 
+// With the session, the group and the parent left behind, only the environment still says whose it is.
+TEST(Child, WhoseLeaversAreKilledLeavesNothingAtAll) {
+  for (const char* script : {"setsid sleep 1000 & echo $!; sleep 0.3",
+                             "setsid sh -c 'setsid sleep 1000 & echo $!' & sleep 0.3; exec sleep 1000"}) {
+    const auto finished = run({"sh", "-c", script}, "", Milliseconds{1500}, Leavers::kKill);
+    EXPECT_TRUE(is_gone(std::stoi(finished.out))) << script;
+  }
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
+}
+
+// Nobody would know of what it does after us.
+TEST(Child, DoesNotOutliveUs) {
+  const pid_t other = fork();
+  if (other == 0) {
+    const std::string file = "/tmp/rackline-child-" + std::to_string(getpid());
+    try {
+      run({"sh", "-c", "sleep 1000 & setsid sleep 1000 & echo $! >" + file + "; exec sleep 1000"}, "",
+          kPatience, Leavers::kKill);
+    } catch (const std::exception&) {
+    }
+    _exit(0);
+  }
+  const std::string file = "/tmp/rackline-child-" + std::to_string(other);
+  std::string left;
+  for (int i = 0; i < 500 && left.empty(); ++i) {
+    usleep(10'000);
+    std::ifstream(file) >> left;
+  }
+  usleep(100'000);
+  kill(other, SIGKILL);
+  waitpid(other, nullptr, 0);
+  unlink(file.c_str());
+  ASSERT_FALSE(left.empty());
+  EXPECT_TRUE(is_gone(std::stoi(left)));
+}
+
 TEST(Child, HasNoneOfOurDescriptors) {
   const Fd ours(open("/dev/null", O_RDONLY));  // without O_CLOEXEC
   const auto finished = run({"sh", "-c", "ls /proc/self/fd | wc -l"}, "", kPatience);

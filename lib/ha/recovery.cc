@@ -234,7 +234,9 @@ Situation Recovery::situation(const View* seen) {
   }
   for (const auto& host : now.view.alive) {
     if (complained_.insert("alive " + host).second)
-      hooks_.warn(host + " is fenced and its libvirtd answers: nothing is started; look at its power now");
+      hooks_.warn(
+          host +
+          " is fenced and shows life, as its libvirtd answers: nothing is started; look at its power now");
   }
   std::erase_if(complained_, [&now](const std::string& what) {
     return what.starts_with("alive ") && !now.view.alive.contains(what.substr(6));

@@ -248,8 +248,8 @@ std::string Situation::could_run(const Protected& vm) const {
   if (!disarmed.empty()) return disarmed;
   if (!view.alive.empty()) {
     return *view.alive.begin() +
-           " is fenced and its libvirtd answers, so its servers may run: nothing is started before a person "
-           "has looked at its power";
+           " is fenced and shows life, as its libvirtd answers, so its servers may run: nothing is started "
+           "before a person has looked at its power";
   }
   if (!unreadable.empty() && unreadable.contains(vm.vm))
     return "what the journal says of an earlier start of it cannot be read";

@@ -112,7 +112,8 @@ class AgentModel {
     message.name = host_;
     message.incarnation = incarnation_;
     message.seq = ++slot_seq_;
-    message.target = nonces_text({nonce_, challenge});
+    message.target = nonces_text({nonce_, challenge}, kMaxName);
+    message.echo = seq_;  // the last over the network
     slot = {message, true};
     shown_ = written_ = now();
   }

@@ -137,12 +137,10 @@ bool FenceEngine::yields(const FenceReport& report, bool told) {
 }
 
 // Whoever holds it may be at work on another host, or be a person who switches one on.
-FenceLock::Hold FenceEngine::take_lock(Milliseconds until, const std::function<bool()>& given_up,
-                                       const std::string& host) {
+FenceLock::Hold FenceEngine::take_lock(Milliseconds until, const std::function<bool()>& given_up) {
   for (;;) {
     // While a person waits for it, nobody here takes it again, nor joins those who hold it.
-    const bool person = wishes_.any();
-    auto lock = person ? FenceLock::Hold(nullptr) : lock_.try_acquire();
+    auto lock = wishes_.any() ? FenceLock::Hold(nullptr) : lock_.try_acquire();
     if (lock || world_.time.clock.monotonic() >= until || given_up()) return lock;
     world_.time.sleep(kAgain);
   }

@@ -425,16 +425,17 @@ std::string Program::inventory_file() const {
   return state_->inventory();
 }
 
-std::unique_ptr<record::Reader> Program::stdin_reader(record::Policy policy) {
+std::unique_ptr<record::Reader> Program::stdin_reader(record::Policy policy, std::function<void()> also) {
   if (isatty(STDIN_FILENO) == 1) {
     throw Error(
         Status::kUsage, "read records", "stdin", "it is a terminal",
         "pipe records in, or read a file with <FILE; see the examples in " + state_->about.name + " --help");
   }
-  auto reader =
-      std::make_unique<record::Reader>(STDIN_FILENO, "stdin", policy, [this](const record::Problem& problem) {
+  auto reader = std::make_unique<record::Reader>(
+      STDIN_FILENO, "stdin", policy, [this, also = std::move(also)](const record::Problem& problem) {
         ++state_->skipped;
         warn("read records: " + problem.text());
+        if (also) also();
       });
   // What an actor would do then, nobody would hear of.
   if (state_->about.nature == Nature::kAct) reader->stops_without_reader_of(STDOUT_FILENO);

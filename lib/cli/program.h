@@ -107,7 +107,8 @@ class Program {
 
   // Reads stdin; problems go to stderr as messages. Refuses a terminal as input: nobody types records, and a
   // program that waits silently for them looks hung.
-  std::unique_ptr<record::Reader> stdin_reader(record::Policy policy);
+  // `also`, if given, is called for each line that cannot be read, while it is the reader's text().
+  std::unique_ptr<record::Reader> stdin_reader(record::Policy policy, std::function<void()> also = {});
   std::unique_ptr<record::Reader> file_reader(const std::string& path, record::Policy policy);
   // Throws Error(kUsage) unless the stream was ended in order by an `end` record of outcome "ok": `what`
   // cannot be done on a part of a plan.

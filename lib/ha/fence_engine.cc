@@ -36,6 +36,7 @@ FenceEngine::FenceEngine(FencePolicy policy, World world, Finished finished)
       finished_(std::move(finished)),
       journal_(world_.store, world_.time.clock),
       lock_(world_.store),
+      wishes_(world_.store, world_.time.clock),
       queue_(policy, world_.time, world_.stopping, [this](const FenceReport& report) { finish(report); }) {}
 
 void FenceEngine::wait() {
@@ -48,12 +49,13 @@ std::map<Outcome, int> FenceEngine::outcomes() {
   return outcomes_;
 }
 
-void FenceEngine::alive(const std::string& host) {
-  signs_.add(host);
+// A clock that is ahead must not spare its host for hours to come.
+void FenceEngine::alive(const std::string& host, std::chrono::sys_seconds time) {
+  signs_.add(host, std::min(time, world_.time.clock.wall()));
 }
 
-void FenceEngine::contradicted(const std::string& host) {
-  alive(host);
+void FenceEngine::contradicted(const std::string& host, std::chrono::sys_seconds time) {
+  alive(host, time);
   const std::lock_guard guard(guard_);
   contradicted_.insert(host);
 }
@@ -91,9 +93,18 @@ void FenceEngine::request(const FenceRequest& request) {
   const auto ruling = rule_on(request, policy_, world_.time.clock.wall());
   if (ruling.verdict == FenceRuling::Verdict::kLeave)
     return queue_.tell(with(base, Outcome::kLeft, ruling.reason));
+  if (ruling.contradicts) {
+    // Whoever is mistaken, the watcher or somebody in between: what was asked before is not carried out on
+    // the strength of such evidence either.
+    alive(base.host, request.state.time);
+    base.needs_person = true;
+  }
   if (ruling.verdict == FenceRuling::Verdict::kRefuse)
     return queue_.tell(with(base, Outcome::kRefused, ruling.reason));
-  const Life life = signs_.since_now(base.host);
+  if (signs_.after(base.host, request.state.time) ||
+      signs_.is_answered(base.host, request.state.id, request.state.time))
+    return queue_.tell(withdrawn(base));
+  const Life life = signs_.since_verdict(base.host, request.state.id, request.state.time);
   if (policy_.dry_run) {
     return queue_.submit({base, [this](const FenceReport& report) { return look(report); }, life});
   }
@@ -113,10 +124,24 @@ auto FenceEngine::patiently(Milliseconds until, const std::function<bool()>& giv
   }
 }
 
+void FenceEngine::warn_once(const std::string& text) {
+  const std::lock_guard guard(mutex_);
+  if (world_.warn && warned_.insert(text).second) world_.warn(text);
+}
+
+// A person who wants a host gets in between as soon as nobody waits for the answer to a command: at once with
+// that host, and with others unless they have been told to switch off, for the lock is that of all of them.
+// What will not be tried again is not cut short for another host.
+bool FenceEngine::yields(const FenceReport& report, bool told) {
+  if (wishes_.of(report.host)) return true;
+  return !told && policy_.retry_for > Milliseconds{0} && wishes_.any();
+}
+
 // Whoever holds it may be at work on another host, or be a person who switches one on.
 FenceLock::Hold FenceEngine::take_lock(Milliseconds until, const std::function<bool()>& given_up) {
   for (;;) {
-    auto lock = lock_.try_acquire();
+    // While a person waits for it, nobody here takes it again, nor joins those who hold it.
+    auto lock = wishes_.any() ? FenceLock::Hold(nullptr) : lock_.try_acquire();
     if (lock || world_.time.clock.monotonic() >= until || given_up()) return lock;
     world_.time.sleep(kAgain);
   }
@@ -128,22 +153,61 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
   // Of the last round that is awaited with patience, there may be no next one.
   if (report.round == 1) until = std::max(until, request.read_at + policy_.max_age);
   Round round{request, report, life, until};
-  round.given_up = [&] { return life() > 0 || world_.stopping(); };
+  round.given_up = [&] {
+    return life() > 0 || world_.stopping() || (round.lock != nullptr && round.lock->lost());
+  };
   FenceReport result;
   try {
     result = fence_once(round);
-  } catch (const std::exception&) {
-    if (life() == 0) throw;
+  } catch (const std::exception& error) {
+    round.lock = nullptr;
+    // What was done is told, and what is on disk of it stays open: the next round or run reads the power.
+    if (life() == 0) return failed(report, error.what());
     result = withdrawn(report);
   }
+  round.lock = nullptr;
   if (round.opened) close(result);
   return result;
+}
+
+// Why nobody may be told anything now, right before a command: a person may have announced maintenance, or
+// the store may have given the lock to somebody else, since it was looked at.
+std::string FenceEngine::forbidden(Round& round) {
+  if (round.lock != nullptr && round.lock->lost()) {
+    round.trouble = "the lock of the store was lost, another may hold it now";
+    return round.trouble;
+  }
+  try {
+    const auto planned = patiently(round.patience_until, round.given_up, [&] {
+      return cluster::maintenance_mark(world_.store, round.report.host);
+    });
+    if (planned && planned->holds(world_.time.clock.wall()))
+      return "it is in maintenance: " + planned->reason;
+  } catch (const Error& error) {
+    round.trouble = error.what();
+    return round.trouble;
+  }
+  return {};
+}
+
+std::string FenceEngine::begin_once(Round& round) {
+  if (round.opened) return {};
+  if (auto objection = forbidden(round); !objection.empty()) return objection;
+  try {
+    auto objection = patiently(round.patience_until, round.given_up, [&] { return begin(round.report); });
+    round.opened = objection.empty();
+    return objection;
+  } catch (const std::exception& error) {
+    round.trouble = error.what();
+    return round.trouble;
+  }
 }
 
 FenceReport FenceEngine::fence_once(Round& round) {
   auto& report = round.report;
   const auto& life = round.life;
   const auto lock = take_lock(round.patience_until, round.given_up);
+  round.lock = &lock;
   if (life() > 0) return withdrawn(report);
   if (!lock) return without_lock(report, world_.stopping());
   if (auto refusal = patiently(round.patience_until, round.given_up, [&] { return disarmed(report); }))
@@ -158,15 +222,11 @@ FenceReport FenceEngine::fence_once(Round& round) {
   if (mark) {
     if (auto result = confirmed_by_hand(round, *mark)) return *result;
   }
-  const auto begin_once = [&] {
-    if (round.opened) return std::string();
-    auto objection = patiently(round.patience_until, round.given_up, [&] { return begin(report); });
-    round.opened = objection.empty();
-    return objection;
-  };
+  const PowerRules rules{[&] { return forbidden(round); }, [&](bool told) { return yields(report, told); }};
   report.power = PowerDriver(world_.power, world_.time)
-                     .off(world_.methods.at(report.host), world_.time.clock.monotonic() + policy_.deadline,
-                          begin_once, self_fence(round.request), life);
+                     .off(
+                         world_.methods.at(report.host), world_.time.clock.monotonic() + policy_.deadline,
+                         [&] { return begin_once(round); }, self_fence(round.request), life, rules);
   const bool off_since = report.power.untouched && mark && mark->state == cluster::FenceMark::State::kFenced;
   if (off_since && is_contradicted(report.host)) {
     report.needs_person = true;
@@ -179,7 +239,9 @@ FenceReport FenceEngine::fence_once(Round& round) {
     report.id = mark->id;
     return with(report, Outcome::kFenced, "");
   }
-  if (report.power.proven) report.power.objection = begin_once();
+  if (report.power.proven) report.power.objection = begin_once(round);
+  if (!round.trouble.empty() && !report.power.objection.empty())
+    return life() > 0 ? withdrawn(report) : failed(report, round.trouble);
   if (!report.power.objection.empty()) {
     if (auto refusal = disarmed(report)) return *refusal;
     report.needs_person = true;
@@ -212,7 +274,7 @@ FenceReport FenceEngine::conclude(Round& round, const std::optional<cluster::Fen
   const Life since = [&] { return round.life() - report.power.signs; };
   if (since() > 0) return withdrawn(report);
   patiently(
-      world_.time.clock.monotonic() + policy_.max_age, [&] { return since() > 0; },
+      world_.time.clock.monotonic() + policy_.max_age, [&] { return since() > 0 || round.lock->lost(); },
       [&] { set_mark(report); });
   return with(std::move(report), Outcome::kFenced, "");
 }
@@ -263,8 +325,14 @@ std::string FenceEngine::begin(const FenceReport& report) {
   if (const auto refusal = disarmed(report)) return refusal->reason;
   const std::lock_guard guard(guard_);
   std::set<std::string> gone = in_hand_;
-  for (const auto& mark : cluster::fence_marks(world_.store)) {
+  // A mark that cannot be read counts, of a host that is ours: it may be fenced.
+  cluster::BrokenMarks broken;
+  for (const auto& mark : cluster::fence_marks(world_.store, &broken)) {
     if (world_.methods.contains(mark.host)) gone.insert(mark.host);
+  }
+  for (const auto& mark : broken) {
+    if (world_.methods.contains(mark.host)) gone.insert(mark.host);
+    warn_once(mark.what());
   }
   gone.insert(report.host);
   if (too_many(gone.size(), world_.methods.size()) && !policy_.force) {
@@ -277,7 +345,10 @@ std::string FenceEngine::begin(const FenceReport& report) {
   }
   // We hold the lock: what is open for this host belongs to a run that was killed, and is overtaken by this
   // one.
-  for (const auto& open : journal_.open()) {
+  std::vector<std::string> unreadable;
+  const auto opened = journal_.open(&unreadable);
+  for (const auto& text : unreadable) warn_once(text);
+  for (const auto& open : opened) {
     if (open.host == report.host) journal_.end(open.id, open.host, "superseded");
   }
   journal_.begin(report.id, report.host, report.cause);
@@ -313,7 +384,11 @@ FenceReport FenceEngine::look(FenceReport report) {
 }
 
 void FenceEngine::settle() {
-  if (policy_.dry_run || journal_.open().empty()) return;
+  if (policy_.dry_run) return;
+  std::vector<std::string> unreadable;
+  const bool none = journal_.open(&unreadable).empty();
+  for (const auto& text : unreadable) warn_once(text);
+  if (none) return;
   const auto lock = take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
   // Whoever holds it is alive, and what is open is its own.
   if (!lock) throw Error(Status::kBusy, "settle what is open", "the journal", "another fence is at work");
@@ -323,12 +398,18 @@ void FenceEngine::settle() {
     base.cause = open.cause;
     base.host = open.host;
     const Life life = signs_.since_now(open.host);
-    const auto run = [this, open, life](const FenceReport& report) { return settle_one(report, open, life); };
+    const auto run = [this, open, life](FenceReport report) {
+      try {
+        return settle_one(report, open, life);
+      } catch (const std::exception& error) {
+        return failed(report, error.what());  // with what was read
+      }
+    };
     queue_.submit({base, run, life});
   }
 }
 
-FenceReport FenceEngine::settle_one(FenceReport report, const FenceJournal::Open& open, const Life& life) {
+FenceReport FenceEngine::settle_one(FenceReport& report, const FenceJournal::Open& open, const Life& life) {
   const auto lock = take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
   if (!lock) return without_lock(report, world_.stopping());
   const auto methods = world_.methods.find(report.host);
@@ -350,6 +431,13 @@ FenceReport FenceEngine::settle_one(FenceReport report, const FenceJournal::Open
   if (life() > 0 && !marked) {
     journal_.end(open.id, open.host, "withdrawn");
     return withdrawn(report);
+  }
+  // A person who has announced it may have shut it down in order, and may be inside it.
+  const auto planned = cluster::maintenance_mark(world_.store, report.host);
+  if (!marked && planned && planned->holds(world_.time.clock.wall())) {
+    journal_.end(open.id, open.host, "failed");
+    return with(report, Outcome::kRefused,
+                "interrupted, and it is in maintenance by now: " + planned->reason);
   }
   if (reading.power == Power::kOff) {
     report.power.proven = true;

@@ -10,6 +10,7 @@
 #include "ha/fence_journal.h"
 #include "ha/fence_lock.h"
 #include "ha/fence_queue.h"
+#include "ha/fence_wish.h"
 
 namespace rackline::ha {
 
@@ -23,6 +24,8 @@ class FenceEngine {
     FenceTime time;
     std::function<bool()> stopping;              // begin nothing more
     std::map<std::string, FenceLevels> methods;  // every host of the inventory
+    // What a person has to know beside the results, each thing once. Called from several threads.
+    std::function<void(const std::string&)> warn = {};
   };
   // `finished` is called from several threads, not at the same time, for each result and for each round that
   // failed and will be repeated (FenceReport::retry).
@@ -35,10 +38,12 @@ class FenceEngine {
   // Returns at once.
   void request(const FenceRequest& request);
   // A sign of life withdraws what was requested before it: the host is told nothing any more, not after a
-  // delay, on the next attempt, on the next level, nor in the next round.
-  void alive(const std::string& host);
+  // delay, on the next attempt, on the next level, nor in the next round. So it does with requests that come
+  // later and whose verdict is older than it, and with a request that is repeated. `time` is that of the
+  // record: one that is older than a verdict by more than clocks differ is old news, and withdraws nothing.
+  void alive(const std::string& host, std::chrono::sys_seconds time);
   // The host is marked as fenced and shows life: that its power reads off proves nothing about it.
-  void contradicted(const std::string& host);
+  void contradicted(const std::string& host, std::chrono::sys_seconds time);
   // Until nothing is in hand, failed fencings that are repeated included.
   void wait_until_idle() { queue_.wait_until_idle(); }
   // No more requests and signs of life come: nothing is repeated any more. Returns when nothing is in hand.
@@ -57,15 +62,21 @@ class FenceEngine {
     Milliseconds patience_until;  // with the lock and with a store that others keep locked
     bool opened = false;          // there is an open intent in the journal
     std::function<bool()> given_up = {};
+    const FenceLock::Hold* lock = nullptr;
+    std::string trouble = {};  // the store's, by which it could not go on
   };
 
   FenceReport fence(const FenceRequest& request, FenceReport report, const Life& life);
   FenceReport fence_once(Round& round);
   std::optional<FenceReport> disarmed(const FenceReport& report) const;
+  std::string begin_once(Round& round);
+  std::string forbidden(Round& round);
+  bool yields(const FenceReport& report, bool told);
+  void warn_once(const std::string& text);
   FenceReport conclude(Round& round, const std::optional<cluster::FenceMark>& mark);
   std::optional<FenceReport> confirmed_by_hand(const Round& round, const cluster::FenceMark& mark);
   FenceReport look(FenceReport report);
-  FenceReport settle_one(FenceReport report, const FenceJournal::Open& open, const Life& life);
+  FenceReport settle_one(FenceReport& report, const FenceJournal::Open& open, const Life& life);
   FenceLock::Hold take_lock(Milliseconds until, const std::function<bool()>& given_up);
   std::string begin(const FenceReport& report);
   void close(const FenceReport& report);
@@ -84,12 +95,14 @@ class FenceEngine {
   FenceJournal journal_;
   FenceLock lock_;
   LifeSigns signs_;
+  FenceWishes wishes_;
   std::mutex guard_;                    // the count of hosts, from looking to acting
   std::set<std::string> in_hand_;       // under guard_
   std::set<std::string> contradicted_;  // under guard_
 
   std::mutex mutex_;
   std::map<FenceReport::Outcome, int> outcomes_;  // under mutex_
+  std::set<std::string> warned_;                  // under mutex_
 
   FenceQueue queue_;  // the last member: its threads use the others
 };

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "cluster/mark_version.h"
 
 namespace rackline::ha {
 namespace {
@@ -19,12 +20,40 @@ const FenceLevels& methods_of(const FenceEngine::World& world, const std::string
   return found->second;
 }
 
-store::Lock lock_of(FenceEngine::World& world, const FencePolicy& policy) {
+constexpr Milliseconds kAgain{50};
+constexpr Milliseconds kBeyondADeadline{30'000};
+
+// Whoever tries to fence a host again and again ends its try early for the wish.
+store::Lock lock_of(FenceEngine::World& world, const FencePolicy& policy, const std::string& host) {
   const auto& clock = world.time.clock;
-  auto lock = world.store.lock("fence", clock, clock.monotonic() + policy.lock_patience);
-  if (!lock)
-    throw Error(Status::kBusy, "begin", "the store's lock", "another fence is at work", "nothing was done");
-  return std::move(*lock);
+  const auto until = clock.monotonic() + policy.deadline + kBeyondADeadline;
+  for (bool told = false;;) {
+    if (auto lock = world.store.try_lock("fence")) return std::move(*lock);
+    if (clock.monotonic() >= until || world.stopping()) break;
+    if (!told && world.warn) world.warn(host + ": another fence is at work, waiting for its lock");
+    told = true;
+    world.time.sleep(kAgain);
+  }
+  throw Error(Status::kBusy, "begin", "the store's lock", "another fence is at work", "nothing was done");
+}
+
+// The host's mark; one that cannot be read is none, and its version is kept so that a mark can take its
+// place.
+struct MarkThere {
+  std::optional<cluster::FenceMark> mark;
+  std::int64_t version = 0;
+  bool broken = false;
+};
+MarkThere mark_there(store::Store& store, const std::string& host) {
+  MarkThere there;
+  // Before the mark: what comes in between makes the put fail.
+  there.version = cluster::fence_mark_version(store, host);
+  try {
+    there.mark = cluster::fence_mark(store, host);
+  } catch (const cluster::BrokenMark&) {
+    there.broken = true;
+  }
+  return there;
 }
 
 Error changed(const std::string& host) {
@@ -34,7 +63,7 @@ Error changed(const std::string& host) {
 }  // namespace
 
 FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, const std::string& host,
-                        const std::string& person) {
+                        const std::string& person, const HostAnswer& ask) {
   const auto& clock = world.time.clock;
   const auto started = clock.monotonic();
   const auto& levels = methods_of(world, host);
@@ -42,6 +71,9 @@ FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, co
   report.id = random_id();
   report.host = host;
   report.planned = policy.dry_run;
+  std::optional<FenceWish> wish;
+  if (!policy.dry_run) wish.emplace(world.store, host, clock.wall());
+  const std::string answer = ask(host);
   const auto reading = PowerDriver(world.power, world.time).read(levels, policy.deadline / 2);
   report.power.before = report.power.after = reading.power;
   report.power.method = "manual";
@@ -50,16 +82,25 @@ FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, co
       "confirmed by a person: " + person +
       (reading.power == Power::kUnknown ? "; its power cannot be read"
                                         : std::string("; its power reads ") + name_of(reading.power));
+  if (!answer.empty()) report.power.evidence += "; by force, although it answered: " + answer;
   report.elapsed = clock.monotonic() - started;
   if (reading.power == Power::kOn && !policy.force) {
     report.outcome = FenceReport::Outcome::kRefused;
     report.reason = reading.method + " says that it is on (--force)";
     return report;
   }
+  // Its power cannot be read, or that of another machine was.
+  if (!answer.empty() && !policy.force) {
+    report.outcome = FenceReport::Outcome::kRefused;
+    report.reason = host + " answers: " + answer + "; it is not off (--force)";
+    return report;
+  }
   report.outcome = FenceReport::Outcome::kFenced;
   if (policy.dry_run) return report;
-  const auto lock = lock_of(world, policy);
-  const auto present = cluster::fence_mark(world.store, host);
+  const auto lock = lock_of(world, policy, host);
+  const auto there = mark_there(world.store, host);
+  const auto& present = there.mark;
+  if (there.broken) report.power.evidence += "; a mark that could not be read was overwritten";
   if (present && present->state == cluster::FenceMark::State::kFenced) {
     report.already = true;
     report.id = present->id;
@@ -67,7 +108,7 @@ FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, co
     return report;
   }
   cluster::FenceMark mark{host, report.id, present ? present->cause : "", "manual", clock.wall()};
-  mark.version = present ? present->version : 0;
+  mark.version = there.version;
   report.cause = mark.cause;
   if (!put(world.store, mark)) throw changed(host);
   return report;
@@ -80,11 +121,26 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
   UnfenceReport report;
   report.host = host;
   report.planned = policy.dry_run;
+  std::optional<FenceWish> wish;
   std::optional<store::Lock> lock;
-  if (!policy.dry_run) lock = lock_of(world, policy);
-  auto mark = cluster::fence_mark(world.store, host);
+  if (!policy.dry_run) {
+    wish.emplace(world.store, host, clock.wall());
+    lock = lock_of(world, policy, host);
+  }
+  const auto there = mark_there(world.store, host);
+  auto mark = there.mark;
+  if (there.broken) {
+    if (!policy.force) {
+      report.outcome = UnfenceReport::Outcome::kRefused;
+      report.reason =
+          "its mark cannot be read, and says neither that it is fenced nor that it is not (--force)";
+      return report;
+    }
+    mark = cluster::FenceMark{host, random_id(), "", "unknown", clock.wall()};
+    mark->version = there.version;
+  }
   if (!mark) {
-    report.outcome = UnfenceReport::Outcome::kRefused;
+    report.outcome = UnfenceReport::Outcome::kAlready;
     report.reason = "it is not fenced";
     return report;
   }
@@ -120,7 +176,11 @@ std::vector<HostPowerReport> host_power(FenceEngine::World& world, const std::ve
       HostPowerReport report;
       report.host = host;
       report.reading = PowerDriver(world.power, world.time).read(levels, patience);
-      report.mark = cluster::fence_mark(world.store, host);
+      try {
+        report.mark = cluster::fence_mark(world.store, host);
+      } catch (const cluster::BrokenMark& broken) {
+        report.broken = broken.what();
+      }
       report.elapsed = world.time.clock.monotonic() - started;
       return report;
     }));

@@ -16,7 +16,8 @@ class FenceJournal {
     std::chrono::sys_seconds begun{};
   };
 
-  FenceJournal(store::Store& store, const Clock& clock) : journal_(store, "fence", clock), clock_(clock) {}
+  FenceJournal(store::Store& store, const Clock& clock)
+      : store_(store), journal_(store, "fence", clock), clock_(clock) {}
 
   // Durable when it returns.
   void begin(const std::string& id, const std::string& host, const std::string& cause);
@@ -24,12 +25,16 @@ class FenceJournal {
   // place).
   void end(const std::string& id, const std::string& host, const std::string& outcome);
 
-  std::vector<Open> open();  // oldest first
+  // Oldest first. What cannot be read is told in `broken` and is nobody's: it stops no other host.
+  std::vector<Open> open(std::vector<std::string>* broken = nullptr);
   // How often the host was fenced in the time that ends now.
   int fenced_within(const std::string& host, Milliseconds window);
   void prune() { journal_.prune(std::chrono::days{30}, 10'000); }
 
  private:
+  std::vector<store::Journal::Item> all(std::vector<std::string>* broken);
+
+  store::Store& store_;
   store::Journal journal_;
   const Clock& clock_;
 };

@@ -28,6 +28,8 @@ class FenceLock {
       if (lock_ != nullptr) lock_->release();
     }
     explicit operator bool() const { return lock_ != nullptr; }
+    // To be asked before each command: no transaction guards it.
+    bool lost() const { return lock_ != nullptr && lock_->lost(); }
 
    private:
     FenceLock* lock_;
@@ -36,12 +38,17 @@ class FenceLock {
   Hold try_acquire() {
     const std::lock_guard guard(mutex_);
     if (holders_ == 0) lock_ = store_.try_lock("fence");
-    if (!lock_) return Hold(nullptr);
+    // One that was lost goes with those who still work under it, and is taken anew then.
+    if (!lock_ || lock_->lost()) return Hold(nullptr);
     ++holders_;
     return Hold(this);
   }
 
  private:
+  bool lost() {
+    const std::lock_guard guard(mutex_);
+    return lock_ && lock_->lost();
+  }
   void release() {
     const std::lock_guard guard(mutex_);
     if (--holders_ == 0) lock_.reset();

@@ -90,12 +90,20 @@ bool PowerDriver::lives(const Goal& goal, PowerReport& report) {
   return report.withdrawn;
 }
 
+bool PowerDriver::yields(const Goal& goal, PowerReport& report) {
+  if (!report.yielded && goal.rules.yields(report.attempts > 0)) {
+    report.yielded = true;
+    add(report.why, "a person wants the lock: this try ended early");
+  }
+  return report.yielded;
+}
+
 bool PowerDriver::over(const Goal& goal, PowerReport& report) {
-  return report.proven || !report.objection.empty() || lives(goal, report);
+  return report.proven || !report.objection.empty() || lives(goal, report) || yields(goal, report);
 }
 
 void PowerDriver::wait(Milliseconds time, const Goal& goal, PowerReport& report) {
-  for (const auto until = now() + time; now() < until && !lives(goal, report);) {
+  for (const auto until = now() + time; now() < until && !lives(goal, report) && !yields(goal, report);) {
     time_.sleep(std::min(kBetweenReadings, until - now()));
   }
 }
@@ -115,6 +123,7 @@ bool PowerDriver::read_twice(const FenceLevel& level, Milliseconds until, const 
         running = 0;
       }
     }
+    if (yields(goal, report)) break;
     const auto reading = read_level(level, left, goal.state);
     if (reading.power != Power::kUnknown) report.after = reading.power;
     trouble = reading.power == Power::kUnknown ? reading.why
@@ -132,11 +141,14 @@ bool PowerDriver::read_twice(const FenceLevel& level, Milliseconds until, const 
 // Whether anybody was told anything.
 bool PowerDriver::command(const FenceLevel& level, Milliseconds until, const Goal& goal,
                           PowerReport& report) {
-  if (lives(goal, report) || !begun(goal, report)) return false;
+  if (lives(goal, report) || yields(goal, report) || !begun(goal, report)) return false;
   auto waiting = static_cast<std::int64_t>(level.size());
   bool told = false;
   for (const auto& method : level) {
-    if (lives(goal, report)) break;  // `begin` and the method before this one took their time
+    // `begin`, a delay, and the method before this one took their time.
+    if (lives(goal, report)) break;
+    report.objection = goal.rules.forbids();
+    if (!report.objection.empty() || lives(goal, report)) break;
     // A third of the time is left for reading the state back: an agent that hangs may have done its work.
     const auto share = (until - now()) * 2 / 3 / waiting--;
     ++report.attempts;
@@ -198,11 +210,12 @@ void PowerDriver::wait_for_self_fence(const Goal& goal, const SelfFence& self, P
   if (!self.objection.empty()) return add(report.why, "self: " + self.objection);
   if (!begun(goal, report)) return;
   while (time_.clock.monotonic() < self.at) {
-    if (lives(goal, report)) return;
+    if (lives(goal, report) || yields(goal, report)) return;
     if (const auto reason = self.cancelled(); !reason.empty()) return add(report.why, "self: " + reason);
     time_.sleep(std::min(kBetweenReadings, self.at - time_.clock.monotonic()));
   }
-  if (lives(goal, report)) return;
+  report.objection = goal.rules.forbids();
+  if (!report.objection.empty() || lives(goal, report)) return;
   if (const auto reason = self.cancelled(); !reason.empty()) return add(report.why, "self: " + reason);
   report.proven = true;
   report.method = "self";
@@ -212,9 +225,9 @@ void PowerDriver::wait_for_self_fence(const Goal& goal, const SelfFence& self, P
 
 PowerReport PowerDriver::off(const FenceLevels& levels, Milliseconds deadline,
                              const std::function<std::string()>& begin, const SelfFence& self,
-                             const Life& life) {
+                             const Life& life, const PowerRules& rules) {
   PowerReport report;
-  const Goal goal{PowerAction::kOff, Power::kOff, begin, life};
+  const Goal goal{PowerAction::kOff, Power::kOff, begin, life, rules};
   if (levels.empty()) report.why = "it has neither a fence_method nor a bmc: nobody here can switch it off";
   for (std::size_t i = 0; i < levels.size() && !over(goal, report); ++i) {
     if (is_self(levels[i])) {
@@ -231,7 +244,8 @@ PowerReport PowerDriver::on(const FenceLevels& levels, Milliseconds deadline) {
   PowerReport report;
   const std::function<std::string()> begin = [] { return std::string(); };
   const Life life = [] { return 0; };
-  const Goal goal{PowerAction::kOn, Power::kOn, begin, life};
+  const PowerRules rules;
+  const Goal goal{PowerAction::kOn, Power::kOn, begin, life, rules};
   if (levels.empty()) report.why = "it has neither a fence_method nor a bmc: nobody here can switch it on";
   for (std::size_t i = 0; i < levels.size() && !over(goal, report); ++i) {
     if (is_self(levels[i])) continue;

@@ -27,6 +27,7 @@ struct PowerReport {
   bool untouched = false;  // it was in that state already: nobody was told anything
   std::string objection;   // `begin` refused, and nothing was done
   bool withdrawn = false;  // it showed life, and nobody was told anything after that
+  bool yielded = false;    // ended early, because somebody else is to have his turn
   int signs = 0;           // of life, that came before the readings which prove it
   std::string method, evidence;
   std::string why;   // it is not proven, method by method
@@ -42,6 +43,14 @@ struct SelfFence {
   Milliseconds at{0};                      // when it is done, monotonic
   std::function<std::string()> cancelled;  // why not to wait any longer; empty: go on
   std::string evidence;
+};
+
+// What is asked while a host is switched off, beside whether it lives.
+struct PowerRules {
+  // Why nobody is to be told anything: asked right before each command. Empty: go on.
+  std::function<std::string()> forbids = [] { return std::string(); };
+  // Whether to end early; `told`: somebody has been told to switch it off.
+  std::function<bool(bool told)> yields = [](bool) { return false; };
 };
 
 // Switches one host, and believes only what it has read twice. Made for one host and used once.
@@ -61,7 +70,7 @@ class PowerDriver {
   // time has passed. If it had been told before, its power is read for some seconds more, since a controller
   // may take its time: a host that is read off twice after its last sign of life is proven to be off.
   PowerReport off(const FenceLevels& levels, Milliseconds deadline, const std::function<std::string()>& begin,
-                  const SelfFence& self, const Life& life);
+                  const SelfFence& self, const Life& life, const PowerRules& rules = {});
   PowerReport on(const FenceLevels& levels, Milliseconds deadline);
 
  private:
@@ -70,9 +79,11 @@ class PowerDriver {
     Power state;
     const std::function<std::string()>& begin;
     const Life& life;
+    const PowerRules& rules;
   };
   Milliseconds now() const { return time_.clock.monotonic() - paused_; }
   static bool lives(const Goal& goal, PowerReport& report);
+  static bool yields(const Goal& goal, PowerReport& report);
   static bool over(const Goal& goal, PowerReport& report);
   void wait(Milliseconds time, const Goal& goal, PowerReport& report);
   void wait_for_self_fence(const Goal& goal, const SelfFence& self, PowerReport& report);

@@ -124,7 +124,9 @@ record::HostPower power_record(const HostPowerReport& report) {
     record.fence = report.mark->id;
   }
   record.method = if_any(report.reading.method);
-  record.reason = if_any(report.reading.why);
+  std::string why = report.broken;
+  if (!report.reading.why.empty()) why += (why.empty() ? "" : "; ") + report.reading.why;
+  record.reason = if_any(why);
   record.elapsed_ms = report.elapsed.count();
   return record;
 }

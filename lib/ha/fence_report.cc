@@ -15,6 +15,10 @@ FenceReport with(FenceReport report, Outcome outcome, std::string reason) {
 
 FenceReport failed(FenceReport report, std::string reason) {
   report.needs_person = true;
+  if (report.power.proven && report.power.attempts > 0) {
+    reason += "; " + report.power.told + " had been told to switch it off, and its power reads " +
+              name_of(report.power.after);
+  }
   return with(std::move(report), Outcome::kFailed, std::move(reason));
 }
 

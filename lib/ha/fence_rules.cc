@@ -2,9 +2,11 @@
 #include "ha/fence_rules.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/units.h"
+#include "store/document.h"
 
 namespace rackline::ha {
 namespace {
@@ -51,12 +53,51 @@ bool wanted(Kind kind, const FencePolicy& policy) {
   return false;
 }
 
+template <std::size_t N>
+bool knows(const std::array<std::string_view, N>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// A word that is not heartbeat's, also one in capitals, may mean anything.
+std::string unknown_word(const record::HostState& state) {
+  constexpr std::array<std::string_view, 3> kNet{"alive", "silent", "never"};
+  constexpr std::array<std::string_view, 5> kStore{"alive", "silent", "never", "unknown", "none"};
+  constexpr std::array<std::string_view, 4> kLibvirt{"answers", "refused", "timeout", "not_asked"};
+  if (!knows(kNet, state.net)) return "net " + state.net;
+  if (!knows(kStore, state.store)) return "store " + state.store;
+  if (!knows(kLibvirt, state.libvirt)) return "libvirt " + state.libvirt;
+  return {};
+}
+
+// What the record says of the host's channels that heartbeat does not say with such a verdict. A
+// hypervisor_down has channels that live by its nature, its libvirtd may answer in vain; others may reach one
+// that is partitioned. A living storage is the veto's business.
+std::string living_channel(Kind kind, const record::HostState& state) {
+  if (kind == Kind::kHypervisorDown) return {};
+  if (state.net == "alive") return "its heartbeats arrive";
+  if (kind == Kind::kPartitioned) return {};
+  if (state.libvirt == "answers") return "its libvirtd answers";
+  if (kind == Kind::kDown && state.libvirt == "refused") return "its kernel answers";
+  if (state.peers_reached.value_or(0) > 0)
+    return std::to_string(*state.peers_reached) + " other hosts reach it";
+  return {};
+}
+
+// heartbeat has no dry run. A record that was made for a trial says so as those of other programs do, and
+// what is written there in another way is no permission.
+bool is_planned(std::string_view line) {
+  const auto document = store::Json::parse(line, nullptr, false);
+  const auto planned = document.is_object() ? document.find("planned") : document.end();
+  return planned != document.end() && !planned->is_null() && *planned != false;
+}
+
 template <class K>
 bool read_as(record::Reader& reader, Kind kind, FenceRequest& request) {
   K state;
   if (!reader.read(state)) return false;
   request.kind = kind;
   request.state = std::move(static_cast<record::HostState&>(state));
+  request.planned = is_planned(reader.text());
   return true;
 }
 
@@ -87,22 +128,41 @@ bool shows_life(Kind kind, const record::HostState& state) {
           state.libvirt == "refused" || state.peers_reached.value_or(0) > 0);
 }
 
-std::optional<std::string> contradiction(record::Reader& reader) {
+std::optional<LifeSign> contradiction(record::Reader& reader) {
   record::FenceContradicted state;
   if (!reader.is<record::FenceContradicted>() || !reader.read(state)) return std::nullopt;
-  return state.host;
+  return LifeSign{state.host, state.time};
 }
 
-std::optional<std::string> sign_of_life(record::Reader& reader) {
+std::set<std::string> maybe_alive(std::string_view line, const std::set<std::string>& hosts) {
+  if (line.find("\"host_down\"") != std::string_view::npos) return {};
+  std::set<std::string> named;
+  bool names = false;
+  constexpr std::string_view kHost = "\"host\"";
+  for (auto at = line.find(kHost); at != std::string_view::npos; at = line.find(kHost, at + 1)) {
+    const auto value = line.find_first_not_of(" \t:", at + kHost.size());
+    if (value == std::string_view::npos || line[value] != '"') continue;
+    const auto end = line.find('"', value + 1);
+    if (end == std::string_view::npos) continue;  // cut off
+    names = true;
+    const std::string host(line.substr(value + 1, end - value - 1));
+    if (hosts.contains(host)) named.insert(host);
+  }
+  if (names) return named;
+  const auto first = line.find_first_not_of(" \t");
+  return first != std::string_view::npos && line[first] == '{' ? hosts : named;
+}
+
+std::optional<LifeSign> sign_of_life(record::Reader& reader) {
   record::HostUp up;
   record::HostMaintenance left;
   record::HostSuspect suspect;
-  if (reader.is<record::HostUp>() && reader.read(up)) return up.host;
+  if (reader.is<record::HostUp>() && reader.read(up)) return LifeSign{up.host, up.time};
   // Its agent was stopped in order: then it was there, and nobody is any more who would fence it.
-  if (reader.is<record::HostMaintenance>() && reader.read(left)) return left.host;
+  if (reader.is<record::HostMaintenance>() && reader.read(left)) return LifeSign{left.host, left.time};
   const bool lives =
       reader.is<record::HostSuspect>() && reader.read(suspect) && shows_life(Kind::kHypervisorDown, suspect);
-  return lives ? std::optional(suspect.host) : std::nullopt;
+  return lives ? std::optional(LifeSign{suspect.host, suspect.time}) : std::nullopt;
 }
 
 FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std::chrono::sys_seconds now) {
@@ -111,6 +171,13 @@ FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std:
   if (state.verdict != expected) {
     return {Verdict::kRefuse,
             "the record contradicts itself: its verdict is " + state.verdict + " and not " + expected};
+  }
+  if (request.planned && !policy.dry_run) return {Verdict::kRefuse, "the record is of a dry run"};
+  if (const auto word = unknown_word(state); !word.empty())
+    return {Verdict::kRefuse, "the record says what heartbeat does not say: " + word, true};
+  if (const auto living = living_channel(request.kind, state); !living.empty()) {
+    return {Verdict::kRefuse,
+            std::string("the record contradicts itself: the host is ") + expected + ", and " + living, true};
   }
   if (!wanted(request.kind, policy)) {
     return {Verdict::kLeave, std::string("the policy leaves hosts that are ") + expected + " (" +

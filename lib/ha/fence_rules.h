@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
 #include "record/kinds_availability.h"
@@ -38,6 +40,7 @@ struct FenceRequest {
   Kind kind = Kind::kDown;
   record::HostState state;
   Milliseconds read_at{0};  // monotonic
+  bool planned = false;     // it only says what would be said
 
   const std::string& host() const { return state.host; }
   // What the results refer to: the record's incident, else the record.
@@ -53,15 +56,25 @@ struct FenceRuling {
   enum class Verdict { kFence, kLeave, kRefuse };
   Verdict verdict = Verdict::kFence;
   std::string reason;
+  bool contradicts = false;  // itself: what it says of the host's channels is not what its verdict says
 };
 
 FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std::chrono::sys_seconds now);
 
-// The host of the reader's present record, when that is a word of heartbeat by which the host lives again, in
-// whatever bad state. Such a host hears its watcher or writes to its storage, and so fences itself no more.
-std::optional<std::string> sign_of_life(record::Reader& reader);
-// The host of the reader's present record, when that says that the host is marked as fenced and shows life.
-std::optional<std::string> contradiction(record::Reader& reader);
+struct LifeSign {
+  std::string host;
+  std::chrono::sys_seconds time{};
+};
+// The reader's present record, when that is a word of heartbeat by which the host lives again, in whatever
+// bad state. Such a host hears its watcher or writes to its storage, and so fences itself no more.
+std::optional<LifeSign> sign_of_life(record::Reader& reader);
+// The reader's present record, when that says that the host is marked as fenced and shows life.
+std::optional<LifeSign> contradiction(record::Reader& reader);
+// Which of `hosts` may live by a line that cannot be read. Life that is told is told once: if it is lost in a
+// broken line, nothing comes after it that would spare the host. So a line that may have told it counts as a
+// sign of life of the host that it names, and of all if it is a piece of a record that names none. What is no
+// piece of a record, and a host_down, count for nothing.
+std::set<std::string> maybe_alive(std::string_view line, const std::set<std::string>& hosts);
 // The same as sign_of_life of a record that was read: of host_down it is never one.
 bool shows_life(FenceRequest::Kind kind, const record::HostState& state);
 

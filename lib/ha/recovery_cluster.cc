@@ -2,6 +2,7 @@
 #include "ha/recovery_cluster.h"
 
 #include <algorithm>
+#include <future>
 #include <mutex>
 #include <utility>
 
@@ -64,6 +65,18 @@ class LibvirtCluster final : public RecoveryCluster {
       host.vms = std::move(seen.vms);
     });
     return view;
+  }
+
+  std::vector<View> look_at_once(const std::vector<Look>& looks) override {
+    std::vector<std::future<View>> asked;
+    for (const auto& one : looks) {
+      asked.push_back(std::async(std::launch::async, [this, &one] {
+        return one.hosts.empty() ? View() : look(one.hosts, one.timeout);
+      }));
+    }
+    std::vector<View> views;
+    for (auto& answer : asked) views.push_back(answer.get());
+    return views;
   }
 
   std::shared_ptr<RecoveryHost> host(const std::string& name) override {

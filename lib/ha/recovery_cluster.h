@@ -74,6 +74,16 @@ class RecoveryCluster {
   virtual ~RecoveryCluster() = default;
   // Asks all of them at once; none delays the others, and none is waited for longer than `timeout`.
   virtual View look(const std::vector<std::string>& hosts, Milliseconds timeout) = 0;
+  // Several looks, at the same time where the cluster can do that.
+  struct Look {
+    std::vector<std::string> hosts;
+    Milliseconds timeout{0};
+  };
+  virtual std::vector<View> look_at_once(const std::vector<Look>& looks) {
+    std::vector<View> views;
+    for (const auto& one : looks) views.push_back(one.hosts.empty() ? View() : look(one.hosts, one.timeout));
+    return views;
+  }
   virtual std::shared_ptr<RecoveryHost> host(const std::string& name) = 0;
 };
 

@@ -2,7 +2,6 @@
 #include "ha/recovery_verdict.h"
 
 #include <algorithm>
-#include <future>
 
 #include "base/error.h"
 #include "cluster/disarm.h"
@@ -211,15 +210,12 @@ void Situation::look(RecoveryCluster& cluster, Milliseconds timeout) {
   for (const auto& host : inventory) {
     if (fenced(host)) off.push_back(host);
   }
-  const auto ask = [&cluster, timeout](const std::vector<std::string>& hosts, Milliseconds longest) {
-    return hosts.empty() ? View() : cluster.look(hosts, std::min(timeout, longest));
-  };
-  auto proven = std::async(std::launch::async, ask, off, kFenced);
-  auto planned = std::async(std::launch::async, ask, to_ask_in_maintenance(), kInMaintenance);
-  view = cluster.look(to_ask(), timeout);
-  View silent = planned.get();
-  view.hosts.merge(silent.hosts);
-  for (const auto& [host, seen] : proven.get().hosts) {
+  auto views = cluster.look_at_once({{to_ask(), timeout},
+                                     {to_ask_in_maintenance(), std::min(timeout, kInMaintenance)},
+                                     {off, std::min(timeout, kFenced)}});
+  view = std::move(views[0]);
+  view.hosts.merge(views[1].hosts);
+  for (const auto& [host, seen] : views[2].hosts) {
     // One that has fenced itself lives on, without its servers.
     const bool itself = marks.at(host).method == "self";
     const bool runs = std::any_of(seen.vms.begin(), seen.vms.end(),

@@ -56,10 +56,10 @@ END
   chmod +x "agents/$1"
 }
 
-# host NAME: a line of the inventory; it is on.
+# host NAME: a line of the inventory; it is on, and no libvirtd answers there.
 host() {
   echo on >"power/$1"
-  echo '{"kind":"host","host":"'"$1"'","uri":"test:///default"}'
+  echo '{"kind":"host","host":"'"$1"'","uri":"qemu+unix:///system?socket='"$PWD/no.$1"'"}'
 }
 # method HOST AGENT [FIELDS] [PLUG]
 method() {
@@ -323,8 +323,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 @test "self: refused without its time, without a watchdog, too close to the takeover, or with a channel left" {
   only '{"kind":"fence_method","host":"h3","level":1,"agent":"self"}'
   local filter
-  for filter in '.watchdog=true' '.self_fence_ms=1000' '.self_fence_ms=1600|.watchdog=true' '.self_fence_ms=1000|.watchdog=true|.store="unknown"' \
-    '.self_fence_ms=1000|.watchdog=true|.net="alive"'; do
+  for filter in '.watchdog=true' '.self_fence_ms=1000' '.self_fence_ms=1600|.watchdog=true' '.self_fence_ms=1000|.watchdog=true|.store="unknown"'; do
     run -1 --separate-stderr fence --takeover 2s < <(down h3 "$filter" && finish)
     assert_equal "$(results)" "h3 failed"
   done
@@ -601,9 +600,101 @@ interrupted() {
   run -2 --separate-stderr fence --confirm-manual h9 <<<h9
 }
 
-@test "unfence: on, read back, returning; a host that is not fenced is refused" {
-  run -4 --separate-stderr fence unfence h3
-  assert_equal "$(jq -r 'select(.kind=="host_unfenced").outcome' <<<"$output")" refused
+@test "a person's word is not taken against a host that answers, unless by force" {
+  only
+  sed -i 's|"uri":"[^"]*no.h3"|"uri":"test:///default"|' inventory
+  run -4 --separate-stderr fence --confirm-manual h3 <<<h3
+  assert_equal "$(results)" "h3 refused"
+  assert_regex "$(field h3 .reason)" '^h3 answers: its libvirtd runs test; it is not off .--force.$'
+  assert_equal "$(mark h3)" none
+  run -0 --separate-stderr fence --confirm-manual h3 --force <<<h3
+  assert_regex "$(field h3 .evidence)" 'by force, although it answered: its libvirtd runs test'
+  # A kernel that refuses runs.
+  sed -i 's|"uri":"[^"]*no.h4"|"uri":"qemu+tcp://127.0.0.1:1/system"|' inventory
+  run -4 --separate-stderr fence --confirm-manual h4 <<<h4
+  assert_equal "$(mark h4)" none
+}
+
+@test "a person gets the lock from a pipeline that tries again and again" {
+  # shellcheck disable=SC2016 # the agent expands it
+  agent deaf 'sleep 1000'
+  only "$(method h3 deaf '"timeout_ms":3000')" "$(method h4 ok)"
+  mkfifo feed
+  fence <feed >out 2>err &
+  background=$!
+  exec 7>feed
+  down h3 >&7
+  until_said h3.deaf status
+  run -0 --separate-stderr timeout 60 fence --confirm-manual h3 --deadline 4s <<<h3
+  assert_equal "$(results)" "h3 fenced"
+  assert_equal "$(grep -c 'waiting for its lock' <<<"$stderr")" 1
+  finish >&7
+  exec 7>&-
+  wait "$background" || true
+  background=''
+  assert_equal "$(mark h3)" fenced
+}
+
+@test "a host that was told to be up is not fenced by an older word, nor by the same one again" {
+  # shellcheck disable=SC2016 # the agent expands it
+  agent sleepy 'sleep 1'
+  only "$(method h3 sleepy)"
+  local word
+  word=$(down h3)
+  run -0 --separate-stderr fence < <(up h3 && down h3 '.time=(now-20|todateiso8601)' && finish)
+  assert_equal "$(results) $(cat power/h3)" "h3 withdrawn on"
+  run -0 --separate-stderr fence < <(echo "$word" && until_said h3.sleepy status && up h3 && sleep 2 && echo "$word" && finish)
+  assert_equal "$(results) $(cat power/h3)" $'h3 withdrawn\nh3 withdrawn on'
+  run -0 --separate-stderr fence < <(up h3 && sleep 1.1 && down h3 && finish)
+  assert_equal "$(results) $(cat power/h3)" "h3 fenced off"
+}
+
+@test "a host_up that cannot be read spares its host" {
+  # shellcheck disable=SC2016 # the agent expands it
+  agent sleepy 'sleep 1'
+  only "$(method h3 sleepy)"
+  local broken
+  for broken in "$(up h3 | jq -c '.silent_ms="x"')" "$(up h3 | jq -c '.time="x"')" "$(up h3 | sed 's/"host_up"/"host_up\xff"/')" "$(up h3 | head -c 70)" "$(up h3 | tail -c 150)"; do
+    rm -f said/h3.*
+    run -2 --separate-stderr fence < <(down h3 && until_said h3.sleepy status && echo "$broken" && finish)
+    assert_equal "$(results) $(commands h3)" "h3 withdrawn 0"
+  done
+}
+
+@test "evidence that is not that of a dead host is refused, and a person is called" {
+  local odd
+  for odd in '.net="alive"' '.libvirt="answers"' '.peers_reached=3' '.store="ALIVE"'; do
+    run -4 --separate-stderr fence < <(down h3 "$odd" && finish)
+    assert_equal "$(results) $(cat power/h3)" "h3 refused on"
+    assert_regex "$stderr" 'h3 is NOT fenced, a person is needed'
+  done
+  run -4 --separate-stderr fence < <(down h3 '.planned=true' && finish)
+  assert_equal "$(results) $(cat power/h3)" "h3 refused on"
+}
+
+# torn KEY: somebody has written half of it.
+torn() { sqlite3 state.db "INSERT OR REPLACE INTO entry VALUES ('$1','torn',(SELECT last+1 FROM revision)); UPDATE revision SET last=last+1"; }
+
+@test "torn entries of others do not stop a fencing, and one of the host is a person's business" {
+  fence status >/dev/null
+  torn fence/zzz && torn journal/fence/x
+  run -0 --separate-stderr fence < <(down h3 && finish)
+  assert_equal "$(results)" "h3 fenced"
+  assert_regex "$stderr" 'fence/zzz'
+  assert_regex "$stderr" 'journal/fence/x'
+  torn fence/h4
+  run -1 --separate-stderr fence --retry-for 0 < <(down h4 && finish)
+  assert_equal "$(results) $(cat power/h4)" "h4 failed on"
+  run -0 --separate-stderr fence status h4
+  assert_regex "$(jq -r .reason <<<"$output")" 'fence/h4'
+  echo off >power/h4
+  run -0 --separate-stderr fence --confirm-manual h4 <<<h4
+  assert_equal "$(mark h4)" fenced
+}
+
+@test "unfence: on, read back, returning; with a host that is not fenced there is nothing to do" {
+  run -0 --separate-stderr fence unfence h3
+  assert_equal "$(jq -r 'select(.kind=="host_unfenced").outcome' <<<"$output")" already
   run -0 --separate-stderr fence < <(down h3 && finish)
   only "$(method h3 liar '"timeout_ms":800')"
   run -1 --separate-stderr fence unfence h3

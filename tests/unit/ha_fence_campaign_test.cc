@@ -111,7 +111,7 @@ class Schedule final : public PowerSwitch {
     if (dead_now() != was_dead) changed_ = now;
     if (told_dead_ && !dead_now() && now >= changed_ + kUntilUp) {
       told_dead_ = false;
-      engine_->alive("h1");
+      engine_->alive("h1", clock.wall());
     }
     if (!told_dead_ && dead_now() && now >= changed_ + kUntilDown) tell_down();
   }

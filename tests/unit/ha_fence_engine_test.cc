@@ -12,6 +12,11 @@ using Outcome = FenceReport::Outcome;
 
 class Engine : public testing::Test, protected FenceCluster {};
 
+// A host that does not answer.
+std::string silent(const std::string& /*host*/) {
+  return {};
+}
+
 TEST_F(Engine, TheIntentIsWrittenBeforeTheFirstCommandAndTheMarkBeforeTheResult) {
   bool intent = false, marked = true;
   power.plugs["h1"].on_command = [&] {
@@ -126,7 +131,7 @@ TEST_F(Engine, AHostThatCameUpWhileItWaitedIsNotFenced) {
   // The second request waits behind the first, and meanwhile the host is up.
   power.plugs["h1"].on_command = [&] {
     self->request(down("h1", clock));
-    self->alive("h1");
+    self->alive("h1", clock.wall());
   };
   engine.request(down("h1", clock));
   engine.wait();
@@ -224,15 +229,15 @@ TEST_F(Engine, WhatAKilledRunLeftOpenIsOvertakenByTheNextFencing) {
 
 TEST_F(Engine, APersonsWordIsNotTakenAgainstThePower) {
   auto here = world();
-  EXPECT_EQ(confirm_off(here, policy, "h1", "ann").outcome, Outcome::kRefused);
+  EXPECT_EQ(confirm_off(here, policy, "h1", "ann", silent).outcome, Outcome::kRefused);
   EXPECT_FALSE(mark("h1"));
   power.plugs["h1"].mute = true;
-  const auto report = confirm_off(here, policy, "h1", "ann");
+  const auto report = confirm_off(here, policy, "h1", "ann", silent);
   EXPECT_EQ(report.outcome, Outcome::kFenced);
-  EXPECT_NE(report.power.evidence.find("ann"), std::string::npos);
+  EXPECT_NE(report.power.evidence.find("ann", silent), std::string::npos);
   EXPECT_EQ(mark("h1")->method, "manual");
-  EXPECT_EQ(confirm_off(here, policy, "h1", "ann").id, report.id);
-  EXPECT_THROW(confirm_off(here, policy, "h9", "ann"), Error);
+  EXPECT_EQ(confirm_off(here, policy, "h1", "ann", silent).id, report.id);
+  EXPECT_THROW(confirm_off(here, policy, "h9", "ann", silent), Error);
 }
 
 TEST_F(Engine, UnfenceMarksAsReturningBeforeItSwitchesOn) {
@@ -246,7 +251,7 @@ TEST_F(Engine, UnfenceMarksAsReturningBeforeItSwitchesOn) {
   EXPECT_TRUE(returning);
   EXPECT_EQ(power.plugs["h1"].power, Power::kOn);
   EXPECT_EQ(unfence(here, policy, "h1").outcome, UnfenceReport::Outcome::kAlready);
-  EXPECT_EQ(unfence(here, policy, "h2").outcome, UnfenceReport::Outcome::kRefused);
+  EXPECT_EQ(unfence(here, policy, "h2").outcome, UnfenceReport::Outcome::kAlready);
 }
 
 }  // namespace

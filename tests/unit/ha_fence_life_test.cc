@@ -63,7 +63,7 @@ class Life : public testing::Test, protected FenceCluster {
     on_sleep = [this, time] {
       if (clock.monotonic() >= time && !told_) {
         told_ = true;
-        engine().alive("h1");
+        engine().alive("h1", clock.wall());
       }
     };
   }
@@ -96,7 +96,7 @@ TEST_F(Life, InADelayEndsItAtOnce) {
 }
 
 TEST_F(Life, InASlowReadingIsAskedForBeforeTheCommand) {
-  plug("h1").on_status = [this] { engine().alive("h1"); };
+  plug("h1").on_status = [this] { engine().alive("h1", clock.wall()); };
   fence(down("h1", clock));
   expect_withdrawn();
   EXPECT_EQ(plug("h1").offs, 0);
@@ -114,7 +114,7 @@ TEST_F(Life, WhileTheIntentWaitsForTheStoreNothingIsTold) {
 }
 
 TEST_F(Life, WhileTheIntentIsWrittenIsAskedForBeforeTheCommand) {
-  locked.on_commit = [this] { engine().alive("h1"); };
+  locked.on_commit = [this] { engine().alive("h1", clock.wall()); };
   fence(down("h1", clock));
   expect_withdrawn();
   EXPECT_EQ(plug("h1").offs, 0);
@@ -122,7 +122,7 @@ TEST_F(Life, WhileTheIntentIsWrittenIsAskedForBeforeTheCommand) {
 
 TEST_F(Life, BetweenTheFeedsOfALevelTheSecondIsNotTold) {
   methods["h1"] = {{fake_method("a"), fake_method("b")}};
-  plug("a").on_command = [this] { engine().alive("h1"); };
+  plug("a").on_command = [this] { engine().alive("h1", clock.wall()); };
   fence(down("h1", clock));
   expect_withdrawn();
   EXPECT_EQ(plug("a").offs, 1);
@@ -135,7 +135,7 @@ TEST_F(Life, BetweenAttemptsNothingMoreIsTried) {
   Milliseconds lives{0}, read{0};
   plug("h1").on_command = [&] {
     lives = clock.monotonic();
-    engine().alive("h1");
+    engine().alive("h1", clock.wall());
   };
   plug("h1").on_status = [&] { read = clock.monotonic(); };
   fence(down("h1", clock));
@@ -148,14 +148,14 @@ TEST_F(Life, BetweenAttemptsNothingMoreIsTried) {
 TEST_F(Life, BetweenLevelsTheNextIsNotEvenAsked) {
   methods["h1"] = {{fake_method("a")}, {fake_method("b", 2)}};
   plug("a").deaf = true;
-  plug("a").on_status = [this] { engine().alive("h1"); };
+  plug("a").on_status = [this] { engine().alive("h1", clock.wall()); };
   fence(down("h1", clock));
   expect_withdrawn();
   EXPECT_EQ(plug("a").offs + plug("b").offs + plug("b").readings, 0);
 }
 
 TEST_F(Life, AHostThatWasSwitchedOffAllTheSameIsFenced) {
-  plug("h1").on_command = [this] { engine().alive("h1"); };
+  plug("h1").on_command = [this] { engine().alive("h1", clock.wall()); };
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kFenced);
   EXPECT_NE(last().power.evidence.find("it showed life"), std::string::npos);
@@ -167,7 +167,7 @@ TEST_F(Life, WhatWasReadBeforeItProvesNothing) {
   int readings = 0;
   plug("h1").on_status = [&] {
     // It was off for one reading, and lives again.
-    if (++readings == 3) engine().alive("h1");
+    if (++readings == 3) engine().alive("h1", clock.wall());
   };
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kFenced);
@@ -176,7 +176,7 @@ TEST_F(Life, WhatWasReadBeforeItProvesNothing) {
 
 TEST_F(Life, OfAHostThatReadsOffAndWasToldNothingIsNoFence) {
   plug("h1").power = Power::kOff;
-  plug("h1").on_status = [this] { engine().alive("h1"); };
+  plug("h1").on_status = [this] { engine().alive("h1", clock.wall()); };
   fence(down("h1", clock));
   expect_withdrawn();
   EXPECT_NE(last().reason.find("find out which machine its fence method switches"), std::string::npos);
@@ -215,7 +215,7 @@ TEST_F(Life, EndsTheWaitForTheLock) {
 TEST_F(Life, OfAHostThatAKilledRunLeftOpenIsNoFence) {
   journal().begin("f1", "h1", "c1");
   plug("h1").power = Power::kOff;
-  plug("h1").on_status = [this] { engine().alive("h1"); };
+  plug("h1").on_status = [this] { engine().alive("h1", clock.wall()); };
   engine().settle();
   engine().wait_until_idle();
   expect_withdrawn();
@@ -224,7 +224,7 @@ TEST_F(Life, OfAHostThatAKilledRunLeftOpenIsNoFence) {
 TEST_F(Life, AfterTheMarkMakesAReadingOfOffWorthless) {
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kFenced);
-  engine().contradicted("h1");
+  engine().contradicted("h1", clock.wall());
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kRefused);
   EXPECT_TRUE(last().needs_person);
@@ -261,7 +261,7 @@ TEST_F(Life, IsAskedForBeforeEachFurtherRound) {
   on_sleep = [&] {
     if (reports.size() != 1 || offs > 0) return;
     offs = static_cast<std::size_t>(plug("h1").offs);
-    engine().alive("h1");
+    engine().alive("h1", clock.wall());
   };
   fence(down("h1", clock));
   ASSERT_EQ(reports.size(), 2U);

@@ -136,5 +136,49 @@ TEST_F(Rules, SilenceThatIsNotKnownCountsFromTheRequest) {
   EXPECT_EQ(self_fenced_at(request, policy), Milliseconds{61'000});
 }
 
+TEST_F(Rules, EvidenceHasToBeThatOfItsVerdict) {
+  const auto good = request;
+  const auto refused = [&](auto change) {
+    request = good;
+    change(request.state);
+    const auto ruling = rule_on(request, policy, clock.wall());
+    return ruling.verdict == Verdict::kRefuse && ruling.contradicts;
+  };
+  EXPECT_TRUE(refused([](auto& state) { state.net = "alive"; }));
+  EXPECT_TRUE(refused([](auto& state) { state.libvirt = "answers"; }));
+  EXPECT_TRUE(refused([](auto& state) { state.libvirt = "refused"; }));
+  EXPECT_TRUE(refused([](auto& state) { state.peers_reached = 1; }));
+  EXPECT_TRUE(refused([](auto& state) { state.net = "SILENT"; }));
+  EXPECT_TRUE(refused([](auto& state) { state.store = "ALIVE"; }));
+  EXPECT_TRUE(refused([](auto& state) { state.libvirt = ""; }));
+  EXPECT_FALSE(refused([](auto& state) { state.peers_reached = 0; }));
+  // Channels that live by nature.
+  policy.fence_isolated = policy.fence_partitioned = policy.fence_hypervisor_down = true;
+  policy.fence_living_store = true;
+  EXPECT_FALSE(refused([&](auto& state) {
+    request.kind = Kind::kHypervisorDown;
+    state.verdict = "hypervisor_dead";
+    state.net = state.store = "alive";
+    state.libvirt = "answers";
+  }));
+  EXPECT_FALSE(refused([&](auto& state) {
+    request.kind = Kind::kPartitioned;
+    state.verdict = "partitioned";
+    state.peers_reached = 2;
+  }));
+  EXPECT_FALSE(refused([&](auto& state) {
+    request.kind = Kind::kIsolated;
+    state.verdict = "isolated";
+    state.store = "alive";
+  }));
+}
+
+TEST_F(Rules, AVerdictOfADryRunSwitchesNothing) {
+  request.planned = true;
+  EXPECT_EQ(verdict(), Verdict::kRefuse);
+  policy.dry_run = true;
+  EXPECT_EQ(verdict(), Verdict::kFence);
+}
+
 }  // namespace
 }  // namespace rackline::ha

@@ -5,13 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <set>
 #include <thread>
 
 #include "base/interrupt.h"
 #include "base/person.h"
 #include "cli/program.h"
+#include "ha/fence_hand.h"
 #include "ha/fence_identity.h"
 #include "ha/fence_records.h"
+#include "store/etcd.h"
 
 namespace rackline {
 namespace {
@@ -29,10 +32,21 @@ struct Options {
 };
 
 // A store that others keep locked, a backup for example, is waited for.
-std::unique_ptr<store::Store> open_store(cli::Program& program, Milliseconds patience) {
+//
+// Where the store is another machine, a lock can be lost while a host is in hand. Nothing is written or told
+// to a host then, so one that watches goes on, and takes the lock anew for the next try: who else would
+// fence?
+std::unique_ptr<store::Store> open_store(cli::Program& program, Milliseconds patience, bool outlives_lock) {
+  const std::string url = program.store_url();
   for (const auto until = program.clock().monotonic() + patience;;) {
     try {
-      return store::Store::open(program.store_url());
+      if (outlives_lock && url.starts_with("etcd")) {
+        return store::open_etcd(
+            url, {.on_lost = [&program](const std::string& lock) {
+              program.warn("the lock " + lock + " of the store was lost: it is taken anew");
+            }});
+      }
+      return store::Store::open(url);
     } catch (const Error& error) {
       if (error.status() != Status::kBusy || program.clock().monotonic() >= until || interrupt::requested())
         throw;
@@ -41,15 +55,16 @@ std::unique_ptr<store::Store> open_store(cli::Program& program, Milliseconds pat
 }
 
 struct Session {
-  Session(cli::Program& program, const Options& options)
-      : store(open_store(program, options.policy.lock_patience * 3)),
+  Session(cli::Program& program, const Options& options, bool outlives_lock = false)
+      : store(open_store(program, options.policy.lock_patience * 3, outlives_lock)),
         guard(agents, *store, options.require_identity),
         world{*store,
               guard,
               {program.clock(), [](Milliseconds time) { std::this_thread::sleep_for(time); }},
               interrupt::requested,
               ha::fence_methods(program.inventory(), ha::read_fence_methods(program.inventory_file()),
-                                options.bmc)} {}
+                                options.bmc),
+              [&program](const std::string& text) { program.warn(text); }} {}
 
   std::unique_ptr<store::Store> store;
   ha::FenceAgents agents;
@@ -66,21 +81,28 @@ void report(cli::Program& program, Session& session, const ha::FenceReport& repo
   }
 }
 
+// A line that could not be read, which has been told: it may have said that a host is up.
+void doubt(cli::Program& program, std::string_view line, const Session& session, ha::FenceEngine& engine) {
+  std::set<std::string> hosts;
+  for (const auto& [host, methods] : session.world.methods) hosts.insert(host);
+  for (const auto& host : ha::maybe_alive(line, hosts)) engine.alive(host, program.clock().wall());
+}
+
 void follow(cli::Program& program, record::Reader& reader, ha::FenceEngine& engine) {
   while (reader.next()) {
     if (!ha::is_request(reader)) {
-      if (const auto host = ha::contradiction(reader)) {
-        engine.contradicted(*host);
-        program.warn(ha::call_about_life(*host));
+      if (const auto sign = ha::contradiction(reader)) {
+        engine.contradicted(sign->host, sign->time);
+        program.warn(ha::call_about_life(sign->host));
       }
-      if (const auto host = ha::sign_of_life(reader)) engine.alive(*host);
+      if (const auto sign = ha::sign_of_life(reader)) engine.alive(sign->host, sign->time);
       program.out().pass(reader);
       continue;
     }
     // One that cannot be read is told and counted, and the next may be about another host.
     const auto request = ha::read_request(reader, program.clock().monotonic());
     if (!request) continue;
-    if (ha::shows_life(request->kind, request->state)) engine.alive(request->host());
+    if (ha::shows_life(request->kind, request->state)) engine.alive(request->host(), request->state.time);
     program.out().pass(reader);
     engine.request(*request);
   }
@@ -99,10 +121,18 @@ Status conclude(cli::Program& program, std::map<Outcome, int> outcomes, bool und
 
 Status fence(cli::Program& program, const Options& options) {
   std::unique_ptr<record::Reader> reader;
-  if (!options.resume) reader = program.stdin_reader(record::Policy::kSkip);
-  Session session(program, options);
+  ha::FenceEngine* watching = nullptr;
+  const Session* known = nullptr;
+  if (!options.resume) {
+    reader = program.stdin_reader(record::Policy::kSkip, [&] {
+      if (watching != nullptr) doubt(program, reader->text(), *known, *watching);
+    });
+  }
+  Session session(program, options, !options.resume);
   ha::FenceEngine engine(options.policy, session.world,
                          [&](const ha::FenceReport& result) { report(program, session, result); });
+  known = &session;
+  watching = &engine;
   try {
     engine.settle();
   } catch (const Error& error) {
@@ -128,6 +158,7 @@ Status fence(cli::Program& program, const Options& options) {
 }
 
 Status confirm(cli::Program& program, const Options& options) {
+  program.leaves_threads_behind();  // a libvirtd may hang
   Session session(program, options);
   if (!session.world.methods.contains(options.confirm))
     throw Error(Status::kUsage, "confirm", options.confirm, "it is not in the inventory");
@@ -142,7 +173,15 @@ Status confirm(cli::Program& program, const Options& options) {
     throw Error(Status::kRefused, "confirm", options.confirm, "the name read from stdin is another one",
                 "echo " + options.confirm + " | fence --confirm-manual " + options.confirm + " | failover");
   }
-  const auto result = ha::confirm_off(session.world, options.policy, options.confirm, this_person());
+  const auto hosts = program.inventory();
+  const ha::HostAnswer ask = [&](const std::string& name) {
+    const auto host =
+        std::find_if(hosts.begin(), hosts.end(), [&](const auto& one) { return one.host == name; });
+    auto answer = host == hosts.end() ? "" : ha::answer_of_libvirtd(*host, program.timeout());
+    if (answer.empty()) answer = ha::answer_of_heartbeat(*session.store, name, program.clock().wall());
+    return answer;
+  };
+  const auto result = ha::confirm_off(session.world, options.policy, options.confirm, this_person(), ask);
   report(program, session, result);
   // The pipeline that called does not hear of this.
   if (result.outcome == Outcome::kFenced && !result.planned && isatty(STDOUT_FILENO) == 1)
@@ -160,7 +199,8 @@ Status unfence(cli::Program& program, const Options& options) {
     program.out().write(ha::unfenced_record(result));
     if (result.outcome == Unfenced::kFailed) worst = Status::kNo;
     if (result.outcome == Unfenced::kRefused && worst == Status::kDone) worst = Status::kRefused;
-    if (!result.reason.empty()) program.warn(host + ": " + result.reason);
+    if (!result.reason.empty() && result.outcome != Unfenced::kAlready)
+      program.warn(host + ": " + result.reason);
     if (result.outcome == Unfenced::kDone)
       program.note(host + " is on and takes no virtual servers yet; when it is in order: failover clear " +
                    host);
@@ -248,8 +288,9 @@ void declare(cli::Program& program, Options& options) {
       ->capture_default_str();
   app.add_flag("--require-identity", options.require_identity,
                "use only controllers of which fence verify has confirmed that they are the host's own");
-  app.add_flag("--force", policy.force,
-               "also more than half of all hosts; with --confirm-manual also a host that reads on");
+  app.add_flag(
+      "--force", policy.force,
+      "also more than half of all hosts; with --confirm-manual also a host that reads on or answers");
   app.add_flag("--resume", options.resume, "read nothing; settle what a killed fence left open");
   program.completes(
       app.add_option("--confirm-manual", options.confirm,

@@ -37,9 +37,12 @@ constexpr Field kHostDrainedFields[] = {
 
 }  // namespace
 
-const Kind HostStatus::kKind{
-    "host_status",    Role::kFact, "The one state that every program believes of a host.",
-    "rackline hosts", "people",    kHostStatusFields};
+const Kind HostStatus::kKind{"host_status",
+                             Role::kFact,
+                             "The one state that every program believes of a host.",
+                             "rackline hosts, heartbeat maintenance",
+                             "people",
+                             kHostStatusFields};
 const Kind HostDrained::kKind{"host_drained",   Role::kResult, "What became of emptying a host.",
                               "rackline drain", "people",      kHostDrainedFields};
 

@@ -194,10 +194,10 @@ TEST(Membership, AHostThatWasNeverHeardIsNotDown) {
     membership.tick(now);
     if (now == seconds{12}) {
       EXPECT_TRUE(membership.settled(now));
-      for (const auto& t : membership.snapshot(now)) EXPECT_EQ(t.verdict, HostVerdict::kSuspect);
+      for (const auto& t : membership.snapshot(now)) EXPECT_EQ(t.verdict, HostVerdict::kUnknown);
     }
   }
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(membership.verdict(i), HostVerdict::kSuspect);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(membership.verdict(i), HostVerdict::kUnknown);
 }
 
 TEST(Membership, AHostThatWasNeverHeardIsNotDownAmongOthersThatLive) {
@@ -209,7 +209,7 @@ TEST(Membership, AHostThatWasNeverHeardIsNotDownAmongOthersThatLive) {
       if (wish.host != 0) membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
     }
   }
-  EXPECT_EQ(membership.verdict(0), HostVerdict::kSuspect);
+  EXPECT_EQ(membership.verdict(0), HostVerdict::kUnknown);
   EXPECT_EQ(membership.verdict(1), HostVerdict::kUp);
 }
 

@@ -22,14 +22,19 @@ namespace rackline::ha {
 namespace {
 
 constexpr int kBuffer = 1 << 20;
-constexpr Milliseconds kErrand{800};
-constexpr Milliseconds kPingAgain{250};
+constexpr Milliseconds kLongestErrand{800};
 constexpr std::size_t kErrands = 64;
 constexpr std::size_t kChallenges = 8;    // of the storage, in a slot
 constexpr Milliseconds kUnheard{10'000};  // a watcher that was only started again needs less
 constexpr std::size_t kAskedAtOnce = 64;  // neighbours, at each beat
 constexpr Milliseconds kSettle{3000};     // for an agent that was started again to find its watchers
 constexpr Milliseconds kDestroy{3000};    // twice this is less than the watchdog's patience
+
+// How long another host is asked for whether it answers. The watcher waits for the answer no longer than a
+// third of the time to a death, which is three beats, or a second at the least.
+Milliseconds errand_time(Milliseconds interval) {
+  return std::clamp(interval * 4 / 5, Milliseconds{200}, kLongestErrand);
+}
 
 AgentOptions complete(AgentOptions options) {
   char name[256] = {};
@@ -362,7 +367,7 @@ void Agent::begin_errand(const Message& ask, const net::Endpoint& asker) {
     errand.nonce = ask.nonce;
     errand.ping = random_number();
     errand.next = now();
-    errand.until = now() + kErrand;
+    errand.until = now() + errand_time(options_.interval);
     errands_.push_back(std::move(errand));
   } catch (const Error& error) {
     hooks_.warn(error.what());
@@ -422,7 +427,7 @@ void Agent::run_errands() {
       message.type = Message::Type::kPing;
       message.seq = errand->ping;
       send(errand->target, message);
-      errand->next = now() + kPingAgain;
+      errand->next = now() + errand_time(options_.interval) / 3;
     }
     ++errand;
   }

@@ -117,7 +117,7 @@ END
   assert_equal "$(grep -c fence_contradicted watched)" 0
   kill -CONT "${started[3]}"
   await h3 fence_contradicted
-  await_line 'h3: it is marked as fenced \([0-9a-f]*\), and (heartbeats|it writes|something answers).*a person is needed' watched.err
+  await_line 'h3: it is marked as fenced \([0-9a-f]*\), and .*: its virtual servers may run twice, and a person is needed' watched.err
   await_line 'h3 is marked as fenced and shows life, a person is needed' fence.err
   await_line 'nothing is started any more' failover.err
   # Its agent is told, and stops what runs there.

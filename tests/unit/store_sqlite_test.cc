@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <fstream>
@@ -35,6 +37,37 @@ TEST(SqliteStore, CreatesItsDirectoryButNotAWholePath) {
   const std::string far = (scratch.path() / "no" / "such" / "state.db").string();
   EXPECT_NE(failure_of("sqlite:" + far, Status::kUnreachable).find("No such file or directory"),
             std::string::npos);
+}
+
+// What the other process of the next test does: a program of its own, since a child inherits what SQLite
+// knows of its parent's locks.
+TEST(SqliteStore, DISABLED_OfAnotherProcess) {
+  EXPECT_TRUE(Store::open(getenv("OTHERS_STORE"))->get("a"));
+}
+
+// The locks of a process on a file are its own, not a connection's: whoever closes the file loses them all.
+TEST(SqliteStore, ASecondConnectionOfAProcessTakesNothingFromTheFirst) {
+  const ScratchDirectory scratch;
+  const std::string url = "sqlite:" + (scratch.path() / "state.db").string();
+  const auto first = Store::open(url);
+  const auto second = Store::open(url);
+  const auto found_by_another = [&url] {
+    const pid_t other = fork();
+    if (other == 0) {
+      setenv("OTHERS_STORE", url.c_str(), 1);
+      dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+      execl("/proc/self/exe", "other", "--gtest_filter=SqliteStore.DISABLED_OfAnotherProcess",
+            "--gtest_also_run_disabled_tests", "--gtest_brief=1", "--gtest_output=", nullptr);
+      _exit(2);
+    }
+    int status = 0;
+    waitpid(other, &status, 0);
+    return status == 0;
+  };
+  EXPECT_FALSE(found_by_another());  // it opens the file, and closes it as if nobody else had it
+  first->commit({{}, {{"a", "1"}}, {}});
+  EXPECT_TRUE(second->get("a"));
+  EXPECT_TRUE(found_by_another());
 }
 
 TEST(SqliteStore, WhatWouldBeWrittenIntoALostFileIsAnError) {

@@ -46,9 +46,9 @@ Status beat(cli::Program& program, const Options& options) {
   agent.cluster = options.cluster;
   agent.fenced_by_self = options.fence_method == "self";
   agent.slot_interval = std::max(agent.interval, ha::kSlotPace);
+  for (const auto& watcher : options.watchers) agent.watchers.push_back(net::resolve(watcher, kPort));
   if (const auto why = ha::self_fence_time_objection(agent); !why.empty())
     throw Error(Status::kUsage, "read the command line", "--self-fence", why);
-  for (const auto& watcher : options.watchers) agent.watchers.push_back(net::resolve(watcher, kPort));
   if (!options.listen.empty()) agent.listen = net::resolve(options.listen, 0);
   be_prompt();
   ha::Agent work(agent, program.clock(),

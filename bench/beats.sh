@@ -23,7 +23,7 @@ ip link set v0 arp off up && ip link set v1 up
 slots=$(mktemp -d "${BEATS_SLOTS:-$PWD/build}/slots.XXXXXX") # on a disk: their flushes are part of it
 pids=()
 end_all() {
-  [ ${#pids[@]} = 0 ] || kill -KILL "${pids[@]}" || true
+  [ ${#pids[@]} = 0 ] || kill -KILL "${pids[@]}" 2>/dev/null || true
   rm -rf "$slots"
 }
 at_exit+=(end_all)
@@ -34,11 +34,13 @@ for i in 1 2 3 4 5; do
 done >"$RACKLINE_INVENTORY"
 
 declare -A agents
+: >"$scratch/watched"
 agent() { # HOST
   heartbeat beat --host "$1" --watcher 127.0.0.1 --uri test:///default --interval "$interval" --slots "$slots" \
     --self-fence 0 --run-dir "$scratch" --qemu-run-dir "$scratch" >/dev/null 2>&1 &
   agents[$1]=$!
   pids+=("$!")
+  disown "$!" # that it is killed is no news
 }
 stamped() { while IFS= read -r line; do printf '%s %s\n' "$EPOCHREALTIME" "$line"; done; }
 kind_of() { grep -F "\"host\":\"$1\"" "$scratch/watched" | tail -1 | grep -oE '"kind":"[a-z_]+"' || true; }
@@ -49,6 +51,7 @@ for i in 1 2 3 4 5; do agent h$i; done
 heartbeat watch --slots "$slots" --interval "$interval" --flap-hold 1s > >(stamped >"$scratch/watched") 2>"$scratch/err" &
 watcher=$!
 pids+=("$watcher")
+disown "$watcher"
 for i in 1 2 3 4 5; do await h$i host_up; done
 
 calm() { # WORDS
@@ -69,6 +72,7 @@ calm() { # WORDS
 for ((i = 0; i < 2 * $(nproc); i++)); do
   (while :; do :; done) &
   pids+=("$!")
+  disown "$!"
 done
 hogs=("${pids[@]: -2*$(nproc)}")
 calm "every core busy"

@@ -128,6 +128,23 @@ TEST(Membership, AHostThatWritesToTheStorageIsIsolatedAndNotDown) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
 }
 
+// Its agent may write to another directory than the watcher reads, or its storage takes writes and keeps
+// them.
+TEST(Membership, AHostOfWhichNothingArrivesOnTheStorageIsSuspect) {
+  Cluster cluster(3);
+  cluster.living["h2"].store = false;
+  cluster.run(seconds{2});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kUp);
+  cluster.run(seconds{10});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  EXPECT_FALSE(cluster.membership->health(cluster.now)[1].well);
+  EXPECT_TRUE(cluster.membership->health(cluster.now)[0].well);
+  cluster.living["h2"].store = true;
+  cluster.run(seconds{2});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kUp);
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+}
+
 TEST(Membership, AHostThatOthersReachIsPartitionedAndNotDown) {
   Cluster cluster(3);
   cluster.kill("h2");

@@ -16,6 +16,7 @@
 #include "ha/replay.h"
 #include "ha/watch_call.h"
 #include "ha/watcher.h"
+#include "store/patient.h"
 
 namespace rackline {
 namespace {
@@ -81,7 +82,11 @@ Status watch(cli::Program& program, const Options& options) {
   if (detector.suspect <= detector.interval || detector.dead <= detector.suspect)
     throw Error(Status::kUsage, "read the command line", "--suspect-after and --dead-after",
                 "expected --interval < --suspect-after < --dead-after");
-  const std::shared_ptr<store::Store> store = store::Store::open(program.store_url());
+  constexpr Milliseconds kStoreLocked{30'000};
+  const auto open_store = [&]() -> std::shared_ptr<store::Store> {
+    return store::open_patiently(program.store_url(), program.clock(), kStoreLocked);
+  };
+  const auto store = open_store();
   const auto leading = options.lead ? ha::stand_by(*store, program.clock()) : std::nullopt;
   if (options.lead && !leading) return Status::kDone;
   for (const auto& [host, time] : cluster::contacts(*store)) watcher.last_contacts[host] = format_time(time);
@@ -89,7 +94,7 @@ Status watch(cli::Program& program, const Options& options) {
   // nobody who reads; and what writes is the one of the lock, so that who has lost the lead writes no more.
   std::optional<ha::HealthWriter> health;
   if (!options.once) health.emplace(store, program.clock(), ha::name_of_watcher(watcher.listen));
-  const std::shared_ptr<store::Store> marks = store::Store::open(program.store_url());
+  const auto marks = open_store();
   be_prompt();
   std::optional<ha::TraceFile> trace;
   if (!options.record_file.empty()) trace.emplace(options.record_file);

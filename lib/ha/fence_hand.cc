@@ -27,6 +27,13 @@ store::Lock lock_of(FenceEngine::World& world, const FencePolicy& policy) {
   return std::move(*lock);
 }
 
+// Whether a watcher has seen it live since it was marked: that mark proves nothing any more, and a person who
+// vouches for it now makes another one.
+bool contradicted(store::Store& store, const cluster::FenceMark& mark) {
+  const auto health = cluster::health_mark(store, mark.host);
+  return health && health->verdict == "fence_contradicted" && health->since >= mark.time;
+}
+
 Error changed(const std::string& host) {
   return {Status::kBusy, "mark", host, "somebody else has just changed its mark", "repeat the command"};
 }
@@ -60,7 +67,8 @@ FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, co
   if (policy.dry_run) return report;
   const auto lock = lock_of(world, policy);
   const auto present = cluster::fence_mark(world.store, host);
-  if (present && present->state == cluster::FenceMark::State::kFenced) {
+  if (present && present->state == cluster::FenceMark::State::kFenced &&
+      !contradicted(world.store, *present)) {
     report.already = true;
     report.id = present->id;
     report.cause = present->cause;

@@ -16,10 +16,13 @@
 #include <boost/process/args.hpp>
 #include <boost/process/async_pipe.hpp>
 #include <boost/process/child.hpp>
+#include <boost/process/env.hpp>
+#include <boost/process/environment.hpp>
 #include <boost/process/exe.hpp>
 #include <boost/process/extend.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/search_path.hpp>
+#include <cctype>
 #include <csignal>
 
 #include "base/error.h"
@@ -69,7 +72,17 @@ std::string resolve(const std::string& program) {
 
 }  // namespace
 
-Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout) {
+bool stays_with_us(std::string_view name) {
+  constexpr std::string_view kParts[] = {"PASSWORD", "PASSWD", "SECRET", "TOKEN"};
+  std::string upper(name);
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+  return name.starts_with("RACKLINE_") || name == "NOTIFY_SOCKET" || name == "CREDENTIALS_DIRECTORY" ||
+         std::any_of(std::begin(kParts), std::end(kParts),
+                     [&](std::string_view part) { return upper.find(part) != std::string::npos; });
+}
+
+Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout,
+             Environment environment) {
   const std::string program = resolve(argv.at(0));
   // Boost 1.81 looks at the first character of each.
   if (std::any_of(argv.begin(), argv.end(), [](const auto& arg) { return arg.empty(); }))
@@ -90,8 +103,13 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
   });
+  bp::environment variables;
+  for (const auto& variable : boost::this_process::environment()) {
+    if (environment == Environment::kWhole || !stays_with_us(variable.get_name()))
+      variables[variable.get_name()] = variable.to_string();
+  }
   bp::child child(bp::exe = program, bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()),
-                  bp::std_in<in, bp::std_out> out, bp::std_err > err, clean, problem);
+                  bp::std_in<in, bp::std_out> out, bp::std_err > err, variables, clean, problem);
   if (problem) throw Error(Status::kUnreachable, "start", program, problem.message());
 
   // Boost.Process waits for children through SIGCHLD, which a library must not take from its program; a pidfd

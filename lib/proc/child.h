@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -16,10 +17,17 @@ struct Finished {
   std::string err;
 };
 
+// What a child sees of our environment. Another's program gets nothing that is for us or could be a secret:
+// RACKLINE_*, what systemd told the service (NOTIFY_SOCKET, CREDENTIALS_DIRECTORY), and names with PASSWORD,
+// PASSWD, SECRET or TOKEN in them, which any user of the machine could be shown by a child that is careless.
+enum class Environment { kCleaned, kWhole };
+bool stays_with_us(std::string_view name);
+
 // Runs `argv` (argv[0] is looked up in PATH unless it holds a slash) with `input` on its stdin, and waits for
 // it. The child inherits no descriptor but the three standard ones. After `timeout` it is killed (SIGKILL),
 // and with it all that it has started and that has not left its process group.
 // Throws Error(kUnreachable) when it cannot be started, and when it says more than 16 MiB.
-Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout);
+Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout,
+             Environment environment = Environment::kCleaned);
 
 }  // namespace rackline::proc

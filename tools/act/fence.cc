@@ -12,6 +12,7 @@
 #include "cli/program.h"
 #include "ha/fence_identity.h"
 #include "ha/fence_records.h"
+#include "store/patient.h"
 
 namespace rackline {
 namespace {
@@ -28,21 +29,9 @@ struct Options {
   bool require_identity = false;
 };
 
-// A store that others keep locked, a backup for example, is waited for.
-std::unique_ptr<store::Store> open_store(cli::Program& program, Milliseconds patience) {
-  for (const auto until = program.clock().monotonic() + patience;;) {
-    try {
-      return store::Store::open(program.store_url());
-    } catch (const Error& error) {
-      if (error.status() != Status::kBusy || program.clock().monotonic() >= until || interrupt::requested())
-        throw;
-    }
-  }
-}
-
 struct Session {
   Session(cli::Program& program, const Options& options)
-      : store(open_store(program, options.policy.lock_patience * 3)),
+      : store(store::open_patiently(program.store_url(), program.clock(), options.policy.lock_patience * 3)),
         guard(agents, *store, options.require_identity),
         world{*store,
               guard,

@@ -2,6 +2,8 @@
 #include "base/secret.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +13,15 @@
 
 namespace rackline {
 
+void keep_memory_private() {
+  // What the kernel refuses is left undone: the secret is needed all the same.
+  prctl(PR_SET_DUMPABLE, 0);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+}
+
 std::string read_secret(const std::string& path) {
+  keep_memory_private();
   constexpr std::size_t kMost = 64 << 10;
   const char* attempted = "read the secret";
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -44,6 +54,7 @@ std::string new_secret() {
 }
 
 void make_secret(const std::string& path) {
+  keep_memory_private();
   const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const std::string text = new_secret() + '\n';
   if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||

@@ -6,6 +6,11 @@
 
 namespace rackline {
 
+// From now on what this process has in memory is in no core dump, and no other process of its user can look
+// at it (ptrace, /proc/PID/mem). Done by read_secret and make_secret; for programs that get secrets in
+// another way.
+void keep_memory_private();
+
 // The contents of a file that holds a secret, without the line end that editors leave. Secrets come from
 // files and never from a command line, which every user of the machine can read. Throws Error(kUnreachable)
 // when it cannot be read, Error(kRefused) when it is empty, no regular file, belongs to neither

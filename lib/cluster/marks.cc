@@ -77,6 +77,7 @@ void read(const Document& document, HealthMark& mark) {
   mark.reason = document.text("reason");
   mark.since = document.time("since");
   mark.renewed = document.time("renewed");
+  mark.by = document.text_or_empty("by");
 }
 
 template <class Mark>
@@ -186,7 +187,8 @@ void put(store::Store& store, const HealthMark& mark) {
   const Json document = {{"verdict", mark.verdict},
                          {"reason", mark.reason},
                          {"since", format_time(mark.since)},
-                         {"renewed", format_time(mark.renewed)}};
+                         {"renewed", format_time(mark.renewed)},
+                         {"by", mark.by}};
   store.commit({{}, {{key_of(kHealth, mark.host), store::dump(document)}}, {}});
 }
 bool remove_health(store::Store& store, const std::string& host) {

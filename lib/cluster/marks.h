@@ -86,6 +86,7 @@ struct HealthMark {
   std::string reason;
   std::chrono::sys_seconds since{};    // of the verdict
   std::chrono::sys_seconds renewed{};  // when the mark was written
+  std::string by{};                    // the watcher that wrote it; may be empty
   bool valid(std::chrono::sys_seconds now) const { return now - renewed <= kValid; }
 };
 std::optional<HealthMark> health_mark(store::Store& store, const std::string& host);

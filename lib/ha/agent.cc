@@ -14,22 +14,30 @@
 #include "base/id.h"
 #include "base/interrupt.h"
 #include "base/units.h"
+#include "ha/fence_mark_file.h"
 #include "ha/slot.h"
 
 namespace rackline::ha {
 namespace {
 
 constexpr int kBuffer = 1 << 20;
-constexpr Milliseconds kErrand{800};
+constexpr Milliseconds kLongestErrand{800};
 constexpr std::size_t kChallenges = 8;    // of the storage, in a slot
 constexpr Milliseconds kUnheard{10'000};  // a watcher that was only started again needs less
 constexpr Milliseconds kSettle{3000};     // for an agent that was started again to find its watchers
 constexpr Milliseconds kDestroy{3000};    // twice this is less than the watchdog's patience
 
+// How long another host is asked for whether it answers. The watcher waits for the answer no longer than a
+// third of the time to a death, which is three beats, or a second at the least.
+Milliseconds errand_time(Milliseconds interval) {
+  return std::clamp(interval * 4 / 5, Milliseconds{200}, kLongestErrand);
+}
+
 AgentOptions complete(AgentOptions options) {
   char name[256] = {};
   gethostname(name, sizeof name - 1);
   if (options.host.empty()) options.host = name;
+  if (options.slot_interval == Milliseconds{0}) options.slot_interval = options.interval;
   return options;
 }
 
@@ -53,6 +61,15 @@ std::uint32_t promised_ms(const AgentOptions& options) {
 
 }  // namespace
 
+// Contact that is lost for a moment, and a standstill after which three beats find the watchers again, must
+// not cost the virtual servers. That it is well below the takeover time is for `fence` to see, which knows
+// both.
+std::string self_fence_time_objection(const AgentOptions& options) {
+  const Milliseconds slowest = std::max(options.interval, options.slot_interval);
+  if (!fences_itself(options) || options.self_fence > 3 * slowest) return {};
+  return "expected more than three intervals, which are " + format_duration(3 * slowest);
+}
+
 // What the threads tell the loop and it them. A thread that hangs in the kernel keeps its share.
 struct Agent::Vitals {
   std::atomic<Milliseconds::rep> written{-1};  // when the last beat on the storage was complete
@@ -63,11 +80,34 @@ struct Agent::Vitals {
   // Read from /proc, which may wait for a busy process: too slow for the loop that has to be in time.
   std::atomic<std::uint16_t> qemus{0};
   std::atomic<bool> leaving{false}, left{false};
-  std::atomic<std::uint64_t> incarnation{0}, seq{0};
+  std::atomic<std::uint64_t> incarnation{0};
+  std::atomic<std::uint64_t> seq{0};        // of the last beat over the network
+  std::atomic<std::uint64_t> slot_seq{0};   // of the last beat on the storage
+  std::atomic<std::uint64_t> overtaken{0};  // the same when a watcher last said that this host is not fenced
+  std::atomic<bool> marked{false};          // a mark on the storage says that it is
   std::mutex mutex;
   std::vector<std::uint64_t> nonces;  // of the watchers that are heard
+  std::string mark_trouble;           // what is wrong with a mark that does not count
   std::string storage_error;          // why the last beat on the storage was none; empty: it was one
 };
+
+// Whether a watcher has left word on the storage that this host counts as fenced. Storage that cannot be read
+// says nothing: it is told by the beats that are not written.
+void Agent::look_at_mark(Vitals& vitals, const AgentOptions& options, OwnFenceMark& mark,
+                         const Message& beat) {
+  std::string trouble;
+  bool marked = vitals.marked;
+  try {
+    marked = mark.says_fenced(read_fence_mark(options.slots, options.host), beat.incarnation, beat.seq,
+                              vitals.overtaken);
+    trouble = mark.trouble();
+  } catch (const Error& error) {
+    if (error.status() == Status::kRefused) trouble = error.what();
+  }
+  vitals.marked = marked;
+  const std::lock_guard lock(vitals.mutex);
+  vitals.mark_trouble = std::move(trouble);
+}
 
 Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
     : options_(complete(std::move(options))),
@@ -75,7 +115,7 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       hooks_(std::move(hooks)),
       keys_(options_.key, options_.host, options_.cluster),
       socket_(options_.listen.value_or(anywhere(options_.watchers)), kBuffer),
-      peers_(options_.host, keys_, kErrand,
+      peers_(options_.host, keys_, errand_time(options_.interval),
              {.send = [this](const auto& to, auto bytes) { socket_.send(to, bytes); }, .warn = hooks_.warn}),
       complaints_(hooks_.warn),
       vitals_(std::make_shared<Vitals>()),
@@ -116,6 +156,7 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
   if (options_.slots.empty()) return;
   std::thread([vitals = vitals_, &clock, options = options_, keys] {
     SlotWriter writer(options.slots, options.host);
+    OwnFenceMark mark(options.host, options.cluster, keys->secrets());
     Message message;
     std::vector<std::uint64_t> nonces;
     message.type = Message::Type::kSlot;
@@ -125,7 +166,7 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
       message.leaving = vitals->leaving;
       message.incarnation = vitals->incarnation;
       message.echo = vitals->seq;
-      ++message.seq;
+      vitals->slot_seq = ++message.seq;
       {
         const std::lock_guard lock(vitals->mutex);
         nonces = vitals->nonces;
@@ -152,10 +193,11 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
         const std::lock_guard lock(vitals->mutex);
         vitals->storage_error = std::move(failure);
       }
+      look_at_mark(*vitals, options, mark, message);
       if (message.leaving)
         vitals->left = true;
       else
-        std::this_thread::sleep_for(options.interval);
+        std::this_thread::sleep_for(options.slot_interval);
     }
   }).detach();
 }
@@ -235,10 +277,13 @@ void Agent::hear_ack(const Message& ack, Signer& by, const net::Endpoint& from) 
     // silence from then, however long its answer was on the way or lay unread.
     link->acked = sent_[ack.echo % sent_.size()];
     vitals_->acked = std::max(vitals_->acked.load(), link->acked->count());
-    if (ack.fenced)
+    if (ack.fenced) {
       fenced_ = true;
-    else
+    } else {
       fenced_ = self_fenced_ = false;
+      vitals_->overtaken = vitals_->slot_seq.load();
+      vitals_->marked = false;
+    }
   }
   if (!strange) return;
   next_beat();
@@ -323,10 +368,12 @@ Milliseconds Agent::last_contact() const {
 void Agent::guard() {
   if (contact_) contact_->write(now() - std::max(cut_off(), Milliseconds{0}));
   if (fenced_ && !self_fenced_) return stop_everything("a watcher says that this host counts as off");
+  if (vitals_->marked && !self_fenced_)
+    return stop_everything("the mark on the storage says that this host counts as off");
   if (!fences_itself(options_)) return;
   const Milliseconds lost = cut_off();
   if (lost < options_.self_fence) {
-    if (!fenced_) self_fenced_ = false;
+    if (!fenced_ && !vitals_->marked) self_fenced_ = false;
     return;
   }
   if (!self_fenced_)
@@ -339,10 +386,14 @@ void Agent::guard() {
 // one goes too.
 void Agent::tell_trouble() {
   std::string storage;
+  std::string mark;
   {
     const std::lock_guard lock(vitals_->mutex);
     storage = vitals_->storage_error;
+    mark = vitals_->mark_trouble;
   }
+  if (mark != told_mark_ && !mark.empty()) hooks_.warn(mark);
+  told_mark_ = mark;
   if (storage != told_storage_) {
     hooks_.warn(storage.empty() ? "the storage takes heartbeats again" : storage);
     told_storage_ = storage;

@@ -22,13 +22,16 @@
 
 namespace rackline::ha {
 
+class OwnFenceMark;
+
 struct AgentOptions {
   std::string host;  // empty: the machine's host name
   std::vector<net::Endpoint> watchers;
   std::optional<net::Endpoint> listen;  // none: any address and port
   std::string key, cluster;             // the text of its key file
   Milliseconds interval{1000};
-  std::string slots;  // directory on the shared storage; empty: no heartbeat there
+  std::string slots;              // directory on the shared storage; empty: no heartbeat there
+  Milliseconds slot_interval{0};  // between two beats there; 0: as over the network
   Milliseconds storage_deadline{3000};
   std::string uri = "qemu:///system";
   Milliseconds libvirt_deadline{5000};
@@ -40,6 +43,9 @@ struct AgentOptions {
   std::string qemu_run_directory = "/run/libvirt/qemu";
   std::string watchdog;  // device; empty: none
 };
+
+// What is wrong with the time after which the agent stops its servers; empty when nothing is.
+std::string self_fence_time_objection(const AgentOptions& options);
 
 // The part of heartbeat that runs on a host: tells its watchers, over the network and on the shared storage,
 // that it lives; looks at other hosts where a watcher asks; and stops its own virtual servers when it has
@@ -68,6 +74,8 @@ class Agent {
     std::optional<Milliseconds> acked;
   };
 
+  static void look_at_mark(Vitals& vitals, const AgentOptions& options, OwnFenceMark& mark,
+                           const Message& beat);
   Milliseconds now() const { return clock_.monotonic(); }
   void beat(bool leaving);
   void beat_to(Link& link, Signer& signer, bool leaving);
@@ -104,6 +112,7 @@ class Agent {
   bool fenced_ = false;       // told so by a watcher
   bool self_fenced_ = false;  // and done
   std::string told_storage_;  // the trouble that was told last
+  std::string told_mark_;     // the same of a mark on the storage that does not count
   bool told_silence_ = false;
 };
 

@@ -6,6 +6,17 @@
 
 namespace rackline::ha {
 
+DetectorPolicy paced(Milliseconds interval, Milliseconds suspect, Milliseconds dead) {
+  constexpr Milliseconds kShortest{1000};
+  const Milliseconds none{0};
+  DetectorPolicy policy;
+  policy.interval = interval;
+  policy.dead = dead != none ? dead : std::max({3 * interval, kShortest, suspect * 3 / 2});
+  policy.suspect = suspect != none ? suspect : policy.dead * 2 / 3;
+  policy.min_deviation = std::max(interval / 10, Milliseconds{10});
+  return policy;
+}
+
 void Detector::heard(Milliseconds now, const DetectorPolicy& policy) {
   if (last_ && policy.kind == DetectorPolicy::Kind::kPhi) {
     float& slot = intervals_[count_ % kWindow];

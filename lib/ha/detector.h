@@ -19,6 +19,17 @@ struct DetectorPolicy {
   Milliseconds min_deviation{100};  // kPhi: a very regular channel is not to die of one late heartbeat
 };
 
+// The times that suit heartbeats at this interval. Dead after three of them, but after a second at the least:
+// below that the pauses of a busy machine (and of the storage, which takes no beat more often than every
+// kSlotPace) are as long as the silence of a dead one. Suspect after two thirds of that; the last third is
+// the time in which libvirtd and other hosts have to answer. `suspect` and `dead` are what a person wants; 0:
+// nothing.
+DetectorPolicy paced(Milliseconds interval, Milliseconds suspect, Milliseconds dead);
+
+// A beat on the storage is durable when it is written, which costs a disk's cache flush each: no more often
+// than this, however often beats go over the network. Four of them fit into the shortest time to death.
+inline constexpr Milliseconds kSlotPace{250};
+
 // Says from the arrival of heartbeats alone how suspicious the present silence is. Two kinds: a fixed
 // timeout, and the phi-accrual detector of Hayashibara et al., "The phi accrual failure detector" (SRDS
 // 2004): phi = -log10(P(a heartbeat comes later than this)), from a normal distribution with mean and

@@ -57,12 +57,14 @@ void FenceEngine::alive(const std::string& host, std::chrono::sys_seconds time) 
 void FenceEngine::contradicted(const std::string& host, std::chrono::sys_seconds time) {
   alive(host, time);
   const std::lock_guard guard(guard_);
-  contradicted_.insert(host);
+  contradicted_[host] = world_.time.clock.wall();
 }
 
-bool FenceEngine::is_contradicted(const std::string& host) {
+bool FenceEngine::is_contradicted(const std::string& host, std::chrono::sys_seconds marked) {
   const std::lock_guard guard(guard_);
-  return contradicted_.contains(host);
+  const auto heard = contradicted_.find(host);
+  // A person who vouches for it afterwards makes another mark.
+  return heard != contradicted_.end() && heard->second >= marked;
 }
 
 // A host stays in hand between the rounds: it is to be off as well as those that are fenced.
@@ -228,7 +230,7 @@ FenceReport FenceEngine::fence_once(Round& round) {
                          world_.methods.at(report.host), world_.time.clock.monotonic() + policy_.deadline,
                          [&] { return begin_once(round); }, self_fence(round.request), life, rules);
   const bool off_since = report.power.untouched && mark && mark->state == cluster::FenceMark::State::kFenced;
-  if (off_since && is_contradicted(report.host)) {
+  if (off_since && is_contradicted(report.host, mark->time)) {
     report.needs_person = true;
     return with(report, Outcome::kRefused,
                 "its power reads off, and it has shown life since it was marked as fenced: find out which "

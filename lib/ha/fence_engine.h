@@ -82,7 +82,8 @@ class FenceEngine {
   void close(const FenceReport& report);
   void set_mark(const FenceReport& report);
   SelfFence self_fence(const FenceRequest& request);
-  bool is_contradicted(const std::string& host);
+  // Whether it has shown life since a mark of this time was made.
+  bool is_contradicted(const std::string& host, std::chrono::sys_seconds marked);
   void finish(const FenceReport& report);
 
   // Repeats `work` while others keep the store locked, a backup for example.
@@ -96,9 +97,9 @@ class FenceEngine {
   FenceLock lock_;
   LifeSigns signs_;
   FenceWishes wishes_;
-  std::mutex guard_;                    // the count of hosts, from looking to acting
-  std::set<std::string> in_hand_;       // under guard_
-  std::set<std::string> contradicted_;  // under guard_
+  std::mutex guard_;               // the count of hosts, from looking to acting
+  std::set<std::string> in_hand_;  // under guard_
+  std::map<std::string, std::chrono::sys_seconds> contradicted_;  // when that was heard last; under guard_
 
   std::mutex mutex_;
   std::map<FenceReport::Outcome, int> outcomes_;  // under mutex_

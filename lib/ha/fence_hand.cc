@@ -56,6 +56,13 @@ MarkThere mark_there(store::Store& store, const std::string& host) {
   return there;
 }
 
+// Whether a watcher has seen it live since it was marked: that mark proves nothing any more, and a person who
+// vouches for it now makes another one.
+bool contradicted(store::Store& store, const cluster::FenceMark& mark) {
+  const auto health = cluster::health_mark(store, mark.host);
+  return health && health->verdict == "fence_contradicted" && health->since >= mark.time;
+}
+
 Error changed(const std::string& host) {
   return {Status::kBusy, "mark", host, "somebody else has just changed its mark", "repeat the command"};
 }
@@ -101,7 +108,8 @@ FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, co
   const auto there = mark_there(world.store, host);
   const auto& present = there.mark;
   if (there.broken) report.power.evidence += "; a mark that could not be read was overwritten";
-  if (present && present->state == cluster::FenceMark::State::kFenced) {
+  if (present && present->state == cluster::FenceMark::State::kFenced &&
+      !contradicted(world.store, *present)) {
     report.already = true;
     report.id = present->id;
     report.cause = present->cause;

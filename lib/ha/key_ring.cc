@@ -26,12 +26,20 @@ struct KeyRing::Known {
   std::vector<std::string> masters;
   std::map<std::string, Voice> voices;  // where it is not the present key of the host
 
-  std::string secret_of(const std::string& host) {
+  std::vector<std::string> secrets_of(const std::string& host) {
     const std::lock_guard lock(mutex);
     const auto found = voices.find(host);
-    const Voice voice = found == voices.end() ? Voice{} : found->second;
-    const std::string& master = masters[voice.generation];
-    return voice.shared ? master : std::string(host_key(master, host).key.view());
+    const Voice last = found == voices.end() ? Voice{} : found->second;
+    std::vector<std::string> secrets;
+    for (const bool shared : {false, true}) {
+      for (std::size_t generation = 0; generation < masters.size(); ++generation) {
+        const std::string& master = masters[generation];
+        std::string secret = shared ? master : std::string(host_key(master, host).key.view());
+        const bool first = shared == last.shared && generation == last.generation;
+        secrets.insert(first ? secrets.begin() : secrets.end(), std::move(secret));
+      }
+    }
+    return secrets;
   }
   ~Known() {
     for (auto& master : masters) wipe(master);
@@ -169,8 +177,8 @@ void KeyRing::spoke(std::size_t index, const Voice& voice, std::uint64_t incarna
   if (!voice.shared) host.spoke_itself = true;
 }
 
-std::function<std::string(const std::string& host)> KeyRing::secrets() const {
-  return [known = known_](const std::string& host) { return known->secret_of(host); };
+std::function<std::vector<std::string>(const std::string& host)> KeyRing::secrets() const {
+  return [known = known_](const std::string& host) { return known->secrets_of(host); };
 }
 
 std::uint32_t KeyRing::id_of(const Voice& voice) const {

@@ -63,9 +63,9 @@ class KeyRing {
   const std::optional<Voice>& voice_of(std::size_t host) const { return hosts_[host].voice; }
   std::uint32_t id_of(const Voice& voice) const;
 
-  // For whoever else signs what is meant for one host, on whatever thread: the secret that its agent has, of
-  // the generation that it was last known to have.
-  std::function<std::string(const std::string& host)> secrets() const;
+  // For whoever else signs what is meant for one host, on whatever thread: the secrets that its agent may
+  // have, and first the one that it was last known to have.
+  std::function<std::vector<std::string>(const std::string& host)> secrets() const;
 
   // The text that introduces `asked` to the host that spoke so; empty when the two cannot speak to each
   // other.

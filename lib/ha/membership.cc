@@ -13,6 +13,8 @@ constexpr Milliseconds kLateRemembered{10'000};
 constexpr Milliseconds kTwinRemembered{30'000};
 constexpr std::size_t kIncarnations = 4096;
 constexpr Milliseconds kDoubtAgain{10'000};  // hosts fall silent one after the other: not one call for each
+constexpr Milliseconds kStorageStands{
+    3'000};  // of one that lives: storage that takes its time is none that fails
 
 const char* word_of(HostVerdict verdict) {
   switch (verdict) {
@@ -28,6 +30,10 @@ const char* word_of(HostVerdict verdict) {
       return "hypervisor_dead";
     case HostVerdict::kMaintenance:
       return "maintenance";
+    case HostVerdict::kFenceContradicted:
+      return "fence_contradicted";
+    case HostVerdict::kUnknown:
+      return "unknown";
     default:
       return "suspect";
   }
@@ -70,8 +76,11 @@ std::optional<std::size_t> Membership::find(std::string_view name) const {
 }
 
 Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milliseconds now) {
-  if (beat.nonce != nonce_) return Heard::kUnproven;
   Host& host = hosts_[index];
+  // What is signed with the shared key, which others may have, counts here as well: a contradiction stops
+  // starts and kills nothing, and to overlook the one that is true would let a server run twice.
+  if (host.off) host.off->beat(beat.nonce, now);
+  if (beat.nonce != nonce_of(index)) return Heard::kUnproven;
   if (beat.anew) forget(host);
   switch (age_of(host, beat.incarnation)) {
     case Age::kOld:
@@ -135,18 +144,29 @@ void Membership::renew(std::uint64_t nonce) {
   }
 }
 
-Membership::SlotHeard Membership::slot(std::size_t index, const Message& slot, Milliseconds now) {
-  Host& host = hosts_[index];
+Membership::SlotHeard Membership::slot(std::size_t index, const Message& slot, Milliseconds now,
+                                       std::optional<Milliseconds> began) {
+  const SlotHeard heard = hear_slot(hosts_[index], slot, now);
+  if (auto& off = hosts_[index].off) {
+    const bool fresh = heard == SlotHeard::kFresh;
+    off->slot(began.value_or(now), fresh, fresh && answers(slot, off->nonce()), now);
+  }
+  return heard;
+}
+
+Membership::SlotHeard Membership::hear_slot(Host& host, const Message& slot, Milliseconds now) {
   const bool same = host.slot_known && host.seen_incarnation == slot.incarnation && host.seen_seq == slot.seq;
   if (!host.slot_known) host.slot_changed = started_;
   host.slot_known = true;
   host.seen_incarnation = slot.incarnation;
   host.seen_seq = slot.seq;
   if (same) return SlotHeard::kSame;
-  if (slot.anew && answers(slot, nonce_)) forget(host);
+  // Its agent may know one of the two only: the other one stands in the challenge, or is told by acks.
+  const bool proven = answers(slot, nonce_) || (host.off && answers(slot, host.off->nonce()));
+  if (slot.anew && proven) forget(host);
   const Age age = age_of(host, slot.incarnation);
   if (age == Age::kOld) return SlotHeard::kReplayed;
-  if (!answers(slot, nonce_)) {
+  if (!proven) {
     return host.slot_proven && age == Age::kPresent ? SlotHeard::kReplayed : SlotHeard::kUnproven;
   }
   if (age == Age::kPresent && slot.seq <= host.slot_seq) return SlotHeard::kReplayed;
@@ -167,20 +187,25 @@ void Membership::storage_works(bool works, Milliseconds now) {
   storage_works_ = works;
 }
 
-void Membership::libvirt(std::size_t index, LibvirtAnswer answer, Milliseconds now) {
+void Membership::libvirt(std::size_t index, LibvirtAnswer answer, Milliseconds now,
+                         std::optional<Milliseconds> asked) {
   Host& host = hosts_[index];
   host.libvirt = answer;
   host.libvirt_told = now;
+  const bool lives = answer == LibvirtAnswer::kAnswers || answer == LibvirtAnswer::kRefused;
+  if (host.off && asked && lives) host.off->libvirt(*asked, now);
   if (answer != LibvirtAnswer::kAnswers) return;
   host.libvirt_ever = true;
   host.libvirt_lived = now;
 }
 
-void Membership::told(std::size_t index, bool reached, Milliseconds) {
+void Membership::told(std::size_t index, bool reached, Milliseconds now) {
   Host& host = hosts_[index];
   if (!host.peers_asked_at) return;
   ++host.peers_told;
-  if (reached) ++host.peers_reached;
+  if (!reached) return;
+  ++host.peers_reached;
+  if (host.off) host.off->reached(*host.peers_asked_at, now);
 }
 
 void Membership::set_maintenance(const std::set<std::string, std::less<>>& hosts) {
@@ -191,9 +216,48 @@ void Membership::set_fenced(const std::set<std::string, std::less<>>& hosts) {
   for (Host& host : hosts_) host.fenced = hosts.contains(host.name);
 }
 
+void Membership::set_off(const std::map<std::string, std::string, std::less<>>& fences, std::uint64_t nonce,
+                         Milliseconds began, Milliseconds now) {
+  for (Host& host : hosts_) {
+    const auto mark = fences.find(host.name);
+    const bool same = host.off && mark != fences.end() && host.off->fence() == mark->second;
+    if (same) {
+      host.off->still_marked(began);
+      continue;
+    }
+    if (!host.off && mark == fences.end()) continue;
+    host.off.reset();
+    if (mark != fences.end()) host.off.emplace(mark->second, nonce, now);
+    // The nonce that its agent knows is not the one that is expected of it now: see Agent::cut_off().
+    host.beat.self_fence_ms = 0;
+  }
+}
+
+std::uint64_t Membership::nonce_of(std::size_t index) const {
+  const Host& host = hosts_[index];
+  return host.off ? host.off->nonce() : nonce_;
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> Membership::slot_seen(std::size_t index) const {
+  const Host& host = hosts_[index];
+  if (!host.slot_known) return std::nullopt;
+  return std::pair(host.seen_incarnation, host.seen_seq);
+}
+
+std::vector<HostHealth> Membership::health(Milliseconds now) const {
+  std::vector<HostHealth> hosts;
+  if (!begun_) return hosts;
+  for (const Host& host : hosts_) {
+    const bool well = host.verdict == HostVerdict::kUp || host.verdict == HostVerdict::kMaintenance;
+    hosts.push_back({host.name, word_of(host.verdict), host.reason, well, alive(host, now)});
+  }
+  return hosts;
+}
+
 void Membership::was_late(Milliseconds by, Milliseconds now) {
   for (Host& host : hosts_) {
     host.net.forgive(by);
+    if (host.off) host.off->forgive(by);
     host.slot_changed += by;
     for (auto* time : {&host.libvirt_asked, &host.libvirt_told, &host.libvirt_lived, &host.peers_asked_at,
                        &host.slot_unreadable}) {
@@ -233,6 +297,13 @@ Membership::Store Membership::store_of(const Host& host, Milliseconds now) const
 }
 
 Membership::Judgement Membership::judge(const Host& host, Milliseconds now) const {
+  if (host.off && host.off->contradicted()) {
+    return {HostVerdict::kFenceContradicted,
+            "it is marked as fenced (" + host.off->fence() + "), and " + host.off->how() +
+                (host.doubtful ? "; its agent beats with the shared key, " + key_id_text(host.key_id) +
+                                     ", so that may be somebody else's word"
+                               : "")};
+  }
   Judgement judgement = judge_believed(host, now);
   // A sign of life that is signed with a key which too many have is a doubt: reason enough to declare nobody
   // dead, and not enough for anything else that it says. Somebody else may say it: that a host has no
@@ -264,6 +335,9 @@ Membership::Judgement Membership::judge_believed(const Host& host, Milliseconds 
   if (policy_.storage && host.slot_known && !host.beat.storage_ok) {
     return {HostVerdict::kSuspect, "its agent lives, and cannot write to the storage"};
   }
+  if (store_of(host, now) == Store::kSilent && now - host.slot_changed >= kStorageStands) {
+    return {HostVerdict::kSuspect, "its agent lives, and nothing that it writes arrives on the storage"};
+  }
   if (flapping(host, now)) {
     return {HostVerdict::kSuspect,
             "it comes and goes: " + format_duration(policy_.flap_hold) + " of calm are awaited"};
@@ -271,10 +345,18 @@ Membership::Judgement Membership::judge_believed(const Host& host, Milliseconds 
   return {HostVerdict::kUp, {}};
 }
 
+// It may have died before the watcher began, or be alive and cut off: nothing tells the two apart.
+Membership::Judgement Membership::never_heard(const Host& host) const {
+  std::string reason = "never heard of since the watcher began";
+  if (host.fenced) return {HostVerdict::kSuspect, reason + ", and marked as fenced"};
+  if (!host.last_contact.empty()) reason += "; last heard of at " + host.last_contact;
+  return {HostVerdict::kUnknown, reason};
+}
+
 Membership::Judgement Membership::judge_agentless(const Host& host, Milliseconds now) const {
   if (host.libvirt == LibvirtAnswer::kRefused)
     return {HostVerdict::kHypervisorDown, "the host refuses connections to libvirtd; it has no agent"};
-  if (!host.libvirt_lived) return {HostVerdict::kSuspect, "never heard of since the watcher began"};
+  if (!host.libvirt_lived) return never_heard(host);
   const Milliseconds silence = now - *host.libvirt_lived;
   if (silence < 2 * patient_.dead) {
     if (host.libvirt != LibvirtAnswer::kTimeout) return {HostVerdict::kUp, {}};

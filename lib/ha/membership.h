@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +15,7 @@
 #include "base/time.h"
 #include "ha/detector.h"
 #include "ha/message.h"
+#include "ha/proven_off.h"
 #include "record/kinds_availability.h"
 
 namespace rackline::ha {
@@ -32,14 +34,15 @@ struct WatchPolicy {
 };
 
 enum class HostVerdict {
-  kUnknown,
+  kUnknown,  // never heard of
   kUp,
   kSuspect,
   kDown,
   kIsolated,
   kPartitioned,
   kHypervisorDown,
-  kMaintenance
+  kMaintenance,
+  kFenceContradicted
 };
 enum class LibvirtAnswer { kNotAsked, kAnswers, kRefused, kTimeout };
 
@@ -67,10 +70,19 @@ struct Transition {
         return as(record::HypervisorDown{});
       case HostVerdict::kMaintenance:
         return as(record::HostMaintenance{});
+      case HostVerdict::kFenceContradicted:
+        return as(record::FenceContradicted{});
       default:
         return as(record::HostSuspect{});
     }
   }
+};
+
+// How a host is, for those who place virtual servers.
+struct HostHealth {
+  std::string host, verdict, reason;  // as in the records
+  bool well = false;                  // it lives, or its silence is planned
+  bool heard = false;                 // right now, over the network
 };
 
 // What a watcher knows of its hosts, and when that becomes a verdict. Pure: told of everything that is heard,
@@ -115,7 +127,9 @@ class Membership {
   // It tells the number of the last beat over the network, too: who keeps slots away from the watcher, to put
   // them there one by one after the host's death, has only those from before its last beat, and of these only
   // the last few count.
-  SlotHeard slot(std::size_t host, const Message& slot, Milliseconds now);
+  // `began`: when the reading of it did; not given: now.
+  SlotHeard slot(std::size_t host, const Message& slot, Milliseconds now,
+                 std::optional<Milliseconds> began = std::nullopt);
   // The challenge stands on the storage from `now` on. Before, a host that was not heard over the network
   // cannot prove anything there, and its silence means nothing.
   void challenged(Milliseconds now) {
@@ -131,7 +145,9 @@ class Membership {
   void slot_unreadable(std::size_t host, Milliseconds now) { hosts_[host].slot_unreadable = now; }
   // Whether the watcher itself can use the storage. Silence is counted only while it can.
   void storage_works(bool works, Milliseconds now);
-  void libvirt(std::size_t host, LibvirtAnswer answer, Milliseconds now);
+  // `asked`: when the question was asked that it answers.
+  void libvirt(std::size_t host, LibvirtAnswer answer, Milliseconds now,
+               std::optional<Milliseconds> asked = std::nullopt);
   // Whether its kernel takes connections where its libvirtd listens: the machine runs then, whatever hangs.
   void connects(std::size_t host, bool does) { hosts_[host].connects = does; }
   // The wish for an answer of libvirt could not be fulfilled: silence then means nothing.
@@ -153,6 +169,19 @@ class Membership {
   void set_maintenance(const std::set<std::string, std::less<>>& hosts);
   // Hosts that are proven to be off: they are missing, but nobody has to doubt himself for that.
   void set_fenced(const std::set<std::string, std::less<>>& hosts);
+  // Those of them that are not on their way back, with the id of the mark; their reading began at `began`.
+  // For those that are new, `nonce` was drawn: see ProvenOff.
+  void set_off(const std::map<std::string, std::string, std::less<>>& fences, std::uint64_t nonce,
+               Milliseconds began, Milliseconds now);
+  // What a message of this host has to bring. Acks tell it.
+  std::uint64_t nonce_of(std::size_t host) const;
+  // When it was last heard of by a watcher before this one, in words.
+  void set_last_contact(std::size_t host, std::string when) { hosts_[host].last_contact = std::move(when); }
+  // What stands in its slot, whatever it is worth: the run of its agent, and the number; nullopt: none was
+  // read.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> slot_seen(std::size_t host) const;
+  // Every host, once there is a verdict on each.
+  std::vector<HostHealth> health(Milliseconds now) const;
 
   // The watcher was late by so much: silence in that time proves nothing, and for a while it is more patient.
   void was_late(Milliseconds by, Milliseconds now);
@@ -191,6 +220,8 @@ class Membership {
     std::string claim;      // see claimed()
     std::optional<Milliseconds> claimed_at;
     bool doubted = false;  // named when the watcher doubted itself
+    std::optional<ProvenOff> off;
+    std::string last_contact;
 
     Detector net;
     Message beat;  // the last fresh one
@@ -226,6 +257,7 @@ class Membership {
 
   bool agentless(const Host& host) const { return !host.net.ever() && !host.slot_known; }
   enum class Age { kOld, kPresent, kNew };
+  SlotHeard hear_slot(Host& host, const Message& slot, Milliseconds now);
   static Age age_of(const Host& host, std::uint64_t incarnation);
   void replace(Host& host, std::uint64_t incarnation);
   static void forget(Host& host);
@@ -234,6 +266,7 @@ class Membership {
   Store store_of(const Host& host, Milliseconds now) const;
   Judgement judge(const Host& host, Milliseconds now) const;
   Judgement judge_believed(const Host& host, Milliseconds now) const;
+  Judgement never_heard(const Host& host) const;
   Judgement judge_agentless(const Host& host, Milliseconds now) const;
   Judgement judge_silent(const Host& host, Milliseconds now) const;
   // Since when it has been silent.

@@ -71,7 +71,7 @@ void Recovery::resume() {
 
 void Recovery::contradict(const std::string& host) {
   hooks_.warn(host + " is fenced and shows life: nothing is started any more; look at its power now");
-  contradicted_.insert(host);
+  contradicted_[host] = clock_.wall();
 }
 
 void Recovery::settle() {

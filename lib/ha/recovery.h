@@ -119,7 +119,7 @@ class Recovery {
   std::map<Key, Patience> failed_;
   bool keeping_ = false;
   std::set<std::string> complained_;  // what was told once
-  std::set<std::string> contradicted_;
+  std::map<std::string, std::chrono::sys_seconds> contradicted_;
   bool twice_ = false;
   bool waiting_ = false;  // for its turn, with work that another one may not do
   bool objected_ = false;

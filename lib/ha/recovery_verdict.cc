@@ -195,11 +195,16 @@ void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
     closed[host] = cluster::why_not(status);
   }
   for (const auto& mark : cluster::health_marks(store, &broken)) {
-    if (mark.valid(now) && mark.verdict == "fence_contradicted") contradicted.insert(mark.host);
+    if (!mark.valid(now) || mark.verdict != "fence_contradicted") continue;
+    auto& since = contradicted[mark.host];
+    since = std::max(since, mark.since);
   }
   disarmed = cluster::disarmed(store, now);
-  // A host that was cleared is not fenced any more, and may live.
-  std::erase_if(contradicted, [this](const std::string& host) { return !fenced(host); });
+  // A host that was cleared is not fenced any more, and may live. One that was fenced anew, by a person who
+  // has pulled its plug, has a proof of its own.
+  std::erase_if(contradicted, [this](const auto& life) {
+    return !fenced(life.first) || marks.at(life.first).time > life.second;
+  });
 }
 
 void Situation::look(RecoveryCluster& cluster, Milliseconds timeout) {
@@ -250,7 +255,7 @@ std::string Situation::could_run(const Protected& vm) const {
   if (!unreadable.empty() && unreadable.contains(vm.vm))
     return "what the journal says of an earlier start of it cannot be read";
   if (!contradicted.empty()) {
-    return *contradicted.begin() +
+    return contradicted.begin()->first +
            " is fenced and shows life, so its servers may run: nothing is started before a person has looked "
            "at its power";
   }

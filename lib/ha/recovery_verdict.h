@@ -34,9 +34,10 @@ struct Situation {
   std::map<std::string, cluster::FenceMark> marks;  // by host
   std::set<std::string> maintenance;
   std::map<std::string, std::string> closed;  // hosts that do not serve, and why: nothing is placed there
-  std::set<std::string> contradicted;         // fenced, and they show life
-  std::string disarmed;                       // why nothing is started by itself; empty: it is
-  std::set<std::string> unreadable;           // VMs with an open entry of the journal that is torn
+  // Fenced, and they show life: since when.
+  std::map<std::string, std::chrono::sys_seconds> contradicted;
+  std::string disarmed;              // why nothing is started by itself; empty: it is
+  std::set<std::string> unreadable;  // VMs with an open entry of the journal that is torn
   std::vector<Protected> vms;
   std::map<std::string, Intent> intents;  // open ones, by VM
   // The fences whose work is to be done, the latest last. Only with a mark of the same id and state kFenced.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <mutex>
 #include <thread>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/id.h"
@@ -21,14 +22,43 @@ namespace rackline::ha {
 namespace {
 
 constexpr int kBuffer = 32 << 20;
-constexpr Milliseconds kTick{100};
 constexpr Milliseconds kTolerated{250};  // later than this is late
-constexpr Milliseconds kReadStorage{250};
+constexpr Milliseconds kSlowestTick{100};
+constexpr Milliseconds kSlowestReading{250};
 constexpr Milliseconds kStorageFails{2'000};
 constexpr std::size_t kPeersAsked = 3;
 constexpr std::size_t kMostWorkers = 512;
 
 using Names = std::set<std::string, std::less<>>;
+
+// What the store says of the hosts.
+struct Marks {
+  Milliseconds began{0};  // when reading them did
+  Names maintenance, fenced;
+  std::map<std::string, std::string, std::less<>> off;  // those of the fenced that are not returning; the ids
+};
+
+Marks read_marks(store::Store& store, const Clock& clock) {
+  Marks marks;
+  marks.began = clock.monotonic();
+  for (const auto& mark : cluster::maintenance_marks(store)) {
+    if (mark.holds(clock.wall())) marks.maintenance.insert(mark.host);
+  }
+  for (const auto& mark : cluster::fence_marks(store)) {
+    marks.fenced.insert(mark.host);
+    if (mark.state == cluster::FenceMark::State::kFenced) marks.off.emplace(mark.host, mark.id);
+  }
+  return marks;
+}
+
+// How often hosts are judged, and the storage is read: both are part of the time to detection, so with beats
+// that come faster they are faster, too. As it comes, at one beat a second, the slowest.
+Milliseconds tick_of(Milliseconds interval) {
+  return std::clamp(interval / 5, Milliseconds{20}, kSlowestTick);
+}
+Milliseconds reading_of(Milliseconds interval) {
+  return std::clamp(interval / 4, Milliseconds{50}, kSlowestReading);
+}
 
 std::vector<std::string> names_of(const std::vector<record::Host>& hosts) {
   std::vector<std::string> names;
@@ -68,25 +98,30 @@ bool takes_connections(const std::string& uri, Milliseconds patience) {
   return !host.empty() && net::try_tcp(host, port, patience, [](const Fd&) { return true; });
 }
 
-// One per machine and port: a watcher that is started again finds its own, and two of them never share one.
-std::string challenge_name(const net::Endpoint& listen) {
+}  // namespace
+
+std::string name_of_watcher(const net::Endpoint& listen) {
   char machine[256] = {};
   gethostname(machine, sizeof machine - 1);
   const std::string address = listen.text();
   return "watch-" + hex(fnv1a(std::string(machine) + "/" + address));
 }
 
-}  // namespace
-
 struct Watcher::Mailbox {
   std::mutex mutex;
   std::vector<std::pair<std::size_t, bool>> connects;
-  std::vector<std::pair<std::size_t, LibvirtAnswer>> answers;
+  struct Answer {
+    std::size_t host;
+    LibvirtAnswer answer;
+    Milliseconds asked;
+  };
+  std::vector<Answer> answers;
+  Milliseconds slots_began{0};  // when the reading of `slots` did
   std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
   std::vector<std::pair<std::size_t, std::string>> strange_slots;  // and why they cannot be read
   std::optional<Milliseconds> storage_read;  // when the last pass over all slots was complete
   std::optional<std::string> storage_error, marks_error;
-  std::optional<Names> maintenance, fenced;
+  std::optional<Marks> marks;
   std::uint64_t nonce = 0;                 // what the challenge on the storage has to say
   std::optional<std::uint64_t> challenge;  // what it says
   std::optional<std::string> challenge_error;
@@ -108,7 +143,13 @@ Watcher::Watcher(WatcherOptions options, std::shared_ptr<store::Store> store, co
       complaints_(hooks_.warn) {
   wipe(options_.key);
   mailbox_->nonce = nonce_;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const auto contact = options_.last_contacts.find(options_.hosts[i].host);
+    if (contact != options_.last_contacts.end()) membership_.set_last_contact(i, contact->second);
+  }
   if (!options_.slots.empty()) start_storage_reader();
+  if (!options_.slots.empty() && !options_.once && store_ != nullptr)
+    fence_marks_.emplace(options_.slots, options_.cluster, keys_.secrets(), names_of(options_.hosts));
   if (store_ != nullptr) start_marks_reader();
 }
 
@@ -116,7 +157,8 @@ Watcher::~Watcher() = default;
 
 void Watcher::start_storage_reader() {
   std::thread([mailbox = mailbox_, directory = options_.slots, names = names_of(options_.hosts),
-               challenge = challenge_name(socket_.local()), &clock = clock_] {
+               challenge = name_of_watcher(socket_.local()), &clock = clock_,
+               pause = reading_of(options_.policy.detector.interval)] {
     std::uint64_t nonce = 0;
     for (;;) {
       std::vector<std::pair<std::size_t, std::vector<std::uint8_t>>> slots;
@@ -126,6 +168,7 @@ void Watcher::start_storage_reader() {
         const std::lock_guard lock(mailbox->mutex);
         nonce = mailbox->nonce;
       }
+      const Milliseconds began = clock.monotonic();
       try {
         // Looked at each time: somebody may have taken it away.
         write_challenge(directory, challenge, nonce);
@@ -152,38 +195,29 @@ void Watcher::start_storage_reader() {
       {
         const std::lock_guard lock(mailbox->mutex);
         mailbox->slots = std::move(slots);
+        mailbox->slots_began = began;
         mailbox->strange_slots = std::move(strange);
         if (!failure) mailbox->storage_read = clock.monotonic();
         mailbox->storage_error = std::move(failure);
         if (!unchallenged) mailbox->challenge = nonce;
         mailbox->challenge_error = std::move(unchallenged);
       }
-      std::this_thread::sleep_for(kReadStorage);
+      std::this_thread::sleep_for(pause);
     }
   }).detach();
 }
 
 void Watcher::start_marks_reader() {
-  const auto read = [&clock = clock_](store::Store& store) {
-    std::pair<Names, Names> marks;
-    for (const auto& mark : cluster::maintenance_marks(store)) {
-      if (mark.holds(clock.wall())) marks.first.insert(mark.host);
-    }
-    for (const auto& mark : cluster::fence_marks(store)) marks.second.insert(mark.host);
-    return marks;
-  };
   // The first time here: who is not to be declared dead has to be known before anybody is.
-  auto first = read(*store_);
-  membership_.set_maintenance(first.first);
-  membership_.set_fenced(first.second);
-  std::thread([mailbox = mailbox_, store = store_, read] {
+  mailbox_->marks = read_marks(*store_, clock_);
+  read_mail();
+  std::thread([mailbox = mailbox_, store = store_, &clock = clock_] {
     for (;;) {
       std::this_thread::sleep_for(std::chrono::seconds{1});
       try {
-        auto marks = read(*store);
+        auto marks = read_marks(*store, clock);
         const std::lock_guard lock(mailbox->mutex);
-        mailbox->maintenance = std::move(marks.first);
-        mailbox->fenced = std::move(marks.second);
+        mailbox->marks = std::move(marks);
         mailbox->marks_error.reset();
       } catch (const Error& error) {
         const std::lock_guard lock(mailbox->mutex);
@@ -223,7 +257,7 @@ void Watcher::hear_beat(const Message& beat, const KeyRing::Voice& voice, const 
   }
   Message ack;
   ack.type = Message::Type::kAck;
-  ack.nonce = nonce_;
+  ack.nonce = membership_.nonce_of(*host);
   ack.seq = beat.incarnation;
   ack.echo = beat.seq;
   ack.name = beat.name;
@@ -287,7 +321,7 @@ std::string Watcher::tell_of_another(std::size_t host, const KeyRing::Voice& voi
   return {};
 }
 
-void Watcher::hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes) {
+void Watcher::hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes, Milliseconds began) {
   const KeyRing::Heard heard = keys_.decode_slot(bytes, message_);
   const std::string& name = membership_.name(host);
   if (heard.claimed || heard.reject == Reject::kForged || heard.reject == Reject::kForeign) {
@@ -299,7 +333,7 @@ void Watcher::hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes
   if (heard.reject != Reject::kNone || message_.type != Message::Type::kSlot) return;
   if (message_.name != name)
     return complain("the slot of " + name + " on the storage holds one of " + message_.name, {});
-  const auto slot = membership_.slot(host, message_, now());
+  const auto slot = membership_.slot(host, message_, now(), began);
   // Of a host that is not heard over the network it is the only word on which key it has.
   if (heard.voice && (slot == Membership::SlotHeard::kFresh || !keys_.voice_of(host)))
     keys_.spoke(host, *heard.voice, message_.incarnation);
@@ -326,17 +360,17 @@ void Watcher::read_mail() {
   decltype(mailbox_->slots) slots;
   decltype(mailbox_->strange_slots) strange;
   std::optional<Milliseconds> storage_read;
-  std::optional<Names> maintenance;
-  std::optional<Names> fenced;
+  std::optional<Marks> marks;
+  Milliseconds slots_began{0};
   {
     const std::lock_guard lock(mailbox_->mutex);
     answers.swap(mailbox_->answers);
     connects.swap(mailbox_->connects);
     slots.swap(mailbox_->slots);
     strange.swap(mailbox_->strange_slots);
+    slots_began = mailbox_->slots_began;
     storage_read = mailbox_->storage_read;
-    maintenance.swap(mailbox_->maintenance);
-    fenced.swap(mailbox_->fenced);
+    marks.swap(mailbox_->marks);
     if (mailbox_->storage_error) complain(*mailbox_->storage_error, {});
     if (mailbox_->marks_error) complain(*mailbox_->marks_error + "; going on with the marks read before", {});
     if (mailbox_->challenge_error && !mailbox_->storage_error)
@@ -349,8 +383,8 @@ void Watcher::read_mail() {
     mailbox_->marks_error.reset();
   }
   for (const auto& [host, does] : connects) membership_.connects(host, does);
-  for (const auto& [host, answer] : answers) {
-    membership_.libvirt(host, answer, now());
+  for (const auto& [host, answer, asked] : answers) {
+    membership_.libvirt(host, answer, now(), asked);
     Peer& peer = peers_[host];
     // A host whose agent is heard is not asked again; and others may be waiting for their turn.
     if (peer.worker && (membership_.heard(host, now()) || workers_ >= kMostWorkers)) release(peer);
@@ -362,10 +396,32 @@ void Watcher::read_mail() {
     membership_.slot_unreadable(host, now());
   }
   for (const auto& [host, bytes] : slots) {
-    hear_slot(host, bytes);
+    hear_slot(host, bytes, slots_began);
   }
-  if (maintenance) membership_.set_maintenance(*maintenance);
-  if (fenced) membership_.set_fenced(*fenced);
+  if (!marks) return;
+  membership_.set_maintenance(marks->maintenance);
+  membership_.set_fenced(marks->fenced);
+  membership_.set_off(marks->off, random_number(), marks->began, now());
+  off_ = std::move(marks->off);
+}
+
+// What the store says of fenced hosts stands on the storage as well, for agents that nobody reaches. It
+// brings what was last read in the host's slot, so that its agent can tell it from one that was put back.
+void Watcher::keep_fence_marks() {
+  if (!fence_marks_) return;
+  std::vector<FenceMarkText> wanted;
+  for (const auto& [name, fence] : off_) {
+    const auto host = membership_.find(name);
+    if (!host) {
+      complain("the store has a mark of a fencing of " + name + ", which is not in the inventory", {});
+      continue;
+    }
+    FenceMarkText mark{.host = name, .fence = fence};
+    if (const auto seen = membership_.slot_seen(*host)) std::tie(mark.incarnation, mark.seq) = *seen;
+    wanted.push_back(std::move(mark));
+  }
+  fence_marks_->keep(std::move(wanted));
+  for (const auto& trouble : fence_marks_->troubles()) complain(trouble, {});
 }
 
 void Watcher::fulfil(const Membership::Wish& wish) {
@@ -386,11 +442,12 @@ bool Watcher::ask_libvirt(std::size_t index) {
     ++workers_;
   }
   if (peer.question) peer.question->drop();
-  peer.question = peer.worker->submit([](virt::Connection& connection) { connection.probe(); },
-                                      [mailbox = mailbox_, index](const std::exception_ptr& failure) {
-                                        const std::lock_guard lock(mailbox->mutex);
-                                        mailbox->answers.emplace_back(index, answer_of(failure));
-                                      });
+  peer.question =
+      peer.worker->submit([](virt::Connection& connection) { connection.probe(); },
+                          [mailbox = mailbox_, index, asked = now()](const std::exception_ptr& failure) {
+                            const std::lock_guard lock(mailbox->mutex);
+                            mailbox->answers.push_back({index, answer_of(failure), asked});
+                          });
   return true;
 }
 
@@ -462,17 +519,20 @@ void Watcher::turn(Milliseconds late) {
   next_second_ = now() + std::chrono::seconds{1};
   const auto lagging = keys_.lagging([this](std::size_t host) { return membership_.heard(host, now()); });
   if (begun_ && !lagging.empty()) complain(lagging, {});
+  keep_fence_marks();
+  if (hooks_.health) hooks_.health(membership_.health(now()));
   reading_ = hooks_.turn();
 }
 
 bool Watcher::run() {
+  const Milliseconds tick = tick_of(options_.policy.detector.interval);
   Milliseconds next = now();
   while (!interrupt::requested() && reading_) {
     if (now() >= next) {
       const Milliseconds late = now() - next;
       turn(late);
       if (begun_ && options_.once) break;
-      next = std::max(next + kTick, now());
+      next = std::max(next + tick, now());
     }
     pollfd watched[] = {{socket_.fd(), POLLIN, 0}, {interrupt::fd(), POLLIN, 0}};
     poll(watched, 2, static_cast<int>(std::max((next - now()).count(), Milliseconds::rep{0})));

@@ -11,6 +11,7 @@
 
 #include "base/time.h"
 #include "ha/complaints.h"
+#include "ha/fence_mark_keeper.h"
 #include "ha/key_ring.h"
 #include "ha/membership.h"
 #include "ha/message.h"
@@ -27,8 +28,12 @@ struct WatcherOptions {
   bool accept_shared = false;  // believe agents that have no key of their own yet
   std::string slots;           // directory on the shared storage; empty: that channel is not used
   WatchPolicy policy;
-  bool once = false;  // ends after the snapshot
+  bool once = false;  // ends after the snapshot; it leaves no mark on the storage
+  std::map<std::string, std::string> last_contacts{};  // of hosts with a watcher before this one, in words
 };
+
+// One per machine and port: a watcher that is started again finds its own, and two of them never share one.
+std::string name_of_watcher(const net::Endpoint& listen);
 
 // The part of heartbeat that runs beside the manager of the hosts: hears what comes over the network, reads
 // the storage, asks libvirtd and other hosts' agents about the silent ones, and lets Membership judge.
@@ -40,6 +45,7 @@ class Watcher {
     std::function<void(const record::HeartbeatSeen&)> seen;  // may be empty
     std::function<void(const std::string&)> warn;
     std::function<bool()> turn;  // every second: it is well; false: nobody reads what it writes
+    std::function<void(std::vector<HostHealth>)> health;  // every second; may be empty, must not wait
   };
 
   // `store`, of the marks of maintenance and fencing, may be null. Throws Error(kUnreachable) where it cannot
@@ -71,7 +77,7 @@ class Watcher {
   void hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from);
   void hear_told(const Message& told, const KeyRing::Voice& voice, const net::Endpoint& from);
   void hear_witness(const Message& witness, const KeyRing::Voice& voice, const net::Endpoint& from);
-  void hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes);
+  void hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes, Milliseconds began);
   std::string tell_of_another(std::size_t host, const KeyRing::Voice& voice);
   void hear_beat(const Message& beat, const KeyRing::Voice& voice, const net::Endpoint& from);
   void read_mail();
@@ -83,6 +89,7 @@ class Watcher {
   void turn(Milliseconds late);
   void complain(const std::string& what, const net::Endpoint& from) { complaints_.add(what, from); }
   void refuse(const KeyRing::Heard& heard, const net::Endpoint& from);
+  void keep_fence_marks();
 
   WatcherOptions options_;
   std::shared_ptr<store::Store> store_;
@@ -96,7 +103,9 @@ class Watcher {
   std::vector<Peer> peers_;
   std::size_t workers_ = 0;  // of the peers
   std::shared_ptr<Mailbox> mailbox_;
-  Message message_;  // reused: its strings keep their memory
+  std::map<std::string, std::string, std::less<>> off_;  // hosts that are marked as off, and the marks' ids
+  std::optional<FenceMarkKeeper> fence_marks_;           // on the storage
+  Message message_;                                      // reused: its strings keep their memory
   bool begun_ = false, reading_ = true;
   Milliseconds next_second_;
   Complaints complaints_;

@@ -23,6 +23,7 @@
 #include <boost/process/extend.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/search_path.hpp>
+#include <cctype>
 #include <csignal>
 #include <optional>
 
@@ -83,8 +84,17 @@ std::string find_program(const std::string& program) {
   return found.string();
 }
 
+bool stays_with_us(std::string_view name) {
+  constexpr std::string_view kParts[] = {"PASSWORD", "PASSWD", "SECRET", "TOKEN"};
+  std::string upper(name);
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+  return name.starts_with("RACKLINE_") || name == "NOTIFY_SOCKET" || name == "CREDENTIALS_DIRECTORY" ||
+         std::any_of(std::begin(kParts), std::end(kParts),
+                     [&](std::string_view part) { return upper.find(part) != std::string::npos; });
+}
+
 Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout,
-             Leavers leavers) {
+             Leavers leavers, Environment environment) {
   const std::string program = resolve(argv.at(0));
   // Boost 1.81 looks at the first character of each.
   if (std::any_of(argv.begin(), argv.end(), [](const auto& arg) { return arg.empty(); }))
@@ -109,11 +119,15 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
   });
-  bp::environment environment = boost::this_process::environment();
+  bp::environment variables;
+  for (const auto& variable : boost::this_process::environment()) {
+    if (environment == Environment::kWhole || !stays_with_us(variable.get_name()))
+      variables[variable.get_name()] = variable.to_string();
+  }
   const std::string marker = leavers == Leavers::kKill ? random_id() : "";
-  if (!marker.empty()) environment[kMarker] = marker;
+  if (!marker.empty()) variables[kMarker] = marker;
   bp::child child(bp::exe = program, bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()),
-                  environment, bp::std_in<in, bp::std_out> out, bp::std_err > err, clean, problem);
+                  bp::std_in<in, bp::std_out> out, bp::std_err > err, variables, clean, problem);
   if (problem) throw Error(Status::kUnreachable, "start", program, problem.message());
   const std::string marked = std::string(kMarker) + "=" + marker;
   std::optional<Executor> executor;

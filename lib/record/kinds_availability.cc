@@ -32,8 +32,8 @@ constexpr auto kHostStateFields = std::to_array<Field>({
     FIELD(K, cause, "the incident: from the first suspicion until the host is up again", {}, kOmitted),
     FIELD(K, host, "name of the host", "HOST"),
     FIELD(K, verdict,
-          "alive, suspect, dead, isolated, partitioned, hypervisor_dead, maintenance or "
-          "fence_contradicted",
+          "alive, suspect, dead, isolated, partitioned, hypervisor_dead, maintenance, "
+          "fence_contradicted, or unknown: never heard of since the watcher began, a person is called",
           "VERDICT"),
     FIELD(K, net, "heartbeats over the network: alive, silent or never", "NET"),
     FIELD(K, store,

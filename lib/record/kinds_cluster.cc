@@ -49,9 +49,12 @@ constexpr Field kHostDrainedFields[] = {
 
 }  // namespace
 
-const Kind HostStatus::kKind{
-    "host_status",    Role::kFact, "The one state that every program believes of a host.",
-    "rackline hosts", "people",    kHostStatusFields};
+const Kind HostStatus::kKind{"host_status",
+                             Role::kFact,
+                             "The one state that every program believes of a host.",
+                             "rackline hosts, heartbeat maintenance",
+                             "people",
+                             kHostStatusFields};
 const Kind ClusterHealing::kKind{"cluster_healing",
                                  Role::kFact,
                                  "Whether the cluster heals itself.",

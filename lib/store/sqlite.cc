@@ -231,10 +231,19 @@ class SqliteStore final : public Store {
     if (!parent.empty() && ::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) {
       throw out_of_reach("create directory of store", parent);
     }
-    const Fd fd(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!fd) throw out_of_reach("open store", path_);
     struct stat about = {};
-    if (fstat(fd.get(), &about) != 0) throw system_error(Status::kUnreachable, "open store", path_);
+    if (stat(path_.c_str(), &about) != 0) {
+      if (errno != ENOENT) throw out_of_reach("open store", path_);
+      const Fd fd(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+      if (!fd) throw out_of_reach("open store", path_);
+      if (fstat(fd.get(), &about) != 0) throw system_error(Status::kUnreachable, "open store", path_);
+    }
+    // One that is there is not opened here: closing it again would give back the locks that another
+    // connection of this process has on it (fcntl(2)), and the next process to end would take the log away
+    // from under it.
+    if (S_ISDIR(about.st_mode)) errno = EISDIR;
+    if (S_ISDIR(about.st_mode) || faccessat(AT_FDCWD, path_.c_str(), R_OK | W_OK, AT_EACCESS) != 0)
+      throw out_of_reach("open store", path_);
     if (!S_ISREG(about.st_mode)) throw Error(Status::kUnreachable, "open store", path_, "not a regular file");
     device_ = about.st_dev;
     inode_ = about.st_ino;

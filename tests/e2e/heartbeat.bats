@@ -39,6 +39,7 @@ count() { jq -r --arg host "$2" --arg kind "$1" 'select(.host == $host and .kind
 @test "all are well, and the picture says by what" {
   well
   assert_equal "$(jq -r 'select(.snapshot) | "\(.kind) \(.net) \(.store)"' watched | sort -u)" "host_up alive alive"
+  assert_equal "$(jq -r 'select(.snapshot).key_id // empty' watched | sort -u | wc -l)" 3 # each has a key of its own
 }
 
 @test "a frozen libvirtd is a hypervisor that is down, and no dead host" {

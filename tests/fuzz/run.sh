@@ -56,6 +56,9 @@ fuzz() { # FUZZER SEEDS LONGEST RUNS
 mkdir -p "$seeds/messages"
 printf 'RLHB\1\1%080d' 0 >"$seeds/messages/head"
 printf '"RLHB"\n' >"$build/messages.dict"
+mkdir -p "$seeds/marks"
+printf 'rackline-fenced 1 0123456789abcdef 0123456789abcdef 00000000000000000100 f1 h1\n%064d\n' 0 >"$seeds/marks/mark"
+printf '"rackline-fenced 1 "\n' >"$build/marks.dict"
 mkdir -p "$seeds/lines"
 printf '%s\n%s\n' '{"kind":"vm_moved","vm":"a"}' 'no record' |
   "$programs/bin/audit" append --file "$build/lines.trail" --actor a >/dev/null 2>&1 || true
@@ -94,6 +97,7 @@ printf '{"Members":[{"@odata.id":"/redfish/v1/Systems/1"}]}' >"$seeds/controller
 printf 'redfish://[::ffff:10.0.0.1]:443' >"$seeds/controllers/address"
 printf '"%s"\n' ipmi:// redfish:// @odata.id Members UUID '[::' 0x 010. >"$build/controllers.dict"
 fuzz bmc_fuzz controllers 400 "$((runs * 10))"
+fuzz fence_mark_fuzz marks 512 "$((runs * 10))"
 fuzz message_fuzz messages 400 "$((runs * 10))"
 fuzz units_fuzz units 64 "$((runs * 10))"
 fuzz record_reader_fuzz records 1024 "$runs"

@@ -55,3 +55,16 @@ END
   assert_regex "$stderr" 'neither --watcher nor --slots'
   assert grep -qx RestartPreventExitStatus=2 "$units/rackline-agent.service"
 }
+
+@test "services that hold keys are shut in: what they may write, call and open, and no core" {
+  command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
+  local unit line
+  for unit in rackline-agent rackline-failover; do
+    for line in ProtectSystem=strict NoNewPrivileges=yes PrivateTmp=yes SystemCallFilter=@system-service LimitCORE=0; do
+      grep -qx "$line" "$units/$unit.service" || fail "$unit has no $line"
+    done
+    # Where the slots are is for the admin to say; the usual places are open.
+    grep -qx 'ReadWritePaths=.*-/srv .*-/var/lib/libvirt' "$units/$unit.service" || fail "$unit cannot write to the storage"
+    run -0 systemd-analyze security --offline=yes --threshold=40 "$units/$unit.service"
+  done
+}

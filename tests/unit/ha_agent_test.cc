@@ -13,6 +13,7 @@
 
 #include "base/interrupt.h"
 #include "ha/agent.h"
+#include "ha/fence_mark_file.h"
 #include "ha/key_file.h"
 #include "ha/slot.h"
 #include "ha_fence_fake.h"
@@ -345,6 +346,65 @@ TEST(AgentTest, IsNotKeptRunningByAnotherHost) {
 }
 TEST(AgentTest, IsKeptRunningByItsWatcher) {
   expect_run_on("h1", false, true);
+}
+
+// Rule 21: nobody reaches it over the network, and on the storage it reads that it counts as fenced. `answer`
+// makes a mark of what stands in its slot, signed with the key of `whose`; it has two, and `master` is the
+// older one of them.
+void expect_mark_stops(bool expected, const std::function<FenceMarkText(const Message&)>& answer,
+                       const std::string& whose = "h1") {
+  const std::string master(64, 'm'), next(64, 'n');
+  CutOff host("");
+  host.options.cluster = "";
+  host.options.key = host_key_text(next + "\nprevious " + master, "h1");
+  Signer signer(host_key(next, "h1").key, "");
+  std::vector<std::uint8_t> last;
+  host.run([&] {
+    CutOff::await([&] { return read_slot(host.options.slots, "h1") != last; });
+    last = read_slot(host.options.slots, "h1");
+    Message slot;
+    const auto first = std::span(last).first(message_length(last));
+    if (signer.decode(first, slot) != Reject::kNone) return;
+    write_fence_mark(host.options.slots, "h1", sealed(answer(slot), "", host_key(master, whose).key.view()));
+  });
+  EXPECT_EQ(host.server_runs(), !expected);
+  // Here nobody keeps the mark while they are stopped, and it gets old.
+  EXPECT_EQ(host.records.empty(), !expected);
+  for (const auto& record : host.records)
+    EXPECT_EQ(record.reason, "the mark on the storage says that this host counts as off");
+}
+
+TEST(AgentTest, AMarkOnTheStorageThatAnswersItStopsItsServers) {
+  const auto marked = [] {
+    expect_mark_stops(true, [](const Message& slot) {
+      return FenceMarkText{"h1", "f1", slot.incarnation, slot.seq};
+    });
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(marked(), testing::ExitedWithCode(0), "");
+}
+
+TEST(AgentTest, AMarkThatIsSignedWithTheKeyOfAnotherHostStopsNothing) {
+  const auto other = [] {
+    expect_mark_stops(
+        false,
+        [](const Message& slot) {
+          return FenceMarkText{"h1", "f1", slot.incarnation, slot.seq};
+        },
+        "h2");
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(other(), testing::ExitedWithCode(0), "");
+}
+
+TEST(AgentTest, AMarkFromBeforeStopsNothing) {
+  const auto old = [] {
+    expect_mark_stops(false, [](const Message& slot) {
+      return FenceMarkText{"h1", "f1", slot.incarnation + 1, slot.seq};
+    });
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(old(), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -74,5 +74,27 @@ TEST(Trace, ScoresDetectionTimeAndFalseAlarms) {
   EXPECT_EQ(score.false_positives, 0);
 }
 
+TEST(Paced, AsItComesAndWithBeatsThatAreFaster) {
+  using std::chrono::milliseconds;
+  const auto as_it_comes = paced(milliseconds{1000}, {}, {});
+  EXPECT_EQ(as_it_comes.suspect, DetectorPolicy().suspect);
+  EXPECT_EQ(as_it_comes.dead, DetectorPolicy().dead);
+  EXPECT_EQ(as_it_comes.min_deviation, DetectorPolicy().min_deviation);
+  for (const auto interval : {10, 50, 200, 250, 400, 1000, 5000}) {
+    const auto policy = paced(milliseconds{interval}, {}, {});
+    EXPECT_LT(policy.interval, policy.suspect) << interval;
+    EXPECT_LT(policy.suspect, policy.dead) << interval;
+    EXPECT_GE(policy.dead, 3 * std::max(policy.interval, kSlotPace)) << "beats on the storage are no faster";
+  }
+  EXPECT_LE(paced(milliseconds{250}, {}, {}).dead, milliseconds{1000}) << "a verdict within 1.2 s";
+}
+
+TEST(Paced, WhatAPersonWantsStays) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(paced(milliseconds{200}, milliseconds{800}, milliseconds{1500}).suspect, milliseconds{800});
+  EXPECT_EQ(paced(milliseconds{200}, {}, milliseconds{1500}).suspect, milliseconds{1000});
+  EXPECT_EQ(paced(milliseconds{200}, milliseconds{800}, {}).dead, milliseconds{1200});
+}
+
 }  // namespace
 }  // namespace rackline::ha

@@ -240,6 +240,20 @@ TEST_F(Engine, APersonsWordIsNotTakenAgainstThePower) {
   EXPECT_THROW(confirm_off(here, policy, "h9", "ann", silent), Error);
 }
 
+// The mark that was there proves nothing any more: what is started now rests on another one.
+TEST_F(Engine, APersonsWordAfterASignOfLifeIsAnotherMark) {
+  const auto first = run_one(down("h1", clock));
+  auto here = world();
+  EXPECT_EQ(confirm_off(here, policy, "h1", "ann").id, first.id);
+  clock.advance(Milliseconds{5000});
+  put(*store, cluster::HealthMark{"h1", "fence_contradicted", "it beats", clock.wall(), clock.wall()});
+  clock.advance(Milliseconds{5000});
+  const auto again = confirm_off(here, policy, "h1", "ann");
+  EXPECT_NE(again.id, first.id);
+  EXPECT_EQ(mark("h1")->id, again.id);
+  EXPECT_EQ(confirm_off(here, policy, "h1", "ann").id, again.id) << "and that one stands";
+}
+
 TEST_F(Engine, UnfenceMarksAsReturningBeforeItSwitchesOn) {
   run_one(down("h1", clock));
   bool returning = false;

@@ -230,6 +230,19 @@ TEST_F(Life, AfterTheMarkMakesAReadingOfOffWorthless) {
   EXPECT_TRUE(last().needs_person);
 }
 
+TEST_F(Life, AfterTheMarkIsForgottenWhenAPersonMarksItAnew) {
+  fence(down("h1", clock));
+  engine().contradicted("h1");
+  clock.advance(Milliseconds{5000});
+  auto mark = *cluster::fence_mark(*store, "h1");
+  mark.id = "by a person";
+  mark.time = clock.wall();
+  ASSERT_TRUE(put(*store, mark));
+  fence(down("h1", clock));
+  EXPECT_EQ(last().outcome, Outcome::kFenced);
+  EXPECT_EQ(last().id, "by a person");
+}
+
 TEST_F(Life, AFencingThatFailedIsRepeatedUntilItIsDone) {
   plug("h1").mute = plug("h1").liar = true;
   on_sleep = [this] {

@@ -111,6 +111,20 @@ TEST_F(KeepRunningTest, AFencedHostThatShowsLifeStopsEverything) {
   EXPECT_NE(reason_.find("shows life"), std::string::npos);
 }
 
+TEST_F(KeepRunningTest, AFencedHostThatAPersonVouchesForAfterItsLifeStopsNothingMore) {
+  off("a", "h1", "unknown");
+  const auto now = system_clock().wall();
+  const auto life = now - std::chrono::seconds{20};
+  cluster::put(*store_, cluster::HealthMark{"h3", "fence_contradicted", "it beats", life, now});
+  cluster::FenceMark fence;
+  fence.host = "h3";
+  fence.id = "f2";
+  fence.time = now;
+  ASSERT_TRUE(cluster::put(*store_, fence));
+  keep();
+  EXPECT_EQ(cluster_.started.size(), 1U) << reason_;
+}
+
 TEST_F(KeepRunningTest, OneThatDoesNotStayIsNotStartedAgainAtOnce) {
   off("a", "h1", "unknown");
   keep();

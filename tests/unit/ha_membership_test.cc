@@ -129,6 +129,23 @@ TEST(Membership, AHostThatWritesToTheStorageIsIsolatedAndNotDown) {
   EXPECT_EQ(cluster.of("h2"), HostVerdict::kDown);
 }
 
+// Its agent may write to another directory than the watcher reads, or its storage takes writes and keeps
+// them.
+TEST(Membership, AHostOfWhichNothingArrivesOnTheStorageIsSuspect) {
+  Cluster cluster(3);
+  cluster.living["h2"].store = false;
+  cluster.run(seconds{2});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kUp);
+  cluster.run(seconds{10});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kSuspect);
+  EXPECT_FALSE(cluster.membership->health(cluster.now)[1].well);
+  EXPECT_TRUE(cluster.membership->health(cluster.now)[0].well);
+  cluster.living["h2"].store = true;
+  cluster.run(seconds{2});
+  EXPECT_EQ(cluster.of("h2"), HostVerdict::kUp);
+  EXPECT_FALSE(cluster.ever(HostVerdict::kDown));
+}
+
 TEST(Membership, AHostThatOthersReachIsPartitionedAndNotDown) {
   Cluster cluster(3);
   cluster.kill("h2");
@@ -195,10 +212,10 @@ TEST(Membership, AHostThatWasNeverHeardIsNotDown) {
     membership.tick(now);
     if (now == seconds{12}) {
       EXPECT_TRUE(membership.settled(now));
-      for (const auto& t : membership.snapshot(now)) EXPECT_EQ(t.verdict, HostVerdict::kSuspect);
+      for (const auto& t : membership.snapshot(now)) EXPECT_EQ(t.verdict, HostVerdict::kUnknown);
     }
   }
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(membership.verdict(i), HostVerdict::kSuspect);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(membership.verdict(i), HostVerdict::kUnknown);
 }
 
 TEST(Membership, AHostThatWasNeverHeardIsNotDownAmongOthersThatLive) {
@@ -210,7 +227,7 @@ TEST(Membership, AHostThatWasNeverHeardIsNotDownAmongOthersThatLive) {
       if (wish.host != 0) membership.libvirt(wish.host, LibvirtAnswer::kAnswers, now);
     }
   }
-  EXPECT_EQ(membership.verdict(0), HostVerdict::kSuspect);
+  EXPECT_EQ(membership.verdict(0), HostVerdict::kUnknown);
   EXPECT_EQ(membership.verdict(1), HostVerdict::kUp);
 }
 

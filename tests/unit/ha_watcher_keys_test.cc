@@ -96,7 +96,8 @@ class Site {
          .doubt = [](const auto&) {},
          .seen = nullptr,
          .warn = [](const std::string&) {},
-         .turn = [&] { return clock.monotonic() - began < std::chrono::seconds{20}; }});
+         .turn = [&] { return clock.monotonic() - began < std::chrono::seconds{20}; },
+         .health = nullptr});
     work.run();
     over = true;
     agents.join();

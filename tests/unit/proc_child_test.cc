@@ -152,5 +152,20 @@ TEST(Child, ThatDoesNotExistIsAnError) {
   }
 }
 
+TEST(ProcChild, SecretsOfOurEnvironmentStayWithUs) {
+  setenv("RACKLINE_STORE", "sqlite:/secret-place", 1);
+  setenv("SOME_password", "secret-word", 1);
+  setenv("HARMLESS", "a=b c", 1);
+  const auto cleaned = run({"env"}, "", kPatience).out;
+  const auto whole = run({"env"}, "", kPatience, Leavers::kSpare, Environment::kWhole).out;
+  unsetenv("RACKLINE_STORE");
+  unsetenv("SOME_password");
+  unsetenv("HARMLESS");
+  EXPECT_EQ(cleaned.find("secret-"), std::string::npos) << cleaned;
+  EXPECT_NE(cleaned.find("HARMLESS=a=b c\n"), std::string::npos) << cleaned;
+  EXPECT_NE(cleaned.find("PATH="), std::string::npos);
+  EXPECT_NE(whole.find("secret-place"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace rackline::proc

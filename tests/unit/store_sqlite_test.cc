@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <fstream>
@@ -35,6 +36,38 @@ TEST(SqliteStore, CreatesItsDirectoryButNotAWholePath) {
   const std::string far = (scratch.path() / "no" / "such" / "state.db").string();
   EXPECT_NE(failure_of("sqlite:" + far, Status::kUnreachable).find("No such file or directory"),
             std::string::npos);
+}
+
+// The locks of a process on a file are its own, not a connection's: whoever closes the file loses them all.
+TEST(SqliteStore, ASecondConnectionOfAProcessTakesNothingFromTheFirst) {
+  const ScratchDirectory scratch;
+  const std::string url = "sqlite:" + (scratch.path() / "state.db").string();
+  std::array<int, 2> ask{}, answer{};
+  ASSERT_EQ(pipe(ask.data()), 0);
+  ASSERT_EQ(pipe(answer.data()), 0);
+  // Begun before the file is there: a child inherits what SQLite knows of its parent's locks.
+  const pid_t other = fork();
+  if (other == 0) {
+    close(ask[1]);
+    for (char word = 0; read(ask[0], &word, 1) == 1;) {
+      word = Store::open(url)->get("a") ? 'y' : 'n';
+      if (write(answer[1], &word, 1) != 1) break;
+    }
+    _exit(0);
+  }
+  const auto seen_by_the_other = [&] {
+    char word = '?';
+    return write(ask[1], &word, 1) == 1 && read(answer[0], &word, 1) == 1 ? word : '!';
+  };
+  const auto first = Store::open(url);
+  const auto second = Store::open(url);
+  EXPECT_EQ(seen_by_the_other(), 'n');  // it opens the file, and closes it as if nobody else had it
+  first->commit({{}, {{"a", "1"}}, {}});
+  EXPECT_TRUE(second->get("a"));
+  EXPECT_EQ(seen_by_the_other(), 'y');
+  close(ask[1]);
+  waitpid(other, nullptr, 0);
+  for (const int end : {ask[0], answer[0], answer[1]}) close(end);
 }
 
 TEST(SqliteStore, WhatWouldBeWrittenIntoALostFileIsAnError) {

@@ -15,6 +15,7 @@
 #include "ha/fence_identity.h"
 #include "ha/fence_records.h"
 #include "store/etcd.h"
+#include "store/patient.h"
 
 namespace rackline {
 namespace {
@@ -31,27 +32,16 @@ struct Options {
   bool require_identity = false;
 };
 
-// A store that others keep locked, a backup for example, is waited for.
-//
 // Where the store is another machine, a lock can be lost while a host is in hand. Nothing is written or told
 // to a host then, so one that watches goes on, and takes the lock anew for the next try: who else would
 // fence?
 std::unique_ptr<store::Store> open_store(cli::Program& program, Milliseconds patience, bool outlives_lock) {
   const std::string url = program.store_url();
-  for (const auto until = program.clock().monotonic() + patience;;) {
-    try {
-      if (outlives_lock && url.starts_with("etcd")) {
-        return store::open_etcd(
-            url, {.on_lost = [&program](const std::string& lock) {
-              program.warn("the lock " + lock + " of the store was lost: it is taken anew");
-            }});
-      }
-      return store::Store::open(url);
-    } catch (const Error& error) {
-      if (error.status() != Status::kBusy || program.clock().monotonic() >= until || interrupt::requested())
-        throw;
-    }
-  }
+  if (!outlives_lock || !url.starts_with("etcd"))
+    return store::open_patiently(url, program.clock(), patience);
+  return store::open_etcd(url, {.on_lost = [&program](const std::string& lock) {
+    program.warn("the lock " + lock + " of the store was lost: it is taken anew");
+  }});
 }
 
 struct Session {

@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/person.h"
 #include "cli/program.h"
+#include "cluster/announce.h"
 #include "cluster/disarm.h"
 #include "cluster/drain.h"
 #include "proc/child.h"
@@ -24,7 +25,6 @@ struct Options {
 Status hosts(cli::Program& program) {
   const auto store = store::Store::open(program.store_url());
   const auto now = program.clock().wall();
-  const auto time = [](std::chrono::sys_seconds at) { return record::Text(format_time(at)); };
   bool all = true;
   if (const auto why = cluster::disarmed(*store, now); !why.empty()) {
     program.out().write(cluster::healing(*store, now));
@@ -32,15 +32,7 @@ Status hosts(cli::Program& program) {
   }
   for (const auto& host : program.inventory()) {
     const auto status = cluster::host_status(*store, host.host, now);
-    record::HostStatus record;
-    record.host = host.host;
-    record.state = cluster::name_of(status.state);
-    if (status.since != std::chrono::sys_seconds{}) record.since = time(status.since);
-    if (status.until) record.until = time(*status.until);
-    if (!status.by.empty()) record.by = status.by;
-    if (!status.verdict.empty()) record.verdict = status.verdict;
-    if (!status.reason.empty()) record.reason = status.reason;
-    program.out().write(record);
+    program.out().write(cluster::record_of(status));
     all = all && status.serves();
   }
   return all ? Status::kDone : Status::kNo;
@@ -54,19 +46,14 @@ cluster::Drain::Ran run_beside(cli::Program& program, std::vector<std::string> a
   if (name != "capplan")
     argv.insert(argv.begin() + 1, {"--inventory", program.inventory_file(), "--store", program.store_url()});
   argv.insert(argv.begin() + 1, {"--output", "json"});
-  const auto finished = proc::run(argv, input, std::chrono::hours{24});
+  const auto finished = proc::run(argv, input, std::chrono::hours{24}, proc::Leavers::kSpare, proc::Environment::kWhole);
   return {finished.status, finished.out, finished.err};
 }
 
 Status drain(cli::Program& program, Options& options) {
   const auto begun = program.clock().monotonic();
-  if (!options.until.empty()) {
-    options.request.until = parse_time(options.until);
-    if (!options.request.until || *options.request.until <= program.clock().wall()) {
-      throw Error(Status::kUsage, "read the command line", "--until " + options.until,
-                  "expected a time to come, such as 2030-01-31T06:00:00Z");
-    }
-  }
+  if (!options.until.empty())
+    options.request.until = cluster::parse_until(options.until, program.clock().wall());
   options.request.by = this_person();
   options.request.dry_run = program.dry_run();
   const auto store = store::Store::open(program.store_url());
@@ -140,7 +127,8 @@ int main(int argc, char** argv) {
   auto* drain_command =
       app.add_subcommand("drain", "move every virtual server off a host; then it is in maintenance");
   host_of(drain_command, "host that is to be emptied");
-  drain_command->add_option("--until", options.until, "it serves again from this time on")->type_name("TIME");
+  drain_command->add_option("--until", options.until, "it serves again from this time on, or after so long")
+      ->type_name("TIME|DURATION");
   drain_command->add_option("--reason", options.request.reason, "why, for whoever asks")->type_name("TEXT");
   drain_command->add_flag("--force", options.request.force,
                           "also when that moves more of the fleet than capplan allows at once");

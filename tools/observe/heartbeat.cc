@@ -6,16 +6,21 @@
 #include <vector>
 
 #include "base/interrupt.h"
+#include "base/person.h"
 #include "base/secret.h"
 #include "base/service.h"
 #include "cli/program.h"
-#include "cluster/marks.h"
+#include "cluster/announce.h"
+#include "cluster/contacts.h"
 #include "ha/agent.h"
+#include "ha/health.h"
 #include "ha/host_key.h"
 #include "ha/key_file.h"
 #include "ha/lead.h"
 #include "ha/replay.h"
+#include "ha/watch_call.h"
 #include "ha/watcher.h"
+#include "store/patient.h"
 
 namespace rackline {
 namespace {
@@ -31,6 +36,8 @@ struct Options {
   std::string record_file, trace = "-", host, state;
   std::vector<double> phis{1, 2, 3, 5, 8, 12};
   std::vector<double> timeouts_ms{1200, 1500, 2000, 3000, 4000, 6000};
+  Milliseconds suspect_after{0}, dead_after{0};  // 0: as suits the interval
+  std::string until, reason;
   bool once = false, lead = false, accept_shared = false;
   std::string made_key, key_host;
   bool renew = false, retire = false;
@@ -45,7 +52,10 @@ Status beat(cli::Program& program, const Options& options) {
   agent.key = read_secret(options.key_file);
   agent.cluster = options.cluster;
   agent.fenced_by_self = options.fence_method == "self";
+  agent.slot_interval = std::max(agent.interval, ha::kSlotPace);
   for (const auto& watcher : options.watchers) agent.watchers.push_back(net::resolve(watcher, kPort));
+  if (const auto why = ha::self_fence_time_objection(agent); !why.empty())
+    throw Error(Status::kUsage, "read the command line", "--self-fence", why);
   if (!options.listen.empty()) agent.listen = net::resolve(options.listen, 0);
   be_prompt();
   ha::Agent work(std::move(agent), program.clock(),
@@ -71,14 +81,27 @@ Status watch(cli::Program& program, const Options& options) {
       .once = options.once};
   watcher.policy.storage = !watcher.slots.empty();
   auto& detector = watcher.policy.detector;
-  detector.interval = options.agent.interval;
+  const auto answer = ha::WatchPolicy().answer;
+  detector = ha::paced(options.agent.interval, options.suspect_after, options.dead_after);
+  detector.phi = options.policy.detector.phi;
+  watcher.policy.answer = std::min(answer, detector.dead - detector.suspect);
   if (options.detector == "phi") detector.kind = ha::DetectorPolicy::Kind::kPhi;
   if (detector.suspect <= detector.interval || detector.dead <= detector.suspect)
     throw Error(Status::kUsage, "read the command line", "--suspect-after and --dead-after",
                 "expected --interval < --suspect-after < --dead-after");
-  const std::shared_ptr<store::Store> store = store::Store::open(program.store_url());
+  constexpr Milliseconds kStoreLocked{30'000};
+  const auto open_store = [&]() -> std::shared_ptr<store::Store> {
+    return store::open_patiently(program.store_url(), program.clock(), kStoreLocked);
+  };
+  const auto store = open_store();
   const auto leading = options.lead ? ha::stand_by(*store, program.clock()) : std::nullopt;
   if (options.lead && !leading) return Status::kDone;
+  for (const auto& [host, time] : cluster::contacts(*store)) watcher.last_contacts[host] = format_time(time);
+  // One that only looks leaves no word. Two connections: what waits for a locked store to write holds up
+  // nobody who reads; and what writes is the one of the lock, so that who has lost the lead writes no more.
+  std::optional<ha::HealthWriter> health;
+  if (!options.once) health.emplace(store, program.clock(), ha::name_of_watcher(watcher.listen));
+  const auto marks = open_store();
   be_prompt();
   std::optional<ha::TraceFile> trace;
   if (!options.record_file.empty()) trace.emplace(options.record_file);
@@ -92,9 +115,11 @@ Status watch(cli::Program& program, const Options& options) {
       trace.reset();
     }
   };
-  ha::Watcher work(std::move(watcher), store, program.clock(),
+  ha::Watcher work(std::move(watcher), marks, program.clock(),
                    {.transition =
                         [&](const ha::Transition& transition) {
+                          if (const auto call = ha::call_for_person(transition); !call.empty())
+                            program.warn(call);
                           transition.as_kind([&](auto record) { program.out().write(std::move(record)); });
                           program.out().flush();
                         },
@@ -112,6 +137,12 @@ Status watch(cli::Program& program, const Options& options) {
                           const auto soon = program.clock().monotonic() + Milliseconds{1};
                           return interrupt::wait_until(program.clock(), soon, true) !=
                                  interrupt::Woken::kReaderGone;
+                        },
+                    .health =
+                        [&](std::vector<ha::HostHealth> hosts) {
+                          if (!health) return;
+                          health->tell(std::move(hosts));
+                          if (const auto news = health->news()) program.warn(*news);
                         }});
   notify_service("READY=1\nSTATUS=watching");
   const bool well = work.run();
@@ -137,15 +168,30 @@ Status replay(cli::Program& program, const Options& options) {
 
 Status maintenance(cli::Program& program, const Options& options) {
   const auto store = store::Store::open(program.store_url());
+  const auto now = program.clock().wall();
+  if (options.host.empty()) {
+    for (const auto& mark : cluster::maintenance_marks(*store)) {
+      if (auto record = cluster::record_of(mark, now)) program.out().write(std::move(*record));
+    }
+    return Status::kDone;
+  }
+  program.describes_itself();
+  const auto usage = [&](const char* why) {
+    return Error(Status::kUsage, "announce maintenance", options.host, why);
+  };
+  if (options.state.empty()) throw usage("expected on or off");
   const auto hosts = program.inventory();
   const auto is = [&](const record::Host& host) { return host.host == options.host; };
-  if (std::none_of(hosts.begin(), hosts.end(), is))
-    throw Error(Status::kUsage, "announce maintenance", options.host, "it is not in the inventory");
-  if (options.state == "on") {
-    put(*store, cluster::MaintenanceMark{options.host, "announced by a person", program.clock().wall()});
-  } else {
+  if (std::none_of(hosts.begin(), hosts.end(), is)) throw usage("it is not in the inventory");
+  if (options.state == "off") {
+    if (!options.until.empty() || !options.reason.empty()) throw usage("--until and --reason are for on");
     cluster::remove_maintenance(*store, options.host);
+    return Status::kDone;
   }
+  cluster::MaintenanceMark mark{options.host, options.reason, now, this_person()};
+  if (mark.reason.empty()) mark.reason = "announced by a person";
+  if (!options.until.empty()) mark.until = cluster::parse_until(options.until, now);
+  put(*store, mark);
   return Status::kDone;
 }
 
@@ -222,8 +268,14 @@ void declare_watch(cli::Program& program, CLI::App& app, Options& options) {
       .choice(app, "--detector", options.detector, {"fixed", "phi"},
               "fixed: a timeout; phi: suspicion that grows with the silence")
       ->capture_default_str();
-  program.duration(app, "--suspect-after", policy.detector.suspect, "silence that makes a host suspect");
-  program.duration(app, "--dead-after", policy.detector.dead, "silence in every channel that makes it dead");
+  program
+      .duration(app, "--suspect-after", options.suspect_after,
+                "silence that makes a host suspect; two thirds of --dead-after if not given")
+      ->default_str("");
+  program
+      .duration(app, "--dead-after", options.dead_after,
+                "silence in every channel that makes it dead; three intervals, and 1s at least, if not given")
+      ->default_str("");
   app.add_option("--phi", policy.detector.phi, "phi that counts as death; half of it as suspicion")
       ->type_name("PHI")
       ->check(CLI::Range(0.5, 100.0))
@@ -257,7 +309,7 @@ int main(int argc, char** argv) {
                     {"heartbeat watch --slots /srv/vm/.beats | fence | failover",
                      "a dead host's servers run elsewhere"},
                     {"heartbeat watch --once", "who is well now?"},
-                    {"heartbeat maintenance h3 on", "its silence is planned"},
+                    {"heartbeat maintenance h3 on --until 2h --reason 'new fans'", "its silence is planned"},
                     {"heartbeat replay trace.jsonl", "compare failure detectors"}}});
   Options options;
   options.agent.run_directory = "/run/rackline";
@@ -298,17 +350,20 @@ int main(int argc, char** argv) {
   replay_command->add_option("--phis", options.phis, "thresholds of phi-accrual to try")
       ->delimiter(',')
       ->type_name("PHI,...");
-  program.completes(maintenance_command->add_option("HOST", options.host, "the host")->required(),
+  program.completes(maintenance_command->add_option("HOST", options.host, "the host; none: tell of all"),
                     cli::Program::Values::kHosts);
-  program.choice(*maintenance_command, "STATE", options.state, {"on", "off"}, "on or off")->required();
+  program.choice(*maintenance_command, "STATE", options.state, {"on", "off"}, "on or off");
+  maintenance_command->add_option("--until", options.until, "it is over at this time, or after so long")
+      ->type_name("TIME|DURATION");
+  maintenance_command->add_option("--reason", options.reason, "why, for whoever asks")->type_name("TEXT");
   declare_key(program, *key_command, options);
 
   return program.run(argc, argv, [&] {
     if (*beat_command) return beat(program, options);
     if (*watch_command) return watch(program, options);
     if (*replay_command) return replay(program, options);
-    program.describes_itself();
     if (*maintenance_command) return maintenance(program, options);
+    program.describes_itself();
     return key(options);
   });
 }

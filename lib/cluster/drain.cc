@@ -146,7 +146,7 @@ DrainReport Drain::plan_only(const DrainRequest& request) {
   const auto facts = look();
   report.left = seen_on(request.host, facts).vms;
   const auto planned = plan(request, facts);
-  each_record(planned.out, "capplan", [&](record::Reader& reader) { world_.pass(reader.text()); });
+  each_record(planned.out, "capplan", [&](record::Reader& reader) { world_.pass(reader); });
   report.outcome = planned.status == 0                             ? Outcome::kDone
                    : planned.status == status_of(Status::kRefused) ? Outcome::kRefused
                                                                    : Outcome::kFailed;
@@ -237,7 +237,7 @@ DrainReport Drain::empty_it(const DrainRequest& request) {
     each_record(moved.out, "migrate", [&](record::Reader& reader) {
       record::VmMoved result;
       if (!reader.is<record::VmMoved>()) return;
-      world_.pass(reader.text());
+      world_.pass(reader);
       if (!reader.read(result) || result.from != request.host) return;
       report.moved += result.outcome == "done" || result.outcome == "already" ? 1 : 0;
     });

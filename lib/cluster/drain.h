@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "cluster/state.h"
 #include "record/kinds.h"
+#include "record/reader.h"
 
 namespace rackline::cluster {
 
@@ -48,7 +49,7 @@ class Drain {
     std::function<Ran(const std::vector<std::string>& argv, const std::string& input)> run;
     std::function<bool()> stopping;
     std::function<void(Milliseconds)> sleep;
-    std::function<void(std::string_view line)> pass;  // what was moved, or would be, record by record
+    std::function<void(record::Reader&)> pass;  // what was moved, or would be, record by record
   };
 
   explicit Drain(World world) : world_(std::move(world)) {}

@@ -14,9 +14,10 @@ namespace rackline::ha {
 namespace {
 
 constexpr std::size_t kNamed = 5;
-// Verdicts that a host gets by something that it does. One that is suspect may be off.
-constexpr std::array<std::string_view, 4> kLiving{"isolated", "partitioned", "hypervisor_dead",
-                                                  "fence_contradicted"};
+// Verdicts that a host gets by something that it does. One that is suspect may be off. That it showed life
+// after its fence stays said until there is a new mark, which is what a person comes for who has pulled its
+// plug.
+constexpr std::array<std::string_view, 3> kLiving{"isolated", "partitioned", "hypervisor_dead"};
 
 // The names of what runs there, to be called on the connection's own thread.
 std::vector<std::string> running_on(virt::Connection& connection) {

@@ -234,7 +234,7 @@ TEST_F(Engine, APersonsWordIsNotTakenAgainstThePower) {
   power.plugs["h1"].mute = true;
   const auto report = confirm_off(here, policy, "h1", "ann", silent);
   EXPECT_EQ(report.outcome, Outcome::kFenced);
-  EXPECT_NE(report.power.evidence.find("ann", silent), std::string::npos);
+  EXPECT_NE(report.power.evidence.find("ann"), std::string::npos);
   EXPECT_EQ(mark("h1")->method, "manual");
   EXPECT_EQ(confirm_off(here, policy, "h1", "ann", silent).id, report.id);
   EXPECT_THROW(confirm_off(here, policy, "h9", "ann", silent), Error);
@@ -244,14 +244,14 @@ TEST_F(Engine, APersonsWordIsNotTakenAgainstThePower) {
 TEST_F(Engine, APersonsWordAfterASignOfLifeIsAnotherMark) {
   const auto first = run_one(down("h1", clock));
   auto here = world();
-  EXPECT_EQ(confirm_off(here, policy, "h1", "ann").id, first.id);
+  EXPECT_EQ(confirm_off(here, policy, "h1", "ann", silent).id, first.id);
   clock.advance(Milliseconds{5000});
   put(*store, cluster::HealthMark{"h1", "fence_contradicted", "it beats", clock.wall(), clock.wall()});
   clock.advance(Milliseconds{5000});
-  const auto again = confirm_off(here, policy, "h1", "ann");
+  const auto again = confirm_off(here, policy, "h1", "ann", silent);
   EXPECT_NE(again.id, first.id);
   EXPECT_EQ(mark("h1")->id, again.id);
-  EXPECT_EQ(confirm_off(here, policy, "h1", "ann").id, again.id) << "and that one stands";
+  EXPECT_EQ(confirm_off(here, policy, "h1", "ann", silent).id, again.id) << "and that one stands";
 }
 
 TEST_F(Engine, UnfenceMarksAsReturningBeforeItSwitchesOn) {

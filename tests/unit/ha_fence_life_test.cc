@@ -232,7 +232,7 @@ TEST_F(Life, AfterTheMarkMakesAReadingOfOffWorthless) {
 
 TEST_F(Life, AfterTheMarkIsForgottenWhenAPersonMarksItAnew) {
   fence(down("h1", clock));
-  engine().contradicted("h1");
+  engine().contradicted("h1", clock.wall());
   clock.advance(Milliseconds{5000});
   auto mark = *cluster::fence_mark(*store, "h1");
   mark.id = "by a person";

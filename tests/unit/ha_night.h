@@ -265,7 +265,7 @@ class Night {
       const auto verdict = membership_->verdict(i);
       const bool contradicted = fenced_now_.contains(host) && membership_->heard(i, clock.monotonic());
       if (contradicted && contradicted_.insert(host).second) {
-        engine_->contradicted(host);
+        engine_->contradicted(host, clock.wall());
         to_contradict_.push_back(host);
         warn(call_about_life(host));
       }
@@ -318,10 +318,10 @@ class Night {
     const auto kind = kinds.find(transition.verdict);
     if (kind == kinds.end()) {
       const bool suspect = transition.verdict == HostVerdict::kSuspect;
-      if (!suspect || shows_life(Kind::kHypervisorDown, state)) engine_->alive(state.host);
+      if (!suspect || shows_life(Kind::kHypervisorDown, state)) engine_->alive(state.host, state.time);
       return;
     }
-    if (shows_life(kind->second, state)) engine_->alive(state.host);
+    if (shows_life(kind->second, state)) engine_->alive(state.host, state.time);
     clock.begins(state.host);
     engine_->request({kind->second, state, clock.monotonic()});
   }

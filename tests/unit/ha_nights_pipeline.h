@@ -205,11 +205,11 @@ class Pipeline {
   }
   void alive(const std::string& host) {
     told_alive_.insert(host);
-    engine_->alive(host);
+    engine_->alive(host, clock_.wall());
   }
   void contradicted(const std::string& host) {
     told_alive_.insert(host);
-    engine_->contradicted(host);
+    engine_->contradicted(host, clock_.wall());
     contradictions_.push_back(host);
     call(host, call_about_life(host));
   }

@@ -40,8 +40,8 @@ std::unique_ptr<store::Store> open_store(cli::Program& program, Milliseconds pat
   if (!outlives_lock || !url.starts_with("etcd"))
     return store::open_patiently(url, program.clock(), patience);
   return store::open_etcd(url, {.on_lost = [&program](const std::string& lock) {
-    program.warn("the lock " + lock + " of the store was lost: it is taken anew");
-  }});
+                            program.warn("the lock " + lock + " of the store was lost: it is taken anew");
+                          }});
 }
 
 struct Session {

@@ -31,10 +31,11 @@ Status hosts(cli::Program& program) {
     program.warn(why);
   }
   for (const auto& host : program.inventory()) {
-    const auto status = cluster::host_status(*store, host.host, now);
+    const auto status = cluster::host_status(*store, host, now);
     program.out().write(cluster::record_of(status));
     all = all && status.serves();
   }
+  program.end().outcome = "ok";  // all were told; what they come to is the exit status
   return all ? Status::kDone : Status::kNo;
 }
 
@@ -46,8 +47,20 @@ cluster::Drain::Ran run_beside(cli::Program& program, std::vector<std::string> a
   if (name != "capplan")
     argv.insert(argv.begin() + 1, {"--inventory", program.inventory_file(), "--store", program.store_url()});
   argv.insert(argv.begin() + 1, {"--output", "json"});
-  const auto finished = proc::run(argv, input, std::chrono::hours{24}, proc::Leavers::kSpare, proc::Environment::kWhole);
+  const auto finished =
+      proc::run(argv, input, std::chrono::hours{24}, proc::Leavers::kSpare, proc::Environment::kWhole);
   return {finished.status, finished.out, finished.err};
+}
+
+// What capplan and migrate wrote. A table has rows of the kinds that it knows.
+void pass(cli::Program& program, record::Reader& reader) {
+  if (program.out().format() == cli::Format::kJson) return program.out().pass(reader);
+  const auto row = [&](auto record) {
+    if (reader.is<decltype(record)>() && reader.read(record)) program.out().write(std::move(record));
+  };
+  row(record::VmMove());
+  row(record::VmMoved());
+  row(record::VmUnplaced());
 }
 
 Status drain(cli::Program& program, Options& options) {
@@ -66,7 +79,7 @@ Status drain(cli::Program& program, Options& options) {
        .run = [&](const auto& argv, const auto& input) { return run_beside(program, argv, input); },
        .stopping = interrupt::requested,
        .sleep = [](Milliseconds time) { std::this_thread::sleep_for(time); },
-       .pass = [&](std::string_view line) { program.out().pass(line); }});
+       .pass = [&](record::Reader& reader) { pass(program, reader); }});
   const auto report = drain.run(options.request);
   using Outcome = cluster::DrainReport::Outcome;
   record::HostDrained record;
@@ -81,10 +94,18 @@ Status drain(cli::Program& program, Options& options) {
   if (program.dry_run()) record.planned = true;
   record.elapsed_ms = (program.clock().monotonic() - begun).count();
   program.out().write(record);
-  if (report.outcome == Outcome::kFailed || report.outcome == Outcome::kRefused)
-    program.warn("drain: " + record.host + ": " + report.reason);
-  if (report.outcome == Outcome::kRefused) return Status::kRefused;
-  return report.outcome == Outcome::kFailed ? Status::kNo : Status::kDone;
+  if (!report.reason.empty()) program.warn("drain: " + record.host + ": " + report.reason);
+  switch (report.outcome) {
+    case Outcome::kDone:
+    case Outcome::kAlready:
+      return Status::kDone;
+    case Outcome::kRefused:
+      return Status::kRefused;
+    case Outcome::kUnreachable:
+      return Status::kUnreachable;
+    default:
+      return Status::kNo;
+  }
 }
 
 // Takes the marks of a person away; what fence has marked is taken back by failover clear.
@@ -96,7 +117,10 @@ Status undrain(cli::Program& program, const std::string& host) {
   if (program.dry_run()) return Status::kDone;
   cluster::remove_drain(*store, host);
   cluster::remove_maintenance(*store, host);
-  const auto status = cluster::host_status(*store, host, program.clock().wall());
+  const auto known =
+      std::find_if(inventory.begin(), inventory.end(), [&](const auto& one) { return one.host == host; });
+  const auto status = cluster::host_status(*store, *known, program.clock().wall());
+  program.out().write(cluster::record_of(status));
   if (status.serves()) return Status::kDone;
   throw Error(Status::kNo, "undrain", host, cluster::why_not(status));
 }

@@ -238,7 +238,7 @@ class Night {
     message.incarnation = machine.incarnation;
     message.seq = ++seq_;
     message.nonce = nonce_;
-    message.target = nonces_text({nonce_});
+    message.target = nonces_text({nonce_}, kMaxName);
     message.libvirt_ok = machine.libvirtd;
     message.storage_ok = machine.storage;
     if (machine.net) membership_->beat(*index, message, clock.monotonic());

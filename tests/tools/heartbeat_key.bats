@@ -111,8 +111,9 @@ stolen() { # OWNER NAME
 @test "the key of one host lets no other one live, over the network or on the storage, and it is told who lies" {
   all_up
   stolen h1 h2
-  kill -KILL "${started[2]}"
   agent h2 stolen.key
+  await_line watched.err "in the name of h2 that are signed with"
+  kill -KILL "${started[2]}"
   await h2 host_down
   assert_equal "$(last h2 '"\(.net) \(.store)"')" 'silent silent'
   local id

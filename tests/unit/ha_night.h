@@ -134,7 +134,8 @@ class Night {
   void confirm(const std::string& host) {
     auto world = person_world();
     try {
-      finished(ha::confirm_off(world, fence_policy, host, "ann"));
+      finished(ha::confirm_off(world, fence_policy, host, "ann",
+                               [](const std::string&) { return std::string(); }));
     } catch (const Error& error) {
       note("confirm " + host + ": " + error.what());
       command(clock.monotonic() + std::chrono::seconds{1}, [this, host] { confirm(host); });

@@ -206,10 +206,8 @@ void Starter::clean_up(const StartOrder& order, Begun begun, StartReport& report
 
 void Starter::call_person(const StartOrder& order, StartReport& report) {
   const std::string& to = order.intent.to;
-  report.reason =
-      "a start on " + to + " has not come to an end (" + report.reason +
-      "), and it may still run there: it is started nowhere else before a person has looked, or " + to +
-      " is fenced";
+  report.reason = "a start on " + to + " has not come to an end (" + report.reason +
+                  "), and it may still run there: it is started nowhere else until " + to + " is fenced";
 }
 
 }  // namespace rackline::ha

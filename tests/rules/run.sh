@@ -209,7 +209,7 @@ done < <(table)
 for patch in "$rules"/*.patch; do
   name=$(basename "$patch" .patch)
   : >"$log"
-  table | cut -f 1 | grep -qxF -- "$name" || not_ok "${name%%-*}: $name is not in the table"
+  grep -qxF -- "$name" < <(table | cut -f 1) || not_ok "${name%%-*}: $name is not in the table"
 done
 echo "$passed passed, $failed failed"
 [ $failed = 0 ] && [ $passed -gt 0 ]

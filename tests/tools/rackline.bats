@@ -120,6 +120,7 @@ states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host 
   assert_regex "$(states)" 'h3 serving'
   run -1 --separate-stderr rackline -n drain h1 --force
   assert_regex "$stderr" 'h1: db1: .'
+}
 
 @test "hosts says that the cluster is disarmed" {
   failover disarm --reason 'new switches'

@@ -225,6 +225,7 @@ TEST_F(Life, AfterTheMarkMakesAReadingOfOffWorthless) {
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kFenced);
   engine().contradicted("h1", clock.wall());
+  clock.advance(Milliseconds{2000});
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kRefused);
   EXPECT_TRUE(last().needs_person);

@@ -106,6 +106,7 @@ TEST_F(KeepRunningTest, AFencedHostThatShowsLifeStopsEverything) {
   ASSERT_TRUE(cluster::put(*store_, fence));
   const auto now = system_clock().wall();
   cluster::put(*store_, cluster::HealthMark{"h3", "fence_contradicted", "it beats", now, now});
+  cluster_.at("h3").silent = true;
   keep();
   EXPECT_TRUE(cluster_.started.empty());
   EXPECT_NE(reason_.find("shows life"), std::string::npos);
@@ -121,6 +122,25 @@ TEST_F(KeepRunningTest, AFencedHostThatAPersonVouchesForAfterItsLifeStopsNothing
   fence.id = "f2";
   fence.time = now;
   ASSERT_TRUE(cluster::put(*store_, fence));
+  cluster_.at("h3").silent = true;
+  keep();
+  EXPECT_EQ(cluster_.started.size(), 1U) << reason_;
+}
+
+// Nobody watches, and its libvirtd answers all the same. One that has fenced itself is meant to live on.
+TEST_F(KeepRunningTest, AFencedHostThatAnswersStopsEverything) {
+  off("a", "h1", "unknown");
+  cluster::FenceMark fence;
+  fence.host = "h3";
+  fence.id = "f1";
+  fence.method = "manual";
+  ASSERT_TRUE(cluster::put(*store_, fence));
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("h3 is fenced and shows life"), std::string::npos) << reason_;
+  auto mark = *cluster::fence_mark(*store_, "h3");
+  mark.method = "self";
+  ASSERT_TRUE(cluster::put(*store_, mark));
   keep();
   EXPECT_EQ(cluster_.started.size(), 1U) << reason_;
 }

@@ -482,7 +482,8 @@ void Membership::doubt(Milliseconds now, Round& round) {
     doubt.hosts_watched = watched_;
     round.doubt = std::move(doubt);
   }
-  if (doubting && !doubting_) {
+  // That nobody has been heard yet when the watcher begins is no storm.
+  if (doubting && begun_ && (!doubting_ || !doubt_began_)) {
     doubt_began_ = now;
     doubt_ended_.reset();
     rebooted_ = false;

@@ -199,7 +199,7 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
 
 @test "nothing goes to a host that the inventory calls drained" {
   jq -c 'if .host == "h2" then .drained = true else . end' <inventory >drained
-  run -4 --separate-stderr migrate --inventory drained <plan
+  run -4 --separate-stderr migrate --inventory drained < <(move db1 h1 h2 && finish)
   assert_regex "$(jq -r 'select(.kind=="vm_moved") | .reason' <<<"$output")" '^h2 is draining \(by inventory\)'
 }
 

@@ -105,8 +105,13 @@ limit() { on_cluster fence status h5 | jq -r 'select(.kind=="host_power") | 2500
 @test "a person's word counts where the BMC does not answer, and not against it" {
   run -4 --separate-stderr on_cluster fence --confirm-manual h2 <<<h2
   lab bmc h2 deaf
+  # Nor against the host itself.
+  run -4 --separate-stderr on_cluster fence --confirm-manual h2 --deadline 4s <<<h2
+  assert_regex "$(result h2 .reason)" '^h2 answers'
+  lab kill h2
   run -0 --separate-stderr on_cluster fence --confirm-manual h2 --deadline 4s <<<h2
   assert_equal "$(result h2 '[.method,.verified]|@tsv')" $'manual\ttrue'
+  lab boot h2 >&2
 }
 
 @test "the password is in no process's arguments at any moment" {

@@ -56,6 +56,15 @@ await() { # JQ_CONDITION [SECONDS]
   done
 }
 
+# What the watcher of the test before has seen unwell is closed until the next one has seen it well.
+serves() { # HOST
+  local deadline=$((SECONDS + 80))
+  until [ "$(on_cluster rackline hosts -o json | jq -r --arg host "$1" 'select(.host == $host).state')" = serving ]; do
+    ((SECONDS < deadline)) || fail "$1 does not serve: $(on_cluster rackline hosts -o json)"
+    sleep 0.5
+  done
+}
+
 # Where QEMU processes of the guest are, whatever any libvirtd says: the hosts are processes of this machine.
 copies() {
   local pid count=0
@@ -155,6 +164,7 @@ take_back() { # HOST
   from=$(whereabouts vm1)
   to=h1
   [ "$from" != h1 ] || to=h2
+  serves "$to"
   on_cluster migrate --bandwidth 4MiB --timeout 3s --deadline 40s < <(plan "$from" "$to" vm1) >moved 2>&1 &
   local mover=$!
   wait_for_job vm1 "$from"

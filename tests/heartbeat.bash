@@ -3,7 +3,10 @@
 # Shared by the tests of heartbeat on the loopback: agents and watchers as processes, hosts of libvirt's test driver and
 # ones that do not answer. After helper.bash.
 
-setup() {
+setup() { begin; }
+
+# A directory with a store, an inventory and the watchers' key.
+begin() {
   cd "$BATS_TEST_TMPDIR" || return
   export RACKLINE_STORE=sqlite:$PWD/state.db RACKLINE_INVENTORY=$PWD/inventory RACKLINE_HEARTBEAT_KEY_FILE=$PWD/key
   started=()

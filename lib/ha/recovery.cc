@@ -233,14 +233,12 @@ Situation Recovery::situation(const View* seen) {
     now.look(cluster_, policy_.timeout);
   }
   for (const auto& host : now.view.alive) {
-    if (complained_.insert("alive " + host).second)
+    if (!alive_.contains(host))
       hooks_.warn(
           host +
           " is fenced and shows life, as its libvirtd answers: nothing is started; look at its power now");
   }
-  std::erase_if(complained_, [&now](const std::string& what) {
-    return what.starts_with("alive ") && !now.view.alive.contains(what.substr(6));
-  });
+  alive_ = now.view.alive;
   if (hooks_.looked && !interrupt::requested()) hooks_.looked(now.view);
   return now;
 }

@@ -118,7 +118,8 @@ class Recovery {
   };
   std::map<Key, Patience> failed_;
   bool keeping_ = false;
-  std::set<std::string> complained_;  // what was told once
+  std::set<std::string> complained_;  // torn entries, told once
+  std::set<std::string> alive_;       // fenced hosts that answered the last look, told when they began
   std::map<std::string, std::chrono::sys_seconds> contradicted_;
   bool twice_ = false;
   bool waiting_ = false;  // for its turn, with work that another one may not do

@@ -252,8 +252,7 @@ std::string Situation::could_run(const Protected& vm) const {
            " is fenced and shows life, as its libvirtd answers, so its servers may run: nothing is started "
            "before a person has looked at its power";
   }
-  if (!unreadable.empty() && unreadable.contains(vm.vm))
-    return "what the journal says of an earlier start of it cannot be read";
+  if (unreadable.contains(vm.vm)) return "what the journal says of an earlier start of it cannot be read";
   if (!contradicted.empty()) {
     return contradicted.begin()->first +
            " is fenced and shows life, so its servers may run: nothing is started before a person has looked "

@@ -2,37 +2,12 @@
 # heartbeat's keys through the program: what a host in foreign hands can do with its key, what becomes of old and wrong
 # keys, and how a key is changed.
 load ../helper
+load ../heartbeat
 
 setup() {
-  cd "$BATS_TEST_TMPDIR" || return
-  export RACKLINE_STORE=sqlite:$PWD/state.db RACKLINE_INVENTORY=$PWD/inventory RACKLINE_HEARTBEAT_KEY_FILE=$PWD/key
-  started=()
-  mkdir slots
-  heartbeat key key
-  port=$((20000 + RANDOM % 20000))
-  for h in h1 h2 h3; do heartbeat key --host "$h" "$h.key"; done
+  begin
+  for h in h1 h2 h3; do key_of "$h" >/dev/null; done
   { host h1 && mute_host h2 && host h3; } >inventory
-}
-
-teardown() {
-  local pid
-  for pid in "${started[@]}"; do
-    kill -CONT "$pid" 2>/dev/null || true
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  done
-}
-
-host() { echo '{"kind":"host","host":"'"$1"'","uri":"'"${2:-test:///default}"'"}'; }
-
-# A host of which the kernel accepts connections, and nothing else ever answers.
-mute_host() { # NAME
-  local line
-  exec 7< <(exec socat -d -d TCP-LISTEN:0,bind=127.0.0.1 - 2>&1 >/dev/null)
-  started+=("$!")
-  read -r line <&7
-  kill -STOP "$!"
-  host "$1" "qemu+tcp://127.0.0.1:${line##*:}/system"
 }
 
 agent() { # NAME KEY-FILE [OPTIONS...]; its process id in $pid

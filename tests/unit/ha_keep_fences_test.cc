@@ -16,22 +16,9 @@ class KeepAfterAFenceTest : public testing::Test {
   KeepAfterAFenceTest() : store_(store::Store::open("sqlite:" + (directory_.path() / "state.db").string())) {
     policy_.poll = Milliseconds{1};
     policy_.lock_timeout = Milliseconds{0};
-    for (const char* name : {"h1", "h2", "h3"}) {
-      record::Host host;
-      host.host = name;
-      host.uri = "fake://" + host.host;
-      host.shared_storage = Names{"/srv"};
-      inventory_.push_back(host);
-      cluster_.at(name);
-    }
+    inventory_ = fake_hosts(cluster_, 3);
     cluster_.add("h1", "a");
-    Protected vm;
-    vm.vm = "a";
-    vm.uuid = "uuid-a";
-    vm.host = "h1";
-    vm.memory_bytes = FakeCluster::kGiB;
-    vm.xml = FakeCluster::xml_of("a");
-    EXPECT_TRUE(put(*store_, vm));
+    EXPECT_TRUE(put(*store_, fake_protected("a", "h1")));
     fence("h1");
   }
   void fence(const std::string& host) {

@@ -17,25 +17,12 @@ class KeepRunningTest : public testing::Test {
     policy_.verify_timeout = Milliseconds{300};
     policy_.settle = Milliseconds{20};
     policy_.lock_timeout = Milliseconds{0};
-    for (const char* name : {"h1", "h2", "h3"}) {
-      record::Host host;
-      host.host = name;
-      host.uri = "fake://" + host.host;
-      host.shared_storage = std::vector<std::string>{"/srv"};
-      inventory_.push_back(host);
-      cluster_.at(name);
-    }
+    inventory_ = fake_hosts(cluster_, 3);
   }
   void off(const std::string& name, const std::string& host, const std::string& reason) {
     cluster_.add(host, name, virt::VmState::kShutoff);
     cluster_.at(host).vms["uuid-" + name].reason = reason;
-    Protected vm;
-    vm.vm = name;
-    vm.uuid = "uuid-" + name;
-    vm.host = host;
-    vm.memory_bytes = FakeCluster::kGiB;
-    vm.xml = FakeCluster::xml_of(name);
-    ASSERT_TRUE(put(*store_, vm));
+    ASSERT_TRUE(put(*store_, fake_protected(name, host)));
   }
   void keep() {
     Recovery recovery(policy_, inventory_, cluster_, *store_, system_clock(),

@@ -23,25 +23,13 @@ class RecoveryTest : public testing::Test {
     policy_.verify_timeout = Milliseconds{300};
     policy_.settle = Milliseconds{20};
     policy_.lock_timeout = Milliseconds{0};
-    for (const char* name : {"h1", "h2", "h3", "h4"}) {
-      record::Host host;
-      host.host = name;
-      host.uri = "fake://" + host.host;
-      host.shared_storage = std::vector<std::string>{"/srv"};
-      inventory_.push_back(host);
-      cluster_.at(name);
-    }
+    inventory_ = fake_hosts(cluster_, 4);
   }
 
   // A VM that ran on h1 and is protected.
   Protected& vm(const std::string& name, const std::string& host = "h1") {
     cluster_.add(host, name);
-    Protected& vm = vms_.emplace_back();
-    vm.vm = name;
-    vm.uuid = "uuid-" + name;
-    vm.host = host;
-    vm.memory_bytes = FakeCluster::kGiB;
-    vm.xml = FakeCluster::xml_of(name);
+    Protected& vm = vms_.emplace_back(fake_protected(name, host));
     return vm;
   }
   void protect() {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "ha/protection.h"
 #include "ha/recovery_cluster.h"
 #include "store/store.h"
 
@@ -337,5 +338,29 @@ class MortalStore final : public store::Store {
   std::mutex mutex_;
   std::atomic<bool> dead_ = false;
 };
+
+// Hosts h1 to hN of the fake cluster, as an inventory has them.
+inline std::vector<record::Host> fake_hosts(FakeCluster& cluster, int count) {
+  std::vector<record::Host> hosts;
+  for (int i = 1; i <= count; ++i) {
+    record::Host& host = hosts.emplace_back();
+    host.host = "h" + std::to_string(i);
+    host.uri = "fake://" + host.host;
+    host.shared_storage = std::vector<std::string>{"/srv"};
+    cluster.at(host.host);
+  }
+  return hosts;
+}
+
+// What is stored of a protected VM that was last seen on the host.
+inline Protected fake_protected(const std::string& name, const std::string& host) {
+  Protected vm;
+  vm.vm = name;
+  vm.uuid = "uuid-" + name;
+  vm.host = host;
+  vm.memory_bytes = FakeCluster::kGiB;
+  vm.xml = FakeCluster::xml_of(name);
+  return vm;
+}
 
 }  // namespace rackline::ha

@@ -17,13 +17,7 @@ namespace {
 class KeepTest : public testing::Test {
  protected:
   KeepTest() : store_(store::Store::open("sqlite:" + (directory_.path() / "state.db").string())) {
-    for (const char* name : {"h1", "h2", "h3"}) {
-      record::Host host;
-      host.host = name;
-      host.shared_storage = std::vector<std::string>{"/srv"};
-      inventory_.push_back(host);
-      cluster_.at(name);
-    }
+    inventory_ = fake_hosts(cluster_, 3);
   }
   Protector protector() {
     return {inventory_,

@@ -17,24 +17,11 @@ class StartTest : public testing::Test {
     policy_.verify_timeout = Milliseconds{150};
     policy_.settle = Milliseconds{40};
     policy_.lock_timeout = Milliseconds{0};
-    for (const char* name : {"h1", "h2", "h3"}) {
-      record::Host host;
-      host.host = name;
-      host.uri = "fake://" + host.host;
-      host.shared_storage = std::vector<std::string>{"/srv"};
-      inventory_.push_back(host);
-      cluster_.at(name);
-    }
+    inventory_ = fake_hosts(cluster_, 3);
     // h3 has hardly room, so that h2 is tried first.
     cluster_.at("h3").memory = 3 * FakeCluster::kGiB;
     cluster_.add("h1", "a");
-    Protected vm;
-    vm.vm = "a";
-    vm.uuid = "uuid-a";
-    vm.host = "h1";
-    vm.memory_bytes = FakeCluster::kGiB;
-    vm.xml = FakeCluster::xml_of("a");
-    EXPECT_TRUE(put(*store_, vm));
+    EXPECT_TRUE(put(*store_, fake_protected("a", "h1")));
     cluster_.kill("h1");
     fence("h1", "f1");
   }

@@ -22,24 +22,11 @@ class StreamTest : public testing::Test {
     policy_.timeout = Milliseconds{3000};
     policy_.verify_timeout = Milliseconds{3000};
     policy_.lock_timeout = Milliseconds{0};
-    for (const char* name : {"h1", "h2", "h3", "h4"}) {
-      record::Host host;
-      host.host = name;
-      host.uri = "fake://" + host.host;
-      host.shared_storage = std::vector<std::string>{"/srv"};
-      inventory_.push_back(host);
-      cluster_.at(name);
-    }
+    inventory_ = fake_hosts(cluster_, 4);
     EXPECT_EQ(pipe2(pipe_, O_CLOEXEC), 0);
   }
   void protect(const std::string& name, const std::string& host) {
-    Protected vm;
-    vm.vm = name;
-    vm.uuid = "uuid-" + name;
-    vm.host = host;
-    vm.memory_bytes = FakeCluster::kGiB;
-    vm.xml = FakeCluster::xml_of(name);
-    ASSERT_TRUE(put(*store_, vm));
+    ASSERT_TRUE(put(*store_, fake_protected(name, host)));
   }
   void tell(const std::string& line) {
     ASSERT_EQ(write(pipe_[1], (line + "\n").data(), line.size() + 1), static_cast<ssize_t>(line.size() + 1));

@@ -106,6 +106,15 @@ is_off() { [ ! -e "$RACKLINE_LAB_DIR/$RACKLINE_LAB/hosts/$1/init.pid" ] || ! kil
 
 is_well() { grep -F "\"host\":\"$1\"" "$scratch/told" | grep -F '"verdict"' | tail -1 | grep -q '"verdict":"alive"'; }
 
+# Whether what became of a host of this round is known.
+is_said() { # HOST
+  if is_off "$1"; then
+    [ -n "$(first "$1" "$began" '.kind=="host_fenced"')" ]
+  else
+    [ "${time[$1]}" != 0 ] && [ -n "$(first "$1" "$(cat "$scratch/back.$1")" "$life")" ]
+  fi
+}
+
 bad=0 fenced=0 withdrawn=0 commands=0 late=0 worst=0 done=0
 while ((done < schedules)); do
   began=$EPOCHREALTIME
@@ -125,18 +134,16 @@ while ((done < schedules)); do
     jobs+=($!)
   done
   wait "${jobs[@]}"
-  # Until all is said: the slowest has a delay of 6 s, and three calls of 4 s.
-  for ((i = 0; i < 60; i++)); do
-    open=0
+  # Until all is said, and stays so: a slow controller carries out late what it was told before the life was seen, and
+  # the host that it switched off is silent once more. The slowest has a delay of 6 s, and three calls of 4 s.
+  calm=0
+  for ((i = 0; i < 90 && calm < 15; i++)); do
+    calm=$((calm + 1))
     for host in "${chosen[@]}"; do
-      is_off "$host" && [ -z "$(first "$host" "$began" '.kind=="host_fenced"')" ] && open=1
-      [ "${time[$host]}" = 0 ] && ! is_off "$host" && open=1
-      is_off "$host" || [ "${time[$host]}" = 0 ] || [ -n "$(first "$host" "$(cat "$scratch/back.$host")" "$life")" ] || open=1
+      is_said "$host" || calm=0
     done
-    [ $open = 1 ] || break
     sleep 1
   done
-  sleep 8
   for host in "${chosen[@]}"; do
     done=$((done + 1))
     offs=$(awk -v from="$began" -v host="$host" '$1 > from && $2 == host' "$scratch/offs" | wc -l)

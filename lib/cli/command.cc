@@ -48,7 +48,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& wor
 }
 
 std::string wrong_command(const CLI::App& top, const CLI::ParseError& error) {
-  if (error.get_name() != "RequiredError" && error.get_name() != "ExtrasError") return {};
+  // Not by its name, in the place of which an ExtrasError has that of the program.
+  const auto code = static_cast<CLI::ExitCodes>(error.get_exit_code());
+  if (code != CLI::ExitCodes::RequiredError && code != CLI::ExitCodes::ExtrasError) return {};
   const CLI::App* app = &top;
   while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
   std::vector<std::string> names;

@@ -16,8 +16,6 @@
 namespace rackline::cli {
 namespace {
 
-constexpr std::size_t kDate = std::char_traits<char>::length("2026-11-22T");
-
 // Columns on a terminal: bytes that start a UTF-8 sequence. Wide and combining characters are not told apart;
 // names of hosts and virtual servers have none.
 std::size_t width(std::string_view text) {
@@ -31,14 +29,47 @@ void remove_column(std::vector<T>& row, std::size_t column) {
   row.erase(row.begin() + static_cast<std::ptrdiff_t>(column));
 }
 
+// At most so wide, with "..." in the place of its end.
+std::string cut(const std::string& text, std::size_t columns) {
+  constexpr std::string_view kMore = "...";
+  if (width(text) <= columns) return text;
+  std::string result;
+  std::size_t left = columns - kMore.size();
+  for (const char c : text) {
+    const bool begins = (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+    if (begins && left-- == 0) break;
+    result += c;
+  }
+  return result.append(kMore);
+}
+
+// Makes the widest columns of text narrower until a row fits. What is shorter than a name may be stays whole.
+void fit(std::vector<std::size_t>& widths, const std::vector<bool>& right, std::size_t columns) {
+  constexpr std::size_t kNarrowest = 24;
+  std::size_t total = 2 * (widths.size() - 1);
+  for (const auto one : widths) total += one;
+  while (total > columns) {
+    std::size_t widest = widths.size();
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (!right[i] && widths[i] > kNarrowest && (widest == widths.size() || widths[i] > widths[widest]))
+        widest = i;
+    }
+    if (widest == widths.size()) return;
+    const std::size_t less = std::min(total - columns, widths[widest] - kNarrowest);
+    widths[widest] -= less;
+    total -= less;
+  }
+}
+
 void append_row(std::string& text, const std::vector<std::string>& cells,
                 const std::vector<std::size_t>& widths, const std::vector<bool>& right) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::string padding(widths[i] - width(cells[i]), ' ');
+    const std::string cell = cut(cells[i], widths[i]);
+    const std::string padding(widths[i] - width(cell), ' ');
     const bool last = i + 1 == cells.size();
     if (i > 0) text += "  ";
     if (right[i]) text += padding;
-    text += cells[i];
+    text += cell;
     if (!right[i] && !last) text += padding;
   }
   text += '\n';
@@ -46,10 +77,11 @@ void append_row(std::string& text, const std::vector<std::string>& cells,
 
 }  // namespace
 
-void Output::set_format(Format format, bool all_columns, bool colour) {
+void Output::set_format(Format format, bool all_columns, bool colour, std::size_t columns) {
   format_ = format;
   all_columns_ = all_columns;
   colour_ = colour;
+  columns_ = columns;
 }
 
 void Output::complete_head(record::Head& head) const {
@@ -77,7 +109,7 @@ void Output::emit(const record::Kind& kind, const void* record, record::Time tim
   auto table = std::find_if(tables_.begin(), tables_.end(), [&](const Table& t) { return t.kind == &kind; });
   if (table == tables_.end()) table = tables_.insert(tables_.end(), Table{&kind, {}});
   auto cells = record::to_cells(kind, record, all_columns_);
-  if (timed_ && !all_columns_) cells.insert(cells.begin(), format_time(time).substr(kDate));
+  if (timed_ && !all_columns_) cells.insert(cells.begin(), record::time_of_day(time));
   table->rows.push_back(std::move(cells));
 }
 
@@ -85,12 +117,13 @@ void Output::flush_locked() {
   for (Table& table : tables_) {
     auto names = record::headings(*table.kind, all_columns_);
     auto right = record::numeric(*table.kind, all_columns_);
+    auto seldom = record::seldom(*table.kind, all_columns_);
     // Among all columns it is one already; TIME is how long something took.
     if (timed_ && !all_columns_) {
       names.insert(names.begin(), "WHEN");
       right.insert(right.begin(), false);
+      seldom.insert(seldom.begin(), false);
     }
-    const auto seldom = record::seldom(*table.kind, all_columns_);
     // Where rows come one by one, the next may have what this one lacks.
     for (std::size_t i = flows_ ? 0 : seldom.size(); i-- > 0;) {
       const auto empty = [i](const auto& row) { return row[i] == "-"; };
@@ -106,6 +139,7 @@ void Output::flush_locked() {
       widths[i] = std::max(widths[i], width(names[i]));
       for (const auto& row : table.rows) widths[i] = std::max(widths[i], width(row[i]));
     }
+    if (columns_ > 0) fit(widths, right, columns_);
     std::string text;
     if (!goes_on) {
       if (colour_) text += "\x1b[1m";
@@ -138,7 +172,7 @@ void Output::pass(const record::Reader& reader) {
   if (format_ == Format::kTable) {
     if (reader.is<record::RoundEnd>()) return;
     const record::Kind* kind = record::find_kind(reader.kind());
-    const std::string words = kind == nullptr ? "" : record::to_words(*kind, text);
+    const std::string words = kind == nullptr ? "" : record::to_words(*kind, text, timed_);
     if (!words.empty()) text = words;
   }
   put(text + "\n");

@@ -27,7 +27,8 @@ class Output {
 
   Output(int fd, std::string tool, Closed closed) : fd_(fd), tool_(std::move(tool)), closed_(closed) {}
 
-  void set_format(Format format, bool all_columns, bool colour);
+  // `columns`: the width of the terminal, to which long texts of a table are cut; 0: they are whole.
+  void set_format(Format format, bool all_columns, bool colour, std::size_t columns = 0);
   Format format() const { return format_; }
   bool colour() const { return colour_; }
 
@@ -60,6 +61,8 @@ class Output {
     flows_ = true;
     timed_ = timed;
   }
+  // From now on each row of a table says when that was, and so does what is handed on among tables.
+  void tell_when() { timed_ = true; }
 
  private:
   struct Table {
@@ -78,6 +81,7 @@ class Output {
   Format format_ = Format::kJson;
   bool all_columns_ = false;
   bool colour_ = false;
+  std::size_t columns_ = 0;
   bool gone_ = false;
   bool flows_ = false, timed_ = false;
   std::vector<std::string> shown_;  // the heading of the last table, and how wide it was

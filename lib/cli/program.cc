@@ -17,6 +17,8 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/units.h"
+#include "cli/bars.h"
+#include "cli/command.h"
 #include "cli/completion.h"
 #include "cli/config.h"
 #include "cli/progress.h"
@@ -320,7 +322,8 @@ void Program::State::prepare_streams() {
   interrupt::install();
   const bool terminal = isatty(STDOUT_FILENO) == 1;
   const bool table = format.empty() ? terminal : format == "table";
-  out.set_format(table ? Format::kTable : Format::kJson, verbose, terminal && colour_wanted());
+  out.set_format(table ? Format::kTable : Format::kJson, verbose, terminal && colour_wanted(),
+                 terminal && !verbose ? output_columns() : 0);
   auto mode = ProgressView::Mode::kNone;
   if (progress_mode == "json") mode = ProgressView::Mode::kJson;
   const bool bars =
@@ -353,12 +356,14 @@ int Program::run(int argc, char** argv, const std::function<Status()>& body) {
   }
   try {
     apply_config(s.app, s.about.name);
+    name_common_options(s.app);
     s.app.parse(argc, argv);
   } catch (const CLI::Success& done) {  // --help, --version
     s.app.exit(done);
     return std::cout.flush() ? 0 : static_cast<int>(Status::kUnreachable);
   } catch (const CLI::ParseError& error) {
-    warn(std::string("read the command line: ") + error.what());
+    const auto wrong = wrong_command(s.app, error);
+    warn("read the command line: " + (wrong.empty() ? error.what() : wrong));
     std::cerr << "Try '" << s.about.name << " --help'.\n";
     return static_cast<int>(Status::kUsage);
   } catch (const Error& error) {

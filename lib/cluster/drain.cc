@@ -227,6 +227,7 @@ DrainReport Drain::empty_it(const DrainRequest& request) {
       if (report.moved == 0 && !was_draining && !was_in_maintenance) remove_drain(world_.store, request.host);
       return finish(Outcome::kRefused, last_line(planned.err));
     }
+    if (world_.stopping()) continue;
     const auto moved = world_.run({"migrate"}, planned.out);
     if (moved.status == status_of(Status::kBusy) && ++busy <= kBusyRounds) {
       world_.sleep(kAgain);  // one that a killed drain has left behind, or a plan of somebody else
@@ -239,9 +240,12 @@ DrainReport Drain::empty_it(const DrainRequest& request) {
       if (!reader.is<record::VmMoved>()) return;
       world_.pass(reader);
       if (!reader.read(result) || result.from != request.host) return;
-      report.moved += result.outcome == "done" || result.outcome == "already" ? 1 : 0;
+      if (result.outcome != "done" && result.outcome != "already") return;
+      ++report.moved;
+      std::erase(report.left, result.vm);
     });
-    if (report.moved > before) continue;
+    // A migrate that was stopped need not have moved any.
+    if (report.moved > before || world_.stopping()) continue;
     report.left = seen_on(request.host, look()).vms;
     if (report.left.empty()) continue;
     return finish(Outcome::kFailed, why_stuck(planned.out, moved.err.empty() ? planned.err : moved.err));

@@ -45,7 +45,8 @@ class Drain {
     store::Store& store;
     const Clock& clock;
     std::vector<std::string> hosts;  // of the inventory
-    // Runs a program of the toolkit with its arguments and its standard input.
+    // Runs a program of the toolkit with its arguments and its standard input. A stop that is asked for
+    // meanwhile is handed on to migrate.
     std::function<Ran(const std::vector<std::string>& argv, const std::string& input)> run;
     std::function<bool()> stopping;
     std::function<void(Milliseconds)> sleep;

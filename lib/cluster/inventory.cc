@@ -53,19 +53,36 @@ bool is_this_machine(const std::string& spelling) {
   return std::find(kOurs.begin(), kOurs.end(), spelling) != kOurs.end();
 }
 
-// One text for all libvirt URIs, driver[+transport]://[user@][host][:port][/path][?options], that lead to the
-// same hypervisor, by whatever user and transport; more than one where an address can be read in two ways.
-// None for the test driver, whose every connection is a world of its own.
+// Decoded, as libvirt reads it, each slash once and none at the end.
+std::string path_of(std::string_view text) {
+  std::string path;
+  for (const char c : decoded(text)) {
+    if (c != '/' || !path.ends_with('/')) path += c;
+  }
+  if (path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+// Whether a daemon of the system listens there as it comes: libvirtd, or the one of this driver alone.
+bool is_usual(std::string socket, const std::string& driver) {
+  if (socket.starts_with("/var/run/")) socket.erase(0, 4);
+  if (socket.ends_with("-ro")) socket.resize(socket.size() - 3);
+  return socket == "/run/libvirt/libvirt-sock" || socket == "/run/libvirt/virt" + driver + "d-sock";
+}
+
+// One text for all libvirt URIs, driver[+transport]://[user@][host][:port][/path][?options][#fragment], that
+// lead to the same hypervisor, by whatever user and transport; more than one where an address can be read in
+// two ways. None for the test driver, whose every connection is a world of its own.
 std::vector<std::string> hypervisors(std::string_view uri) {
-  std::string_view options = uri;
+  std::string_view options = uri.substr(0, uri.find('#'));
   const std::string address = before(options, "?");
   std::string_view rest = address;
   const std::string scheme = net::small_letters(before(rest, "://"));
   std::string_view transport = scheme;
-  const std::string driver = before(transport, "+");
+  std::string driver = before(transport, "+");
   if (driver == "test" || uri.find("://") == std::string_view::npos) return {};
   const auto slash = rest.find('/');
-  const std::string path(slash == std::string_view::npos ? "" : rest.substr(slash));
+  std::string path = path_of(slash == std::string_view::npos ? "" : rest.substr(slash));
   std::string_view host = rest.substr(0, slash);
   if (const auto at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
   std::string port;
@@ -76,13 +93,27 @@ std::vector<std::string> hypervisors(std::string_view uri) {
     host = host.substr(0, colon);
   }
   while (port.size() > 1 && port.starts_with('0')) port.erase(0, 1);
-  const auto usual = transport == "ssh" ? "22" : transport == "tcp" ? "16509" : "16514";
+  const bool ssh = transport == "ssh" || transport == "libssh" || transport == "libssh2";
+  const auto usual = ssh ? "22" : transport == "tcp" ? "16509" : "16514";
   if (port == usual) port.clear();
   std::string socket;
   while (!options.empty()) {
-    const std::string option = before(options, "&");
-    if (option.starts_with("socket=")) socket = option;
+    std::string_view value = options.substr(0, options.find_first_of("&;"));
+    options.remove_prefix(std::min(value.size() + 1, options.size()));
+    const std::string name = net::small_letters(before(value, "="));
+    if (name == "socket") socket = path_of(value);
+    // What the daemon there is asked for, in place of the driver and the path.
+    if (name == "name" && !value.empty()) {
+      const std::string there = decoded(value);
+      std::string_view inner = there;
+      const std::string inner_scheme = net::small_letters(before(inner, "://"));
+      driver = inner_scheme.substr(0, inner_scheme.find('+'));
+      path = path_of(inner.substr(std::min(inner.find('/'), inner.size())));
+    }
   }
+  // Over TCP and TLS, which is what a host without a transport means, there is none.
+  const bool through_a_socket = transport.empty() ? host.empty() : transport != "tcp" && transport != "tls";
+  if (!through_a_socket || (path != "/session" && is_usual(socket, driver))) socket.clear();
   std::vector<std::string> result;
   for (const auto& spelling : net::spellings(decoded(host)))
     result.push_back(driver + "://" + (is_this_machine(spelling) ? "" : spelling) + ":" + port + path + "?" +

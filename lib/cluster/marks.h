@@ -47,6 +47,10 @@ bool put(store::Store& store, const FenceMark& mark);
 // Removes exactly this mark; false when it is another one by now.
 bool remove(store::Store& store, const FenceMark& mark);
 
+// The marks of a person, maintenance, drain and disarm, hold from when they are there until they are taken
+// back or `until` has come. Their `time` is only shown, so one from the future, by a clock that was wrong,
+// does no harm.
+
 // A host whose silence is planned: it is not declared dead, nothing is placed there, and no protected virtual
 // server may be on it. Set by heartbeat maintenance, and by rackline drain when the host is empty.
 struct MaintenanceMark {
@@ -81,13 +85,17 @@ bool remove_drain(store::Store& store, const std::string& host);
 // when the host is well again. An older one says nothing any more: its watcher has gone.
 struct HealthMark {
   static constexpr std::chrono::seconds kRenewed{20}, kValid{60};
+  static constexpr std::chrono::seconds kClocksDiffer{60};  // of two machines, at most
   std::string host;
   std::string verdict;  // as in the records: suspect, isolated, hypervisor_dead, fence_contradicted ...
   std::string reason;
   std::chrono::sys_seconds since{};    // of the verdict
   std::chrono::sys_seconds renewed{};  // when the mark was written
   std::string by{};                    // the watcher that wrote it; may be empty
+  // Also one from the future, until then: whoever does less because of a mark goes on to do less.
   bool valid(std::chrono::sys_seconds now) const { return now - renewed <= kValid; }
+  // By more than clocks differ. It would not end for as long as that, so what it says cannot be believed.
+  bool from_the_future(std::chrono::sys_seconds now) const { return renewed - now > kClocksDiffer; }
 };
 std::optional<HealthMark> health_mark(store::Store& store, const std::string& host);
 std::vector<HealthMark> health_marks(store::Store& store, BrokenMarks* broken = nullptr);

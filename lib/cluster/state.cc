@@ -20,6 +20,12 @@ HostStatus set_by_a_person(const Mark& mark, HostState state) {
   return {mark.host, state, mark.time, mark.by, mark.reason, mark.until, {}};
 }
 
+std::string why_not_believed(const HealthMark& mark) {
+  return "its mark (" + mark.verdict + ") is from the future, " + format_time(mark.renewed) +
+         ": a clock was or is wrong, and whether the mark still holds is not known; heartbeat watch makes it "
+         "anew";
+}
+
 HostStatus status_of(const std::string& host, const Marks& marks, std::chrono::sys_seconds now) {
   if (marks.fence) {
     const bool fenced = marks.fence->state == FenceMark::State::kFenced;
@@ -35,6 +41,9 @@ HostStatus status_of(const std::string& host, const Marks& marks, std::chrono::s
   // A host that is meant to be silent is not well in the eyes of a watcher that has not read that yet.
   if (marks.maintenance && marks.maintenance->holds(now))
     return set_by_a_person(*marks.maintenance, HostState::kMaintenance);
+  // It is not forgotten either, which would let the host serve.
+  if (marks.health && marks.health->from_the_future(now))
+    return {host, HostState::kUnknown, {}, "heartbeat", why_not_believed(*marks.health), std::nullopt, {}};
   if (marks.health && marks.health->valid(now)) {
     return {host,         HostState::kUnknown,  marks.health->since, "heartbeat", marks.health->reason,
             std::nullopt, marks.health->verdict};

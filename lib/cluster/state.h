@@ -34,8 +34,8 @@ struct HostStatus {
   bool serves() const { return state == HostState::kServing; }
 };
 
-// The host's state at `now`. A mark that cannot be read makes it unknown. Throws Error(kUnreachable) for a
-// store that does not answer.
+// The host's state at `now`. A mark that cannot be read makes it unknown, and so does one of heartbeat that
+// is from the future by more than clocks differ. Throws Error(kUnreachable) for a store that does not answer.
 HostStatus host_status(store::Store& store, const std::string& host, std::chrono::sys_seconds now);
 
 // The same of a host of the inventory, which may say itself that the host is drained.

@@ -28,8 +28,9 @@ HealthWork due(const std::string& me, const std::vector<HostHealth>& hosts,
   HealthWork work;
   for (const auto& host : hosts) {
     const HealthMark* present = find(stored, host.host);
-    // One from the future, after a clock was set back, would be valid for as long as that.
-    const bool valid = present != nullptr && present->renewed <= now && present->valid(now);
+    // One from the future, after a clock was set back, would be valid for as long as that. The clock of
+    // another watcher may be ahead a little.
+    const bool valid = present != nullptr && !present->from_the_future(now) && present->valid(now);
     const bool mine = present != nullptr && present->by == me;
     if (host.well) {
       const bool unreadable =

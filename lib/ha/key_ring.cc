@@ -95,10 +95,12 @@ KeyRing::Heard KeyRing::decode(std::span<const std::uint8_t> bytes, Message& out
     }
   }
   heard.reject = Reject::kForged;
-  if (host)
+  if (host) {
     name_key(heard, bytes, out);
-  else
+  } else {
     heard.refusal = "messages in the name of a host that is not in the inventory, not signed with our key";
+    heard.detail = "of " + cluster::shown_name(out.name);
+  }
   return heard;
 }
 

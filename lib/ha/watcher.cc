@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/interrupt.h"
 #include "cluster/marks.h"
+#include "cluster/name.h"
 #include "ha/nonce.h"
 #include "ha/slot.h"
 #include "net/tcp.h"
@@ -237,9 +238,21 @@ void Watcher::refuse(const KeyRing::Heard& heard, const net::Endpoint& from) {
                       now());
 }
 
+// Each by its name, which whoever has a key of ours chooses: no more of them than leave room for other
+// complaints, and nothing that a terminal would obey.
+void Watcher::hear_stranger(const std::string& name, const net::Endpoint& from) {
+  constexpr std::size_t kNamed = 16;
+  const std::string shown = cluster::shown_name(name);
+  if (strangers_.contains(shown) || strangers_.size() < kNamed) {
+    strangers_.insert(shown);
+    return complain("a heartbeat of a host that is not in the inventory, " + shown, from);
+  }
+  complaints_.add("heartbeats of other hosts that are not in the inventory", from, "of " + shown);
+}
+
 void Watcher::hear_beat(const Message& beat, const KeyRing::Voice& voice, const net::Endpoint& from) {
   const auto host = membership_.find(beat.name);
-  if (!host) return complain("a heartbeat of a host that is not in the inventory, " + beat.name, from);
+  if (!host) return hear_stranger(beat.name, from);
   const auto heard = membership_.beat(*host, beat, now());
   if (heard == Membership::Heard::kReplayed) return complain("heartbeats that were seen before", from);
   if (heard == Membership::Heard::kTwin) complain("two agents use the name " + beat.name, from);
@@ -258,13 +271,18 @@ void Watcher::hear_beat(const Message& beat, const KeyRing::Voice& voice, const 
   Message ack;
   ack.type = Message::Type::kAck;
   ack.nonce = membership_.nonce_of(*host);
-  ack.seq = beat.incarnation;
   ack.echo = beat.seq;
   ack.name = beat.name;
-  ack.fenced = membership_.fenced(*host);
-  ack.replaced = heard == Membership::Heard::kTwin && membership_.may_return(*host, now());
-  ack.vms = static_cast<std::uint16_t>(std::min<std::size_t>(membership_.size(), UINT16_MAX));
-  ack.target = tell_of_another(*host, voice);
+  // One that only looks tells the number that a beat has to bring, and no more. An ack that names no run of
+  // the agent is no contact: it neither puts its self-fencing off nor says whether the host counts as off, of
+  // which this look may know less than the watcher.
+  if (!options_.once) {
+    ack.seq = beat.incarnation;
+    ack.fenced = membership_.fenced(*host);
+    ack.replaced = heard == Membership::Heard::kTwin && membership_.may_return(*host, now());
+    ack.vms = static_cast<std::uint16_t>(std::min<std::size_t>(membership_.size(), UINT16_MAX));
+    ack.target = tell_of_another(*host, voice);
+  }
   // With the key that the beat was signed with: its agent has that one.
   MessageBytes bytes;
   socket_.send(from, {bytes.data(), keys_.encode(ack, voice, bytes)});
@@ -273,8 +291,7 @@ void Watcher::hear_beat(const Message& beat, const KeyRing::Voice& voice, const 
 void Watcher::hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from) {
   const KeyRing::Heard heard = keys_.decode(bytes, message_);
   if (!heard.refusal.empty()) return refuse(heard, from);
-  if (!heard.voice)
-    return complain("a heartbeat of a host that is not in the inventory, " + message_.name, from);
+  if (!heard.voice) return hear_stranger(message_.name, from);
   if (message_.type == Message::Type::kBeat) return hear_beat(message_, *heard.voice, from);
   if (message_.type == Message::Type::kTold) return hear_told(message_, *heard.voice, from);
   if (message_.type == Message::Type::kWitness) return hear_witness(message_, *heard.voice, from);
@@ -332,7 +349,8 @@ void Watcher::hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes
   }
   if (heard.reject != Reject::kNone || message_.type != Message::Type::kSlot) return;
   if (message_.name != name)
-    return complain("the slot of " + name + " on the storage holds one of " + message_.name, {});
+    return complain(
+        "the slot of " + name + " on the storage holds one of " + cluster::shown_name(message_.name), {});
   const auto slot = membership_.slot(host, message_, now(), began);
   // Of a host that is not heard over the network it is the only word on which key it has.
   if (heard.voice && (slot == Membership::SlotHeard::kFresh || !keys_.voice_of(host)))

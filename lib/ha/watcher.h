@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ struct WatcherOptions {
   bool accept_shared = false;  // believe agents that have no key of their own yet
   std::string slots;           // directory on the shared storage; empty: that channel is not used
   WatchPolicy policy;
-  bool once = false;  // ends after the snapshot; it leaves no mark on the storage
+  bool once = false;  // ends after the snapshot; it leaves no mark on the storage, and changes no agent
   std::map<std::string, std::string> last_contacts{};  // of hosts with a watcher before this one, in words
 };
 
@@ -75,6 +76,7 @@ class Watcher {
   void start_storage_reader();
   void start_marks_reader();
   void hear(std::span<const std::uint8_t> bytes, const net::Endpoint& from);
+  void hear_stranger(const std::string& name, const net::Endpoint& from);
   void hear_told(const Message& told, const KeyRing::Voice& voice, const net::Endpoint& from);
   void hear_witness(const Message& witness, const KeyRing::Voice& voice, const net::Endpoint& from);
   void hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes, Milliseconds began);
@@ -109,6 +111,7 @@ class Watcher {
   bool begun_ = false, reading_ = true;
   Milliseconds next_second_;
   Complaints complaints_;
+  std::set<std::string> strangers_;  // hosts that are not in the inventory and were named
 };
 
 }  // namespace rackline::ha

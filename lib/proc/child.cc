@@ -2,6 +2,7 @@
 #include "proc/child.h"
 
 #define BOOST_PROCESS_USE_STD_FS 1  // header-only: no libboost_filesystem at run time
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -29,6 +30,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "base/interrupt.h"
 #include "proc/leftovers.h"
 
 namespace rackline::proc {
@@ -94,7 +96,7 @@ bool stays_with_us(std::string_view name) {
 }
 
 Finished run(const std::vector<std::string>& argv, const std::string& input, Milliseconds timeout,
-             Leavers leavers, Environment environment) {
+             Leavers leavers, Environment environment, Stop stop) {
   const std::string program = resolve(argv.at(0));
   // Boost 1.81 looks at the first character of each.
   if (std::any_of(argv.begin(), argv.end(), [](const auto& arg) { return arg.empty(); }))
@@ -139,6 +141,16 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   if (pidfd < 0) throw system_error(Status::kUnreachable, "wait for", program);
   asio::posix::stream_descriptor exit(io, pidfd);
 
+  // A copy, which Asio may close.
+  const int asked = stop == Stop::kHandOn ? fcntl(interrupt::fd(), F_DUPFD_CLOEXEC, 0) : -1;
+  std::optional<asio::posix::stream_descriptor> stopping;
+  if (asked >= 0) {
+    stopping.emplace(io, asked);
+    stopping->async_wait(asio::posix::stream_descriptor::wait_read, [&](const auto& cancelled) {
+      if (!cancelled) ::kill(child.id(), SIGTERM);  // not waited for yet, so the number is still its own
+    });
+  }
+
   Finished finished;
   bool exited = false;
   exit.async_wait(asio::posix::stream_descriptor::wait_read, [&](const auto&) { exited = true; });
@@ -161,6 +173,7 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   in.cancel();
   out.cancel();
   err.cancel();
+  if (stopping) stopping->cancel();
   io.poll();  // an unfinished read leaves the space that it had made for itself in the text
   child.wait(problem);
   if (flooded) {

@@ -158,10 +158,20 @@ std::string to_line(const Kind& kind, const void* record) {
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string to_words(const Kind& kind, std::string_view line) {
+std::string time_of_day(Time time) {
+  return format_time(time).substr(std::string_view("2026-11-22T").size());
+}
+
+std::string to_words(const Kind& kind, std::string_view line, bool timed) {
   const Json document = Json::parse(line, nullptr, false);
   if (!document.is_object()) return {};
-  std::string words(kind.name);
+  std::string words;
+  const auto stamp = document.find("time");
+  const auto time = timed && stamp != document.end() && stamp->is_string()
+                        ? parse_time(stamp->get<std::string>())
+                        : std::nullopt;
+  if (time) words = time_of_day(*time) + "  ";
+  words += kind.name;
   const auto says = document.find("unit");
   const std::string unit = says != document.end() && says->is_string() ? says->get<std::string>() : "";
   const auto names = headings(kind, false);

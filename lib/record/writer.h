@@ -24,8 +24,11 @@ std::string to_line(const K& record) {
 // heading.
 std::vector<std::string> to_cells(const Kind& kind, const void* record, bool all);
 // A record that is there only as its line, in the same words: "host_down  HOST h2  VERDICT dead". What is
-// unknown is left out. Empty when the line is no record of that kind.
-std::string to_words(const Kind& kind, std::string_view line);
+// unknown is left out. Empty when the line is no record of that kind. `timed`: and before it when that was,
+// if it says so.
+std::string to_words(const Kind& kind, std::string_view line, bool timed = false);
+// As a row shows when it was: "12:00:00Z".
+std::string time_of_day(Time time);
 std::vector<std::string> headings(const Kind& kind, bool all);
 // True for columns of numbers, which are aligned to the right.
 std::vector<bool> numeric(const Kind& kind, bool all);

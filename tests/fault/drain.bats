@@ -84,6 +84,33 @@ finish_drain() {
   lab vm verify "${vms[@]}"
 }
 
+@test "ended by TERM in the middle of a move: migrate ends in order, the mark stands, and nothing is lost" {
+  on_cluster rackline undrain h2
+  local from status=0 migrating deadline=$((SECONDS + 60))
+  places >after
+  for from in h1 h3; do
+    # shellcheck disable=SC2046 # names
+    plan $from h2 $(awk -v from=$from '$2 == from && $1 !~ /^b/ {print $1}' after) | on_cluster migrate >&2
+  done
+  begin
+  until migrating=$(pgrep -P "$pid" -x migrate); do
+    ((SECONDS < deadline)) || fail "nothing moves: $(cat out err)"
+    sleep 0.05
+  done
+  sleep 1
+  kill -TERM "$pid"
+  wait "$runner" || status=$?
+  assert_equal "$status" 143
+  refute kill -0 "$migrating"
+  assert_equal "$(jq -r 'select(.kind=="host_drained").outcome' out)" interrupted
+  assert_equal "$(on_cluster rackline hosts -o json | jq -r 'select(.host=="h2").state')" draining
+  # What its migrate had begun is over: nothing is open, and no guest is paused or twice.
+  assert_equal "$(places | awk '$1 !~ /^b/ {print $1}' | tr '\n' ' ')" "${vms[*]} "
+  places | grep -v ' h2 ' >seen || true
+  finish_drain
+  lab vm verify "${vms[@]}"
+}
+
 @test "what cannot leave is named, and the host goes on draining" {
   on_cluster rackline undrain h2
   lab vm create b2 --host h2 --group b >&2

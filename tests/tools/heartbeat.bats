@@ -111,6 +111,46 @@ load ../heartbeat
   assert [ "$(wc -l <watched.err)" -le 6 ]
 }
 
+@test "a host that is not in the inventory is named, once, as the same words whatever its name is" {
+  all_up
+  agent h9
+  local deadline=$((SECONDS + 20))
+  until grep -q 'a heartbeat of a host that is not in the inventory, h9: lately from 127.0.0.1' watched.err; do
+    ((SECONDS < deadline)) || fail "nobody says so: $(cat watched.err)"
+    sleep 0.1
+  done
+  # With the key that hosts used to share, a name can be anything.
+  heartbeat beat --host $'h8\e[31m\n' --key-file key --watcher "127.0.0.1:$port" --uri test:///default --interval 200ms --self-fence 0 --run-dir "$PWD" >/dev/null 2>&1 &
+  started+=("$!")
+  until grep -q 'not in the inventory, h8??31m?: lately' watched.err; do
+    ((SECONDS < deadline)) || fail "nobody says so: $(cat -v watched.err)"
+    sleep 0.1
+  done
+  sleep 1
+  assert_equal "$(grep -c 'not in the inventory, h9' watched.err)" 1
+  assert_equal "$(grep -c "$(printf '\e')" watched.err)" 0
+  for h in h1 h2 h3; do assert_equal "$(verdict "$h")" host_up; done
+}
+
+# on_terminal COMMAND...: what it says where its standard error is a terminal.
+on_terminal() { timeout 20 script -qec "$*" /dev/null </dev/null | tr -d '\r'; }
+
+@test "what changes a state says so on a terminal, and is silent for cron" {
+  run -0 --separate-stderr heartbeat maintenance h2 on
+  assert_equal "$output$stderr" ""
+  assert_equal "$(on_terminal heartbeat maintenance h2 on)" "heartbeat: h2 is in maintenance until you say: heartbeat maintenance h2 off"
+  assert_regex "$(on_terminal heartbeat maintenance h2 on --until 2h)" '^heartbeat: h2 is in maintenance until 2.*Z$'
+  assert_equal "$(on_terminal heartbeat -q maintenance h2 on)" ""
+  assert_equal "$(on_terminal heartbeat maintenance h2 off)" "heartbeat: h2 is in maintenance no more"
+  assert_equal "$(on_terminal heartbeat maintenance h2 off)" "heartbeat: h2 was in no maintenance"
+  assert_regex "$(on_terminal heartbeat key new)" '^heartbeat: new: a new master key, .*--host$'
+  assert_regex "$(on_terminal heartbeat key --renew new)" '^heartbeat: new: .*the one before is good until --retire$'
+  assert_regex "$(on_terminal heartbeat key --retire new)" '^heartbeat: new: the previous master key is no good any more$'
+  assert_equal "$(on_terminal heartbeat key --key-file new --host h2 h2.key)" "heartbeat: h2.key: the key of h2, for its agent"
+  run -0 --separate-stderr heartbeat key new2
+  assert_equal "$output$stderr" ""
+}
+
 @test "two agents of one name are told, and the host is not trusted" {
   all_up
   agent h1

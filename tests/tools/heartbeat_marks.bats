@@ -44,6 +44,33 @@ await_line() { # PATTERN FILE
   assert_equal "$(state_of h1)" serving
 }
 
+@test "who only looks tells a fenced agent neither that it is fenced nor that it is not" {
+  heartbeat beat --host h1 --key-file "$(key_of h1)" --watcher "127.0.0.1:$port" --uri test:///default --interval 200ms \
+    --qemu-run-dir "$PWD" >beat-h1 2>beat-h1.err &
+  started+=("$!")
+  for h in h2 h3; do
+    heartbeat beat --host "$h" --key-file "$(key_of "$h")" --watcher "127.0.0.1:$port" --uri test:///default --interval 200ms >/dev/null 2>&1 &
+    started+=("$!")
+  done
+  look() { heartbeat watch --once --listen "127.0.0.1:$port" --interval 200ms --start-grace 3s -o json; }
+  run -0 --separate-stderr fence --confirm-manual h1 --force <<<h1
+  run --separate-stderr look
+  assert_equal "$(jq -r 'select(.snapshot).net' <<<"$output" | xargs)" "alive alive alive"
+  sleep 1
+  assert_equal "$(wc -c <beat-h1)" 0
+  heartbeat watch --listen "127.0.0.1:$port" --interval 200ms --start-grace 2s >watched 2>watched.err &
+  started+=("$!")
+  await_line 'host_self_fenced' beat-h1
+  kill -KILL "${started[-1]}"
+  # Its store knows of no fencing: the agent does not hear that from it.
+  RACKLINE_STORE=sqlite:$PWD/other.db run -0 --separate-stderr look
+  heartbeat watch --listen "127.0.0.1:$port" --interval 200ms --start-grace 2s >watched 2>watched.err &
+  started+=("$!")
+  await h1 fence_contradicted
+  sleep 1
+  assert_equal "$(grep -c host_self_fenced beat-h1)" 1
+}
+
 @test "a store that is locked or read-only is told once, and hosts are watched all the same" {
   all_up
   # Nobody else writes while it is held.

@@ -104,6 +104,32 @@ states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host 
   assert_equal "$(states)" "h1 serving h2 serving"
 }
 
+@test "a drain that gets TERM hands it on to its migrate, waits for it, and leaves the host draining" {
+  mkdir bin
+  for program in capwatch capplan; do ln -s "$(command -v $program)" bin/; done
+  cp "$(command -v rackline)" bin/rackline
+  # A move that takes for ever, and is cancelled in order.
+  cat >bin/migrate <<'END'
+#!/bin/sh
+cat >/dev/null
+trap 'sleep 0.3; echo "{\"kind\":\"end\",\"time\":\"2026-01-01T00:00:00Z\",\"tool\":\"migrate\",\"outcome\":\"interrupted\"}"; touch cancelled; exit 143' TERM
+echo $$ >migrating
+while :; do sleep 0.05; done
+END
+  chmod +x bin/migrate
+  bin/rackline drain h1 --force >out 2>err &
+  local drain=$! status=0
+  until [ -s migrating ]; do sleep 0.05; done
+  kill -TERM "$drain"
+  wait "$drain" || status=$?
+  assert_equal "$status" 143
+  assert_file_exists cancelled
+  refute kill -0 "$(<migrating)"
+  assert_equal "$(jq -rc 'select(.kind=="host_drained") | [.outcome, .left, .reason]' out)" '["interrupted",["db1"],"repeat the command to go on"]'
+  assert_equal "$(jq -r 'select(.kind=="end").outcome' out)" interrupted
+  assert_equal "$(states)" "h1 draining h2 serving"
+}
+
 @test "a second drain changes what the first said" {
   rackline drain h2 --reason fans >/dev/null
   run -0 rackline drain h2 --until 2099-01-01T00:00:00Z --reason 'new fans'
@@ -117,6 +143,35 @@ states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host 
   assert_regex "$(states)" 'h3 serving'
   run -1 --separate-stderr rackline -n drain h1 --force
   assert_regex "$stderr" 'h1: db1: .'
+}
+
+@test "a wrong command is named, and the nearest one offered; the help of each command names the common options" {
+  run -2 --separate-stderr rackline dran h2
+  assert_equal "${stderr_lines[0]}" "rackline: read the command line: dran: there is no such command; did you mean drain?"
+  run -2 --separate-stderr rackline status
+  assert_regex "$stderr" 'status: there is no such command; expected one of hosts, drain, undrain'
+  run -2 --separate-stderr rackline
+  assert_regex "$stderr" 'expected a command, one of hosts, drain, undrain'
+  run -2 --separate-stderr failover dissarm
+  assert_regex "$stderr" 'did you mean disarm'
+  run -0 rackline drain --help
+  assert_output --partial 'Options of every command: -o,--output -q,--quiet -v,--verbose --inventory'
+  assert_output --partial 'see rackline --help'
+}
+
+@test "a long reason is cut to the width of a terminal, and is whole in a pipe and with -v" {
+  local reason='new fans for the second power supply of this host and for the third one of its neighbour, too'
+  heartbeat maintenance h2 on --reason "$reason"
+  run -1 rackline -o table hosts
+  assert_output --partial "$reason"
+  on_terminal() { timeout 20 script -qec "stty cols 110; $*" /dev/null </dev/null | tr -d '\r'; }
+  run on_terminal rackline hosts
+  assert_output --partial 'new fans for the second'
+  refute_output --partial 'neighbour'
+  assert [ "$(awk '/maintenance/ { print length }' <<<"$output")" -le 110 ]
+  assert_regex "$output" '\.\.\.'
+  run on_terminal rackline hosts -v
+  assert_output --partial "$reason"
 }
 
 @test "hosts says that the cluster is disarmed" {

@@ -72,6 +72,47 @@ TEST(Output, ATableThatGrowsRowByRowHasOneHeading) {
   EXPECT_TRUE(second.starts_with("12:00:00Z ")) << second;
 }
 
+TEST(Output, OnATerminalLongTextsAreCutToItsWidth) {
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  const auto row_of = [&](std::size_t columns) {
+    output.set_format(Format::kTable, false, false, columns);
+    auto record = place("a-name-of-22-letters-x");
+    record.reason = "it has \xc3\xa4 place for it, and nothing else that runs there is of its group";
+    output.write(record);
+    output.flush();
+    const auto text = packets.next();
+    return text.substr(text.find('\n') + 1);
+  };
+  const std::string whole =
+      "a-name-of-22-letters-x  h1         -      -  it has \xc3\xa4 place for it, and nothing "
+      "else that runs there is of its group\n";
+  EXPECT_EQ(row_of(0), whole) << "in a pipe";
+  EXPECT_EQ(row_of(200), whole);
+  EXPECT_EQ(row_of(72), "a-name-of-22-letters-x  h1         -      -  it has \xc3\xa4 place for it, a...\n");
+  EXPECT_EQ(row_of(20), "a-name-of-22-letters-x  h1         -      -  it has \xc3\xa4 place for it...\n")
+      << "names are never cut";
+}
+
+TEST(Output, RowsSayWhenAndSoDoesWhatIsHandedOnAmongThem) {
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  output.set_format(Format::kTable, false, false);
+  output.tell_when();
+  record::Stream stream(R"({"kind":"host_down","time":"2026-11-22T12:00:07Z","tool":"t","host":"h2"})"
+                        "\n"
+                        R"({"kind":"host_down","host":"h3"})"
+                        "\n");
+  while (stream.reader.next()) output.pass(stream.reader);
+  EXPECT_EQ(packets.next(), "12:00:07Z  host_down  HOST h2\n");
+  EXPECT_EQ(packets.next(), "host_down  HOST h3\n");
+  output.write(place("a"));
+  output.flush();
+  EXPECT_EQ(packets.next(),
+            "WHEN       VM  HOST  MEMORY  STAGE  REASON\n"
+            "12:00:00Z  a   h1         -      -  free\n");
+}
+
 TEST(Output, HandsOnWhatItReadsAndKeepsRoundEndsOutOfTables) {
   const std::string note = "{ \"kind\":\"note\" ,\"text\":1}";
   const std::string round_end = R"({"kind":"round_end","time":"2026-11-22T12:00:00Z","tool":"t"})";

@@ -63,6 +63,35 @@ TEST_F(ClusterStateTest, AWatcherThatHasGoneSaysNothingAnyMore) {
   EXPECT_EQ(state(), HostState::kServing);
 }
 
+TEST_F(ClusterStateTest, AWatchersMarkFromTheFutureIsNotBelievedAndNotForgotten) {
+  put(*store_, HealthMark{"h1", "suspect", "silent", now_, now_ + seconds{60}});
+  EXPECT_EQ(host_status(*store_, "h1", now_).verdict, "suspect") << "two clocks differ a little";
+  put(*store_, HealthMark{"h1", "suspect", "silent", now_, now_ + seconds{61}});
+  EXPECT_EQ(state(), HostState::kUnknown);
+  const auto status = host_status(*store_, "h1", now_);
+  EXPECT_EQ(status.verdict, "");
+  EXPECT_EQ(status.since, std::chrono::sys_seconds{});
+  EXPECT_TRUE(why_not(status).starts_with(
+      "h1 is in an unknown state (by heartbeat): its mark (suspect) is from the future, " +
+      format_time(now_ + seconds{61})))
+      << why_not(status);
+  // For whoever does less because of it, it is still there.
+  EXPECT_TRUE(health_mark(*store_, "h1")->valid(now_));
+}
+
+TEST_F(ClusterStateTest, TheMarksOfAPersonAndOfFenceHoldWhateverTheirTimeIs) {
+  const auto future = now_ + seconds{3600};
+  put(*store_, DrainMark{"h1", "fans", future, "ann", std::nullopt});
+  EXPECT_EQ(state("h1"), HostState::kDraining);
+  put(*store_, cluster::MaintenanceMark{"h2", "fans", future, "ann", now_});
+  EXPECT_EQ(state("h2"), HostState::kServing) << "it ends when it says";
+  put(*store_, cluster::MaintenanceMark{"h2", "fans", future, "ann", std::nullopt});
+  EXPECT_EQ(state("h2"), HostState::kMaintenance);
+  ASSERT_TRUE(put(
+      *store_, cluster::FenceMark{"h3", "f1", "", "manual", future, cluster::FenceMark::State::kFenced, 0}));
+  EXPECT_EQ(state("h3"), HostState::kFenced);
+}
+
 TEST_F(ClusterStateTest, AMarkThatCannotBeReadIsNotTakenForNone) {
   for (const char* kind : {"fence", "maintenance", "drain", "health"}) {
     const std::string host = std::string("h-") + kind;

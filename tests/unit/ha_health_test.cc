@@ -95,6 +95,16 @@ TEST_F(HealthTest, AMarkFromTheFutureOrOneThatIsBrokenIsReplaced) {
   EXPECT_TRUE(serves());
 }
 
+TEST_F(HealthTest, AnotherWatchersClockMayBeAheadALittle) {
+  put(*store_, HealthMark{"h1", "suspect", "", now_, now_ + seconds{60}, "w2"});
+  pass({well()});
+  ASSERT_TRUE(cluster::health_mark(*store_, "h1")) << "that watcher sees what this one does not";
+  EXPECT_FALSE(serves());
+  put(*store_, HealthMark{"h1", "suspect", "", now_, now_ + seconds{61}, "w2"});
+  pass({well()});
+  EXPECT_TRUE(serves());
+}
+
 // A store of which every call waits until it is let go, and fails then.
 class StuckStore final : public store::Store {
  public:

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/interrupt.h"
 #include "proc/child.h"
 
 namespace rackline::proc {
@@ -55,6 +57,29 @@ TEST(Child, ThatNeverStopsTalkingIsKilledAndIsAnError) {
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begun, kPatience);
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
+}
+
+// In a process of its own: a stop that was asked for stays asked for.
+TEST(Child, AStopIsHandedOnToOneThatIsToEndInItsOwnOrder) {
+  const auto outcome = [] {
+    interrupt::install();
+    const std::string ready = testing::TempDir() + "/ready-" + std::to_string(getpid());
+    std::thread asker([&] {
+      while (access(ready.c_str(), F_OK) != 0) std::this_thread::sleep_for(Milliseconds{5});
+      interrupt::request(SIGTERM);
+    });
+    const std::string script =
+        "trap 'echo ended; exit 143' TERM; : >" + ready + "; while :; do sleep 0.02; done";
+    const auto told =
+        run({"sh", "-c", script}, "", kPatience, Leavers::kSpare, Environment::kCleaned, Stop::kHandOn);
+    asker.join();
+    unlink(ready.c_str());
+    // Others come to their end.
+    const auto left = run({"sh", "-c", "trap 'exit 9' TERM; sleep 0.2; echo done"}, "", kPatience);
+    const bool good = told.status == 143 && told.out == "ended\n" && left.status == 0 && left.out == "done\n";
+    _exit(good ? 0 : 1);
+  };
+  EXPECT_EXIT(outcome(), testing::ExitedWithCode(0), "");
 }
 
 TEST(Child, IsKilledAtItsDeadline) {

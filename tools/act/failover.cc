@@ -53,6 +53,7 @@ class Failover {
   }
 
   Status restart() {
+    program_.out().tell_when();
     ha::FencedFeed* news = nullptr;
     auto recovery = this->recovery([&news] { return news != nullptr && news->has_news(); });
     if (options_.resume) {

@@ -69,6 +69,7 @@ void report(cli::Program& program, Session& session, const ha::FenceReport& repo
   } else {
     program.out().write(ha::not_fenced_record(report));
   }
+  program.out().flush();
 }
 
 // A line that could not be read, which has been told: it may have said that a host is up.
@@ -110,6 +111,7 @@ Status conclude(cli::Program& program, std::map<Outcome, int> outcomes, bool und
 }
 
 Status fence(cli::Program& program, const Options& options) {
+  program.out().flow(true);
   std::unique_ptr<record::Reader> reader;
   ha::FenceEngine* watching = nullptr;
   const Session* known = nullptr;

@@ -47,8 +47,10 @@ cluster::Drain::Ran run_beside(cli::Program& program, std::vector<std::string> a
   if (name != "capplan")
     argv.insert(argv.begin() + 1, {"--inventory", program.inventory_file(), "--store", program.store_url()});
   argv.insert(argv.begin() + 1, {"--output", "json"});
+  // The others are over within seconds; a migrate may be in the middle of the memory of a large server.
+  const auto stop = name == "migrate" ? proc::Stop::kHandOn : proc::Stop::kWaitForIt;
   const auto finished =
-      proc::run(argv, input, std::chrono::hours{24}, proc::Leavers::kSpare, proc::Environment::kWhole);
+      proc::run(argv, input, std::chrono::hours{24}, proc::Leavers::kSpare, proc::Environment::kWhole, stop);
   return {finished.status, finished.out, finished.err};
 }
 

@@ -185,29 +185,41 @@ Status maintenance(cli::Program& program, const Options& options) {
   if (std::none_of(hosts.begin(), hosts.end(), is)) throw usage("it is not in the inventory");
   if (options.state == "off") {
     if (!options.until.empty() || !options.reason.empty()) throw usage("--until and --reason are for on");
-    cluster::remove_maintenance(*store, options.host);
+    const bool was = cluster::remove_maintenance(*store, options.host);
+    program.note(options.host + (was ? " is in maintenance no more" : " was in no maintenance"));
     return Status::kDone;
   }
   cluster::MaintenanceMark mark{options.host, options.reason, now, this_person()};
   if (mark.reason.empty()) mark.reason = "announced by a person";
   if (!options.until.empty()) mark.until = cluster::parse_until(options.until, now);
   put(*store, mark);
+  program.note(
+      options.host + " is in maintenance until " +
+      (mark.until ? format_time(*mark.until) : "you say: heartbeat maintenance " + options.host + " off"));
   return Status::kDone;
 }
 
-Status key(const Options& options) {
-  if (options.renew)
-    ha::renew_master_key(options.made_key);
-  else if (options.retire)
-    ha::retire_master_key(options.made_key);
-  else if (options.key_host.empty())
-    make_secret(options.made_key);
-  if (options.key_host.empty()) return Status::kDone;
+Status key(cli::Program& program, const Options& options) {
+  if (options.key_host.empty()) {
+    const char* done = "a new master key, for watchers; each host gets its own by --host";
+    if (options.renew) {
+      ha::renew_master_key(options.made_key);
+      done = "a new master key; the one before is good until --retire";
+    } else if (options.retire) {
+      ha::retire_master_key(options.made_key);
+      done = "the previous master key is no good any more";
+    } else {
+      make_secret(options.made_key);
+    }
+    program.note(options.made_key + ": " + done);
+    return Status::kDone;
+  }
   std::string master = read_secret(options.key_file);
   std::string text = ha::host_key_text(master, options.key_host);
   ha::wipe(master);
   if (options.made_key != "-") {
     ha::write_host_key(options.made_key, text);
+    program.note(options.made_key + ": the key of " + options.key_host + ", for its agent");
   } else if (write(STDOUT_FILENO, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     throw system_error(Status::kUnreachable, "write the key", "stdout");
   }
@@ -364,6 +376,6 @@ int main(int argc, char** argv) {
     if (*replay_command) return replay(program, options);
     if (*maintenance_command) return maintenance(program, options);
     program.describes_itself();
-    return key(options);
+    return key(program, options);
   });
 }

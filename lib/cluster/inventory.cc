@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/letters.h"
 #include "base/secret.h"
 #include "cluster/name.h"
 #include "net/spelling.h"
@@ -60,7 +61,7 @@ std::vector<std::string> hypervisors(std::string_view uri) {
   std::string_view options = uri;
   const std::string address = before(options, "?");
   std::string_view rest = address;
-  const std::string scheme = net::small_letters(before(rest, "://"));
+  const std::string scheme = small_letters(before(rest, "://"));
   std::string_view transport = scheme;
   const std::string driver = before(transport, "+");
   if (driver == "test" || uri.find("://") == std::string_view::npos) return {};

@@ -566,10 +566,10 @@ up() { down "$1" '.kind="host_up"|.verdict="alive"|.net="alive"|.store="alive"|.
   assert_equal "$(jq -r 'select(.kind=="end").outcome' out)" interrupted
 }
 
-# interrupted HOST: a fence that was killed after its first command.
+# interrupted HOST: a fence that was killed after its first command. Between it and the agent stands the agent's keeper.
 interrupted() {
   # shellcheck disable=SC2016 # the agent expands it
-  agent ok 'if [ "$action" = off ] && [ ! -e said/killed ]; then touch said/killed; [ -e said/first ] && echo off >"power/$plug"; kill -KILL $PPID; exit; fi'
+  agent ok 'if [ "$action" = off ] && [ ! -e said/killed ]; then touch said/killed; [ -e said/first ] && echo off >"power/$plug"; kill -KILL $(ps -o ppid= -p $PPID); exit; fi'
   fence < <(down "$1" && finish) >/dev/null 2>&1 || true
   assert_exists said/killed
 }

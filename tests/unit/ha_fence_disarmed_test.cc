@@ -114,6 +114,7 @@ TEST_F(Disarmed, WhatAKilledRunLeftOpenIsSettledWhenItIsArmed) {
   };
   engine.settle();
   engine.wait_until_idle();
+  ASSERT_FALSE(reports.empty());
   EXPECT_EQ(reports.back().outcome, Outcome::kFenced);
   EXPECT_EQ(reports.back().id, "f1");
   EXPECT_EQ(mark("h1")->id, "f1");

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "net/spelling.h"
+#include "base/letters.h"
 
 namespace rackline::bmc {
 namespace {
@@ -29,7 +29,7 @@ std::optional<Address> parse_address(std::string_view url) {
   const auto slashes = url.find("://");
   if (slashes == std::string_view::npos) return std::nullopt;
   Address address;
-  address.scheme = net::small_letters(url.substr(0, slashes));
+  address.scheme = small_letters(url.substr(0, slashes));
   if (address.scheme != "ipmi" && address.scheme != "redfish") return std::nullopt;
   std::string_view rest = url.substr(slashes + 3);
   while (rest.ends_with('/')) rest.remove_suffix(1);

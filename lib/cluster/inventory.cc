@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/letters.h"
 #include "base/secret.h"
 #include "cluster/name.h"
 #include "net/spelling.h"
@@ -77,7 +78,7 @@ std::vector<std::string> hypervisors(std::string_view uri) {
   std::string_view options = uri.substr(0, uri.find('#'));
   const std::string address = before(options, "?");
   std::string_view rest = address;
-  const std::string scheme = net::small_letters(before(rest, "://"));
+  const std::string scheme = small_letters(before(rest, "://"));
   std::string_view transport = scheme;
   std::string driver = before(transport, "+");
   if (driver == "test" || uri.find("://") == std::string_view::npos) return {};
@@ -100,13 +101,13 @@ std::vector<std::string> hypervisors(std::string_view uri) {
   while (!options.empty()) {
     std::string_view value = options.substr(0, options.find_first_of("&;"));
     options.remove_prefix(std::min(value.size() + 1, options.size()));
-    const std::string name = net::small_letters(before(value, "="));
+    const std::string name = small_letters(before(value, "="));
     if (name == "socket") socket = path_of(value);
     // What the daemon there is asked for, in place of the driver and the path.
     if (name == "name" && !value.empty()) {
       const std::string there = decoded(value);
       std::string_view inner = there;
-      const std::string inner_scheme = net::small_letters(before(inner, "://"));
+      const std::string inner_scheme = small_letters(before(inner, "://"));
       driver = inner_scheme.substr(0, inner_scheme.find('+'));
       path = path_of(inner.substr(std::min(inner.find('/'), inner.size())));
     }

@@ -17,12 +17,6 @@ using Outcome = FenceReport::Outcome;
 constexpr int kMarkAttempts = 3;
 constexpr Milliseconds kAgain{200};
 
-FenceReport without_lock(FenceReport report, bool stopping) {
-  if (stopping) return with(std::move(report), Outcome::kRefused, "interrupted before it was begun");
-  report.needs_person = true;
-  return with(std::move(report), Outcome::kBusy, "another fence is at work and does not let go of the lock");
-}
-
 bool has_switch(const FenceLevels& levels) {
   return std::any_of(levels.begin(), levels.end(),
                      [](const FenceLevel& level) { return !level.front().self(); });
@@ -172,37 +166,57 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
   return result;
 }
 
-// Why nobody may be told anything now, right before a command: a person may have announced maintenance, or
-// the store may have given the lock to somebody else, since it was looked at.
-std::string FenceEngine::forbidden(Round& round) {
-  if (round.lock != nullptr && round.lock->lost()) {
-    round.trouble = "the lock of the store was lost, another may hold it now";
-    return round.trouble;
-  }
-  try {
-    const auto planned = patiently(round.patience_until, round.given_up, [&] {
-      return cluster::maintenance_mark(world_.store, round.report.host);
-    });
-    if (planned && planned->holds(world_.time.clock.wall()))
-      return "it is in maintenance: " + planned->reason;
-  } catch (const Error& error) {
-    round.trouble = error.what();
-    return round.trouble;
-  }
+// What a person has announced, who may do so at any time: that he works on the cluster or on this host.
+FenceEngine::Objection FenceEngine::announced(const std::string& host) {
+  const auto now = world_.time.clock.wall();
+  if (auto why = cluster::disarmed(world_.store, now); !why.empty()) return {Objecting::kDisarmed, why};
+  const auto planned = cluster::maintenance_mark(world_.store, host);
+  if (planned && planned->holds(now))
+    return {Objecting::kMaintenance, "it is in maintenance: " + planned->reason};
   return {};
 }
 
+// Why nobody may be told anything now: asked when a round begins and right before each command, for the store
+// may have given the lock to somebody else, or a person announced something, since it was asked last.
+std::string FenceEngine::forbidden(Round& round) {
+  auto& objection = round.objection;
+  if (round.lock->lost()) {
+    objection = {Objecting::kTrouble, "the lock of the store was lost, another may hold it now"};
+    return objection.why;
+  }
+  try {
+    objection = patiently(round.patience_until, round.given_up, [&] { return announced(round.report.host); });
+  } catch (const Error& error) {
+    objection = {Objecting::kTrouble, error.what()};
+  }
+  return objection.why;
+}
+
+// Before the first command, or before the mark of a host that was off already.
 std::string FenceEngine::begin_once(Round& round) {
   if (round.opened) return {};
-  if (auto objection = forbidden(round); !objection.empty()) return objection;
+  if (auto why = forbidden(round); !why.empty()) return why;
+  auto& objection = round.objection;
   try {
-    auto objection = patiently(round.patience_until, round.given_up, [&] { return begin(round.report); });
-    round.opened = objection.empty();
-    return objection;
+    objection = {Objecting::kLimit,
+                 patiently(round.patience_until, round.given_up, [&] { return begin(round.report); })};
+    round.opened = objection.why.empty();
   } catch (const std::exception& error) {
-    round.trouble = error.what();
-    return round.trouble;
+    objection = {Objecting::kTrouble, error.what()};
   }
+  return objection.why;
+}
+
+// What an objection makes of the round. Disarmed, the host is asked for again and again: the person may arm
+// the cluster and leave it dead.
+FenceReport FenceEngine::held_back(const Round& round) {
+  const auto& [by, why] = round.objection;
+  if (by == Objecting::kTrouble)
+    return round.life() > 0 ? withdrawn(round.report) : failed(round.report, why);
+  auto report = refused(round.report, why);
+  report.disarmed = by == Objecting::kDisarmed;
+  report.needs_person = by != Objecting::kMaintenance || report.power.attempts > 0;
+  return report;
 }
 
 FenceReport FenceEngine::fence_once(Round& round) {
@@ -212,13 +226,7 @@ FenceReport FenceEngine::fence_once(Round& round) {
   round.lock = &lock;
   if (life() > 0) return withdrawn(report);
   if (!lock) return without_lock(report, world_.stopping());
-  if (auto refusal = patiently(round.patience_until, round.given_up, [&] { return disarmed(report); }))
-    return *refusal;
-  const auto planned = patiently(round.patience_until, round.given_up,
-                                 [&] { return cluster::maintenance_mark(world_.store, report.host); });
-  if (planned && planned->holds(world_.time.clock.wall())) {
-    return with(report, Outcome::kRefused, "it is in maintenance: " + planned->reason);
-  }
+  if (!forbidden(round).empty()) return held_back(round);
   const auto mark = patiently(round.patience_until, round.given_up,
                               [&] { return cluster::fence_mark(world_.store, report.host); });
   if (mark) {
@@ -242,26 +250,10 @@ FenceReport FenceEngine::fence_once(Round& round) {
     return with(report, Outcome::kFenced, "");
   }
   if (report.power.proven) report.power.objection = begin_once(round);
-  if (!round.trouble.empty() && !report.power.objection.empty())
-    return life() > 0 ? withdrawn(report) : failed(report, round.trouble);
-  if (!report.power.objection.empty()) {
-    if (auto refusal = disarmed(report)) return *refusal;
-    report.needs_person = true;
-    return with(report, Outcome::kRefused, report.power.objection);
-  }
+  if (!report.power.objection.empty()) return held_back(round);
   if (report.power.withdrawn && !report.power.proven) return withdrawn(report);
   if (!report.power.proven) return failed(report, report.power.why);
   return conclude(round, mark);
-}
-
-// A person works on the cluster, and what looks dead may be his doing. The host is asked for again and again,
-// for he may arm the cluster and leave it dead.
-std::optional<FenceReport> FenceEngine::disarmed(const FenceReport& report) const {
-  const std::string why = cluster::disarmed(world_.store, world_.time.clock.wall());
-  if (why.empty()) return std::nullopt;
-  FenceReport refusal = with(report, Outcome::kRefused, why);
-  refusal.disarmed = refusal.needs_person = true;
-  return refusal;
 }
 
 // It is proven to be off: marks it.
@@ -324,7 +316,6 @@ void FenceEngine::set_mark(const FenceReport& report) {
 // Called once the power was read and before the first command: what forbids to go on, or nothing, and then
 // the intent is on disk.
 std::string FenceEngine::begin(const FenceReport& report) {
-  if (const auto refusal = disarmed(report)) return refusal->reason;
   const std::lock_guard guard(guard_);
   std::set<std::string> gone = in_hand_;
   // A mark that cannot be read counts, of a host that is ours: it may be fenced.
@@ -374,89 +365,21 @@ SelfFence FenceEngine::self_fence(const FenceRequest& request) {
   return self;
 }
 
-// A dry run: the power as it is.
+// A dry run: the power as it is, and what holds a real run back.
 FenceReport FenceEngine::look(FenceReport report) {
   const auto reading =
       PowerDriver(world_.power, world_.time).read(world_.methods.at(report.host), policy_.deadline);
   report.power.method = reading.method;
   report.power.before = report.power.after = reading.power;
+  if (const auto objection = announced(report.host); !objection.why.empty()) {
+    return with(report, Outcome::kRefused,
+                objection.why + "; without that it would be fenced: its power " +
+                    (reading.power == Power::kUnknown ? "cannot be read: " + reading.why
+                                                      : std::string("reads ") + name_of(reading.power)));
+  }
   if (reading.power == Power::kUnknown) return with(report, Outcome::kFailed, reading.why);
   report.power.evidence = std::string("a dry run: it is ") + name_of(reading.power);
   return with(report, Outcome::kFenced, "");
-}
-
-void FenceEngine::settle() {
-  if (policy_.dry_run) return;
-  std::vector<std::string> unreadable;
-  const bool none = journal_.open(&unreadable).empty();
-  for (const auto& text : unreadable) warn_once(text);
-  if (none) return;
-  const auto lock = take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
-  // Whoever holds it is alive, and what is open is its own.
-  if (!lock) throw Error(Status::kBusy, "settle what is open", "the journal", "another fence is at work");
-  for (const auto& open : journal_.open()) {
-    FenceReport base;
-    base.id = open.id;
-    base.cause = open.cause;
-    base.host = open.host;
-    const Life life = signs_.since_now(open.host);
-    const auto run = [this, open, life](FenceReport report) {
-      try {
-        return settle_one(report, open, life);
-      } catch (const std::exception& error) {
-        return failed(report, error.what());  // with what was read
-      }
-    };
-    queue_.submit({base, run, life});
-  }
-}
-
-FenceReport FenceEngine::settle_one(FenceReport& report, const FenceJournal::Open& open, const Life& life) {
-  const auto lock = take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
-  if (!lock) return without_lock(report, world_.stopping());
-  const auto methods = world_.methods.find(report.host);
-  if (methods == world_.methods.end()) {
-    journal_.end(report.id, report.host, "failed");
-    return failed(report, "interrupted, and it is not in the inventory any more");
-  }
-  // Twice, as always when something is to be proven.
-  PowerDriver driver(world_.power, world_.time);
-  auto reading = driver.read(methods->second, policy_.deadline / 2);
-  if (reading.power == Power::kOff) reading = driver.read(methods->second, policy_.deadline / 2);
-  report.power.method = reading.method;
-  report.power.after = reading.power;
-  const auto mark = cluster::fence_mark(world_.store, report.host);
-  // A later fencing has its own proof, and its virtual servers were started because of that one.
-  const bool marked = mark && mark->state == cluster::FenceMark::State::kFenced &&
-                      (mark->id == open.id || mark->time > open.begun);
-  // The watcher's first word on it may come while its power is read.
-  if (life() > 0 && !marked) {
-    journal_.end(open.id, open.host, "withdrawn");
-    return withdrawn(report);
-  }
-  // A person who has announced it may have shut it down in order, and may be inside it.
-  const auto planned = cluster::maintenance_mark(world_.store, report.host);
-  if (!marked && planned && planned->holds(world_.time.clock.wall())) {
-    journal_.end(open.id, open.host, "failed");
-    return with(report, Outcome::kRefused,
-                "interrupted, and it is in maintenance by now: " + planned->reason);
-  }
-  if (reading.power == Power::kOff) {
-    report.power.proven = true;
-    report.power.evidence =
-        reading.method + ": an interrupted run had begun to switch it off; read off twice since";
-    if (marked) report.id = mark->id;
-    if (!marked) set_mark(report);
-    report.already = marked;
-    journal_.end(open.id, open.host, "fenced");
-    return with(report, Outcome::kFenced, "");
-  }
-  if (reading.power == Power::kOn) {
-    journal_.end(open.id, open.host, "failed");
-    return failed(report, "interrupted, and it is on: fence it anew if it is still down");
-  }
-  return failed(report,
-                "interrupted, and its power cannot be read (" + reading.why + "): repeat fence --resume");
 }
 
 }  // namespace rackline::ha

@@ -54,6 +54,12 @@ class FenceEngine {
   std::map<FenceReport::Outcome, int> outcomes();
 
  private:
+  // Why a host must not be switched off now, and by whose word; empty: it may be.
+  enum class Objecting { kNobody, kMaintenance, kDisarmed, kLimit, kTrouble };
+  struct Objection {
+    Objecting by = Objecting::kNobody;
+    std::string why = {};
+  };
   // One round of fencing one host.
   struct Round {
     const FenceRequest& request;
@@ -63,14 +69,15 @@ class FenceEngine {
     bool opened = false;          // there is an open intent in the journal
     std::function<bool()> given_up = {};
     const FenceLock::Hold* lock = nullptr;
-    std::string trouble = {};  // the store's, by which it could not go on
+    Objection objection = {};  // what it was answered last
   };
 
   FenceReport fence(const FenceRequest& request, FenceReport report, const Life& life);
   FenceReport fence_once(Round& round);
-  std::optional<FenceReport> disarmed(const FenceReport& report) const;
-  std::string begin_once(Round& round);
+  Objection announced(const std::string& host);
   std::string forbidden(Round& round);
+  std::string begin_once(Round& round);
+  static FenceReport held_back(const Round& round);
   bool yields(const FenceReport& report, bool told);
   void warn_once(const std::string& text);
   FenceReport conclude(Round& round, const std::optional<cluster::FenceMark>& mark);

@@ -133,6 +133,7 @@ std::optional<FenceReport> FenceQueue::carry_out(const Task& task) {
     if (!report.disarmed && (!task.repeated || !is_failure(report))) return report;
     if (report.disarmed) {  // nothing was tried: neither a round nor time for trying has passed
       round = 0;
+      report.round = 1;  // whoever is called at a first word is called at this one
       pause = policy_.retry_first;
       started = clock.monotonic();
     }

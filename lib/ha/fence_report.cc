@@ -13,6 +13,18 @@ FenceReport with(FenceReport report, Outcome outcome, std::string reason) {
   return report;
 }
 
+FenceReport refused(FenceReport report, std::string reason) {
+  if (!report.power.told.empty())
+    reason += "; before that, " + report.power.told + " had been told to switch it off";
+  return with(std::move(report), Outcome::kRefused, std::move(reason));
+}
+
+FenceReport without_lock(FenceReport report, bool stopping) {
+  if (stopping) return with(std::move(report), Outcome::kRefused, "interrupted before it was begun");
+  report.needs_person = true;
+  return with(std::move(report), Outcome::kBusy, "another fence is at work and does not let go of the lock");
+}
+
 FenceReport failed(FenceReport report, std::string reason) {
   report.needs_person = true;
   if (report.power.proven && report.power.attempts > 0) {

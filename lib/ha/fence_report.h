@@ -31,6 +31,10 @@ struct FenceReport {
 };
 
 FenceReport with(FenceReport report, FenceReport::Outcome outcome, std::string reason);
+// A rule or a person forbids it; the reason says what the host had been told before.
+FenceReport refused(FenceReport report, std::string reason);
+// Another fence holds the lock, or this one is stopping.
+FenceReport without_lock(FenceReport report, bool stopping);
 // The host is not proven to be off: a person is called.
 FenceReport failed(FenceReport report, std::string reason);
 // It shows life, so it is told nothing any more; the reason says what it had been told before.

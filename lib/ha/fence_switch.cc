@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/letters.h"
 #include "ha/fence_kind.h"
 #include "net/spelling.h"
 
@@ -32,7 +33,7 @@ std::string choice_of(std::string value) {
   for (auto twice = value.find("//"); twice != std::string::npos; twice = value.find("//"))
     value.erase(twice, 1);
   while (value.ends_with('/')) value.pop_back();
-  value = net::small_letters(value);
+  value = small_letters(value);
   unsigned long number = 0;
   const bool hexadecimal = value.starts_with("0x");
   const char* first = value.data() + (hexadecimal ? 2 : 0);
@@ -44,7 +45,7 @@ std::string choice_of(std::string value) {
 // fence_drac5 knows plugs only where it is told that the device is a chassis.
 bool takes_plug(const FenceMethod& method, const AgentKind& kind) {
   return kind.takes_plug() &&
-         (!kind.one_system || net::small_letters(method.option("drac_version")) == "drac cmc");
+         (!kind.one_system || small_letters(method.option("drac_version")) == "drac cmc");
 }
 
 // A controller of one system is bridged by IPMI or has several by Redfish, and chooses by nothing else.
@@ -61,7 +62,7 @@ std::vector<std::string> plugs_of(const FenceMethod& method, const AgentKind& ki
       method.option("plug_separator").empty() ? "," : method.option("plug_separator");
   const std::string chain = number(method.option("switch"));
   std::vector<std::string> plugs;
-  std::string rest = takes_plug(method, kind) ? net::small_letters(method.option("plug")) : "";
+  std::string rest = takes_plug(method, kind) ? small_letters(method.option("plug")) : "";
   while (!rest.empty()) {
     const auto end = rest.find(separator);
     std::string plug = trimmed(rest.substr(0, end));

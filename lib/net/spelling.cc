@@ -6,6 +6,8 @@
 #include <array>
 #include <cstring>
 
+#include "base/letters.h"
+
 namespace rackline::net {
 namespace {
 
@@ -43,14 +45,6 @@ std::string of_ipv6(const std::string& text) {
 }
 
 }  // namespace
-
-std::string small_letters(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
 
 std::vector<std::string> spellings(std::string_view host) {
   std::string text = small_letters(host);

@@ -7,9 +7,6 @@
 
 namespace rackline::net {
 
-// With A to Z as a to z, whatever the locale says.
-std::string small_letters(std::string_view text);
-
 // One spelling for all those of an address: names in small letters without their last dot, IPv4 in any form
 // that the C library takes, IPv4 within IPv6, IPv6 with or without brackets. Zeros before a number mean
 // octal to the C library and nothing to a person, so such an address has two. Nothing is resolved, which

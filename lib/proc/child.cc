@@ -29,7 +29,6 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/id.h"
 #include "base/interrupt.h"
 #include "proc/leftovers.h"
 
@@ -41,8 +40,8 @@ namespace bp = boost::process;
 
 // What a child says is kept in memory: one that never stops must not take all of it.
 constexpr std::size_t kMostOutput = std::size_t{16} << 20;
-// By which all that a child has started is found again: whatever leaves its group keeps its environment.
-constexpr const char* kMarker = "RACKLINE_CHILD";
+// For a keeper to kill what it keeps, before it is killed itself.
+constexpr Milliseconds kLastMoments{1000};
 
 // A child that does not read its input must not end us: while one of these lives, a write to a closed pipe
 // only fails. Per thread, because what SIGPIPE does to the whole process is the program's business.
@@ -110,11 +109,17 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   // The child must not hold our locks and sockets (Boost's own limit_handles also closes the pipes given
   // here), nor inherit that we ignore SIGPIPE and what the calling thread blocks.
   const pid_t ours = getpid();
+  std::optional<Keeper> keeper;
+  if (leavers == Leavers::kKill) keeper.emplace();
   const auto clean = bp::extend::on_exec_setup([&](auto&) {
+    if (keeper) {
+      keeper->stand_between();
+    } else {
+      // Tied to the thread that forks, which is the one that waits here for the child.
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (getppid() != ours) _exit(1);
+    }
     setpgid(0, 0);  // so that what it starts can be killed with it
-    // Tied to the thread that forks, which is the one that waits here for the child.
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != ours) _exit(1);
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     std::signal(SIGPIPE, SIG_DFL);
     sigset_t none{};
@@ -126,14 +131,13 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
     if (environment == Environment::kWhole || !stays_with_us(variable.get_name()))
       variables[variable.get_name()] = variable.to_string();
   }
-  const std::string marker = leavers == Leavers::kKill ? random_id() : "";
-  if (!marker.empty()) variables[kMarker] = marker;
+  // Boost waits for a child that could not be started only if that has ended already.
+  auto reap = bp::extend::on_error([](auto& executor, const std::error_code&) {
+    if (executor.pid > 0) waitpid(executor.pid, nullptr, 0);
+  });
   bp::child child(bp::exe = program, bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()),
-                  bp::std_in<in, bp::std_out> out, bp::std_err > err, variables, clean, problem);
+                  bp::std_in<in, bp::std_out> out, bp::std_err > err, variables, clean, reap, problem);
   if (problem) throw Error(Status::kUnreachable, "start", program, problem.message());
-  const std::string marked = std::string(kMarker) + "=" + marker;
-  std::optional<Executor> executor;
-  if (leavers == Leavers::kKill) executor.emplace(child.id(), marked);
 
   // Boost.Process waits for children through SIGCHLD, which a library must not take from its program; a pidfd
   // becomes readable when the child ends and concerns nobody else.
@@ -166,9 +170,13 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   finished.timed_out = !exited && !flooded;
   // Also after its normal end: what it has left behind would act at a time of its own, when nobody expects it
   // any more. The child is not waited for yet, so the group is still its own.
-  ::kill(-child.id(), SIGKILL);
-  if (leavers == Leavers::kKill) kill_marked(marked);
-  executor.reset();
+  if (keeper) {
+    keeper->end();
+    const auto patience = std::chrono::steady_clock::now() + kLastMoments;
+    while (!exited && io.run_one_until(patience) > 0) {
+    }
+  }
+  ::kill(keeper ? child.id() : -child.id(), SIGKILL);
   io.poll();  // what the child has said is in the pipes; one that left the group may hold them open for ever
   in.cancel();
   out.cancel();

@@ -3,27 +3,29 @@
 
 #include <sys/types.h>
 
-#include <string>
+#include "base/fd.h"
 
 namespace rackline::proc {
 
-// Kills all processes that have `marker` (NAME=VALUE) in their environment, however they have left their
-// parents and groups, and those that they start meanwhile. One that has thrown its environment away, or that
-// runs as another user, is not found.
-void kill_marked(const std::string& marker);
-
-// A process that waits for our death: when we are killed while a child works, it kills the child's group and
-// what has left it, so that nothing goes on that nobody waits for. It ends with this object.
-class Executor {
+// A process between us and a child, of which nothing may act later. All that the child starts falls to it
+// when its parents die (PR_SET_CHILD_SUBREAPER), whatever sessions, groups and environments it makes for
+// itself. The keeper kills the child and all that it has started when the child ends, when it is told to, and
+// when we die; then it ends with the child's status. Each child has its own, so that of several children at
+// once nothing is taken for another's.
+//
+// It does not find what the child has a daemon start, and cannot kill what runs as another user.
+class Keeper {
  public:
-  Executor(pid_t group, const std::string& marker);
-  ~Executor();
-  Executor(const Executor&) = delete;
-  Executor& operator=(const Executor&) = delete;
+  Keeper();  // throws Error(kUnreachable)
+
+  // Called in the process that was forked for the child: that becomes the keeper, and the call returns in a
+  // process that it has forked.
+  void stand_between() const;
+  // It kills them all now.
+  void end() { ours_ = Fd(); }
 
  private:
-  pid_t waiting_ = -1;
-  int lifeline_ = -1;
+  Fd its_, ours_;  // a pipe: it reads, and sees that we have closed or are gone
 };
 
 }  // namespace rackline::proc

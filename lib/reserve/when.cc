@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "base/error.h"
+#include "base/letters.h"
 #include "base/local_time.h"
 #include "base/scan.h"
 #include "base/time.h"
@@ -54,13 +55,6 @@ Second instant(int year, int month, int day, int minutes) {
   parts.tm_min = minutes % 60;
   parts.tm_isdst = -1;
   return std::mktime(&parts);
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
 }
 
 // "mon", "monday".
@@ -134,7 +128,7 @@ Second parse_end(std::string_view text, Second now, Second from) {
 
 Recurrence parse_recurrence(std::string_view text) {
   std::vector<std::string> words;
-  const std::string given = lower(text);
+  const std::string given = small_letters(text);
   for (std::size_t at = 0; at < given.size();) {
     const auto end = std::min(given.find(' ', at), given.size());
     if (end > at) words.push_back(given.substr(at, end - at));

@@ -488,6 +488,16 @@ up() { down "$1" '.kind="host_up"|.verdict="alive"|.net="alive"|.store="alive"|.
   assert_equal "$(jq -r 'select(.kind=="end")|[.done,.planned]|@tsv' <<<"$output")" $'\t1'
 }
 
+@test "a dry run while the cluster is disarmed says what would be done and what holds it back" {
+  failover disarm --reason 'new switches'
+  run -4 --separate-stderr fence -n < <(down h3 && finish)
+  assert_equal "$(results)" "h3 refused"
+  assert_equal "$(field h3 .planned)" true
+  assert_regex "$(field h3 .reason)" '^the cluster is disarmed since .*: new switches; without that it would be fenced: its power reads on$'
+  assert_regex "$stderr" 'h3 is not fenced: the cluster is disarmed'
+  assert_equal "$(cat power/h3) $(mark h3) $(commands h3)" "on none 0"
+}
+
 @test "the table of a dry run says planned and never done" {
   run -0 --separate-stderr fence -n -o table < <(down h3 && finish)
   assert_regex "$output" 'PLANNED'
@@ -556,10 +566,10 @@ up() { down "$1" '.kind="host_up"|.verdict="alive"|.net="alive"|.store="alive"|.
   assert_equal "$(jq -r 'select(.kind=="end").outcome' out)" interrupted
 }
 
-# interrupted HOST: a fence that was killed after its first command.
+# interrupted HOST: a fence that was killed after its first command. Between it and the agent stands the agent's keeper.
 interrupted() {
   # shellcheck disable=SC2016 # the agent expands it
-  agent ok 'if [ "$action" = off ] && [ ! -e said/killed ]; then touch said/killed; [ -e said/first ] && echo off >"power/$plug"; kill -KILL $PPID; exit; fi'
+  agent ok 'if [ "$action" = off ] && [ ! -e said/killed ]; then touch said/killed; [ -e said/first ] && echo off >"power/$plug"; kill -KILL $(ps -o ppid= -p $PPID); exit; fi'
   fence < <(down "$1" && finish) >/dev/null 2>&1 || true
   assert_exists said/killed
 }
@@ -706,6 +716,24 @@ torn() { sqlite3 state.db "INSERT OR REPLACE INTO entry VALUES ('$1','torn',(SEL
   assert_regex "$stderr" 'failover clear h3'
   run -0 --separate-stderr fence unfence h3
   assert_equal "$(jq -r 'select(.kind=="host_unfenced").outcome' <<<"$output")" already
+}
+
+@test "whoever switches and marks by hand at a terminal is told in a line, and nobody else" {
+  local verb
+  terminal() { script -qec "$* >>records" /dev/null </dev/null | tr -d '\r'; }
+  echo off >power/h3
+  assert_equal "$(terminal 'fence --resume')" 'fence: nothing was left open'
+  assert_equal "$(terminal 'echo h3 | fence -n --confirm-manual h3')" 'fence: h3 would be marked as fenced'
+  assert_equal "$(terminal 'echo h3 | fence --confirm-manual h3')" 'fence: h3 is marked as fenced'
+  assert_equal "$(terminal 'echo h3 | fence --confirm-manual h3')" 'fence: h3 was marked as fenced already'
+  assert_equal "$(terminal 'fence -n unfence h3')" 'fence: h3 would be marked as returning and switched on'
+  for verb in 'fence unfence h3' 'fence unfence h3'; do
+    assert_equal "$(terminal "$verb")" 'fence: h3 is on and takes no virtual servers yet; when it is in order: failover clear h3'
+  done
+  assert_equal "$(terminal 'fence unfence h4')" 'fence: h4: it is not fenced: nothing was done'
+  assert_equal "$(terminal 'fence -q unfence h4')" ''
+  run -0 --separate-stderr fence unfence h4
+  assert_equal "$stderr" ''
 }
 
 @test "status: what can be read, and what cannot" {

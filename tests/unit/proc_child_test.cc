@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "base/error.h"
@@ -123,14 +124,27 @@ TEST(Child, ThatLeavesADaemonBehindIsNotWaitedForLonger) {
   EXPECT_EQ(kill(std::stoi(finished.out), SIGKILL), 0);
 }
 
-// With the session, the group and the parent left behind, only the environment still says whose it is.
+// Also with the session, the group, the parent and the environment left behind.
 TEST(Child, WhoseLeaversAreKilledLeavesNothingAtAll) {
   for (const char* script : {"setsid sleep 1000 & echo $!; sleep 0.3",
-                             "setsid sh -c 'setsid sleep 1000 & echo $!' & sleep 0.3; exec sleep 1000"}) {
+                             "setsid sh -c 'setsid sleep 1000 & echo $!' & sleep 0.3; exec sleep 1000",
+                             "env -i setsid sh -c 'setsid sleep 1000 & echo $!' & sleep 0.3"}) {
     const auto finished = run({"sh", "-c", script}, "", Milliseconds{1500}, Leavers::kKill);
+    ASSERT_NE(finished.out, "") << script;
     EXPECT_TRUE(is_gone(std::stoi(finished.out))) << script;
   }
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
+}
+
+// What one of them has left to itself is still at work for it when another ends.
+TEST(Child, WhoseLeaversAreKilledLosesNoneWhenAnotherEnds) {
+  auto one = std::async(std::launch::async, [] {
+    const char* script = "env -i setsid sh -c 'sleep 1; echo done' & sleep 2";
+    return run({"sh", "-c", script}, "", kPatience, Leavers::kKill).out;
+  });
+  while (one.wait_for(Milliseconds{0}) != std::future_status::ready)
+    run({"sh", "-c", "setsid sleep 1000 &"}, "", kPatience, Leavers::kKill);
+  EXPECT_EQ(one.get(), "done\n");
 }
 
 // Nobody would know of what it does after us.
@@ -139,7 +153,7 @@ TEST(Child, DoesNotOutliveUs) {
   if (other == 0) {
     const std::string file = "/tmp/rackline-child-" + std::to_string(getpid());
     try {
-      run({"sh", "-c", "sleep 1000 & setsid sleep 1000 & echo $! >" + file + "; exec sleep 1000"}, "",
+      run({"sh", "-c", "sleep 1000 & env -i setsid sleep 1000 & echo $! >" + file + "; exec sleep 1000"}, "",
           kPatience, Leavers::kKill);
     } catch (const std::exception&) {
     }
@@ -167,12 +181,15 @@ TEST(Child, HasNoneOfOurDescriptors) {
 
 TEST(Child, ThatDoesNotExistIsAnError) {
   for (const char* program : {"no-such-program-anywhere", "/no/such/program"}) {
-    try {
-      run({program}, "", kPatience);
-      ADD_FAILURE() << program;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.status(), Status::kUnreachable);
-      EXPECT_NE(std::string(error.what()).find(program), std::string::npos);
+    for (const auto leavers : {Leavers::kSpare, Leavers::kKill}) {
+      try {
+        run({program}, "", kPatience, leavers);
+        ADD_FAILURE() << program;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.status(), Status::kUnreachable);
+        EXPECT_NE(std::string(error.what()).find(program), std::string::npos);
+      }
+      EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
     }
   }
 }

@@ -72,6 +72,16 @@ void report(cli::Program& program, Session& session, const ha::FenceReport& repo
   program.out().flush();
 }
 
+// For whoever commands it at a terminal.
+void note_mark(cli::Program& program, const ha::FenceReport& result, const std::string& more) {
+  if (result.outcome != Outcome::kFenced) return;
+  program.note(result.host +
+               (result.planned   ? " would be marked as fenced"
+                : result.already ? " was marked as fenced already"
+                                 : " is marked as fenced") +
+               more);
+}
+
 // A line that could not be read, which has been told: it may have said that a host is up.
 void doubt(cli::Program& program, std::string_view line, const Session& session, ha::FenceEngine& engine) {
   std::set<std::string> hosts;
@@ -121,8 +131,10 @@ Status fence(cli::Program& program, const Options& options) {
     });
   }
   Session session(program, options, !options.resume);
-  ha::FenceEngine engine(options.policy, session.world,
-                         [&](const ha::FenceReport& result) { report(program, session, result); });
+  ha::FenceEngine engine(options.policy, session.world, [&](const ha::FenceReport& result) {
+    report(program, session, result);
+    if (options.resume) note_mark(program, result, "");
+  });
   known = &session;
   watching = &engine;
   try {
@@ -141,6 +153,8 @@ Status fence(cli::Program& program, const Options& options) {
     }
   }
   engine.wait();
+  if (options.resume && engine.outcomes().empty())
+    program.note(program.dry_run() ? "a dry run settles nothing" : "nothing was left open");
   try {
     if (!options.policy.dry_run) ha::FenceJournal(*session.store, program.clock()).prune();
   } catch (const Error&) {
@@ -176,8 +190,8 @@ Status confirm(cli::Program& program, const Options& options) {
   const auto result = ha::confirm_off(session.world, options.policy, options.confirm, this_person(), ask);
   report(program, session, result);
   // The pipeline that called does not hear of this.
-  if (result.outcome == Outcome::kFenced && !result.planned && isatty(STDOUT_FILENO) == 1)
-    program.note("its virtual servers are restarted by: failover --resume");
+  const bool unheard = !result.planned && isatty(STDOUT_FILENO) == 1;
+  note_mark(program, result, unheard ? "; its virtual servers are restarted by: failover --resume" : "");
   return result.outcome == Outcome::kFenced ? Status::kDone : Status::kRefused;
 }
 
@@ -193,7 +207,11 @@ Status unfence(cli::Program& program, const Options& options) {
     if (result.outcome == Unfenced::kRefused && worst == Status::kDone) worst = Status::kRefused;
     if (!result.reason.empty() && result.outcome != Unfenced::kAlready)
       program.warn(host + ": " + result.reason);
-    if (result.outcome == Unfenced::kDone)
+    if (result.outcome == Unfenced::kAlready && !result.reason.empty())
+      program.note(host + ": " + result.reason + ": nothing was done");
+    else if (result.planned && result.outcome == Unfenced::kDone)
+      program.note(host + " would be marked as returning and switched on");
+    else if (result.outcome == Unfenced::kDone || result.outcome == Unfenced::kAlready)
       program.note(host + " is on and takes no virtual servers yet; when it is in order: failover clear " +
                    host);
   }

@@ -187,7 +187,8 @@ std::string Drain::taken_back(const std::string& host, bool in_maintenance) cons
 bool Drain::end_in_maintenance(const DrainRequest& request) {
   const auto mark = drain_mark(world_.store, request.host);
   if (!mark || !mark->holds(world_.clock.wall())) return false;
-  put(world_.store, MaintenanceMark{mark->host, mark->reason, world_.clock.wall(), mark->by, mark->until});
+  put(world_.store,
+      MaintenanceMark{mark->host, mark->reason, world_.clock.wall(), mark->by, mark->until, true});
   remove_drain(world_.store, request.host);
   return true;
 }
@@ -217,6 +218,10 @@ DrainReport Drain::empty_it(const DrainRequest& request) {
     if (const auto over = taken_back(request.host, was_in_maintenance); !over.empty())
       return finish(Outcome::kInterrupted, over);
     if (seen.vms.empty()) {
+      if (auto mark = maintenance_mark(world_.store, request.host); mark && !mark->empty) {
+        mark->empty = true;
+        put(world_.store, *mark);
+      }
       if (!was_in_maintenance && !end_in_maintenance(request))
         return finish(Outcome::kInterrupted, taken_back(request.host, false));
       return finish(was_in_maintenance && report.moved == 0 ? Outcome::kAlready : Outcome::kDone, "");

@@ -39,6 +39,10 @@ class Document {
   std::string text_or_empty(const char* name) const {
     return document_.contains(name) ? text(name) : std::string();
   }
+  bool flag(const char* name) const {
+    const auto found = document_.find(name);
+    return found != document_.end() && found->is_boolean() && found->get<bool>();
+  }
   std::chrono::sys_seconds time(const char* name) const {
     const auto time = parse_time(text(name));
     if (!time) throw broken();
@@ -70,6 +74,7 @@ void read(const Document& document, Mark& mark) {
   mark.time = document.time("time");
   mark.by = document.text_or_empty("by");
   mark.until = document.time_or_none("until");
+  if constexpr (requires { mark.empty; }) mark.empty = document.flag("empty");
 }
 
 void read(const Document& document, HealthMark& mark) {
@@ -114,6 +119,9 @@ template <class Mark>
 void put_persons(store::Store& store, std::string_view prefix, const Mark& mark) {
   Json document = {{"reason", mark.reason}, {"time", format_time(mark.time)}, {"by", mark.by}};
   if (mark.until) document["until"] = format_time(*mark.until);
+  if constexpr (requires { mark.empty; }) {
+    if (mark.empty) document["empty"] = true;
+  }
   store.commit({{}, {{key_of(prefix, mark.host), store::dump(document)}}, {}});
 }
 

@@ -59,6 +59,7 @@ struct MaintenanceMark {
   std::chrono::sys_seconds time{};
   std::string by{};                                 // who set it; may be empty
   std::optional<std::chrono::sys_seconds> until{};  // the host serves again from then on
+  bool empty = false;  // it was seen to have no virtual server when the mark was set
   bool holds(std::chrono::sys_seconds now) const { return !until || now < *until; }
 };
 std::optional<MaintenanceMark> maintenance_mark(store::Store& store, const std::string& host);

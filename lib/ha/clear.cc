@@ -82,7 +82,10 @@ class Clearing {
           mark && mark->state == cluster::FenceMark::State::kFenced && host.host != request_.host;
       if (!off) hosts.push_back(host.host);
     }
-    return cluster_.look(hosts, request_.timeout);
+    const auto now = clock_.wall();
+    View view = cluster_.look(hosts, request_.timeout);
+    view.time = now;
+    return view;
   }
 
   // Protected VMs that are there and whose place is elsewhere.
@@ -114,6 +117,7 @@ class Clearing {
       if (request_.dry_run) continue;
       Protected moved = vm;
       moved.host = request_.host;
+      moved.seen = view_.time;
       if (!put(store_, moved))
         throw Error(Status::kBusy, "store", vm.vm, "somebody else has just changed it");
     }
@@ -125,7 +129,12 @@ class Clearing {
   }
 
   std::string objection(const Protected& vm) const {
-    if (!active_here(vm)) return {};
+    if (!active_here(vm)) {
+      // With all answers in it would have been adopted.
+      if (view_.defined_on(vm.uuid).size() > 1 || !view_.answered(vm.host)) return {};
+      return vm.vm + " is defined on " + request_.host + " and on no other host that answers, also not on " +
+             vm.host + ", which was its place: whether this copy is the right one is known when all answer";
+    }
     const std::string what = vm.vm + " is active on " + request_.host + " although its place is " + vm.host;
     const auto active = view_.active_on(vm.uuid);
     if (std::find(active.begin(), active.end(), vm.host) == active.end()) {

@@ -12,18 +12,12 @@
 namespace rackline::ha {
 namespace {
 
-std::set<std::string> closed(const Situation& situation) {
-  std::set<std::string> hosts;
-  for (const auto& [host, why] : situation.closed) hosts.insert(host);
-  return hosts;
-}
-
 class Planner {
  public:
   Planner(const Situation& situation, record::Time now, std::vector<reserve::Held> held)
       : s_(situation),
         now_(now),
-        placement_(situation.view, closed(situation), situation.vms, now, std::move(held)) {}
+        placement_(situation.view, situation.closed, situation.vms, now, std::move(held)) {}
 
   Failback operator()() {
     std::vector<const Protected*> in_order;
@@ -89,7 +83,7 @@ class Planner {
       }
       const auto shut = s_.closed.find(to);
       if (!why.empty()) why += "; ";
-      why += shut != s_.closed.end() ? shut->second
+      why += shut != s_.closed.end() ? cluster::why_not(shut->second)
              : !s_.view.answered(to) ? to + " does not answer"
                                      : answer.reason;
     }

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "ha/clocks.h"
+
 namespace rackline::ha {
 
 // How many signs of life of one host came since something began. Safe to call from several threads.
@@ -66,8 +68,6 @@ class LifeSigns {
  private:
   // Older ones are refused for their age by then.
   static constexpr std::size_t kRemembered = 1000;
-  // The watcher's clock may be set back a little between a verdict and the life that is told after it.
-  static constexpr std::chrono::seconds kClocksDiffer{60};
 
   struct Watch {
     Time from{};

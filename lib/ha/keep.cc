@@ -168,8 +168,8 @@ Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNo
     verdict.prefer = home;
     verdict.only_there = !waited || pinned;
   } else if (!home_serves && !waited) {
-    return refused(shut->second + "; it goes elsewhere when " + std::to_string(grace.count()) +
-                   " s have passed");
+    return refused(cluster::why_not(shut->second) + "; it goes elsewhere when " +
+                   std::to_string(grace.count()) + " s have passed");
   } else {
     verdict.avoid = home;
   }

@@ -15,6 +15,29 @@
 #include "virt/migration_records.h"
 
 namespace rackline::ha {
+namespace {
+
+// Hosts that did not answer, as "h1, h3".
+std::string silent_hosts(const View& view) {
+  std::string silent;
+  for (const auto& [name, host] : view.hosts) {
+    if (!host.answered) silent += (silent.empty() ? "" : ", ") + name;
+  }
+  return silent;
+}
+
+bool has(const View& view, const std::string& vm) {
+  return std::any_of(view.hosts.begin(), view.hosts.end(), [&vm](const auto& host) {
+    const auto& vms = host.second.vms;
+    return std::any_of(vms.begin(), vms.end(), [&vm](const record::VmSample& seen) { return seen.vm == vm; });
+  });
+}
+
+bool has(const std::vector<Protected>& vms, const std::string& vm) {
+  return std::any_of(vms.begin(), vms.end(), [&vm](const Protected& one) { return one.vm == vm; });
+}
+
+}  // namespace
 
 Protector::Protector(const std::vector<record::Host>& inventory, RecoveryCluster& cluster,
                      store::Store& store, const Clock& clock, Milliseconds timeout, bool dry_run, Hooks hooks)
@@ -33,7 +56,10 @@ View Protector::look() {
   std::vector<std::string> asked = inventory_;
   std::erase_if(asked,
                 [this](const std::string& host) { return cluster::fence_mark(store_, host).has_value(); });
-  return cluster_.look(asked, timeout_);
+  const auto now = clock_.wall();
+  View view = cluster_.look(asked, timeout_);
+  view.time = now;
+  return view;
 }
 
 // Where it is: where it is active, else where it is defined. Throws Error(kRefused) when it is at two places.
@@ -46,10 +72,10 @@ std::optional<Protector::Found> Protector::find(const View& view, const std::str
       if (sample.vm != vm || (!uuid.empty() && sample.uuid != uuid)) continue;
       // Left behind by a migration: it lives where it went.
       if (sample.state == "shutoff" && sample.state_reason == "migrated") continue;
-      (sample.state == "shutoff" ? defined : active).push_back({name, sample});
+      (sample.state == "shutoff" ? defined : active).push_back({name, sample, std::nullopt});
     }
   }
-  const auto& found = active.empty() ? defined : active;
+  auto& found = active.empty() ? defined : active;
   if (found.empty()) return std::nullopt;
   if (found.size() > 1) {
     throw Error(Status::kRefused, "find", vm,
@@ -57,6 +83,7 @@ std::optional<Protector::Found> Protector::find(const View& view, const std::str
                     " and " + found[1].host,
                 "one of them has to go first");
   }
+  if (found.front().sample.state == "running" || silent_hosts(view).empty()) found.front().seen = view.time;
   return found.front();
 }
 
@@ -70,6 +97,7 @@ Protected Protector::described(const Found& found, std::optional<Protected> befo
   vm.vm = found.sample.vm;
   vm.uuid = uuid;
   vm.host = found.host;
+  if (found.seen) vm.seen = *found.seen;
   vm.refreshed = clock_.wall();
   const auto host = cluster_.host(found.host);
   vm.xml = ask(found.host, timeout_, [host, uuid] { return host->definition(uuid); });
@@ -90,6 +118,17 @@ Protected Protector::described(const Found& found, std::optional<Protected> befo
 namespace {
 
 void wish(Protected& vm, const Wishes& wishes) {
+  const auto without = [&wishes](const char* name) {
+    return std::find(wishes.without.begin(), wishes.without.end(), name) != wishes.without.end();
+  };
+  if (without("after")) vm.after.clear();
+  if (without("anti-affinity")) vm.anti_affinity.reset();
+  if (without("check")) vm.check.reset();
+  if (without("failback")) vm.affinity.failback = false;
+  if (without("only")) vm.affinity.only = false;
+  if (without("prefer")) vm.affinity.prefer.clear();
+  if (without("together")) vm.affinity.together.reset();
+  if (wishes.check) vm.check = wishes.check;
   if (!wishes.after.empty()) vm.after = wishes.after;
   if (wishes.anti_affinity) vm.anti_affinity = wishes.anti_affinity;
   const Affinity& wanted = wishes.affinity;
@@ -101,6 +140,47 @@ void wish(Protected& vm, const Wishes& wishes) {
 }
 
 }  // namespace
+
+// A name with a slip in it would keep those that wait for it down on the night when their host dies.
+void Protector::refuse_unknown(const Wishes& wishes, const View& view,
+                               const std::vector<Protected>& wished) const {
+  for (const auto& before : wishes.after) {
+    if (has(wished, before)) continue;
+    if (has(view, before)) {
+      hooks_.warn("--after " + before +
+                  ": nobody protects it: what waits for it is started only while it runs");
+      continue;
+    }
+    if (const auto silent = silent_hosts(view); !silent.empty())
+      throw Error(Status::kUnreachable, "find", before, "no answer from " + silent);
+    throw Error(Status::kNo, "find", before, "nobody protects it, and no host of the inventory has it");
+  }
+}
+
+// Those that are to be started after it, of which some may have `gone` with it.
+void Protector::tell_dependents(const std::string& vm, const std::vector<std::string>& gone) {
+  for (const auto& other : protected_vms(store_)) {
+    if (std::find(other.after.begin(), other.after.end(), vm) == other.after.end()) continue;
+    if (std::find(gone.begin(), gone.end(), other.vm) != gone.end()) continue;
+    hooks_.warn(other.vm + " is started after " + vm + ", which nobody protects now: only while that runs");
+  }
+}
+
+Status Protector::tell_lost_dependencies(const View& view) {
+  if (!silent_hosts(view).empty()) return Status::kDone;
+  const auto vms = protected_vms(store_);
+  Status status = Status::kDone;
+  for (const auto& vm : vms) {
+    for (const auto& before : vm.after) {
+      if (has(vms, before) || has(view, before)) continue;
+      hooks_.warn(vm.vm + " is to be started after " + before +
+                  ", which nobody protects and no host has: it " + "would not be started (failover protect " +
+                  vm.vm + " --without after)");
+      status = Status::kNo;
+    }
+  }
+  return status;
+}
 
 // Of all that are protected, when these wishes are fulfilled.
 void Protector::refuse_contradiction(const std::vector<Protected>& wished) const {
@@ -150,14 +230,20 @@ void Protector::complain(const std::string& vm, const Error& error) const {
   hooks_.warn(text.find(vm) == std::string::npos ? vm + ": " + text : text);
 }
 
+void Protector::note(const std::string& text) const {
+  if (hooks_.note) hooks_.note(text);
+}
+
 void Protector::grave(Status& status, Status more) const {
   // A refusal outranks what a later run may bring by itself.
   if (status == Status::kDone || more == Status::kRefused) status = more;
 }
 
 Status Protector::protect(const Wishes& wishes) {
-  if (wishes.standing) rule(wishes);
-  if (wishes.vms.empty() && !wishes.all) return Status::kDone;
+  if (wishes.vms.empty() && !wishes.all) {
+    if (wishes.standing) rule(wishes);
+    return Status::kDone;
+  }
   const View view = look();
   Fitness fitness(hosts_, view, cluster_, timeout_);
   std::vector<std::string> names = wishes.vms;
@@ -166,9 +252,8 @@ Status Protector::protect(const Wishes& wishes) {
     if (const auto standing = standing_rule(store_))
       except.insert(standing->except.begin(), standing->except.end());
   }
-  std::string silent;
+  const std::string silent = silent_hosts(view);
   for (const auto& [name, host] : view.hosts) {
-    if (!host.answered) silent += (silent.empty() ? "" : ", ") + name;
     if (!wishes.all) continue;
     for (const auto& vm : host.vms) {
       const bool left_behind = vm.state == "shutoff" && vm.state_reason == "migrated";
@@ -192,6 +277,8 @@ Status Protector::protect(const Wishes& wishes) {
     wish(vm, wishes);
   }
   refuse_contradiction(wished);
+  refuse_unknown(wishes, view, wished);
+  if (wishes.standing) rule(wishes);
 
   Status status = Status::kDone;
   if (wishes.all && !silent.empty()) {
@@ -214,7 +301,6 @@ Status Protector::protect(const Wishes& wishes) {
         if (known.vm == name) known.anti_affinity = vm.anti_affinity;
       }
       refuse_contradiction(wished);
-      if (wishes.check) vm.check = wishes.check;
       store_it(vm);
       tell_pinned(vm);
     } catch (const Error& error) {
@@ -262,6 +348,7 @@ Status Protector::refresh() {
     }
   }
   grave(status, take_new(view));
+  grave(status, tell_lost_dependencies(view));
   return status;
 }
 
@@ -275,9 +362,13 @@ Status Protector::unprotect(const std::vector<std::string>& vms) {
   Status status = Status::kDone;
   for (const auto& name : vms) {
     const auto vm = protected_vm(store_, name);
-    if (dry_run_) continue;
+    if (dry_run_) {
+      note(name + (vm ? " would no longer be protected" : " is not protected"));
+      continue;
+    }
     if (!vm) {
       leave_out(name);
+      note(name + " is not protected");
       continue;
     }
     // Without it nobody would learn any more where that ended, nor could its hosts be cleared.
@@ -289,6 +380,8 @@ Status Protector::unprotect(const std::vector<std::string>& vms) {
     if (!remove(store_, *vm))
       throw Error(Status::kBusy, "unprotect", name, "somebody else has just changed it");
     leave_out(name);
+    note(name + " is no longer protected");
+    tell_dependents(name, vms);
     if (!vm->autostart || !hosts_.contains(vm->host)) continue;
     try {
       switch_autostart(*vm, true);

@@ -30,6 +30,8 @@ struct Wishes {
   std::vector<std::string> after;
   std::optional<std::string> anti_affinity, check;
   Affinity affinity;  // hosts that are given anew say anew whether there are others
+  // Wishes that are taken away again: after, anti-affinity, check, failback, only, prefer, together.
+  std::vector<std::string> without;
 };
 
 // Keeps what failover must know of virtual servers, and is what starts them: libvirt's own autostart is off
@@ -40,13 +42,15 @@ class Protector {
     std::function<void(const record::VmProtected&)> stored;
     std::function<void(const record::ProtectionRule&)> ruled = {};
     std::function<void(const std::string&)> warn;
+    std::function<void(const std::string&)> note = {};  // what was done and has no record
   };
   // The caller holds the store's lock "failover".
   Protector(const std::vector<record::Host>& inventory, RecoveryCluster& cluster, store::Store& store,
             const Clock& clock, Milliseconds timeout, bool dry_run, Hooks hooks);
 
   // All of these return kDone, or the gravest status of a VM that could not be done; the others are done.
-  // Throws Error(kRefused) for a circle of --after, before anything is changed.
+  // Throws Error(kRefused) for a circle of --after, and Error(kNo) or Error(kUnreachable) for one that nobody
+  // protects and no host has, before anything is changed.
   Status protect(const Wishes& wishes);
   Status refresh();
   Status unprotect(const std::vector<std::string>& vms);
@@ -61,13 +65,19 @@ class Protector {
   struct Found {
     std::string host;
     record::VmSample sample;
+    // That it was there and nowhere else. A definition says so only when all hosts answer.
+    std::optional<std::chrono::sys_seconds> seen;
   };
   View look();
   std::optional<Found> find(const View& view, const std::string& vm, const std::string& uuid) const;
   Protected described(const Found& found, std::optional<Protected> before, Fitness& fitness);
+  void refuse_unknown(const Wishes& wishes, const View& view, const std::vector<Protected>& wished) const;
   void refuse_contradiction(const std::vector<Protected>& wished) const;
   void store_it(const Protected& vm);
   void tell_pinned(const Protected& vm);
+  void tell_dependents(const std::string& vm, const std::vector<std::string>& gone);
+  Status tell_lost_dependencies(const View& view);
+  void note(const std::string& text) const;
   void complain(const std::string& vm, const Error& error) const;
   void rule(const Wishes& wishes);
   void say(const StandingRule& rule);

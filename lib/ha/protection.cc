@@ -45,6 +45,8 @@ Protected protected_of(const store::Entry& entry) {
     document.at("vcpus").get_to(vm.vcpus);
     vm.refreshed =
         parse_time(document.at("refreshed").get<std::string>()).value_or(std::chrono::sys_seconds{});
+    // Older programs looked at the place when they read the definition, and only then.
+    vm.seen = parse_time(document.value("seen", "")).value_or(vm.refreshed);
     vm.autostart = document.value("autostart", false);
     vm.stay_off = document.value("want", "") == "stopped";
     if (vm.stay_off) vm.running = false;
@@ -99,6 +101,7 @@ bool put(store::Store& store, const Protected& vm) {
                    {"memory_bytes", vm.memory_bytes},
                    {"vcpus", vm.vcpus},
                    {"refreshed", format_time(vm.refreshed)},
+                   {"seen", format_time(vm.seen)},
                    {"autostart", vm.autostart},
                    {"xml", vm.xml}};
   if (vm.stay_off) document["want"] = "stopped";
@@ -114,11 +117,23 @@ bool remove(store::Store& store, const Protected& vm) {
   return store.commit({{{key, vm.version}}, {}, {key}}).has_value();
 }
 
-void settle_host(store::Store& store, const std::string& vm, const std::string& host) {
+void settle_host(store::Store& store, const std::string& vm, const std::string& host,
+                 std::chrono::sys_seconds seen) {
   while (auto stored = protected_vm(store, vm)) {
     if (stored->host == host && (stored->running || stored->stay_off)) return;
     stored->host = host;
+    stored->seen = seen;
     stored->running = !stored->stay_off;
+    if (put(store, *stored)) return;
+  }
+}
+
+void remember_place(store::Store& store, const std::string& vm, const std::string& uuid,
+                    const std::string& host, std::chrono::sys_seconds seen) {
+  while (auto stored = protected_vm(store, vm)) {
+    if (stored->uuid != uuid) return;
+    stored->host = host;
+    stored->seen = seen;
     if (put(store, *stored)) return;
   }
 }
@@ -164,6 +179,7 @@ record::VmProtected record_of(const Protected& vm) {
   record.memory_bytes = vm.memory_bytes;
   record.vcpus = vm.vcpus;
   record.pinned = vm.pinned;
+  record.seen = format_time(vm.seen);
   record.refreshed = format_time(vm.refreshed);
   return record;
 }

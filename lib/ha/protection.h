@@ -34,7 +34,8 @@ struct Protected {
   std::optional<std::string> anti_affinity, check;
   Affinity affinity;
   std::int64_t memory_bytes = 0, vcpus = 1;
-  std::chrono::sys_seconds refreshed{};
+  std::chrono::sys_seconds refreshed{};  // when the definition was read
+  std::chrono::sys_seconds seen{};       // when `host` was known to be its place; not after that
   // Hosts that were found to lack what it needs, and why; and why there is no host for it but its own.
   std::map<std::string, std::string> unfit;
   std::optional<std::string> pinned;
@@ -52,9 +53,13 @@ std::optional<Protected> protected_vm(store::Store& store, const std::string& vm
 bool put(store::Store& store, const Protected& vm);
 bool remove(store::Store& store, const Protected& vm);
 
-// As put(), on what is stored now: `vm` lives on `host` and, unless a person wants it to stay off, is meant
-// to run. Nothing when it is not protected any more.
-void settle_host(store::Store& store, const std::string& vm, const std::string& host);
+// As put(), on what is stored now: `vm` lives on `host`, where it was started at `seen`, and, unless a person
+// wants it to stay off, is meant to run. Nothing when it is not protected any more.
+void settle_host(store::Store& store, const std::string& vm, const std::string& host,
+                 std::chrono::sys_seconds seen);
+// The same of one that was moved there by somebody else. Nothing when it is not protected, or as another one.
+void remember_place(store::Store& store, const std::string& vm, const std::string& uuid,
+                    const std::string& host, std::chrono::sys_seconds seen);
 
 // A circle in who has to run before whom, as "a, b, a"; empty when there is none.
 std::string dependency_cycle(const std::vector<Protected>& vms);

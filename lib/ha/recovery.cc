@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "ha/clocks.h"
 #include "virt/migration_records.h"
 
 namespace rackline::ha {
@@ -292,8 +293,38 @@ void Recovery::settled(const Verdict& verdict, const Outcome& outcome, bool plan
   report(verdict, outcome);
 }
 
+// What was just seen to run goes into the store where that is news: the place of one that was moved, and that
+// it was seen after a host went into maintenance, which it then cannot be on when that host is silent.
+void Recovery::remember_places(const Situation& now) {
+  constexpr int kMost = 500;  // writes of one pass; a proof that comes in must not wait long for them
+  // Whether this look says more of some mark than the one before.
+  const auto news = [&now](std::chrono::sys_seconds before) {
+    return std::any_of(now.maintenance.begin(), now.maintenance.end(), [&](const auto& marked) {
+      const auto since = marked.second.time + kClocksDiffer;
+      return !marked.second.empty && before < since && now.view.time >= since;
+    });
+  };
+  int written = 0;
+  for (Protected vm : now.vms) {
+    if (written >= kMost || interrupt::requested() || (hooks_.urgent && hooks_.urgent())) return;
+    const auto active = now.view.active_on(vm.uuid);
+    if (!vm.running || active.size() != 1 || now.view.time <= vm.seen) continue;
+    const std::string& host = active.front();
+    const bool moved = host != vm.host;
+    if ((!moved && !news(vm.seen)) || now.view.state_on(host, vm.uuid) != "running") continue;
+    // Where the other place is silent without a reason, it may run there as well.
+    const bool known = now.view.answered(vm.host) || now.maintenance.contains(vm.host);
+    if (!known || now.marks.contains(host) || now.intents.contains(vm.vm)) continue;
+    vm.host = host;
+    vm.seen = now.view.time;
+    written += put(store_, vm) ? 1 : 0;  // somebody else's word is newer: next time
+  }
+}
+
 void Recovery::work(Situation situation, std::shared_ptr<store::Lock> lock) {
   const bool planned = lock == nullptr;
+  // A plan is made all the same, and says of each start what holds it back.
+  const std::string held_back = planned ? std::exchange(situation.disarmed, {}) : std::string();
   // A look that a stop has cut short says nothing of the hosts.
   if (interrupt::requested()) return;
   auto verdicts = judge_all(situation, planned);
@@ -314,7 +345,7 @@ void Recovery::work(Situation situation, std::shared_ptr<store::Lock> lock) {
       case Verdict::What::kAlready:
         outcome.what = What::kAlready;
         if (!planned && !situation.view.active_on(verdict.vm.uuid).empty())
-          settle_host(store_, verdict.vm.vm, verdict.to);
+          settle_host(store_, verdict.vm.vm, verdict.to, situation.view.time);
         break;
       case Verdict::What::kUnknown:
         outcome.what = What::kUnknown;
@@ -329,18 +360,19 @@ void Recovery::work(Situation situation, std::shared_ptr<store::Lock> lock) {
     }
     report(verdict, outcome);
   }
+  if (keeping_ && !planned && todo.empty()) remember_places(situation);
   changed_ = false;
   std::vector<RecoveryRun::Start> before;
   for (const auto& run : left_) {
     for (auto& start : run->under_way()) before.push_back(std::move(start));
   }
-  auto run =
-      std::make_unique<RecoveryRun>(RecoveryRun::World{policy_, hosts_, cluster_, store_, journal_, clock_,
-                                                       probe_, lock.get(), hooks_.urgent, std::move(before)},
-                                    std::move(situation), std::move(todo), planned,
-                                    [this, planned](const Verdict& verdict, const Outcome& outcome) {
-                                      settled(verdict, outcome, planned);
-                                    });
+  auto run = std::make_unique<RecoveryRun>(
+      RecoveryRun::World{policy_, hosts_, cluster_, store_, journal_, clock_, probe_, lock.get(),
+                         hooks_.urgent, std::move(before), held_back},
+      std::move(situation), std::move(todo), planned,
+      [this, planned](const Verdict& verdict, const Outcome& outcome) {
+        settled(verdict, outcome, planned);
+      });
   if (!run->go()) {
     left_.push_back(std::move(run));
     lock_ = std::move(lock);

@@ -92,6 +92,7 @@ class Recovery {
   void remove_old_copy(const Verdict& verdict, const std::string& to);
   bool may_try(const Key& key) const;
   bool look_twice(Situation& situation, std::vector<Verdict>& verdicts, bool planned);
+  void remember_places(const Situation& now);
   // Without a lock it only plans.
   void work(Situation situation, std::shared_ptr<store::Lock> lock);
   void forget_all_but(const std::vector<Verdict>& verdicts);

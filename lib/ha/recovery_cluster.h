@@ -28,7 +28,8 @@ struct HostView {
 
 // What all hosts that were asked said at about one time. Hosts that are fenced are not asked.
 struct View {
-  std::set<std::string> alive;  // hosts that are marked as fenced and answered all the same
+  std::chrono::sys_seconds time{};  // before the first of them was asked
+  std::set<std::string> alive;      // hosts that are marked as fenced and answered all the same
   std::map<std::string, HostView> hosts;
 
   bool answered(const std::string& host) const;

@@ -48,8 +48,8 @@ bool wants_affinity(const std::vector<Protected>& vms) {
 
 }  // namespace
 
-Placement::Placement(const View& view, const std::set<std::string>& closed, const std::vector<Protected>& vms,
-                     record::Time now, std::vector<reserve::Held> held)
+Placement::Placement(const View& view, const std::map<std::string, cluster::HostStatus>& closed,
+                     const std::vector<Protected>& vms, record::Time now, std::vector<reserve::Held> held)
     : now_(now), held_(std::move(held)) {
   std::erase_if(held_, [](const reserve::Held& each) { return each.lendable; });
   std::map<std::string, const Protected*> by_uuid;
@@ -62,7 +62,10 @@ Placement::Placement(const View& view, const std::set<std::string>& closed, cons
     record::HostSample sample = host.sample;
     sample.host = name;
     sample.time = now;
-    if (closed.contains(name)) sample.drained = true;
+    if (const auto shut = closed.find(name); shut != closed.end()) {
+      sample.cluster_state = cluster::name_of(shut->second.state);
+      if (!shut->second.reason.empty()) sample.cluster_reason = shut->second.reason;
+    }
     double cores = 0;
     for (const auto& seen : host.vms) {
       if (seen.state == "shutoff") continue;  // a definition takes no room, and may be a stale one of ours

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/state.h"
 #include "ha/protection.h"
 #include "ha/recovery_cluster.h"
 #include "record/kinds.h"
@@ -18,10 +19,11 @@ namespace rackline::ha {
 // hosts are would take a window to measure, and it is about to change anyhow. Pure.
 class Placement {
  public:
-  // `closed`: hosts that answer and get nothing. `held` is reserved on hosts: nothing is placed into it but
-  // what it is for. What may be lent is used: a failover is the need that it is lent for.
-  Placement(const View& view, const std::set<std::string>& closed, const std::vector<Protected>& vms,
-            record::Time now, std::vector<reserve::Held> held = {});
+  // `closed`: hosts that do not serve; those of them that answer get nothing. `held` is reserved on hosts:
+  // nothing is placed into it but what it is for. What may be lent is used: a failover is the need that it is
+  // lent for.
+  Placement(const View& view, const std::map<std::string, cluster::HostStatus>& closed,
+            const std::vector<Protected>& vms, record::Time now, std::vector<reserve::Held> held = {});
 
   struct Answer {
     std::string host;    // empty: no host has room

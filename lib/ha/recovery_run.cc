@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "cluster/disarm.h"
-#include "cluster/state.h"
 #include "ha/keep.h"
 #include "virt/migration_check.h"
 #include "virt/migration_description.h"
@@ -16,13 +15,6 @@ namespace rackline::ha {
 namespace {
 
 using What = Outcome::What;
-
-// Hosts that get nothing: they do not serve.
-std::set<std::string> closed(const Situation& situation) {
-  std::set<std::string> hosts;
-  for (const auto& [host, why] : situation.closed) hosts.insert(host);
-  return hosts;
-}
 
 // Hosts that do not see its disks. Where the definition's host left the inventory, any host may see them: it
 // was found to be on shared storage when it was protected.
@@ -48,7 +40,7 @@ RecoveryRun::RecoveryRun(World world, Situation situation, std::vector<Verdict> 
       situation_(std::move(situation)),
       planned_(planned),
       settled_(std::move(settled)),
-      placement_(situation_.view, closed(situation_), situation_.vms, world.clock.wall(),
+      placement_(situation_.view, situation_.closed, situation_.vms, world.clock.wall(),
                  reserve::held_on_hosts(world.store, world.clock.wall().time_since_epoch().count())),
       looked_(world.clock.monotonic()) {
   for (auto& verdict : todo) {
@@ -264,7 +256,13 @@ bool RecoveryRun::begin(Job& job) {
     outcome.what = What::kDone;
     outcome.to = job.to;
     outcome.reason = job.why;
+    if (!world_.held_back.empty() && !verify) {
+      outcome.what = What::kRefused;
+      outcome.reason = world_.held_back + "; once it is armed: a start on " + job.to +
+                       (job.why.empty() ? "" : ": " + job.why);
+    }
     settle(job, outcome);
+    job.runs = true;  // for those that wait for it
     return true;
   }
   StartOrder order;

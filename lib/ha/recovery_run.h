@@ -44,6 +44,7 @@ class RecoveryRun {
     const store::Lock* lock;  // held; none where only a plan is made
     std::function<bool()> urgent = {};
     std::vector<std::pair<Protected, std::string>> under_way = {};  // by earlier runs, and where
+    std::string held_back = {};  // of a plan: why nothing of it would be started now
   };
   using Start = std::pair<Protected, std::string>;
   using Settled = std::function<void(const Verdict&, const Outcome&)>;

@@ -51,7 +51,7 @@ StartReport Starter::run(const StartOrder& order) {
   if (report.outcome == Outcome::kFailed) clean_up(order, begun, report);
   if (report.outcome == Outcome::kUnknown) return report;
   // The place first: with the result the start is history, and nobody would correct the place any more.
-  if (report.outcome != Outcome::kFailed) settle_host(store_, order.vm.vm, order.intent.to);
+  if (report.outcome != Outcome::kFailed) settle_host(store_, order.vm.vm, order.intent.to, clock_.wall());
   journal_.result(order.intent.id, result_document(order, report));
   return report;
 }

@@ -4,8 +4,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/time.h"
 #include "cluster/disarm.h"
-#include "cluster/state.h"
+#include "ha/clocks.h"
 #include "store/document.h"
 
 namespace rackline::ha {
@@ -74,17 +75,18 @@ class Judge {
       if (fence.host == vm_.host && s_.fenced(vm_.host)) return fence;
     }
     // Moved since it was last looked at: the host where it was known to be answers and knows nothing of it
-    // any more, and neither does anybody else, so that it was on the host that died.
-    const bool lost = s_.view.answered(vm_.host) && s_.view.placed_on(vm_.uuid).empty();
-    // It was not on one that was dead already when it was seen elsewhere. Two machines have two clocks.
-    static constexpr std::chrono::seconds kClocks{60};
+    // any more, and neither does anybody else, so that it was on the host that died. Of a host that is silent
+    // in maintenance nobody can say so: it is on the one or was on the other, and a person has to know.
+    auto silent = s_.to_ask_in_maintenance();
+    std::erase_if(silent, [this](const std::string& host) { return s_.view.answered(host); });
+    const bool home_is_silent = std::find(silent.begin(), silent.end(), vm_.host) != silent.end();
+    const bool lost = (s_.view.answered(vm_.host) || home_is_silent) && s_.view.placed_on(vm_.uuid).empty();
+    // It was not on one that was dead already when it was seen elsewhere.
     const auto died = std::find_if(s_.fences.rbegin(), s_.fences.rend(), [this](const auto& fence) {
-      return fence.time + kClocks >= vm_.refreshed;
+      return fence.time + kClocksDiffer >= vm_.seen;
     });
     if (!lost || died == s_.fences.rend()) return std::nullopt;
-    for (const auto& host : s_.to_ask_in_maintenance()) {
-      if (!s_.view.answered(host)) unseen_ = host;
-    }
+    if (!silent.empty()) unseen_ = home_is_silent ? vm_.host : silent.back();
     verdict_.lost = true;
     verdict_.from = died->host;
     return *died;
@@ -182,18 +184,16 @@ bool Situation::fenced(const std::string& host) const {
 }
 
 void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
+  time = now;
   marks.clear();
   maintenance.clear();
-  closed.clear();
   // One that cannot be read makes its host unknown, see host_statuses(); it is no reason to leave the others.
   cluster::BrokenMarks broken;
   for (const auto& mark : cluster::fence_marks(store, &broken)) marks[mark.host] = mark;
   for (const auto& mark : cluster::maintenance_marks(store, &broken)) {
-    if (mark.holds(now)) maintenance.insert(mark.host);
+    if (mark.holds(now)) maintenance[mark.host] = mark;
   }
-  for (const auto& [host, status] : cluster::host_statuses(store, now)) {
-    closed[host] = cluster::why_not(status);
-  }
+  closed = cluster::host_statuses(store, now);
   for (const auto& mark : cluster::health_marks(store, &broken)) {
     if (!mark.valid(now) || mark.verdict != "fence_contradicted") continue;
     auto& since = contradicted[mark.host];
@@ -219,6 +219,7 @@ void Situation::look(RecoveryCluster& cluster, Milliseconds timeout) {
                                      {to_ask_in_maintenance(), std::min(timeout, kInMaintenance)},
                                      {off, std::min(timeout, kFenced)}});
   view = std::move(views[0]);
+  view.time = time;
   view.hosts.merge(views[1].hosts);
   for (const auto& [host, seen] : views[2].hosts) {
     // One that has fenced itself lives on, without its servers.
@@ -265,11 +266,27 @@ std::string Situation::could_run(const Protected& vm) const {
            "fence --confirm-manual " +
            host + " | failover";
   }
+  if (auto why = could_be_in_maintenance(vm); !why.empty()) return why;
   if (const auto active = view.active_on(vm.uuid); !active.empty())
     return "it is active on " + joined(active);
   if (const auto others = view.namesake_on(vm.vm, vm.uuid); !others.empty()) {
     return "another virtual server of that name, with another UUID, is active on " + joined(others) +
            ": if it was defined anew, failover protect " + vm.vm;
+  }
+  return {};
+}
+
+std::string Situation::could_be_in_maintenance(const Protected& vm) const {
+  for (const auto& host : to_ask_in_maintenance()) {
+    if (view.answered(host)) continue;
+    const auto& mark = maintenance.at(host);
+    const bool seen_since = vm.seen >= mark.time + kClocksDiffer;
+    // From its mark on nothing is placed there.
+    if (vm.host != host && (mark.empty || seen_since)) continue;
+    return host + ", in maintenance since " + format_time(mark.time) +
+           ", does not answer, and it was seen on " + vm.host + " for the last time at " +
+           format_time(vm.seen) + ": it may have been moved to " + host + " before; switch " + host +
+           " on, or, when it is surely off: fence --confirm-manual " + host + " | failover";
   }
   return {};
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/marks.h"
+#include "cluster/state.h"
 #include "ha/protection.h"
 #include "ha/recovery_cluster.h"
 
@@ -32,8 +33,8 @@ struct Situation {
   std::vector<std::string> inventory;
   View view;
   std::map<std::string, cluster::FenceMark> marks;  // by host
-  std::set<std::string> maintenance;
-  std::map<std::string, std::string> closed;  // hosts that do not serve, and why: nothing is placed there
+  std::map<std::string, cluster::MaintenanceMark> maintenance;
+  std::map<std::string, cluster::HostStatus> closed;  // hosts that do not serve: nothing is placed there
   // Fenced, and they show life: since when.
   std::map<std::string, std::chrono::sys_seconds> contradicted;
   std::string disarmed;              // why nothing is started by itself; empty: it is
@@ -44,6 +45,8 @@ struct Situation {
   std::vector<cluster::FenceMark> fences;
   // Where a start that is done went, by the journal's id; nothing when none is done.
   std::function<std::optional<std::string>(const std::string& id)> done;
+
+  std::chrono::sys_seconds time{};  // when the marks were read; the hosts are asked right after that
 
   // All that the store says of the hosts. What was heard of a contradicted fence stays.
   void read_marks(store::Store& store, std::chrono::sys_seconds now);
@@ -58,6 +61,8 @@ struct Situation {
   // Why it must not be started: healing is switched off, or, rule 1, it could be running somewhere. Empty
   // when it may be.
   std::string could_run(const Protected& vm) const;
+  // The part of that: a host in maintenance is silent, and a person may have moved it there before.
+  std::string could_be_in_maintenance(const Protected& vm) const;
 };
 
 struct Verdict {

@@ -241,6 +241,7 @@ constexpr Field kVmProtectedFields[] = {
     FIELD(VmProtected, vm, "virtual server that is restarted when its host dies", "VM"),
     FIELD(VmProtected, uuid, "its UUID"),
     FIELD(VmProtected, host, "host on which it was last seen", "HOST"),
+    FIELD(VmProtected, seen, "when that was: it may have been moved since", "SEEN"),
     FIELD(VmProtected, state, "running or stopped, as last seen: a stopped one is not started", "STATE"),
     FIELD(VmProtected, want, "stopped: a person wants it to stay off (failover want)", "WANT", kSeldom),
     FIELD(VmProtected, priority, "restart priority, higher first", "PRIORITY"),
@@ -256,7 +257,7 @@ constexpr Field kVmProtectedFields[] = {
     FIELD(VmProtected, vcpus, "its virtual CPUs"),
     FIELD(VmProtected, pinned, "why it can be started on no host but its own; null: it can", "PINNED",
           kSeldom),
-    FIELD(VmProtected, refreshed, "when its definition was last read from a hypervisor", "REFRESHED"),
+    FIELD(VmProtected, refreshed, "when its definition was last read from a hypervisor"),
     FIELD(VmProtected, planned, "true: a dry run, nothing was stored", "PLANNED", kSeldom),
 };
 

@@ -201,7 +201,7 @@ struct VmProtected : Head {
   Text together;
   Flag failback;
   Integer memory_bytes, vcpus;
-  Text pinned, refreshed;
+  Text pinned, seen, refreshed;
   Flag planned;
   static const Kind kKind;
 };

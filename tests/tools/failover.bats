@@ -232,6 +232,57 @@ dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qe
   run -4 failover protect db1 --after db1
 }
 
+@test "--after a name that nobody protects and no host has is refused; one that runs is taken with a warning" {
+  run -1 --separate-stderr failover protect db1 --after nosuch
+  assert_regex "$stderr" "nosuch: nobody protects it, and no host of the inventory has it"
+  run -0 failover list
+  refute_output --partial vm_protected
+  run -2 failover protect db1 --after ''
+  run -0 --separate-stderr failover protect db1 --after app1
+  assert_regex "$stderr" "--after app1: nobody protects it"
+  run -0 --separate-stderr failover protect db1 app1
+  assert_equal "$stderr" ""
+  run -0 --separate-stderr failover unprotect app1
+  assert_regex "$stderr" "db1 is started after app1, which nobody protects now"
+}
+
+@test "--without takes wishes away again, each in the same way" {
+  failover protect db1 app1
+  failover protect db1 --after app1 --check tcp:10.0.0.1:80 --anti-affinity g --together t --prefer h2 --only --failback
+  run -0 --separate-stderr failover protect db1 --without after,check --without anti-affinity,together,prefer,only,failback
+  assert_equal "$(jq -c 'select(.kind=="vm_protected")|[.after,.check,.anti_affinity,.together,.prefer,.only,.failback]' <<<"$output")" \
+    '[null,null,null,null,null,null,null]'
+  run -2 --separate-stderr failover protect db1 --without priority
+  assert_regex "$stderr" "expected some of after, anti-affinity, check"
+  run -2 failover protect db1 --without after --after app1
+}
+
+@test "list says since when the place is known" {
+  failover protect db1
+  run -0 failover -o table list
+  assert_regex "$output" "HOST +SEEN"
+  sqlite3 state.db "UPDATE entry SET value = json_remove(value, '\$.seen') WHERE key = 'protected/db1'"
+  run -0 failover list
+  assert_equal "$(jq -r 'select(.kind=="vm_protected")|.seen == .refreshed' <<<"$output")" true
+}
+
+@test "what was moved is remembered by the next keep" {
+  failover protect db1 app1
+  { host h1 web1:stopped && host h2 app1 && host h3 db1; } >inventory
+  sqlite3 state.db "UPDATE entry SET value = json_set(value, '\$.seen', '2026-11-22T12:00:00Z') WHERE key = 'protected/db1'"
+  run -0 failover keep
+  run -0 failover list
+  assert_equal "$(jq -r 'select(.vm=="db1")|.host' <<<"$output")" h3
+}
+
+@test "on a terminal it is said what was forgotten" {
+  failover protect db1
+  run -0 script -qec "failover unprotect db1" /dev/null
+  assert_output --partial "db1 is no longer protected"
+  run -0 --separate-stderr failover unprotect db1
+  assert_equal "$stderr" ""
+}
+
 @test "repeating refreshes and keeps what was wished" {
   failover protect db1 --priority 7 --anti-affinity g
   run -0 failover protect db1
@@ -459,6 +510,10 @@ healing() { jq -rc 'select(.kind=="cluster_healing") | [.state, .reason]' <<<"$o
   assert_equal "$(outcomes)" "db1 refused"
   assert_regex "$(jq -r 'select(.kind=="vm_not_restarted").reason' <<<"$output")" \
     "^the cluster is disarmed since .* \(by $(id -un)\): new switches"
+  run -4 --separate-stderr failover -n <<<"$(fenced h1 f1 && finish)"
+  assert_equal "$(outcomes)" "db1 refused"
+  assert_regex "$(jq -r 'select(.kind=="vm_not_restarted").reason' <<<"$output")" \
+    "^the cluster is disarmed .*: new switches; once it is armed: a start on h[23]"
   run -4 failover keep
   run -4 --separate-stderr failover failback
   assert_regex "$stderr" 'the cluster is disarmed'

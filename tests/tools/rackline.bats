@@ -39,8 +39,12 @@ states() { rackline hosts -o json | jq -r 'select(.kind=="host_status") | .host 
   assert_equal "$stderr" ""
   assert_equal "$(jq -r 'select(.kind=="host_drained") | .outcome' <<<"$output")" "done"
   assert_equal "$(rackline hosts -o json | jq -r 'select(.host=="h2") | .state + ": " + .reason')" "maintenance: new fans"
+  assert_equal "$(sqlite3 "${RACKLINE_STORE#sqlite:}" "SELECT json_extract(value, '$.empty') FROM entry WHERE key = 'maintenance/h2'")" 1
   run -0 --separate-stderr rackline drain h2
   assert_equal "$(jq -r 'select(.kind=="host_drained") | .outcome' <<<"$output")" already
+  heartbeat maintenance h2 on
+  run -0 rackline drain h2
+  assert_equal "$(sqlite3 "${RACKLINE_STORE#sqlite:}" "SELECT json_extract(value, '$.empty') FROM entry WHERE key = 'maintenance/h2'")" 1
   run -0 rackline undrain h2
   assert_equal "$(states)" "h1 serving h2 serving"
 }

@@ -105,6 +105,106 @@ TEST_F(ProtectTest, WhatIsOffBesideASilentHostIsNotTakenIn) {
   EXPECT_EQ(names(), "a");
 }
 
+// Beside a host that is silent a definition says nothing of where it runs.
+TEST_F(ProtectTest, OnlyOneThatRunsIsSeenBesideASilentHost) {
+  cluster_.add("h1", "a");
+  protect({"a"});
+  auto stored = *protected_vm(*store_, "a");
+  stored.seen = {};
+  ASSERT_TRUE(put(*store_, stored));
+  auto& vm = cluster_.at("h1").vms["uuid-a"];
+  vm.state = virt::VmState::kShutoff;
+  vm.lost = true;
+  cluster_.at("h3").silent = true;
+  protector().refresh();
+  EXPECT_EQ(protected_vm(*store_, "a")->seen, std::chrono::sys_seconds{});
+  EXPECT_NE(protected_vm(*store_, "a")->refreshed, std::chrono::sys_seconds{});
+  vm.state = virt::VmState::kRunning;
+  protector().refresh();
+  EXPECT_NE(protected_vm(*store_, "a")->seen, std::chrono::sys_seconds{});
+}
+
+TEST_F(ProtectTest, WhatWasMovedByOthersHasItsPlaceThere) {
+  cluster_.add("h1", "a");
+  protect({"a"});
+  const auto before = *protected_vm(*store_, "a");
+  remember_place(*store_, "a", "another-uuid", "h3", {});
+  remember_place(*store_, "nobody", "uuid-a", "h3", {});
+  EXPECT_EQ(protected_vm(*store_, "a")->host, "h1");
+  remember_place(*store_, "a", "uuid-a", "h2", before.seen + std::chrono::seconds{5});
+  EXPECT_EQ(protected_vm(*store_, "a")->host, "h2");
+  EXPECT_EQ(protected_vm(*store_, "a")->seen, before.seen + std::chrono::seconds{5});
+  EXPECT_EQ(protected_vm(*store_, "a")->refreshed, before.refreshed);
+}
+
+// A slip of the pen would be found out on the night when its host dies.
+TEST_F(ProtectTest, WhatNobodyKnowsIsNotWaitedFor) {
+  cluster_.add("h1", "web");
+  cluster_.add("h2", "db");
+  Wishes wishes;
+  wishes.vms = {"web"};
+  wishes.after = {"bd"};
+  EXPECT_THROW(protector().protect(wishes), Error);
+  EXPECT_EQ(names(), "");
+  cluster_.at("h3").silent = true;
+  try {
+    protector().protect(wishes);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kUnreachable);
+  }
+  wishes.after = {"db"};
+  EXPECT_EQ(protector().protect(wishes), Status::kDone);
+  EXPECT_NE(warnings_.find("--after db: nobody protects it"), std::string::npos);
+  warnings_.clear();
+  wishes.vms = {"web", "db"};
+  wishes.after.clear();
+  EXPECT_EQ(protector().protect(wishes), Status::kDone);
+  wishes.vms = {"web"};
+  wishes.after = {"db"};
+  EXPECT_EQ(protector().protect(wishes), Status::kDone);
+  EXPECT_EQ(warnings_, "");
+}
+
+TEST_F(ProtectTest, ThatWhatOthersWaitForIsGoneIsTold) {
+  cluster_.add("h1", "web");
+  cluster_.add("h2", "db");
+  protect({"web", "db"});
+  auto web = *protected_vm(*store_, "web");
+  web.after = {"db"};
+  ASSERT_TRUE(put(*store_, web));
+  EXPECT_EQ(protector().unprotect({"db"}), Status::kDone);
+  EXPECT_NE(warnings_.find("web is started after db, which nobody protects now"), std::string::npos);
+  EXPECT_EQ(protector().refresh(), Status::kDone);
+  cluster_.at("h2").vms.clear();
+  EXPECT_EQ(protector().refresh(), Status::kNo);
+  EXPECT_NE(warnings_.find("--without after"), std::string::npos);
+}
+
+TEST_F(ProtectTest, WishesAreTakenAwayAgain) {
+  cluster_.add("h1", "web");
+  cluster_.add("h2", "db");
+  Wishes wishes;
+  wishes.vms = {"web"};
+  wishes.after = {"db"};
+  wishes.anti_affinity = "g";
+  wishes.check = "tcp:10.0.0.1:80";
+  wishes.affinity = {{"h1", "h2"}, true, "t", true};
+  wishes.priority = 7;
+  protector().protect(wishes);
+  Wishes less;
+  less.vms = {"web"};
+  less.without = {"prefer"};  // `only` would hang in the air
+  EXPECT_THROW(protector().protect(less), Error);
+  less.without = {"after", "anti-affinity", "check", "failback", "only", "prefer", "together"};
+  EXPECT_EQ(protector().protect(less), Status::kDone);
+  const auto web = *protected_vm(*store_, "web");
+  EXPECT_TRUE(web.after.empty() && web.affinity.prefer.empty());
+  EXPECT_FALSE(web.anti_affinity || web.check || web.affinity.together);
+  EXPECT_FALSE(web.affinity.only || web.affinity.failback);
+  EXPECT_EQ(web.priority, 7);
+}
+
 TEST_F(ProtectTest, WhatAMigrationLeftBehindIsNoPlace) {
   cluster_.add("h1", "a", virt::VmState::kShutoff);
   cluster_.at("h1").vms["uuid-a"].reason = "migrated";
@@ -175,7 +275,7 @@ TEST_F(ProtectTest, OneThatAPersonWantsOffStaysSoUntilItIsWanted) {
   vm.state = virt::VmState::kShutoff;
   vm.lost = true;
   protector().refresh();
-  settle_host(*store_, "a", "h2");
+  settle_host(*store_, "a", "h2", {});
   EXPECT_FALSE(protected_vm(*store_, "a")->running);
   EXPECT_EQ(record_of(*protected_vm(*store_, "a")).want, "stopped");
   EXPECT_EQ(protector().want("a", true), Status::kDone);

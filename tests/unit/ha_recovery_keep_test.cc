@@ -159,7 +159,7 @@ TEST_F(KeepTest, ClearRemovesWhatIsStaleAndThenTheMark) {
   cluster_.add("h1", "own", virt::VmState::kShutoff);
   cluster_.add("h1", "other", virt::VmState::kShutoff);
   protect({"moved", "own"});
-  settle_host(*store_, "moved", "h2");
+  settle_host(*store_, "moved", "h2", {});
   cluster_.add("h2", "moved");
   mark("h1");
   const auto cleared = clear("h1");
@@ -175,7 +175,7 @@ TEST_F(KeepTest, ClearRemovesWhatIsStaleAndThenTheMark) {
 TEST_F(KeepTest, ClearDoesNotBelieveThatACopyIsGone) {
   cluster_.add("h1", "moved", virt::VmState::kShutoff);
   protect({"moved"});
-  settle_host(*store_, "moved", "h2");
+  settle_host(*store_, "moved", "h2", {});
   cluster_.add("h2", "moved");
   mark("h1");
   cluster_.definitions_stick = true;
@@ -188,7 +188,7 @@ TEST_F(KeepTest, ClearDoesNotBelieveThatACopyIsGone) {
 TEST_F(KeepTest, ClearEndsAStaleCopyOnlyByConsentAndOnlyBesideTheRightOne) {
   cluster_.add("h1", "a");
   protect({"a"});
-  settle_host(*store_, "a", "h2");
+  settle_host(*store_, "a", "h2", {});
   mark("h1");
   cluster_.add("h2", "a");
   EXPECT_EQ(clear("h1").outcome, "refused");
@@ -201,13 +201,27 @@ TEST_F(KeepTest, ClearEndsAStaleCopyOnlyByConsentAndOnlyBesideTheRightOne) {
 TEST_F(KeepTest, ClearFindsThePlaceOfTheOnlyCopy) {
   cluster_.add("h1", "a");
   protect({"a"});
-  settle_host(*store_, "a", "h2");
+  settle_host(*store_, "a", "h2", {});
   mark("h1");
   cluster_.at("h3").silent = true;
   EXPECT_EQ(clear("h1", true).outcome, "refused");  // it may run there, too
   cluster_.at("h3").silent = false;
   EXPECT_EQ(clear("h1").outcome, "done");
   EXPECT_EQ(cluster_.whereabouts("a"), "h1");
+  EXPECT_EQ(protected_vm(*store_, "a")->host, "h1");
+}
+
+// Its place does not have it, and neither has any other host that answers.
+TEST_F(KeepTest, ClearLeavesWhatMayBeTheOnlyCopyUntilAllAnswer) {
+  cluster_.add("h1", "a", virt::VmState::kShutoff);
+  protect({"a"});
+  settle_host(*store_, "a", "h2", {});
+  mark("h1");
+  cluster_.at("h3").silent = true;
+  EXPECT_EQ(clear("h1").outcome, "refused");
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1(off)");
+  cluster_.at("h3").silent = false;
+  EXPECT_EQ(clear("h1").outcome, "done");
   EXPECT_EQ(protected_vm(*store_, "a")->host, "h1");
 }
 

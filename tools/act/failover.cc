@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // failover: restarts the virtual servers of hosts that are proven to be off, and keeps what it needs for
 // that.
-#include <pwd.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "base/interrupt.h"
 #include "base/person.h"
 #include "cli/program.h"
+#include "cluster/announce.h"
 #include "cluster/disarm.h"
 #include "ha/clear.h"
 #include "ha/coverage.h"
@@ -177,7 +176,8 @@ class Failover {
   ha::Protector::Hooks protector_hooks() {
     return {.stored = [this](const record::VmProtected& record) { program_.out().write(record); },
             .ruled = [this](const record::ProtectionRule& record) { program_.out().write(record); },
-            .warn = [this](const std::string& text) { program_.warn(text); }};
+            .warn = [this](const std::string& text) { program_.warn(text); },
+            .note = [this](const std::string& text) { program_.note(text); }};
   }
 
   std::optional<store::Lock> lock() {
@@ -210,21 +210,10 @@ class Failover {
   std::string hurting_;
 };
 
-std::string person() {
-  const auto* entry = getpwuid(getuid());
-  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(getuid());
-}
-
 Status disarm(cli::Program& program, const Options& options) {
   const auto now = program.clock().wall();
-  cluster::DisarmMark mark{options.reason, now, person(), {}};
-  if (!options.until.empty()) {
-    mark.until = parse_time(options.until);
-    if (!mark.until || *mark.until <= now) {
-      throw Error(Status::kUsage, "read the command line", "--until " + options.until,
-                  "expected a time to come, such as 2030-01-31T06:00:00Z");
-    }
-  }
+  cluster::DisarmMark mark{options.reason, now, this_person(), {}};
+  if (!options.until.empty()) mark.until = cluster::parse_until(options.until, now);
   const auto store = store::Store::open(program.store_url());
   auto record = record_of(mark);
   if (program.dry_run()) {
@@ -262,6 +251,17 @@ Status list(cli::Program& program) {
   return Status::kDone;
 }
 
+// The wishes that can be taken away again, and whether each is given.
+std::map<std::string, bool> given(const ha::Wishes& wishes) {
+  return {{"after", !wishes.after.empty()},
+          {"anti-affinity", wishes.anti_affinity.has_value()},
+          {"check", wishes.check.has_value()},
+          {"failback", wishes.affinity.failback},
+          {"only", wishes.affinity.only},
+          {"prefer", !wishes.affinity.prefer.empty()},
+          {"together", wishes.affinity.together.has_value()}};
+}
+
 void check(Options& options, bool protect, bool drill) {
   auto& wishes = options.wishes;
   const auto refuse = [](const char* verb, const char* why) {
@@ -274,6 +274,14 @@ void check(Options& options, bool protect, bool drill) {
   if (protect && wishes.standing == true && !wishes.all) refuse("protect", "--standing goes with --all");
   if (protect && !wishes.except.empty() && !wishes.all) refuse("protect", "--except goes with --all");
   if (drill && options.all != options.host.empty()) refuse("drill", "expected a host, or --all");
+  const auto wished = given(wishes);
+  for (const auto& wish : wishes.without) {
+    const auto known = wished.find(wish);
+    std::string names;
+    for (const auto& [name, is_given] : wished) names += (names.empty() ? "" : ", ") + name;
+    if (known == wished.end()) refuse("--without", ("expected some of " + names).c_str());
+    if (known->second) refuse("--without", ("--" + wish + " is given as well").c_str());
+  }
 }
 
 }  // namespace
@@ -323,13 +331,18 @@ int main(int argc, char** argv) {
   };
   vms_of(protect, wishes.vms);
   protect->add_option("--priority", wishes.priority, "restart priority, higher first")->type_name("N");
+  const auto name_of_something = [](const std::string& given) {
+    return given.empty() ? "expected a name; --without takes one away" : "";
+  };
   // One value each: VM operands may follow.
   program.completes(protect->add_option("--after", wishes.after, "has to run before them; may be repeated")
+                        ->check(name_of_something)
                         ->type_name("VM")
                         ->expected(1)
                         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
                     cli::Program::Values::kVms);
   protect->add_option("--anti-affinity", wishes.anti_affinity, "no two of this group on one host")
+      ->check(name_of_something)
       ->type_name("GROUP");
   program.completes(
       protect->add_option("--prefer", wishes.affinity.prefer, "where they are to be, the best one first")
@@ -340,6 +353,7 @@ int main(int argc, char** argv) {
       cli::Program::Values::kHosts);
   protect->add_flag("--only", wishes.affinity.only, "they are started on no other hosts than these");
   protect->add_option("--together", wishes.affinity.together, "all of this group on one host")
+      ->check(name_of_something)
       ->type_name("GROUP");
   protect->add_flag("--failback", wishes.affinity.failback,
                     "failover failback moves them back to a better host that serves again");
@@ -347,6 +361,15 @@ int main(int argc, char** argv) {
       ->type_name("CHECK")
       ->check(
           [](const std::string& given) { return ha::parse_check(given) ? "" : "expected tcp:ADDRESS:PORT"; });
+  std::vector<std::string> wish_names;
+  for (const auto& [name, is_given] : given({})) wish_names.push_back(name);
+  program.completes(
+      protect->add_option("--without", wishes.without, "take these wishes away again, such as after or check")
+          ->type_name("WISH,...")
+          ->delimiter(',')
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
+      wish_names);
   protect->add_flag("--all", wishes.all, "every virtual server of every host");
   program.completes(
       protect->add_option("--except", wishes.except, "with --all: not this one; may be repeated")
@@ -367,7 +390,7 @@ int main(int argc, char** argv) {
   program.completes(want->add_option("VM", options.vm, "virtual server")->required(),
                     cli::Program::Values::kVms);
   program.choice(*want, "STATE", options.wanted, {"running", "stopped"}, "what is wanted")->required();
-  auto* list_command = app.add_subcommand("list", "what is protected, as last seen");
+  auto* list_command = app.add_subcommand("list", "what is protected, and where it was seen when");
   const auto host_of = [&](CLI::App* command, const char* text) {
     program.completes(command->add_option("HOST", options.host, text)->required(),
                       cli::Program::Values::kHosts);
@@ -385,8 +408,9 @@ int main(int argc, char** argv) {
       app.add_subcommand("failback", "decide for migrate: who goes back to a host that it prefers");
   auto* disarm_command =
       app.add_subcommand("disarm", "fence switches and failover starts nothing by itself any more");
-  disarm_command->add_option("--until", options.until, "it is armed again from this time on")
-      ->type_name("TIME");
+  disarm_command
+      ->add_option("--until", options.until, "it is armed again from this time on, or after so long")
+      ->type_name("TIME|DURATION");
   disarm_command->add_option("--reason", options.reason, "why, for whoever asks")->type_name("TEXT");
   auto* arm_command = app.add_subcommand("arm", "the cluster heals itself again");
   app.require_subcommand(0, 1);

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "cli/program.h"
 #include "cluster/state.h"
+#include "ha/protection.h"
 #include "store/journal.h"
 #include "store/store.h"
 #include "virt/migration_engine.h"
@@ -20,11 +21,24 @@
 namespace rackline {
 namespace {
 
+// failover believes of a protected server that it is where it was last seen. That it is not remembered makes
+// no move undone: failover looks by itself.
+void remember_place(cli::Program& program, store::Store& store, const virt::Move& move,
+                    const virt::MoveReport& report) try {
+  const bool there =
+      report.outcome == virt::MoveOutcome::kDone || report.outcome == virt::MoveOutcome::kAlready;
+  if (!there || report.planned || report.inconsistent || !move.uuid) return;
+  ha::remember_place(store, move.vm, *move.uuid, move.to, program.clock().wall());
+} catch (const Error& error) {
+  program.warn(move.vm + ": it was moved, and failover does not know that yet: " + error.what());
+}
+
 virt::MigrationEngine::Hooks hooks(cli::Program& program, store::Store& store,
                                    const std::vector<record::Host>& inventory) {
   return {.finished =
-              [&program](const virt::Move& move, const virt::MoveReport& report) {
+              [&program, &store](const virt::Move& move, const virt::MoveReport& report) {
                 if (report.inconsistent) program.warn(move.vm + ": " + report.reason);
+                remember_place(program, store, move, report);
                 program.out().write(virt::record_of(move, report));
               },
           .progress =

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "audit/query.h"
@@ -28,19 +27,7 @@ struct Options {
   std::string id, new_key;
 };
 
-enum class Verb { kAppend, kVerify, kQuery, kFollow, kTrail, kRotate, kRedact, kCheckpoint, kKey };
-
-// Which of the declared commands was typed.
-class Verbs {
- public:
-  Verb given() const;
-  CLI::App* add(CLI::App* app, Verb verb);
-
- private:
-  std::vector<std::pair<CLI::App*, Verb>> all_;
-};
-
-// The commands and options of audit; what is typed arrives in `options`.
-Verbs declare(cli::Program& program, Options& options);
+// Declares the commands and options of audit; what is typed arrives in `options`.
+void declare(cli::Program& program, Options& options);
 
 }  // namespace rackline::audit

@@ -21,6 +21,7 @@
 #include "cli/command.h"
 #include "cli/completion.h"
 #include "cli/config.h"
+#include "cli/declared.h"
 #include "cli/progress.h"
 #include "cluster/inventory.h"
 #include "proc/child.h"
@@ -66,24 +67,6 @@ bool colour_wanted() {
   return (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::string_view(term) != "dumb");
 }
 
-// An option whose text `read` takes; the reason of an Error that it throws becomes the message.
-CLI::Option* parsed_option(CLI::App& app, const std::string& flags, const char* type,
-                           const std::string& preset, const std::string& text,
-                           std::function<void(const std::string&)> read) {
-  const std::string name = flags.substr(flags.rfind(',') + 1);
-  auto* option = app.add_option_function<std::string>(
-      flags,
-      [name, read = std::move(read)](const std::string& given) {
-        try {
-          read(given);
-        } catch (const Error& error) {
-          throw CLI::ValidationError(name, error.why());
-        }
-      },
-      text);
-  return option->type_name(type)->default_str(preset)->run_callback_for_default();
-}
-
 class HelpFormatter : public CLI::Formatter {
   std::string make_option_opts(const CLI::Option* option) const override {
     std::string text = CLI::Formatter::make_option_opts(option);
@@ -115,8 +98,8 @@ struct Program::State {
   bool quiet = false, verbose = false, dry_run = false, describes_itself = false, leaves_threads = false;
   Milliseconds timeout{0};
   std::int64_t skipped = 0;
-  std::map<const CLI::Option*, std::vector<std::string>> words;
-  std::map<const CLI::Option*, Values> values;
+  std::shared_ptr<Declared> declared = std::make_shared<Declared>();
+  Options options{app, declared};
   std::vector<Fd> files;
   std::unique_ptr<ProgressView> progress;
 
@@ -126,6 +109,8 @@ struct Program::State {
   std::vector<std::string> host_names();
   std::vector<std::string> vm_names() const;
   void prepare_streams();
+  // The body of the innermost command that was given, else that of the program.
+  const std::function<Status()>& chosen(const std::function<Status()>& body) const;
   void write_end(Status status, const std::string& reason, Milliseconds started);
 };
 
@@ -137,10 +122,10 @@ Program::Program(About about) : state_(std::make_unique<State>(std::move(about))
   s.app.set_version_flag("-V,--version", s.about.name + " (rackline) " + RACKLINE_VERSION,
                          "print the version and exit");
   s.app.set_help_flag("-h,--help", "print this help and exit");
-  choice(s.app, "-o,--output", s.format, {"json", "table"},
-         "how records are written; a table if stdout is a terminal, else json");
-  s.app.add_flag("-q,--quiet", s.quiet, "say nothing on stderr but errors");
-  s.app.add_flag("-v,--verbose", s.verbose, "say more on stderr; all columns in a table");
+  s.options.choice("-o,--output", s.format, {"json", "table"},
+                   "how records are written; a table if stdout is a terminal, else json");
+  s.options.flag("-q,--quiet", s.quiet, "say nothing on stderr but errors");
+  s.options.flag("-v,--verbose", s.verbose, "say more on stderr; all columns in a table");
 }
 
 Program::~Program() = default;
@@ -149,102 +134,64 @@ CLI::App& Program::app() {
   return state_->app;
 }
 
+Options& Program::options() {
+  return state_->options;
+}
+
 void Program::takes_inventory() {
-  completes(state_->app
-                .add_option("--inventory", state_->inventory_path,
-                            "file of host records, - for stdin (else ~/.config/rackline/inventory.jsonl, "
-                            "/etc/rackline/inventory.jsonl)")
-                ->envname("RACKLINE_INVENTORY")
-                ->type_name("FILE"),
-            Values::kFiles);
+  state_->options
+      .text("--inventory", state_->inventory_path,
+            "file of host records, - for stdin (else ~/.config/rackline/inventory.jsonl, "
+            "/etc/rackline/inventory.jsonl)",
+            "FILE")
+      .from("RACKLINE_INVENTORY")
+      .offers(Values::kFiles);
 }
 
 void Program::takes_store() {
-  state_->app.add_option("--store", state_->store_url, "where state is kept")
-      ->envname("RACKLINE_STORE")
-      ->type_name("URL")
-      ->capture_default_str();
+  state_->options.text("--store", state_->store_url, "where state is kept", "URL")
+      .from("RACKLINE_STORE")
+      .shows_default();
 }
 
 void Program::takes_timeout(Milliseconds preset) {
   state_->timeout = preset;
-  duration(state_->app, "--timeout", state_->timeout, "how long to wait for an answer");
+  state_->options.duration("--timeout", state_->timeout, "how long to wait for an answer");
 }
 
 void Program::takes_dry_run() {
-  state_->app.add_flag("-n,--dry-run", state_->dry_run,
+  state_->options.flag("-n,--dry-run", state_->dry_run,
                        "check everything, change nothing; records say planned");
 }
 
 void Program::takes_progress() {
-  choice(state_->app, "--progress", state_->progress_mode, {"auto", "bar", "json", "none"},
-         "how progress is shown: auto is a bar if stderr is a terminal")
-      ->capture_default_str();
+  state_->options
+      .choice("--progress", state_->progress_mode, {"auto", "bar", "json", "none"},
+              "how progress is shown: auto is a bar if stderr is a terminal")
+      .shows_default();
 }
 
 CLI::Option* Program::duration(CLI::App& app, const std::string& flags, Milliseconds& value,
                                const std::string& text) {
-  return parsed_option(app, flags, "DURATION", format_duration(value), text,
-                       [&value](const std::string& given) { value = parse_duration(given); });
+  return Options(app, state_->declared).duration(flags, value, text).option_;
 }
-
-namespace {
-
-CLI::Validator number_that(bool (*holds)(double), const char* expected) {
-  return CLI::Validator(
-      [holds, expected](const std::string& given) -> std::string {
-        double number = 0;
-        const bool is_number = CLI::detail::lexical_cast(given, number) && std::isfinite(number);
-        return is_number && holds(number) ? "" : given + ": expected a number " + expected;
-      },
-      "");
-}
-
-}  // namespace
-
-const CLI::Validator kFromZero = number_that([](double n) { return n >= 0; }, "from 0");
-const CLI::Validator kAboveZero = number_that([](double n) { return n > 0; }, "above 0");
-
 CLI::Option* Program::bytes(CLI::App& app, const std::string& flags, std::int64_t& value,
                             const std::string& text) {
-  return parsed_option(app, flags, "SIZE", format_bytes(value), text,
-                       [&value](const std::string& given) { value = parse_bytes(given); });
+  return Options(app, state_->declared).bytes(flags, value, text).option_;
 }
-
 CLI::Option* Program::percent(CLI::App& app, const std::string& flags, double& value,
                               const std::string& text) {
-  char preset[32];
-  std::snprintf(preset, sizeof preset, "%g%%", value);
-  return parsed_option(app, flags, "PERCENT", preset, text, [&value](std::string given) {
-    if (!given.empty() && given.back() == '%') given.pop_back();
-    double number = 0;
-    if (!CLI::detail::lexical_cast(given, number) || !(number >= 0 && number <= 1000)) {
-      throw Error(Status::kUsage, "read share", given, "expected a share such as 75 or 75%");
-    }
-    value = number;
-  });
+  return Options(app, state_->declared).percent(flags, value, text).option_;
 }
-
 CLI::Option* Program::choice(CLI::App& app, const std::string& flags, std::string& value,
                              const std::vector<std::string>& words, const std::string& text) {
-  std::string names;
-  for (const auto& word : words) names += (names.empty() ? "" : "|") + word;
-  auto* option = app.add_option(flags, value, text);
-  // Not CLI::IsMember, which would list the words a second time in the help.
-  option->check([words, names](const std::string& given) {
-    return std::find(words.begin(), words.end(), given) != words.end() ? "" : "expected one of " + names;
-  });
-  option->type_name(names);
-  state_->words[option] = words;
-  return option;
+  return Options(app, state_->declared).choice(flags, value, words, text).option_;
 }
-
 void Program::completes(CLI::Option* option, Values values) {
-  state_->values[option] = values;
+  state_->declared->values[option] = values;
 }
-
 void Program::completes(CLI::Option* option, std::vector<std::string> words) {
-  state_->words[option] = std::move(words);
+  state_->declared->words[option] = std::move(words);
 }
 
 std::vector<std::string> Program::State::host_names() {
@@ -283,8 +230,8 @@ std::vector<std::string> Program::State::vm_names() const {
 }
 
 std::vector<std::string> Program::State::candidates(const CLI::Option& option) {
-  if (const auto found = words.find(&option); found != words.end()) return found->second;
-  if (const auto found = values.find(&option); found != values.end()) {
+  if (const auto found = declared->words.find(&option); found != declared->words.end()) return found->second;
+  if (const auto found = declared->values.find(&option); found != declared->values.end()) {
     switch (found->second) {
       case Values::kFiles:
         return {"@files"};
@@ -332,6 +279,16 @@ void Program::State::prepare_streams() {
   progress = std::make_unique<ProgressView>(mode, system_clock(), out);
 }
 
+const std::function<Status()>& Program::State::chosen(const std::function<Status()>& body) const {
+  const auto* found = &body;
+  for (const CLI::App* at = &app; at != nullptr;) {
+    if (const auto own = declared->bodies.find(at); own != declared->bodies.end()) found = &own->second;
+    const auto given = at->get_subcommands();
+    at = given.empty() ? nullptr : given.front();
+  }
+  return *found;
+}
+
 void Program::State::write_end(Status status, const std::string& reason, Milliseconds started) {
   progress->finish();
   if (describes_itself) return;
@@ -376,7 +333,7 @@ int Program::run(int argc, char** argv, const std::function<Status()>& body) {
   std::string reason;
   try {
     s.prepare_streams();
-    status = body();
+    status = s.chosen(body)();
     if (const char* why = interrupt::reason(); why != nullptr) warn(reason = why);
     s.write_end(status, reason, started);
   } catch (const std::exception& error) {

@@ -9,15 +9,10 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "record/kinds.h"
 #include "record/reader.h"
-
-namespace CLI {
-class App;
-class Option;
-class Validator;
-}  // namespace CLI
 
 namespace rackline::cli {
 
@@ -38,23 +33,19 @@ struct About {
   std::vector<Example> examples = {};
 };
 
-// For options that are numbers. Those of CLI11 take "nan", and tell the whole range of a double in their
-// complaint.
-extern const CLI::Validator kFromZero;
-extern const CLI::Validator kAboveZero;
-
 // The one frame of all programs: common options, streams, signals, exit status, shell completion.
 //
 //     int main(int argc, char** argv) {
 //       cli::Program program({.name = "capwatch", .nature = cli::Nature::kObserve, ...});
 //       program.takes_inventory();
-//       program.duration(program.app(), "--interval", interval, "time between two rounds");
+//       program.options().duration("--interval", interval, "time between two rounds");
 //       return program.run(argc, argv, [&] { ...; return Status::kDone; });
 //     }
 //
-// run() parses, calls the body, writes the `end` record (outcome from the returned Status, the thrown Error
-// or the signal) and returns the exit status. Options that several programs have are declared here, once, so
-// that the same thing has the same flag everywhere. Values come from the flag, else the environment, else
+// run() parses, calls the body (that of the command which was given, if the program has commands), writes the
+// `end` record (outcome from the returned Status, the thrown Error or the signal) and returns the exit
+// status. Options that several programs have are declared here, once, so that the same thing has the same
+// flag everywhere. Values come from the flag, else the environment, else
 // ~/.config/rackline/config.toml, else /etc/rackline/config.toml (a [section] per program).
 class Program {
  public:
@@ -66,6 +57,7 @@ class Program {
   // --- declaring, before run() ---
 
   CLI::App& app();
+  Options& options();
   void takes_inventory();                   // --inventory FILE, RACKLINE_INVENTORY
   void takes_store();                       // --store URL, RACKLINE_STORE
   void takes_timeout(Milliseconds preset);  // --timeout DURATION
@@ -80,12 +72,11 @@ class Program {
   // One of a few words.
   CLI::Option* choice(CLI::App& app, const std::string& flags, std::string& value,
                       const std::vector<std::string>& words, const std::string& text);
-  // What the shell offers for an option's or an operand's values.
-  enum class Values { kFiles, kHosts, kVms };
+  using Values = cli::Values;
   void completes(CLI::Option* option, Values values);
   void completes(CLI::Option* option, std::vector<std::string> words);
 
-  int run(int argc, char** argv, const std::function<Status()>& body);
+  int run(int argc, char** argv, const std::function<Status()>& body = {});
 
   // --- within the body ---
 

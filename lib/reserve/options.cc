@@ -1,186 +1,159 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reserve/options.h"
 
-#include <CLI/CLI.hpp>
-
 #include "base/units.h"
 
 namespace rackline::reserve {
 namespace {
 
+constexpr const char* kAmounts = "AMOUNTS";
+
 // Nothing at all would be taken for "not given", which means for ever.
-const CLI::Validator kNotZero(
-    [](const std::string& given) -> std::string {
-      return parse_duration(given).count() > 0 ? "" : given + ": that is no time at all";
-    },
-    "");
-const CLI::Validator kNotEmpty(
-    [](const std::string& given) -> std::string { return given.empty() ? "it is empty" : ""; }, "");
-
-void declare_times(cli::Program& program, CLI::App& app, Command& command) {
-  app.add_option("--from", command.from, "when it begins, now if not given: 2026-11-22T12:00:00Z, 08:00, +2h")
-      ->type_name("TIME");
-  app.add_option("--until", command.until, "when it ends; not given: it does not")->type_name("TIME");
-  program.duration(app, "--for", command.length, "how long it lasts, instead of --until")->check(kNotZero);
+std::string why_no_length(const std::string& given) {
+  return parse_duration(given).count() > 0 ? "" : given + ": that is no time at all";
 }
 
-CLI::Option* text(CLI::App& app, const char* flag, std::string& value, const char* type, const char* about) {
-  return app.add_option(flag, value, about)->type_name(type);
-}
+// Declares the verbs, as they are and once more below whatif.
+class Verbs {
+ public:
+  Verbs(Command& command, const Act& act, bool whatif) : command_(command), act_(act), whatif_(whatif) {}
 
-CLI::App* declare_claim(cli::Program& program, CLI::App& app, Command& command) {
-  auto* claim = app.add_subcommand("claim", "reserve a part of a pool, all of it or nothing");
-  text(*claim, "POOL", command.pool, "POOL", "pool; - for reservation_request records on stdin")->required();
-  text(*claim, "--owner", command.owner, "NAME", "for whom");
-  text(*claim, "--amount", command.amount, "AMOUNTS", "how much: cpu=4,memory=16GiB");
-  text(*claim, "--id", command.id, "ID", "name for it: repeating the command grants it once");
-  declare_times(program, *claim, command);
-  text(*claim, "--every", command.every, "RULE", "when it recurs: \"weekdays 8-18\", in local time")
-      ->check(kNotEmpty);
-  claim->add_option("--priority", command.priority, "who is taken back from last when a lender reclaims")
-      ->type_name("N");
-  claim->add_option("--tag", command.tags, "word to find it by; may be repeated")
-      ->type_name("TAG")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  program.completes(text(*claim, "--vm", command.vm, "VM", "virtual server that it is for, see apply"),
-                    cli::Program::Values::kVms);
-  program.completes(text(*claim, "--host", command.host, "HOST", "host that it is held on"),
-                    cli::Program::Values::kHosts);
-  text(*claim, "--limit", command.limit, "AMOUNTS", "most that the virtual server may use, see apply");
-  text(*claim, "--headroom", command.headroom, "N+1|AMOUNTS", "what has to stay free after it");
-  claim->add_flag("--borrow", command.borrow, "borrow what the pool lacks");
-  claim->add_flag("--lendable", command.lendable, "a failover may use it while its owner does not");
-  claim->add_flag("--atomic", command.atomic, "of a stream: all of the requests or none");
-  return claim;
-}
+  void changes(cli::Options at) {
+    claim(verb(at, "claim", "reserve a part of a pool, all of it or nothing", Verb::kClaim));
+    auto extend = verb(at, "extend", "let a reservation last longer", Verb::kExtend);
+    extend.operands("ID", command_.ids, "the reservation").required().takes(1, 1);
+    extend.text("--until", command_.until, "its new end", "TIME");
+    extend.duration("--for", command_.length, "how much longer").checked(why_no_length);
+    extend.flag("--forever", command_.forever, "it does not end");
+    auto release = verb(at, "release", "end reservations or loans now", Verb::kRelease);
+    release.operands("ID", command_.ids, "reservations or loans");
+    release.text("--owner", command_.owner, "all of this owner", "NAME");
+    release.text("--tag", command_.tag, "all with this tag", "TAG");
+    borrow(verb(at, "borrow", "let a pool have what another one does not use", Verb::kBorrow));
+    auto reclaim = verb(at, "reclaim", "take back what a pool has lent", Verb::kReclaim);
+    reclaim.operand("POOL", command_.pool, "pool that has lent it", "POOL").required();
+    reclaim.text("--borrower", command_.lender, "only from this one", "POOL");
+    reclaim.text("--amount", command_.amount, "at least so much; not given: all", kAmounts);
+    reclaim.duration("--grace", command_.grace, "how long the borrowers may keep it");
+  }
 
-// The verbs that change who holds what; whatif has the same.
-void declare_verbs(cli::Program& program, CLI::App& app, Command& command, Verbs& verbs, bool whatif) {
-  auto* claim = declare_claim(program, app, command);
-  auto* extend = app.add_subcommand("extend", "let a reservation last longer");
-  extend->add_option("ID", command.ids, "the reservation")->required()->expected(1);
-  text(*extend, "--until", command.until, "TIME", "its new end");
-  program.duration(*extend, "--for", command.length, "how much longer")->check(kNotZero);
-  extend->add_flag("--forever", command.forever, "it does not end");
-  auto* release = app.add_subcommand("release", "end reservations or loans now");
-  release->add_option("ID", command.ids, "reservations or loans");
-  text(*release, "--owner", command.owner, "NAME", "all of this owner");
-  text(*release, "--tag", command.tag, "TAG", "all with this tag");
-  auto* borrow = app.add_subcommand("borrow", "let a pool have what another one does not use");
-  text(*borrow, "POOL", command.pool, "POOL", "pool that borrows")->required();
-  text(*borrow, "--lender", command.lender, "POOL", "from whom; not given: whoever has most idle");
-  text(*borrow, "--amount", command.amount, "AMOUNTS", "how much: cpu=4,memory=16GiB")->required();
-  text(*borrow, "--owner", command.owner, "NAME", "who asks for it");
-  text(*borrow, "--id", command.id, "ID", "name for it: repeating the command borrows once");
-  declare_times(program, *borrow, command);
-  borrow->add_option("--priority", command.priority, "which is taken back last")->type_name("N");
-  auto* reclaim = app.add_subcommand("reclaim", "take back what a pool has lent");
-  text(*reclaim, "POOL", command.pool, "POOL", "pool that has lent it")->required();
-  text(*reclaim, "--borrower", command.lender, "POOL", "only from this one");
-  text(*reclaim, "--amount", command.amount, "AMOUNTS", "at least so much; not given: all");
-  program.duration(*reclaim, "--grace", command.grace, "how long the borrowers may keep it");
-  verbs.add(claim, Verb::kClaim, whatif);
-  verbs.add(extend, Verb::kExtend, whatif);
-  verbs.add(release, Verb::kRelease, whatif);
-  verbs.add(borrow, Verb::kBorrow, whatif);
-  verbs.add(reclaim, Verb::kReclaim, whatif);
-}
+  void pool(cli::Options at) {
+    figures(verb(at, "add", "add a pool, or a part of one", Verb::kPoolAdd));
+    figures(verb(at, "set", "change a pool; what is not given stays", Verb::kPoolSet));
+    name_of_pool(verb(at, "remove", "remove a pool in which nothing is held", Verb::kPoolRemove)).required();
+    if (whatif_) return;
+    auto list = verb(at, "list", "what the pools have, grant, lend and have free", Verb::kPoolList);
+    name_of_pool(list);
+    list.text("--at", command_.time, "at another time than now", "TIME");
+  }
 
-void declare_pool(cli::Program& program, CLI::App& pool, Command& command, Verbs& verbs, bool whatif) {
-  const auto name = [&](CLI::App& app) {
-    return text(app, "POOL", command.pool, "POOL", "name of the pool");
-  };
-  const auto figures = [&](CLI::App& app) {
-    name(app)->required();
-    app.add_option("--parent", command.parent, "pool that it is a part of")->type_name("POOL");
-    text(app, "--capacity", command.capacity, "AMOUNTS", "what it has: cpu=64,memory=512GiB");
-    text(app, "--reservation", command.reservation, "AMOUNTS",
-         "of a part: what it is guaranteed; claims may take more of what the parent has free");
-    text(app, "--limit", command.limit, "AMOUNTS", "most that it may have; cpu=none takes it away");
-    text(app, "--shares", command.shares, "N|cpu=N,...", "weight against its siblings");
-    text(app, "--overcommit", command.overcommit, "RATIO|cpu=RATIO,...", "how many times it may be granted");
-    text(app, "--borrow-limit", command.borrow_limit, "AMOUNTS", "most that it may borrow");
-    text(app, "--never-lent", command.never_lent, "AMOUNTS", "part that others never get");
-    program.completes(app.add_option("--host", command.hosts, "host that it is made of; may be repeated")
-                          ->type_name("HOST")
-                          ->expected(1)
-                          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
-                      cli::Program::Values::kHosts);
-    text(app, "--headroom", command.headroom, "N+1|AMOUNTS|none", "what every claim has to leave free");
-    app.add_flag("--expandable", command.expandable, "claims may take what the parent has free");
-    app.add_flag("--fixed", command.fixed, "claims may not");
-  };
-  auto* add = pool.add_subcommand("add", "add a pool, or a part of one");
-  figures(*add);
-  auto* set = pool.add_subcommand("set", "change a pool; what is not given stays");
-  figures(*set);
-  auto* remove = pool.add_subcommand("remove", "remove a pool in which nothing is held");
-  name(*remove)->required();
-  pool.require_subcommand(1);
-  verbs.add(add, Verb::kPoolAdd, whatif);
-  verbs.add(set, Verb::kPoolSet, whatif);
-  verbs.add(remove, Verb::kPoolRemove, whatif);
-  if (whatif) return;
-  auto* list = pool.add_subcommand("list", "what the pools have, grant, lend and have free");
-  name(*list);
-  text(*list, "--at", command.time, "TIME", "at another time than now");
-  verbs.add(list, Verb::kPoolList);
-}
+  void list(cli::Options at) {
+    auto list = verb(at, "list", "who holds what, and who has lent it to whom", Verb::kList);
+    list.text("POOL,--pool", command_.pool, "of this pool", "POOL");
+    list.text("--owner", command_.owner, "of this owner", "NAME");
+    list.text("--tag", command_.tag, "with this tag", "TAG");
+    list.text("--vm", command_.vm, "for this virtual server", "VM").offers(cli::Values::kVms);
+    list.text("--host", command_.host, "claimed on this host", "HOST");
+    list.text("--id", command_.id, "this one, and loans for it", "ID");
+    list.choice("--state", command_.state, {"pending", "active", "idle", "ended", "released", "reclaimed"},
+                "in this state");
+    list.text("--at", command_.time, "as of another time than now", "TIME");
+    list.text("--from", command_.from, "that hold something after this", "TIME");
+    list.text("--until", command_.until, "that hold something before this", "TIME");
+    list.flag("--all", command_.all, "those that are over, too");
+    list.flag("--calendar", command_.calendar, "draw it, for a week or from --from until --until");
+  }
 
-CLI::App* declare_list(cli::Program& program, CLI::App& app, Command& command) {
-  auto* list = app.add_subcommand("list", "who holds what, and who has lent it to whom");
-  text(*list, "POOL,--pool", command.pool, "POOL", "of this pool");
-  text(*list, "--owner", command.owner, "NAME", "of this owner");
-  text(*list, "--tag", command.tag, "TAG", "with this tag");
-  program.completes(text(*list, "--vm", command.vm, "VM", "for this virtual server"),
-                    cli::Program::Values::kVms);
-  text(*list, "--host", command.host, "HOST", "claimed on this host");
-  text(*list, "--id", command.id, "ID", "this one, and loans for it");
-  program.choice(*list, "--state", command.state,
-                 {"pending", "active", "idle", "ended", "released", "reclaimed"}, "in this state");
-  text(*list, "--at", command.time, "TIME", "as of another time than now");
-  text(*list, "--from", command.from, "TIME", "that hold something after this");
-  text(*list, "--until", command.until, "TIME", "that hold something before this");
-  list->add_flag("--all", command.all, "those that are over, too");
-  list->add_flag("--calendar", command.calendar, "draw it, for a week or from --from until --until");
-  return list;
-}
+  cli::Options verb(cli::Options at, const char* name, const char* about, Verb verb) {
+    return at.command(name, about, [act = act_, whatif = whatif_, verb] { return act(verb, whatif); });
+  }
+
+ private:
+  void claim(cli::Options at) {
+    at.operand("POOL", command_.pool, "pool; - for reservation_request records on stdin", "POOL").required();
+    at.text("--owner", command_.owner, "for whom", "NAME");
+    at.text("--amount", command_.amount, "how much: cpu=4,memory=16GiB", kAmounts);
+    at.text("--id", command_.id, "name for it: repeating the command grants it once", "ID");
+    times(at);
+    at.text("--every", command_.every, "when it recurs: \"weekdays 8-18\", in local time", "RULE")
+        .checked([](const std::string& given) { return given.empty() ? "it is empty" : ""; });
+    at.number("--priority", command_.priority, "who is taken back from last when a lender reclaims");
+    at.list("--tag", command_.tags, "word to find it by; may be repeated", "TAG");
+    at.text("--vm", command_.vm, "virtual server that it is for, see apply", "VM").offers(cli::Values::kVms);
+    at.text("--host", command_.host, "host that it is held on", "HOST").offers(cli::Values::kHosts);
+    at.text("--limit", command_.limit, "most that the virtual server may use, see apply", kAmounts);
+    at.text("--headroom", command_.headroom, "what has to stay free after it", "N+1|AMOUNTS");
+    at.flag("--borrow", command_.borrow, "borrow what the pool lacks");
+    at.flag("--lendable", command_.lendable, "a failover may use it while its owner does not");
+    at.flag("--atomic", command_.atomic, "of a stream: all of the requests or none");
+  }
+
+  void borrow(cli::Options at) {
+    at.operand("POOL", command_.pool, "pool that borrows", "POOL").required();
+    at.text("--lender", command_.lender, "from whom; not given: whoever has most idle", "POOL");
+    at.text("--amount", command_.amount, "how much: cpu=4,memory=16GiB", kAmounts).required();
+    at.text("--owner", command_.owner, "who asks for it", "NAME");
+    at.text("--id", command_.id, "name for it: repeating the command borrows once", "ID");
+    times(at);
+    at.number("--priority", command_.priority, "which is taken back last");
+  }
+
+  void times(cli::Options at) {
+    at.text("--from", command_.from, "when it begins, now if not given: 2026-11-22T12:00:00Z, 08:00, +2h",
+            "TIME");
+    at.text("--until", command_.until, "when it ends; not given: it does not", "TIME");
+    at.duration("--for", command_.length, "how long it lasts, instead of --until").checked(why_no_length);
+  }
+
+  cli::Option name_of_pool(cli::Options at) {
+    return at.operand("POOL", command_.pool, "name of the pool", "POOL");
+  }
+
+  void figures(cli::Options at) {
+    name_of_pool(at).required();
+    at.text("--parent", command_.parent, "pool that it is a part of", "POOL");
+    at.text("--capacity", command_.capacity, "what it has: cpu=64,memory=512GiB", kAmounts);
+    at.text("--reservation", command_.reservation,
+            "of a part: what it is guaranteed; claims may take more of what the parent has free", kAmounts);
+    at.text("--limit", command_.limit, "most that it may have; cpu=none takes it away", kAmounts);
+    at.text("--shares", command_.shares, "weight against its siblings", "N|cpu=N,...");
+    at.text("--overcommit", command_.overcommit, "how many times it may be granted", "RATIO|cpu=RATIO,...");
+    at.text("--borrow-limit", command_.borrow_limit, "most that it may borrow", kAmounts);
+    at.text("--never-lent", command_.never_lent, "part that others never get", kAmounts);
+    at.list("--host", command_.hosts, "host that it is made of; may be repeated", "HOST")
+        .offers(cli::Values::kHosts);
+    at.text("--headroom", command_.headroom, "what every claim has to leave free", "N+1|AMOUNTS|none");
+    at.flag("--expandable", command_.expandable, "claims may take what the parent has free");
+    at.flag("--fixed", command_.fixed, "claims may not");
+  }
+
+  Command& command_;
+  const Act& act_;
+  bool whatif_;
+};
 
 }  // namespace
 
-std::pair<Verb, bool> Verbs::given() const {
-  for (const auto& each : all_) {
-    if (each.app->parsed()) return {each.verb, each.whatif};
-  }
-  return {Verb::kList, false};
-}
-
-Verbs declare(cli::Program& program, Command& command) {
-  Verbs verbs;
+void declare(cli::Program& program, Command& command, const Act& act) {
   program.takes_store();
   program.takes_inventory();
   program.takes_timeout(Milliseconds{5000});
   program.takes_dry_run();
-  auto& app = program.app();
-  app.add_flag("--accept-clock", command.accept_clock,
-               "the clock is right, although the ledger was written at a later time");
-  auto* pool = app.add_subcommand("pool", "add, change, remove and list pools");
-  declare_pool(program, *pool, command, verbs, false);
-  declare_verbs(program, app, command, verbs, false);
-  verbs.add(declare_list(program, app, command), Verb::kList);
-  verbs.add(app.add_subcommand("check", "add up the whole ledger anew: exit 1 if anything does not hold"),
-            Verb::kCheck);
-  auto* apply = app.add_subcommand("apply", "make the hypervisors hold what was granted to virtual servers");
-  program.completes(text(*apply, "--vm", command.vm, "VM", "only of this one"), cli::Program::Values::kVms);
-  verbs.add(apply, Verb::kApply);
-  auto* whatif = app.add_subcommand("whatif", "what a command would do; changes nothing");
-  auto* changed = whatif->add_subcommand("pool", "add, change and remove pools");
-  declare_pool(program, *changed, command, verbs, true);
-  declare_verbs(program, *whatif, command, verbs, true);
-  whatif->require_subcommand(1);
-  app.require_subcommand(1);
-  return verbs;
+  auto& at = program.options();
+  at.flag("--accept-clock", command.accept_clock,
+          "the clock is right, although the ledger was written at a later time");
+  Verbs verbs(command, act, false);
+  verbs.pool(at.command("pool", "add, change, remove and list pools"));
+  verbs.changes(at);
+  verbs.list(at);
+  verbs.verb(at, "check", "add up the whole ledger anew: exit 1 if anything does not hold", Verb::kCheck);
+  verbs.verb(at, "apply", "make the hypervisors hold what was granted to virtual servers", Verb::kApply)
+      .text("--vm", command.vm, "only of this one", "VM")
+      .offers(cli::Values::kVms);
+  Verbs tried(command, act, true);
+  auto whatif = at.command("whatif", "what a command would do; changes nothing");
+  tried.pool(whatif.command("pool", "add, change and remove pools"));
+  tried.changes(whatif);
 }
 
 }  // namespace rackline::reserve

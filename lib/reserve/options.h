@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <utility>
-#include <vector>
+#include <functional>
 
 #include "cli/program.h"
 #include "reserve/command.h"
@@ -24,23 +23,10 @@ enum class Verb {
   kApply,
 };
 
-// Which of the declared commands was typed.
-class Verbs {
- public:
-  // With true: it is only tried (whatif).
-  std::pair<Verb, bool> given() const;
-  void add(CLI::App* app, Verb verb, bool whatif = false) { all_.push_back({app, verb, whatif}); }
+// Carries out a verb; with `whatif` it is only tried.
+using Act = std::function<Status(Verb verb, bool whatif)>;
 
- private:
-  struct Declared {
-    CLI::App* app;
-    Verb verb;
-    bool whatif;
-  };
-  std::vector<Declared> all_;
-};
-
-// The commands and options of reserve; what is typed arrives in `command`.
-Verbs declare(cli::Program& program, Command& command);
+// Declares the commands and options of reserve; what is typed arrives in `command`.
+void declare(cli::Program& program, Command& command, const Act& act);
 
 }  // namespace rackline::reserve

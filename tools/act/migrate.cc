@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // migrate: carries out vm_move decisions by live migration, and says of each what became of it.
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -176,24 +175,23 @@ int main(int argc, char** argv) {
   program.takes_timeout(policy.answer_timeout);
   program.takes_dry_run();
   program.takes_progress();
-  auto& app = program.app();
-  const auto limit = [&](const char* flag, int& value, const char* text) {
-    app.add_option(flag, value, text)->type_name("N")->check(CLI::Range(1, 1000))->capture_default_str();
+  auto& options = program.options();
+  const auto limit = [&](const char* flag, int& value, const char* about) {
+    options.number(flag, value, about, {.least = 1, .most = 1000}).shows_default();
   };
   limit("--max-outbound", policy.max_outbound, "moves at one time from one host");
   limit("--max-inbound", policy.max_inbound, "moves at one time to one host");
   limit("--max-total", policy.max_total, "moves at one time in all");
-  program.duration(app, "--max-downtime", policy.max_downtime, "pause of a guest that is permitted at first");
-  program.duration(app, "--max-downtime-limit", policy.max_downtime_limit,
+  options.duration("--max-downtime", policy.max_downtime, "pause of a guest that is permitted at first");
+  options.duration("--max-downtime-limit", policy.max_downtime_limit,
                    "up to where that is raised when a migration does not converge");
-  program.bytes(app, "--bandwidth", policy.bandwidth_bytes_per_second,
+  options.bytes("--bandwidth", policy.bandwidth_bytes_per_second,
                 "most that one move sends per second; 0: no limit");
-  program.duration(app, "--deadline", deadline,
-                   "give a move up after this; 0: 2m and 800s per GiB of its memory");
-  app.add_flag("--allow-postcopy", policy.allow_postcopy,
+  options.duration("--deadline", deadline, "give a move up after this; 0: 2m and 800s per GiB of its memory");
+  options.flag("--allow-postcopy", policy.allow_postcopy,
                "switch to post-copy when nothing else helps: until it is over, the loss of either host loses "
                "the guest");
-  app.add_flag("--resume", resume, "read no plan; settle the moves that were begun and have no result");
+  options.flag("--resume", resume, "read no plan; settle the moves that were begun and have no result");
   return program.run(argc, argv, [&] {
     policy.dry_run = program.dry_run();
     policy.answer_timeout = program.timeout();

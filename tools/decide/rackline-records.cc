@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // rackline-records: the record kinds as a JSON schema, as a manual page or as a list, and the check of a
 // stream.
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "base/interrupt.h"
@@ -49,25 +46,23 @@ int main(int argc, char** argv) {
   std::string kind;
   bool checks = false;
   bool prints_manual = false;
-  auto& app = program.app();
-  auto* checking = app.add_flag("--check", checks,
-                                "check the stream on stdin, or in FILE; exit 1 if it is broken or cut off");
-  auto* schema = app.add_option("--schema", kind, "print the JSON Schema of KIND, or of all kinds")
-                     ->type_name("KIND")
-                     ->expected(0, 1);
+  auto& options = program.options();
+  auto checking = options.flag("--check", checks,
+                               "check the stream on stdin, or in FILE; exit 1 if it is broken or cut off");
+  auto schema = options.text("--schema", kind, "print the JSON Schema of KIND, or of all kinds", "KIND")
+                    .may_lack_value();
   std::vector<std::string> kinds;
   for (const auto* each : record::kinds()) kinds.emplace_back(each->name);
-  program.completes(schema, std::move(kinds));
-  auto* manual = app.add_flag("--manual", prints_manual, "print rackline-records(5) in mdoc");
-  checking->excludes(schema, manual);
-  schema->excludes(manual);
-  program.completes(app.add_option("FILE", file, "stream to check; - is stdin")->type_name(""),
-                    cli::Program::Values::kFiles);
+  schema.offers(std::move(kinds));
+  const auto manual = options.flag("--manual", prints_manual, "print rackline-records(5) in mdoc");
+  checking.excludes({schema, manual});
+  schema.excludes({manual});
+  options.operand("FILE", file, "stream to check; - is stdin").offers(cli::Values::kFiles);
 
   return program.run(argc, argv, [&] {
     if (checks) return check(program, file);
     program.describes_itself();
-    if (schema->count() > 0) {
+    if (schema.given()) {
       std::cout << record::schema(kind);
     } else if (prints_manual) {
       std::cout << record::manual();

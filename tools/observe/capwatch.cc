@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // capwatch: what every host and virtual server has, has given away and uses, as rounds of records.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 
@@ -204,19 +203,15 @@ Status import(cli::Program& program, const Options& options) {
   return Status::kDone;
 }
 
-void declare_windows(cli::Program& program, Options& options) {
-  auto& app = program.app();
-  auto& policy = options.policy;
-  program.duration(app, "--span", policy.shape.span, "how far back windows reach");
-  program.duration(app, "--smoothing", policy.shape.smoothing,
-                   "age at which a sample weighs 1/e in the average");
-  program.duration(app, "--hold", policy.band.hold, "time outside, or back, before it is told");
-  program.percent(app, "--hysteresis", policy.band.hysteresis_percent,
-                  "back is only what is so far inside the edge, as a share of it");
-  const auto band = [&](const char* flag, usage::Bands& bands, const char* text) {
-    app.add_option_function<std::string>(
-           flag, [&bands](const std::string& given) { usage::parse_bands(given, bands); }, text)
-        ->type_name("BAND");
+void declare_windows(cli::Options at, usage::WatchPolicy& policy) {
+  at.duration("--span", policy.shape.span, "how far back windows reach");
+  at.duration("--smoothing", policy.shape.smoothing, "age at which a sample weighs 1/e in the average");
+  at.duration("--hold", policy.band.hold, "time outside, or back, before it is told");
+  at.percent("--hysteresis", policy.band.hysteresis_percent,
+             "back is only what is so far inside the edge, as a share of it");
+  const auto band = [&](const char* flag, usage::Bands& bands, const char* about) {
+    at.read(
+        flag, [&bands](const std::string& given) { usage::parse_bands(given, bands); }, about, "BAND");
   };
   band("--band", policy.hosts,
        "RESOURCE=HIGH, =LOW..HIGH or =off of hosts; cpu=75,memory=90,steal=10,pressure=10 percent");
@@ -246,64 +241,50 @@ int main(int argc, char** argv) {
            {"capwatch --from ganeti cluster.data --assume-cpu 30% | capplan headroom",
             "loads it does not tell"}}});
   Options options;
-  auto& app = program.app();
+  auto& at = program.options();
   program.takes_inventory();
   program.takes_store();
   // The first answer of a libvirtd that has just started takes seconds: it asks every emulator what it can
   // do.
   program.takes_timeout(Milliseconds{10'000});
-  auto* interval = program.duration(app, "-i,--interval", options.interval,
-                                    "sample again and again, this far apart (with --follow 10s)");
-  interval->default_str("");
-  auto* count =
-      app.add_option("-c,--count", options.count, "end after N rounds")
-          ->type_name("N")
-          ->check([count = &options.count](const std::string& given) -> std::string {
-            return CLI::detail::lexical_cast(given, *count) && *count > 0 ? "" : "expected a number from 1";
-          });
-  program.duration(app, "--window", options.window,
-                   "rates of a host not seen before: time between two samples");
-  app.add_flag("-f,--follow", options.follow,
-               "keep windows of usage, and tell when it leaves its band and when it is back");
-  declare_windows(program, options);
-  const auto files = cli::Program::Values::kFiles;
-  auto* record = app.add_option("--record", options.record, "append the rounds to FILE")->type_name("FILE");
-  auto* replay_file =
-      app.add_option("--replay", options.replay, "rounds of FILE, - for stdin, through the windows")
-          ->type_name("FILE");
-  auto* listen = app.add_option("--listen", options.listen, "ADDRESS[:PORT] where Prometheus finds /metrics")
-                     ->type_name("ADDRESS");
-  auto* from =
-      app.add_option("--from", options.from, "a saved cluster: ganeti or csv, and its FILE, - for stdin")
-          ->type_name("FORMAT FILE")
-          ->expected(1, 2);
-  auto* assume = program
-                     .percent(app, "--assume-cpu", options.assumed_percent,
-                              "with --from: what virtual servers of unknown load keep busy of their CPUs")
-                     ->needs(from);
-  program.completes(record, files);
-  program.completes(replay_file, files);
-  program.completes(from, {"ganeti", "csv"});
-  auto* names = program.choice(app, "--list", options.list, {"hosts", "vms"},
-                               "print their names, one a line, and nothing else");
-  program.completes(app.add_option("HOST", options.hosts, "only these hosts of the inventory")->type_name(""),
-                    cli::Program::Values::kHosts);
-  for (auto* other : {interval, count, listen, record, names}) {
-    replay_file->excludes(other);
-    from->excludes(other);
-  }
-  replay_file->excludes(from);
+  const auto interval = at.duration("-i,--interval", options.interval,
+                                    "sample again and again, this far apart (with --follow 10s)")
+                            .hides_default();
+  const auto count = at.number("-c,--count", options.count, "end after N rounds", {.least = 1});
+  at.duration("--window", options.window, "rates of a host not seen before: time between two samples");
+  at.flag("-f,--follow", options.follow,
+          "keep windows of usage, and tell when it leaves its band and when it is back");
+  declare_windows(at, options.policy);
+  const auto record =
+      at.text("--record", options.record, "append the rounds to FILE", "FILE").offers(cli::Values::kFiles);
+  auto replay_file =
+      at.text("--replay", options.replay, "rounds of FILE, - for stdin, through the windows", "FILE")
+          .offers(cli::Values::kFiles);
+  const auto listen =
+      at.text("--listen", options.listen, "ADDRESS[:PORT] where Prometheus finds /metrics", "ADDRESS");
+  auto from = at.texts("--from", options.from, "a saved cluster: ganeti or csv, and its FILE, - for stdin",
+                       "FORMAT FILE")
+                  .takes(1, 2)
+                  .offers({"ganeti", "csv"});
+  const auto assume = at.percent("--assume-cpu", options.assumed_percent,
+                                 "with --from: what virtual servers of unknown load keep busy of their CPUs")
+                          .needs(from);
+  const auto names =
+      at.choice("--list", options.list, {"hosts", "vms"}, "print their names, one a line, and nothing else");
+  at.operands("HOST", options.hosts, "only these hosts of the inventory").offers(cli::Values::kHosts);
+  replay_file.excludes({interval, count, listen, record, names, from});
+  from.excludes({interval, count, listen, record, names});
 
   return program.run(argc, argv, [&] {
-    if (interval->count() > 0 && options.interval <= Milliseconds{0}) {
+    if (interval.given() && options.interval <= Milliseconds{0}) {
       throw Error(Status::kUsage, "read the command line", "--interval", "0 is no interval");
     }
     options.follow = options.follow || !options.listen.empty() || !options.replay.empty();
-    options.rounds = options.follow || interval->count() > 0;
-    if (count->count() > 0 && !options.rounds) {
+    options.rounds = options.follow || interval.given();
+    if (count.given() && !options.rounds) {
       throw Error(Status::kUsage, "read the command line", "--count", "it needs --interval or --follow");
     }
-    options.assumes = assume->count() > 0;
+    options.assumes = assume.given();
     if (!options.from.empty()) return import(program, options);
     if (!options.replay.empty()) return replay(program, options);
     program.leaves_threads_behind();

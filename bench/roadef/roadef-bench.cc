@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -132,20 +131,17 @@ int main(int argc, char** argv) {
            {"roadef-bench --model model_a1_1.txt --initial assignment_a1_1.txt --check --out new.txt",
             "only judge what is there"}}});
   Options options;
-  auto& app = program.app();
-  const auto files = cli::Program::Values::kFiles;
-  program.completes(app.add_option("--model", options.model, "the instance")->required()->type_name("FILE"),
-                    files);
-  program.completes(
-      app.add_option("--initial", options.initial, "where the processes are")->required()->type_name("FILE"),
-      files);
-  program.completes(
-      app.add_option("--out", options.out, "where they should be")->required()->type_name("FILE"), files);
-  app.add_option("--budget", options.budget, "seconds until it is done, reading included")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
-  app.add_option("--seed", options.seed, "search otherwise")->type_name("N")->capture_default_str();
-  app.add_flag("--check", options.check_only, "only judge the assignment in --out");
+  auto& at = program.options();
+  const auto file = [&](const char* flag, std::string& value, const char* about) {
+    at.text(flag, value, about, "FILE").required().offers(cli::Values::kFiles);
+  };
+  file("--model", options.model, "the instance");
+  file("--initial", options.initial, "where the processes are");
+  file("--out", options.out, "where they should be");
+  at.number("--budget", options.budget, "seconds until it is done, reading included",
+            {.least = 0, .most = 1e6}, "SECONDS")
+      .shows_default();
+  at.number("--seed", options.seed, "search otherwise").shows_default();
+  at.flag("--check", options.check_only, "only judge the assignment in --out");
   return program.run(argc, argv, [&] { return run(program, options, begin); });
 }

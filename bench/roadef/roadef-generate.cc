@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // roadef-generate: instances like the challenge's large ones, in its format.
-#include <CLI/CLI.hpp>
 #include <fstream>
 
 #include "cli/program.h"
@@ -69,11 +68,11 @@ int main(int argc, char** argv) {
   bench::Shape shape;
   std::string model, initial;
   std::uint64_t seed = 1;
-  auto& app = program.app();
-  app.add_option("--model", model, "where the instance goes")->required()->type_name("FILE");
-  app.add_option("--initial", initial, "where its start goes")->required()->type_name("FILE");
+  auto& at = program.options();
+  at.text("--model", model, "where the instance goes", "FILE").required();
+  at.text("--initial", initial, "where its start goes", "FILE").required();
   const auto count = [&](const char* flag, int& value, const char* text) {
-    app.add_option(flag, value, text)->type_name("N")->check(CLI::Range(0, 1000000))->capture_default_str();
+    at.number(flag, value, text, {.least = 0, .most = 1'000'000}).shows_default();
   };
   count("--machines", shape.machines, "machines");
   count("--processes", shape.processes, "processes");
@@ -84,10 +83,9 @@ int main(int argc, char** argv) {
   count("--neighbourhoods", shape.neighbourhoods, "neighbourhoods");
   count("--dependencies", shape.dependencies, "dependencies, at most");
   count("--balances", shape.balances, "balance costs");
-  app.add_option("--fullness", shape.fullness, "share of the capacities that is used")
-      ->check(CLI::Range(0.05, 1.0))
-      ->capture_default_str();
-  app.add_option("--seed", seed, "make another")->type_name("N")->capture_default_str();
+  at.number("--fullness", shape.fullness, "share of the capacities that is used", {.least = 0.05, .most = 1})
+      .shows_default();
+  at.number("--seed", seed, "make another").shows_default();
   return program.run(argc, argv, [&] {
     program.describes_itself();
     write(bench::generate(shape, seed), model, initial);

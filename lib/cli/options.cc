@@ -91,8 +91,9 @@ Option& Option::checked(std::function<std::string(const std::string&)> why_not) 
       CLI::Validator([why_not = std::move(why_not)](std::string& given) { return why_not(given); }, ""));
   return *this;
 }
-Option& Option::may_lack_value() {
+Option& Option::may_lack_value(const std::string& meant) {
   option_->expected(0, 1);
+  if (!meant.empty()) option_->default_str(meant);
   return *this;
 }
 Option& Option::takes(int least, int most) {
@@ -150,6 +151,12 @@ Option Options::list(const std::string& flags, std::vector<std::string>& values,
   option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   return declare(option);
 }
+Option Options::comma_list(const std::string& flags, std::vector<std::string>& values,
+                           const std::string& about, const std::string& type) {
+  auto* option = add(*app_, flags, values, about, type);
+  option->delimiter(',')->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  return declare(option);
+}
 Option Options::texts(const std::string& flags, std::vector<std::string>& values, const std::string& about,
                       const std::string& type) {
   return declare(add(*app_, flags, values, about, type));
@@ -158,6 +165,13 @@ Option Options::numbers(const std::string& flags, std::vector<std::int64_t>& val
                         Bounds bounds, const std::string& type) {
   auto* option = add(*app_, flags, values, about, type);
   if (is_bounded(bounds)) option->check(within(bounds));
+  return declare(option);
+}
+
+Option Options::numbers(const std::string& flags, std::vector<double>& values, const std::string& about,
+                        const std::string& type) {
+  auto* option = add(*app_, flags, values, about, type);
+  option->delimiter(',');
   return declare(option);
 }
 

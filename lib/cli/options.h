@@ -49,15 +49,14 @@ class Option {
   Option& offers(std::vector<std::string> words);
   // `why_not` returns why a value is refused, empty if it is taken.
   Option& checked(std::function<std::string(const std::string&)> why_not);
-  Option& may_lack_value();
-  Option& takes(int least, int most);  // values each time
+  Option& may_lack_value(const std::string& meant = {});  // what it means then
+  Option& takes(int least, int most);                     // values each time
   Option& needs(const Option& other);
   Option& excludes(std::initializer_list<Option> others);
 
   bool given() const;  // within the body
 
  private:
-  friend class Program;
   CLI::Option* option_;
   std::shared_ptr<Declared> declared_;
 };
@@ -81,11 +80,17 @@ class Options {
   // May be repeated; each time one value.
   Option list(const std::string& flags, std::vector<std::string>& values, const std::string& about,
               const std::string& type);
+  // The same; a value may be several with commas between them: "h1,h2".
+  Option comma_list(const std::string& flags, std::vector<std::string>& values, const std::string& about,
+                    const std::string& type);
   // May be repeated, each time with one value or more.
   Option texts(const std::string& flags, std::vector<std::string>& values, const std::string& about,
                const std::string& type);
   Option numbers(const std::string& flags, std::vector<std::int64_t>& values, const std::string& about,
                  Bounds bounds = {}, const std::string& type = "N");
+  // One value with commas in it: "1,2,3".
+  Option numbers(const std::string& flags, std::vector<double>& values, const std::string& about,
+                 const std::string& type);
   Option operand(const std::string& name, std::string& value, const std::string& about,
                  const std::string& type = {});
   Option operands(const std::string& name, std::vector<std::string>& values, const std::string& about,

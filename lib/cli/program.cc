@@ -133,7 +133,6 @@ Program::~Program() = default;
 CLI::App& Program::app() {
   return state_->app;
 }
-
 Options& Program::options() {
   return state_->options;
 }
@@ -169,29 +168,6 @@ void Program::takes_progress() {
       .choice("--progress", state_->progress_mode, {"auto", "bar", "json", "none"},
               "how progress is shown: auto is a bar if stderr is a terminal")
       .shows_default();
-}
-
-CLI::Option* Program::duration(CLI::App& app, const std::string& flags, Milliseconds& value,
-                               const std::string& text) {
-  return Options(app, state_->declared).duration(flags, value, text).option_;
-}
-CLI::Option* Program::bytes(CLI::App& app, const std::string& flags, std::int64_t& value,
-                            const std::string& text) {
-  return Options(app, state_->declared).bytes(flags, value, text).option_;
-}
-CLI::Option* Program::percent(CLI::App& app, const std::string& flags, double& value,
-                              const std::string& text) {
-  return Options(app, state_->declared).percent(flags, value, text).option_;
-}
-CLI::Option* Program::choice(CLI::App& app, const std::string& flags, std::string& value,
-                             const std::vector<std::string>& words, const std::string& text) {
-  return Options(app, state_->declared).choice(flags, value, words, text).option_;
-}
-void Program::completes(CLI::Option* option, Values values) {
-  state_->declared->values[option] = values;
-}
-void Program::completes(CLI::Option* option, std::vector<std::string> words) {
-  state_->declared->words[option] = std::move(words);
 }
 
 std::vector<std::string> Program::State::host_names() {

@@ -56,25 +56,13 @@ class Program {
 
   // --- declaring, before run() ---
 
-  CLI::App& app();
   Options& options();
+  CLI::App& app();                          // for what lib/cli does with all options
   void takes_inventory();                   // --inventory FILE, RACKLINE_INVENTORY
   void takes_store();                       // --store URL, RACKLINE_STORE
   void takes_timeout(Milliseconds preset);  // --timeout DURATION
   void takes_dry_run();                     // -n, --dry-run
   void takes_progress();                    // --progress auto|bar|json|none
-
-  // Options with the values that people write: "10s", "2GiB", "75%" or "75".
-  CLI::Option* duration(CLI::App& app, const std::string& flags, Milliseconds& value,
-                        const std::string& text);
-  CLI::Option* bytes(CLI::App& app, const std::string& flags, std::int64_t& value, const std::string& text);
-  CLI::Option* percent(CLI::App& app, const std::string& flags, double& value, const std::string& text);
-  // One of a few words.
-  CLI::Option* choice(CLI::App& app, const std::string& flags, std::string& value,
-                      const std::vector<std::string>& words, const std::string& text);
-  using Values = cli::Values;
-  void completes(CLI::Option* option, Values values);
-  void completes(CLI::Option* option, std::vector<std::string> words);
 
   int run(int argc, char** argv, const std::function<Status()>& body = {});
 

@@ -59,13 +59,13 @@ TEST_F(Config, SetsOptionsOfEveryType) {
   std::string mode;
   int number = 1;
   bool flag = false;
-  auto& app = program.app();
-  program.duration(app, "--wait", wait, "");
-  program.bytes(app, "--size", size, "");
-  program.percent(app, "--share", share, "");
-  program.choice(app, "--mode", mode, {"a", "b"}, "");
-  app.add_option("-n,--number", number, "");
-  app.add_flag("--flag", flag, "");
+  auto& at = program.options();
+  at.duration("--wait", wait, "");
+  at.bytes("--size", size, "");
+  at.percent("--share", share, "");
+  at.choice("--mode", mode, {"a", "b"}, "");
+  at.number("-n,--number", number, "");
+  at.flag("--flag", flag, "");
   write("config.toml",
         "wait = \"5s\"\n[tool]\nsize = \"2KiB\"\nshare = \"75%\"\nmode = \"b\"\nnumber = 7\nflag = "
         "true\n[other]\nnumber = 9\nnone = 1\n");
@@ -80,7 +80,7 @@ TEST_F(Config, SetsOptionsOfEveryType) {
 
 TEST_F(Config, TheCommandLineWins) {
   Milliseconds wait{1};
-  program.duration(program.app(), "--wait", wait, "");
+  program.options().duration("--wait", wait, "");
   write("config.toml", "wait = \"5s\"\n");
   apply_config(program.app(), "tool");
   program.app().parse("--wait 7s");
@@ -89,7 +89,7 @@ TEST_F(Config, TheCommandLineWins) {
 
 TEST_F(Config, TheEnvironmentWins) {
   int number = 1;
-  program.app().add_option("--number", number, "")->envname("RACKLINE_TEST_NUMBER");
+  program.options().number("--number", number, "").from("RACKLINE_TEST_NUMBER");
   write("config.toml", "number = 7\n");
   setenv("RACKLINE_TEST_NUMBER", "8", 1);
   EXPECT_EQ(apply(), "");
@@ -109,7 +109,7 @@ TEST_F(Config, AMistakeIsToldWithFileAndKey) {
 
 TEST_F(Config, ABadValueIsToldWithFileAndKey) {
   Milliseconds wait{1};
-  program.duration(program.app(), "--wait", wait, "");
+  program.options().duration("--wait", wait, "");
   write("config.toml", "wait = \"5 parsecs\"\n");
   const std::string said = apply();
   EXPECT_NE(said.find("config.toml"), std::string::npos) << said;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // failover: restarts the virtual servers of hosts that are proven to be off, and keeps what it needs for
 // that.
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
 #include <vector>
@@ -262,26 +261,116 @@ std::map<std::string, bool> given(const ha::Wishes& wishes) {
           {"together", wishes.affinity.together.has_value()}};
 }
 
-void check(Options& options, bool protect, bool drill) {
+[[noreturn]] void misused(const std::string& what, const std::string& why) {
+  throw Error(Status::kUsage, "read the command line", what, why);
+}
+
+void check_protect(Options& options) {
   auto& wishes = options.wishes;
-  const auto refuse = [](const char* verb, const char* why) {
-    throw Error(Status::kUsage, "read the command line", verb, why);
-  };
-  if (protect && !options.standing.empty()) wishes.standing = options.standing == "on";
-  const bool off = wishes.standing == false;
-  if (protect && wishes.vms.empty() && !wishes.all && !off)
-    refuse("protect", "expected virtual servers, or --all");
-  if (protect && wishes.standing == true && !wishes.all) refuse("protect", "--standing goes with --all");
-  if (protect && !wishes.except.empty() && !wishes.all) refuse("protect", "--except goes with --all");
-  if (drill && options.all != options.host.empty()) refuse("drill", "expected a host, or --all");
+  if (!options.standing.empty()) wishes.standing = options.standing == "on";
+  if (wishes.vms.empty() && !wishes.all && wishes.standing != false)
+    misused("protect", "expected virtual servers, or --all");
+  if (wishes.standing == true && !wishes.all) misused("protect", "--standing goes with --all");
+  if (!wishes.except.empty() && !wishes.all) misused("protect", "--except goes with --all");
   const auto wished = given(wishes);
   for (const auto& wish : wishes.without) {
     const auto known = wished.find(wish);
     std::string names;
     for (const auto& [name, is_given] : wished) names += (names.empty() ? "" : ", ") + name;
-    if (known == wished.end()) refuse("--without", ("expected some of " + names).c_str());
-    if (known->second) refuse("--without", ("--" + wish + " is given as well").c_str());
+    if (known == wished.end()) misused("--without", "expected some of " + names);
+    if (known->second) misused("--without", "--" + wish + " is given as well");
   }
+}
+
+void declare(cli::Options at, Options& options) {
+  const auto limit = [&](const char* flag, int& value, double most, const char* about) {
+    at.number(flag, value, about, {.least = 1, .most = most}).shows_default();
+  };
+  limit("--max-total", options.policy.max_total, 1000, "starts at one time in all");
+  // libvirtd works on five requests of one client at a time, and looking is one.
+  limit("--max-per-host", options.policy.max_per_host, 4, "starts at one time on one host");
+  limit("--attempts", options.policy.attempts, 1000, "starts of one virtual server, each on another host");
+  at.duration("--verify-timeout", options.policy.verify_timeout, "how long a start and its proof may take");
+  at.flag("--resume", options.resume, "read nothing; finish the work of all hosts that are fenced");
+}
+
+void declare_protect(cli::Options at, Options& options) {
+  auto& wishes = options.wishes;
+  at.operands("VM", wishes.vms, "virtual servers").offers(cli::Values::kVms);
+  at.number("--priority", wishes.priority, "restart priority, higher first");
+  const auto name_of_something = [](const std::string& text) {
+    return text.empty() ? "expected a name; --without takes one away" : "";
+  };
+  at.list("--after", wishes.after, "has to run before them; may be repeated", "VM")
+      .checked(name_of_something)
+      .offers(cli::Values::kVms);
+  at.text("--anti-affinity", wishes.anti_affinity, "no two of this group on one host", "GROUP")
+      .checked(name_of_something);
+  at.comma_list("--prefer", wishes.affinity.prefer, "where they are to be, the best one first", "HOST,...")
+      .offers(cli::Values::kHosts);
+  at.flag("--only", wishes.affinity.only, "they are started on no other hosts than these");
+  at.text("--together", wishes.affinity.together, "all of this group on one host", "GROUP")
+      .checked(name_of_something);
+  at.flag("--failback", wishes.affinity.failback,
+          "failover failback moves them back to a better host that serves again");
+  at.text("--check", wishes.check, "how they prove that they serve: tcp:ADDRESS:PORT", "CHECK")
+      .checked(
+          [](const std::string& text) { return ha::parse_check(text) ? "" : "expected tcp:ADDRESS:PORT"; });
+  std::vector<std::string> wish_names;
+  for (const auto& [name, is_given] : given({})) wish_names.push_back(name);
+  at.comma_list("--without", wishes.without, "take these wishes away again, such as after or check",
+                "WISH,...")
+      .offers(wish_names);
+  at.flag("--all", wishes.all, "every virtual server of every host");
+  at.list("--except", wishes.except, "with --all: not this one; may be repeated", "VM")
+      .offers(cli::Values::kVms);
+  at.choice("--standing", options.standing, {"on", "off"},
+            "with --all: and each that comes later, until --standing off")
+      .may_lack_value("on");
+}
+
+void declare_commands(cli::Options at, cli::Program& program, Options& options) {
+  const auto with = [&](Status (Failover::*verb)()) {
+    return [&program, &options, verb] { return (Failover(program, options).*verb)(); };
+  };
+  at.command_is_optional();
+  declare_protect(at.command("protect", "keep what is needed to restart these virtual servers",
+                             [&program, &options] {
+                               check_protect(options);
+                               return Failover(program, options).protect();
+                             }),
+                  options);
+  at.command("refresh", "read host, definition and state of the protected ones again",
+             with(&Failover::refresh));
+  at.command("unprotect", "forget these virtual servers", with(&Failover::unprotect))
+      .operands("VM", options.vms, "virtual servers")
+      .required()
+      .offers(cli::Values::kVms);
+  auto want = at.command("want", "whether a protected one is to run, or to stay off", with(&Failover::want));
+  want.operand("VM", options.vm, "virtual server").required().offers(cli::Values::kVms);
+  want.choice("STATE", options.wanted, {"running", "stopped"}, "what is wanted").required();
+  at.command("list", "what is protected, and where it was seen when", [&program] { return list(program); });
+  at.command("keep", "start what is protected, should run, and is off on living hosts",
+             with(&Failover::keep));
+  auto drill =
+      at.command("drill", "what would happen if a host died now; changes nothing", [&program, &options] {
+        if (options.all != options.host.empty()) misused("drill", "expected a host, or --all");
+        return Failover(program, options).drill();
+      });
+  drill.operand("HOST", options.host, "host that is taken for dead").offers(cli::Values::kHosts);
+  drill.flag("--all", options.all, "each host in turn; exit 1 if one leaves a server without place");
+  auto clear = at.command("clear", "take a fenced host back that has returned", with(&Failover::clear));
+  clear.operand("HOST", options.host, "host that has returned").required().offers(cli::Values::kHosts);
+  clear.flag("--destroy-stale", options.destroy_stale,
+             "end a copy there that runs although its place is elsewhere");
+  at.command("failback", "decide for migrate: who goes back to a host that it prefers",
+             with(&Failover::failback));
+  auto disarming = at.command("disarm", "fence switches and failover starts nothing by itself any more",
+                              [&program, &options] { return disarm(program, options); });
+  disarming.text("--until", options.until, "it is armed again from this time on, or after so long",
+                 "TIME|DURATION");
+  disarming.text("--reason", options.reason, "why, for whoever asks", "TEXT");
+  at.command("arm", "the cluster heals itself again", [&program] { return arm(program); });
 }
 
 }  // namespace
@@ -310,125 +399,7 @@ int main(int argc, char** argv) {
   program.takes_store();
   program.takes_timeout(options.policy.timeout);
   program.takes_dry_run();
-  auto& app = program.app();
-  const auto limit = [&](const char* flag, int& value, int most, const char* text) {
-    app.add_option(flag, value, text)->type_name("N")->check(CLI::Range(1, most))->capture_default_str();
-  };
-  limit("--max-total", options.policy.max_total, 1000, "starts at one time in all");
-  // libvirtd works on five requests of one client at a time, and looking is one.
-  limit("--max-per-host", options.policy.max_per_host, 4, "starts at one time on one host");
-  limit("--attempts", options.policy.attempts, 1000, "starts of one virtual server, each on another host");
-  program.duration(app, "--verify-timeout", options.policy.verify_timeout,
-                   "how long a start and its proof may take");
-  app.add_flag("--resume", options.resume, "read nothing; finish the work of all hosts that are fenced");
-
-  auto* protect = app.add_subcommand("protect", "keep what is needed to restart these virtual servers");
-  auto& wishes = options.wishes;
-  const auto vms_of = [&](CLI::App* command, std::vector<std::string>& vms) {
-    auto* option = command->add_option("VM", vms, "virtual servers");
-    program.completes(option, cli::Program::Values::kVms);
-    return option;
-  };
-  vms_of(protect, wishes.vms);
-  protect->add_option("--priority", wishes.priority, "restart priority, higher first")->type_name("N");
-  const auto name_of_something = [](const std::string& given) {
-    return given.empty() ? "expected a name; --without takes one away" : "";
-  };
-  // One value each: VM operands may follow.
-  program.completes(protect->add_option("--after", wishes.after, "has to run before them; may be repeated")
-                        ->check(name_of_something)
-                        ->type_name("VM")
-                        ->expected(1)
-                        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
-                    cli::Program::Values::kVms);
-  protect->add_option("--anti-affinity", wishes.anti_affinity, "no two of this group on one host")
-      ->check(name_of_something)
-      ->type_name("GROUP");
-  program.completes(
-      protect->add_option("--prefer", wishes.affinity.prefer, "where they are to be, the best one first")
-          ->type_name("HOST,...")
-          ->delimiter(',')
-          ->expected(1)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
-      cli::Program::Values::kHosts);
-  protect->add_flag("--only", wishes.affinity.only, "they are started on no other hosts than these");
-  protect->add_option("--together", wishes.affinity.together, "all of this group on one host")
-      ->check(name_of_something)
-      ->type_name("GROUP");
-  protect->add_flag("--failback", wishes.affinity.failback,
-                    "failover failback moves them back to a better host that serves again");
-  protect->add_option("--check", wishes.check, "how they prove that they serve: tcp:ADDRESS:PORT")
-      ->type_name("CHECK")
-      ->check(
-          [](const std::string& given) { return ha::parse_check(given) ? "" : "expected tcp:ADDRESS:PORT"; });
-  std::vector<std::string> wish_names;
-  for (const auto& [name, is_given] : given({})) wish_names.push_back(name);
-  program.completes(
-      protect->add_option("--without", wishes.without, "take these wishes away again, such as after or check")
-          ->type_name("WISH,...")
-          ->delimiter(',')
-          ->expected(1)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
-      wish_names);
-  protect->add_flag("--all", wishes.all, "every virtual server of every host");
-  program.completes(
-      protect->add_option("--except", wishes.except, "with --all: not this one; may be repeated")
-          ->type_name("VM")
-          ->expected(1)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll),
-      cli::Program::Values::kVms);
-  program
-      .choice(*protect, "--standing", options.standing, {"on", "off"},
-              "with --all: and each that comes later, until --standing off")
-      ->expected(0, 1)
-      ->default_str("on");
-  auto* refresh =
-      app.add_subcommand("refresh", "read host, definition and state of the protected ones again");
-  auto* unprotect = app.add_subcommand("unprotect", "forget these virtual servers");
-  vms_of(unprotect, options.vms)->required();
-  auto* want = app.add_subcommand("want", "whether a protected one is to run, or to stay off");
-  program.completes(want->add_option("VM", options.vm, "virtual server")->required(),
-                    cli::Program::Values::kVms);
-  program.choice(*want, "STATE", options.wanted, {"running", "stopped"}, "what is wanted")->required();
-  auto* list_command = app.add_subcommand("list", "what is protected, and where it was seen when");
-  const auto host_of = [&](CLI::App* command, const char* text) {
-    program.completes(command->add_option("HOST", options.host, text)->required(),
-                      cli::Program::Values::kHosts);
-  };
-  auto* keep = app.add_subcommand("keep", "start what is protected, should run, and is off on living hosts");
-  auto* drill = app.add_subcommand("drill", "what would happen if a host died now; changes nothing");
-  program.completes(drill->add_option("HOST", options.host, "host that is taken for dead"),
-                    cli::Program::Values::kHosts);
-  drill->add_flag("--all", options.all, "each host in turn; exit 1 if one leaves a server without place");
-  auto* clear = app.add_subcommand("clear", "take a fenced host back that has returned");
-  host_of(clear, "host that has returned");
-  clear->add_flag("--destroy-stale", options.destroy_stale,
-                  "end a copy there that runs although its place is elsewhere");
-  auto* failback_command =
-      app.add_subcommand("failback", "decide for migrate: who goes back to a host that it prefers");
-  auto* disarm_command =
-      app.add_subcommand("disarm", "fence switches and failover starts nothing by itself any more");
-  disarm_command
-      ->add_option("--until", options.until, "it is armed again from this time on, or after so long")
-      ->type_name("TIME|DURATION");
-  disarm_command->add_option("--reason", options.reason, "why, for whoever asks")->type_name("TEXT");
-  auto* arm_command = app.add_subcommand("arm", "the cluster heals itself again");
-  app.require_subcommand(0, 1);
-
-  return program.run(argc, argv, [&] {
-    if (list_command->parsed()) return list(program);
-    if (disarm_command->parsed()) return disarm(program, options);
-    if (arm_command->parsed()) return arm(program);
-    check(options, protect->parsed(), drill->parsed());
-    Failover failover(program, options);
-    if (protect->parsed()) return failover.protect();
-    if (refresh->parsed()) return failover.refresh();
-    if (unprotect->parsed()) return failover.unprotect();
-    if (want->parsed()) return failover.want();
-    if (keep->parsed()) return failover.keep();
-    if (failback_command->parsed()) return failover.failback();
-    if (drill->parsed()) return failover.drill();
-    if (clear->parsed()) return failover.clear();
-    return failover.restart();
-  });
+  declare(program.options(), options);
+  declare_commands(program.options(), program, options);
+  return program.run(argc, argv, [&] { return Failover(program, options).restart(); });
 }

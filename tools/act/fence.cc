@@ -2,7 +2,6 @@
 // fence: switches off hosts that heartbeat has declared dead, and proves it: only then may failover act.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <set>
@@ -258,55 +257,53 @@ Status verify(cli::Program& program, const Options& options) {
   return status;
 }
 
-void declare(cli::Program& program, Options& options) {
-  auto& app = program.app();
+void declare(cli::Options at, Options& options) {
   auto& policy = options.policy;
-  program.takes_inventory();
-  program.takes_store();
-  program.takes_timeout(Milliseconds{10'000});
-  program.takes_dry_run();
-  const auto word = [&](const char* flag, std::string& value, const char* other, const char* text) {
-    program.choice(app, flag, value, {value, other}, text)->capture_default_str();
+  const auto word = [&](const char* flag, std::string& value, const char* other, const char* about) {
+    at.choice(flag, value, {value, other}, about).shows_default();
   };
   word("--isolated", options.isolated, "fence", "what to do with host_isolated");
   word("--partitioned", options.partitioned, "fence", "what to do with host_partitioned");
   word("--hypervisor-down", options.hypervisor_down, "fence", "what to do with hypervisor_down");
   word("--living-store", options.living_store, "fence",
        "whether a host that still writes to the shared storage is left alone");
-  program.duration(app, "--deadline", policy.deadline, "give a host up after this");
-  program.duration(app, "--max-age", policy.max_age, "refuse records that are older");
-  program.duration(app, "--takeover", policy.takeover,
-                   "silence after which a host that fences itself has done so");
-  program.duration(app, "--loop-window", policy.loop_window,
-                   "a host that was fenced three times within this is left to a person");
-  program.duration(app, "--retry-for", policy.retry_for,
-                   "how long a fencing that failed is repeated while the host stays down; 0: not at all");
-  app.add_flag("--trust-self-fence", policy.trust_self_fence,
-               "method self also for hosts without a hardware watchdog");
-  app.add_option("--bmc-user", options.bmc.user,
-                 "user of the management controllers that the inventory names by bmc")
-      ->envname("RACKLINE_BMC_USER")
-      ->type_name("NAME");
-  program.completes(app.add_option("--bmc-password-file", options.bmc.password_file,
-                                   "file with their password, for its owner's eyes only")
-                        ->envname("RACKLINE_BMC_PASSWORD_FILE")
-                        ->type_name("FILE"),
-                    cli::Program::Values::kFiles);
-  app.add_option("--bmc-cipher", options.bmc.cipher, "cipher suite of IPMI")
-      ->type_name("N")
-      ->check(CLI::Range(0, 17))
-      ->capture_default_str();
-  app.add_flag("--require-identity", options.require_identity,
-               "use only controllers of which fence verify has confirmed that they are the host's own");
-  app.add_flag(
-      "--force", policy.force,
-      "also more than half of all hosts; with --confirm-manual also a host that reads on or answers");
-  app.add_flag("--resume", options.resume, "read nothing; settle what a killed fence left open");
-  program.completes(
-      app.add_option("--confirm-manual", options.confirm,
-                     "you have switched HOST off yourself; its name is read from stdin once more")
-          ->type_name("HOST"),
-      cli::Program::Values::kHosts);
+  at.duration("--deadline", policy.deadline, "give a host up after this");
+  at.duration("--max-age", policy.max_age, "refuse records that are older");
+  at.duration("--takeover", policy.takeover, "silence after which a host that fences itself has done so");
+  at.duration("--loop-window", policy.loop_window,
+              "a host that was fenced three times within this is left to a person");
+  at.duration("--retry-for", policy.retry_for,
+              "how long a fencing that failed is repeated while the host stays down; 0: not at all");
+  at.flag("--trust-self-fence", policy.trust_self_fence,
+          "method self also for hosts without a hardware watchdog");
+  at.text("--bmc-user", options.bmc.user,
+          "user of the management controllers that the inventory names by bmc", "NAME")
+      .from("RACKLINE_BMC_USER");
+  at.text("--bmc-password-file", options.bmc.password_file,
+          "file with their password, for its owner's eyes only", "FILE")
+      .from("RACKLINE_BMC_PASSWORD_FILE")
+      .offers(cli::Values::kFiles);
+  at.number("--bmc-cipher", options.bmc.cipher, "cipher suite of IPMI", {.least = 0, .most = 17})
+      .shows_default();
+  at.flag("--require-identity", options.require_identity,
+          "use only controllers of which fence verify has confirmed that they are the host's own");
+  at.flag("--force", policy.force,
+          "also more than half of all hosts; with --confirm-manual also a host that reads on or answers");
+  at.flag("--resume", options.resume, "read nothing; settle what a killed fence left open");
+  at.text("--confirm-manual", options.confirm,
+          "you have switched HOST off yourself; its name is read from stdin once more", "HOST")
+      .offers(cli::Values::kHosts);
+}
+
+void prepare(cli::Program& program, Options& options) {
+  auto& policy = options.policy;
+  policy.dry_run = program.dry_run();
+  policy.fence_isolated = options.isolated == "fence";
+  policy.fence_partitioned = options.partitioned == "fence";
+  policy.fence_hypervisor_down = options.hypervisor_down == "fence";
+  policy.fence_living_store = options.living_store == "fence";
+  if (policy.deadline < Milliseconds{1000})
+    throw Error(Status::kUsage, "read the command line", "--deadline", "expected at least 1s");
 }
 
 }  // namespace
@@ -329,31 +326,29 @@ int main(int argc, char** argv) {
                     {"fence unfence h3", "switch a fenced host on again"},
                     {"fence --resume", "settle what a killed fence left open"}}});
   Options options;
-  declare(program, options);
-  auto& app = program.app();
-  app.require_subcommand(0, 1);
-  auto* unfencing = app.add_subcommand("unfence", "switch fenced hosts on again");
-  program.completes(unfencing->add_option("HOST", options.hosts, "hosts")->required(),
-                    cli::Program::Values::kHosts);
-  auto* status = app.add_subcommand("status", "the power and the fence mark of hosts");
-  program.completes(status->add_option("HOST", options.hosts, "hosts, all if none is given"),
-                    cli::Program::Values::kHosts);
-  auto* verifying =
-      app.add_subcommand("verify", "whether each controller switches the host that it is said to");
-  program.completes(verifying->add_option("HOST", options.hosts, "hosts, all if none is given"),
-                    cli::Program::Values::kHosts);
+  program.takes_inventory();
+  program.takes_store();
+  program.takes_timeout(Milliseconds{10'000});
+  program.takes_dry_run();
+  auto& at = program.options();
+  declare(at, options);
+  at.command_is_optional();
+  const auto command = [&](const char* name, const char* about, auto verb, const char* hosts) {
+    return at
+        .command(name, about,
+                 [&program, &options, verb] {
+                   prepare(program, options);
+                   return verb(program, options);
+                 })
+        .operands("HOST", options.hosts, hosts)
+        .offers(cli::Values::kHosts);
+  };
+  command("unfence", "switch fenced hosts on again", unfence, "hosts").required();
+  command("status", "the power and the fence mark of hosts", show, "hosts, all if none is given");
+  command("verify", "whether each controller switches the host that it is said to", verify,
+          "hosts, all if none is given");
   return program.run(argc, argv, [&] {
-    auto& policy = options.policy;
-    policy.dry_run = program.dry_run();
-    policy.fence_isolated = options.isolated == "fence";
-    policy.fence_partitioned = options.partitioned == "fence";
-    policy.fence_hypervisor_down = options.hypervisor_down == "fence";
-    policy.fence_living_store = options.living_store == "fence";
-    if (policy.deadline < Milliseconds{1000})
-      throw Error(Status::kUsage, "read the command line", "--deadline", "expected at least 1s");
-    if (*unfencing) return unfence(program, options);
-    if (*status) return show(program, options);
-    if (*verifying) return verify(program, options);
+    prepare(program, options);
     return options.confirm.empty() ? fence(program, options) : confirm(program, options);
   });
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // rackline: what is believed of the hosts, and the verbs that take several programs: drain, undrain.
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <thread>
 
@@ -144,28 +143,23 @@ int main(int argc, char** argv) {
   program.takes_inventory();
   program.takes_store();
   program.takes_dry_run();
-  auto& app = program.app();
-  const auto host_of = [&](CLI::App* command, const char* text) {
-    program.completes(command->add_option("HOST", options.request.host, text)->required(),
-                      cli::Program::Values::kHosts);
-  };
-  auto* hosts_command = app.add_subcommand("hosts", "the state of every host; exit 1 if one does not serve");
-  auto* drain_command =
-      app.add_subcommand("drain", "move every virtual server off a host; then it is in maintenance");
-  host_of(drain_command, "host that is to be emptied");
-  drain_command->add_option("--until", options.until, "it serves again from this time on, or after so long")
-      ->type_name("TIME|DURATION");
-  drain_command->add_option("--reason", options.request.reason, "why, for whoever asks")->type_name("TEXT");
-  drain_command->add_flag("--force", options.request.force,
-                          "also when that moves more of the fleet than capplan allows at once");
-  auto* undrain_command = app.add_subcommand("undrain", "let a drained host serve again");
-  host_of(undrain_command, "host that serves again");
-  app.require_subcommand(1);
-
-  return program.run(argc, argv, [&] {
-    if (hosts_command->parsed()) return hosts(program);
-    if (drain_command->parsed()) return drain(program, options);
-    static_cast<void>(undrain_command);
-    return undrain(program, options.request.host);
-  });
+  auto& at = program.options();
+  at.command("hosts", "the state of every host; exit 1 if one does not serve",
+             [&] { return hosts(program); });
+  auto draining = at.command("drain", "move every virtual server off a host; then it is in maintenance",
+                             [&] { return drain(program, options); });
+  draining.operand("HOST", options.request.host, "host that is to be emptied")
+      .required()
+      .offers(cli::Values::kHosts);
+  draining.text("--until", options.until, "it serves again from this time on, or after so long",
+                "TIME|DURATION");
+  draining.text("--reason", options.request.reason, "why, for whoever asks", "TEXT");
+  draining.flag("--force", options.request.force,
+                "also when that moves more of the fleet than capplan allows at once");
+  at.command("undrain", "let a drained host serve again",
+             [&] { return undrain(program, options.request.host); })
+      .operand("HOST", options.request.host, "host that serves again")
+      .required()
+      .offers(cli::Values::kHosts);
+  return program.run(argc, argv);
 }

@@ -2,7 +2,6 @@
 // heartbeat: tells and hears which hosts live, and says with what evidence a host is called down.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <vector>
 
 #include "base/interrupt.h"
@@ -200,6 +199,7 @@ Status maintenance(cli::Program& program, const Options& options) {
 }
 
 Status key(cli::Program& program, const Options& options) {
+  program.describes_itself();
   if (options.key_host.empty()) {
     const char* done = "a new master key, for watchers; each host gets its own by --host";
     if (options.renew) {
@@ -227,82 +227,93 @@ Status key(cli::Program& program, const Options& options) {
   return Status::kDone;
 }
 
-void declare_key(cli::Program& program, CLI::App& app, Options& options) {
-  auto* host = app.add_option("--host", options.key_host, "make the key of this host, out of --key-file");
-  program.completes(host->type_name("HOST"), cli::Program::Values::kHosts);
-  auto* renew = app.add_flag("--renew", options.renew, "begin to change the master key");
-  auto* retire =
-      app.add_flag("--retire", options.retire, "end its change: the previous one is no good any more");
-  renew->excludes(host)->excludes(retire);
-  retire->excludes(host);
-  program.completes(
-      app.add_option("FILE", options.made_key,
-                     "a new one; for --renew and --retire the master key; with --host - is stdout")
-          ->required(),
-      cli::Program::Values::kFiles);
+void declare_key(cli::Options at, Options& options) {
+  const auto host =
+      at.text("--host", options.key_host, "make the key of this host, out of --key-file", "HOST")
+          .offers(cli::Values::kHosts);
+  auto renew = at.flag("--renew", options.renew, "begin to change the master key");
+  auto retire = at.flag("--retire", options.retire, "end its change: the previous one is no good any more");
+  renew.excludes({host, retire});
+  retire.excludes({host});
+  at.operand("FILE", options.made_key,
+             "a new one; for --renew and --retire the master key; with --host - is stdout")
+      .required()
+      .offers(cli::Values::kFiles);
 }
 
-void declare_beat(cli::Program& program, CLI::App& app, Options& options) {
+void declare_beat(cli::Options at, Options& options) {
   auto& agent = options.agent;
-  app.add_option("--host", agent.host, "name of this host in the inventory (else its host name)")
-      ->type_name("HOST");
-  app.add_option("-w,--watcher", options.watchers, "ADDRESS[:PORT] of a watcher; may be given again")
-      ->type_name("ADDRESS");
-  app.add_option("--uri", agent.uri, "this host's libvirt")->type_name("URI")->capture_default_str();
-  program.duration(app, "--storage-deadline", agent.storage_deadline,
-                   "a heartbeat on the storage that takes longer is a fault of the storage");
-  program.duration(app, "--libvirt-deadline", agent.libvirt_deadline,
-                   "no answer of libvirtd for so long is a fault of the hypervisor");
-  program.duration(app, "--self-fence", agent.self_fence,
-                   "stop all virtual servers when no watcher and no storage was there for so long; 0: never");
-  program
-      .choice(app, "--fence-method", options.fence_method, {"power", "self"},
-              "self: others rely on its self-fencing alone, so peers that it hears do not keep its servers "
-              "running")
-      ->capture_default_str();
-  program.completes(
-      app.add_option("--run-dir", agent.run_directory, "where the last contact is kept until the next boot")
-          ->type_name("DIRECTORY")
-          ->capture_default_str(),
-      cli::Program::Values::kFiles);
-  program.completes(
-      app.add_option("--watchdog", agent.watchdog, "hardware watchdog that resets this host when it hangs")
-          ->type_name("DEVICE"),
-      cli::Program::Values::kFiles);
-  app.add_option("--qemu-run-dir", agent.qemu_run_directory, "where libvirtd keeps the pid files of QEMU")
-      ->type_name("DIRECTORY")
-      ->capture_default_str();
+  at.text("--host", agent.host, "name of this host in the inventory (else its host name)", "HOST");
+  at.texts("-w,--watcher", options.watchers, "ADDRESS[:PORT] of a watcher; may be given again", "ADDRESS");
+  at.text("--uri", agent.uri, "this host's libvirt", "URI").shows_default();
+  at.duration("--storage-deadline", agent.storage_deadline,
+              "a heartbeat on the storage that takes longer is a fault of the storage");
+  at.duration("--libvirt-deadline", agent.libvirt_deadline,
+              "no answer of libvirtd for so long is a fault of the hypervisor");
+  at.duration("--self-fence", agent.self_fence,
+              "stop all virtual servers when no watcher and no storage was there for so long; 0: never");
+  at.choice("--fence-method", options.fence_method, {"power", "self"},
+            "self: others rely on its self-fencing alone, so peers that it hears do not keep its servers "
+            "running")
+      .shows_default();
+  at.text("--run-dir", agent.run_directory, "where the last contact is kept until the next boot", "DIRECTORY")
+      .shows_default()
+      .offers(cli::Values::kFiles);
+  at.text("--watchdog", agent.watchdog, "hardware watchdog that resets this host when it hangs", "DEVICE")
+      .offers(cli::Values::kFiles);
+  at.text("--qemu-run-dir", agent.qemu_run_directory, "where libvirtd keeps the pid files of QEMU",
+          "DIRECTORY")
+      .shows_default();
 }
 
-void declare_watch(cli::Program& program, CLI::App& app, Options& options) {
+void declare_watch(cli::Options at, Options& options) {
   auto& policy = options.policy;
-  program
-      .choice(app, "--detector", options.detector, {"fixed", "phi"},
-              "fixed: a timeout; phi: suspicion that grows with the silence")
-      ->capture_default_str();
-  program
-      .duration(app, "--suspect-after", options.suspect_after,
-                "silence that makes a host suspect; two thirds of --dead-after if not given")
-      ->default_str("");
-  program
-      .duration(app, "--dead-after", options.dead_after,
-                "silence in every channel that makes it dead; three intervals, and 1s at least, if not given")
-      ->default_str("");
-  app.add_option("--phi", policy.detector.phi, "phi that counts as death; half of it as suspicion")
-      ->type_name("PHI")
-      ->check(CLI::Range(0.5, 100.0))
-      ->capture_default_str();
-  program.duration(app, "--start-grace", policy.start_grace, "what was never heard is not judged before");
-  program.duration(app, "--flap-hold", policy.flap_hold, "calm that a host which came and went has to show");
-  app.add_flag("--once", options.once,
-               "end after the first picture of all hosts; status 1 unless all are well");
-  app.add_flag("--accept-shared-key", options.accept_shared,
-               "believe agents that have no key of their own yet");
-  app.add_flag("--lead", options.lead, "stand by while another watcher of this store leads");
-  program.completes(
-      app.add_option("--record", options.record_file, "append what arrives to a trace for replay")
-          ->type_name("FILE"),
-      cli::Program::Values::kFiles);
+  at.choice("--detector", options.detector, {"fixed", "phi"},
+            "fixed: a timeout; phi: suspicion that grows with the silence")
+      .shows_default();
+  at.duration("--suspect-after", options.suspect_after,
+              "silence that makes a host suspect; two thirds of --dead-after if not given")
+      .hides_default();
+  at.duration("--dead-after", options.dead_after,
+              "silence in every channel that makes it dead; three intervals, and 1s at least, if not given")
+      .hides_default();
+  at.number("--phi", policy.detector.phi, "phi that counts as death; half of it as suspicion",
+            {.least = 0.5, .most = 100}, "PHI")
+      .shows_default();
+  at.duration("--start-grace", policy.start_grace, "what was never heard is not judged before");
+  at.duration("--flap-hold", policy.flap_hold, "calm that a host which came and went has to show");
+  at.flag("--once", options.once, "end after the first picture of all hosts; status 1 unless all are well");
+  at.flag("--accept-shared-key", options.accept_shared, "believe agents that have no key of their own yet");
+  at.flag("--lead", options.lead, "stand by while another watcher of this store leads");
+  at.text("--record", options.record_file, "append what arrives to a trace for replay", "FILE")
+      .offers(cli::Values::kFiles);
+}
+
+void declare_replay(cli::Options at, Options& options) {
+  at.operand("TRACE", options.trace, "records of watch --record, - for stdin").offers(cli::Values::kFiles);
+  at.numbers("--timeouts", options.timeouts_ms, "fixed timeouts to try, in ms", "MS,...");
+  at.numbers("--phis", options.phis, "thresholds of phi-accrual to try", "PHI,...");
+}
+
+void declare_maintenance(cli::Options at, Options& options) {
+  at.operand("HOST", options.host, "the host; none: tell of all").offers(cli::Values::kHosts);
+  at.choice("STATE", options.state, {"on", "off"}, "on or off");
+  at.text("--until", options.until, "it is over at this time, or after so long", "TIME|DURATION");
+  at.text("--reason", options.reason, "why, for whoever asks", "TEXT");
+}
+
+// Of the program and not of its commands: two commands' options with one environment variable overwrite each
+// other.
+void declare_common(cli::Options at, Options& options) {
+  at.text("--key-file", options.key_file, "the key: a host's own for beat, the master key for watch", "FILE")
+      .from("RACKLINE_HEARTBEAT_KEY_FILE")
+      .shows_default()
+      .offers(cli::Values::kFiles);
+  at.text("--cluster", options.cluster, "name of the cluster", "NAME").shows_default();
+  at.text("--slots", options.agent.slots, "directory on the shared storage for heartbeats", "DIRECTORY")
+      .offers(cli::Values::kFiles);
+  at.text("--listen", options.listen, "ADDRESS[:PORT] of its own, UDP", "ADDRESS");
+  at.duration("--interval", options.agent.interval, "time between two heartbeats");
 }
 
 }  // namespace
@@ -325,57 +336,20 @@ int main(int argc, char** argv) {
                     {"heartbeat replay trace.jsonl", "compare failure detectors"}}});
   Options options;
   options.agent.run_directory = "/run/rackline";
-  auto& app = program.app();
   program.takes_inventory();
   program.takes_store();
-  app.require_subcommand(1);
-  auto* beat_command = app.add_subcommand("beat", "on a host: tell that it lives");
-  auto* watch_command = app.add_subcommand("watch", "hear the hosts, and tell what becomes of them");
-  auto* replay_command = app.add_subcommand("replay", "score failure detectors on a trace");
-  auto* maintenance_command = app.add_subcommand("maintenance", "announce that a host will be silent");
-  auto* key_command = app.add_subcommand("key", "make or change a key file");
-  const auto files = cli::Program::Values::kFiles;
-  // Of the program and not of its commands: two commands' options with one environment variable overwrite
-  // each other.
-  program.completes(app.add_option("--key-file", options.key_file,
-                                   "the key: a host's own for beat, the master key for watch")
-                        ->type_name("FILE")
-                        ->envname("RACKLINE_HEARTBEAT_KEY_FILE")
-                        ->capture_default_str(),
-                    files);
-  app.add_option("--cluster", options.cluster, "name of the cluster")
-      ->type_name("NAME")
-      ->capture_default_str();
-  program.completes(
-      app.add_option("--slots", options.agent.slots, "directory on the shared storage for heartbeats")
-          ->type_name("DIRECTORY"),
-      files);
-  app.add_option("--listen", options.listen, "ADDRESS[:PORT] of its own, UDP")->type_name("ADDRESS");
-  program.duration(app, "--interval", options.agent.interval, "time between two heartbeats");
-  declare_beat(program, *beat_command, options);
-  declare_watch(program, *watch_command, options);
-  program.completes(
-      replay_command->add_option("TRACE", options.trace, "records of watch --record, - for stdin"), files);
-  replay_command->add_option("--timeouts", options.timeouts_ms, "fixed timeouts to try, in ms")
-      ->delimiter(',')
-      ->type_name("MS,...");
-  replay_command->add_option("--phis", options.phis, "thresholds of phi-accrual to try")
-      ->delimiter(',')
-      ->type_name("PHI,...");
-  program.completes(maintenance_command->add_option("HOST", options.host, "the host; none: tell of all"),
-                    cli::Program::Values::kHosts);
-  program.choice(*maintenance_command, "STATE", options.state, {"on", "off"}, "on or off");
-  maintenance_command->add_option("--until", options.until, "it is over at this time, or after so long")
-      ->type_name("TIME|DURATION");
-  maintenance_command->add_option("--reason", options.reason, "why, for whoever asks")->type_name("TEXT");
-  declare_key(program, *key_command, options);
-
-  return program.run(argc, argv, [&] {
-    if (*beat_command) return beat(program, options);
-    if (*watch_command) return watch(program, options);
-    if (*replay_command) return replay(program, options);
-    if (*maintenance_command) return maintenance(program, options);
-    program.describes_itself();
-    return key(program, options);
-  });
+  auto& at = program.options();
+  declare_common(at, options);
+  const auto command = [&](const char* name, const char* about, auto declare, std::function<Status()> body) {
+    declare(at.command(name, about, std::move(body)), options);
+  };
+  command("beat", "on a host: tell that it lives", declare_beat, [&] { return beat(program, options); });
+  command("watch", "hear the hosts, and tell what becomes of them", declare_watch,
+          [&] { return watch(program, options); });
+  command("replay", "score failure detectors on a trace", declare_replay,
+          [&] { return replay(program, options); });
+  command("maintenance", "announce that a host will be silent", declare_maintenance,
+          [&] { return maintenance(program, options); });
+  command("key", "make or change a key file", declare_key, [&] { return key(program, options); });
+  return program.run(argc, argv);
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Loaded first by every .bats file (load ../helper): the programs under test in PATH, and nothing of the
-# developer's own settings. RACKLINE_BUILD names another build directory than build/.
+# developer's own settings. RACKLINE_BUILD names another build directory than build/, and RACKLINE_LAB_DIR another
+# place for practice clusters.
 
 bats_require_minimum_version 1.8.0
 bats_load_library bats-support
@@ -11,7 +12,7 @@ bats_load_library bats-file
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$(cd "$REPO" && cd "${RACKLINE_BUILD:-build}" && pwd) || exit 1
 for variable in "${!RACKLINE_@}" "${!XDG_@}" NO_COLOR MANPATH; do
-  unset "$variable"
+  [ "$variable" = RACKLINE_LAB_DIR ] || unset "$variable"
 done
 export RACKLINE_BUILD=$BUILD # bats loads this file again for every test
 export REPO LC_ALL=C TZ=UTC TERM=dumb PATH=$BUILD/bin:$PATH

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Tests side by side. A job is one .bats file, a share of the unit tests, or a command. Each has its output in a file of
-# its own, which is printed when it ends. Read by ./run, which says where the build is ($build_dir).
+# Tests side by side. A job is a .bats file, a share of the unit tests ("unit tests 1/2"), or a command. Its output is
+# kept in a file, and printed when it ends. Read by ./run, which says where the build is ($build_dir).
 
 passed=0 failed=0 skipped=0 # counts of what ran, for the last line
 
-jobs=() weights=()            # what is to run: kind and argument; what it weighs
-declare -A running=()         # process id: number of the job
-declare -A began=()           # number of the job: seconds
+jobs=() weights=()    # what is to run, and what it weighs
+declare -A running=() # process id: number of the job
+declare -A began=()   # number of the job: seconds
 scratch='' labs='' bats_options=()
 
 # What may run at once. Two cores bear a practice cluster and one file beside it, or four files that mostly wait.
@@ -41,53 +41,48 @@ jobs_end() {
   rm -rf "$scratch" "$labs" 2>/dev/null || { sleep 1 && rm -rf "$scratch" "$labs"; } || true
 }
 
-uses_lab() { grep -qE 'lab/lab|^load \.\./(migrate|fence)$' "$1"; }
+uses_lab() { [[ $1 = *.bats ]] && grep -qE 'lab/lab|^load \.\./(migrate|fence)$' "$1"; }
 
-add_job() { # WEIGHT KIND ARGUMENT
-  weights+=("$1")
-  jobs+=("$2 $3")
-}
-
-# Adds files in the order of tests/order, which says what they weigh; then those that it does not name.
-add_files() { # FILE...
+# Adds them in the order of tests/order, which says what they weigh; then those that it does not name.
+add_jobs() { # JOB...
   local -A wanted=()
-  local file weight
-  for file; do wanted[$file]=1; done
-  while read -r weight file; do
-    [ -n "${wanted[$file]:-}" ] || continue
-    unset "wanted[$file]"
-    add_file "$weight" "$file"
+  local job weight
+  for job; do wanted[$job]=1; done
+  while read -r weight job; do
+    [ -n "${wanted[$job]:-}" ] || continue
+    unset "wanted[$job]"
+    add_job "$weight" "$job"
   done < <(grep -v '^#' tests/order)
-  for file; do
-    [ -n "${wanted[$file]:-}" ] || continue
-    if uses_lab "$file"; then add_file 3 "$file"; else add_file 1 "$file"; fi
+  for job; do
+    [ -n "${wanted[$job]:-}" ] || continue
+    if uses_lab "$job"; then add_job 3 "$job"; else add_job 1 "$job"; fi
   done
 }
 
-add_file() { # WEIGHT FILE
+add_job() { # WEIGHT JOB
   if [ "$(id -u)" != 0 ] && uses_lab "$2"; then
     skipped=$((skipped + 1))
     echo "ok $2 # skip the practice cluster needs root"
   else
-    add_job "$1" bats "$2"
+    weights+=("$1")
+    jobs+=("$2")
   fi
 }
 
 start_job() { # NUMBER
-  local kind=${jobs[$1]%% *} argument=${jobs[$1]#* } words=()
-  case $kind in
-  bats)
-    case $argument in
-    tests/package/*) words=(${alone[0]:+"${alone[@]}" --network}) ;; # fetches packages
-    *) words=("${alone[@]}") ;;
-    esac
-    words+=(bats --tap --print-output-on-failure --timing "${bats_options[@]}" "$argument")
+  local job=${jobs[$1]} share words=()
+  case $job in
+  *.bats)
+    words=("${alone[@]}")
+    case $job in tests/package/*) words+=(${alone[0]:+--network}) ;; esac # fetches packages
+    words+=(bats --tap --print-output-on-failure --timing "${bats_options[@]}" "$job")
     ;;
-  unit)
-    words=("${alone[@]}" env GTEST_TOTAL_SHARDS="${argument#*/}" GTEST_SHARD_INDEX=$((${argument%/*} - 1))
+  'unit tests '*)
+    share=${job##* }
+    words=("${alone[@]}" env GTEST_TOTAL_SHARDS="${share#*/}" GTEST_SHARD_INDEX=$((${share%/*} - 1))
       timeout -k 5 900 "$build_dir/tests/rackline-unit" --gtest_brief=1 --gtest_output="json:$scratch/$1.json")
     ;;
-  command) read -ra words <<<"$argument" ;;
+  *) read -ra words <<<"$job" ;;
   esac
   # A group of its own, to be killed as one; and it does not outlive us, however we end.
   TMPDIR=$scratch RACKLINE_BUILD=$PWD/$build_dir RACKLINE_LAB_DIR=$labs \
@@ -130,20 +125,21 @@ count_unit() { # REPORT NAME STATUS
 }
 
 finish_job() { # NUMBER STATUS
-  local kind=${jobs[$1]%% *} argument=${jobs[$1]#* } log=$scratch/$1.log
+  local job=${jobs[$1]} log=$scratch/$1.log show=cat
+  case $job in *.bats | 'unit tests '*) ;; *) show="grep -v ^ok" ;; esac
   if [ ${#jobs[@]} -gt 1 ]; then
-    printf '\n# %s: %s s\n' "$argument" $((SECONDS - began[$1]))
-    if [ "$kind" = command ]; then grep -v '^ok ' "$log" || true; else cat "$log"; fi
+    printf '\n# %s: %s s\n' "$job" $((SECONDS - began[$1]))
+    $show "$log" || true
   fi
-  case $kind in
-  bats) count_bats "$log" "$argument" "$2" ;;
-  unit) count_unit "$scratch/$1.json" "unit tests $argument" "$2" ;;
-  command)
+  case $job in
+  *.bats) count_bats "$log" "$job" "$2" ;;
+  'unit tests '*) count_unit "$scratch/$1.json" "$job" "$2" ;;
+  *)
     if [ "$2" = 0 ]; then
       passed=$((passed + 1))
-      echo "ok $argument"
+      echo "ok $job"
     else
-      not_ok "$argument"
+      not_ok "$job"
     fi
     ;;
   esac

@@ -1,16 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # An etcd of three members on the loopback: etcd_start sets ETCD_URL and etcd_pids; etcd_stop ends them. Their data is
-# in the test's own directory.
-
-etcd_free_port() {
-  local port
-  while :; do
-    port=$((20000 + RANDOM % 12000))
-    (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-  done
-  echo "$port"
-}
+# in the test's own directory. Their ports are nobody else's: tests/alone.
 
 etcd_member() { # NUMBER
   local client=http://127.0.0.1:${etcd_clients[$1]} peer=http://127.0.0.1:${etcd_peers[$1]}
@@ -27,8 +18,7 @@ etcd_start() {
   etcd_clients=() etcd_peers=() etcd_pids=() etcd_cluster='' ETCD_URL=''
   mkdir -p "$BATS_TEST_TMPDIR/etcd"
   for n in 0 1 2; do
-    etcd_clients[n]=$(etcd_free_port)
-    etcd_peers[n]=$(etcd_free_port)
+    etcd_clients[n]=$((20010 + n)) etcd_peers[n]=$((20020 + n))
     etcd_cluster+=${etcd_cluster:+,}m$n=http://127.0.0.1:${etcd_peers[n]}
     ETCD_URL+=${ETCD_URL:+,}127.0.0.1:${etcd_clients[n]}
   done

@@ -31,6 +31,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 log=$scratch/log
 passed=0 failed=0
+alone=()
+! tests/alone true 2>/dev/null || alone=(tests/alone)
 
 ok() { passed=$((passed + 1)) && echo "ok rule $1"; }
 not_ok() {
@@ -120,7 +122,7 @@ run_bats() { # FILE NAME
   while IFS= read -r -n 1 letter; do
     if [[ $letter = [a-zA-Z0-9' ',:] ]]; then regex+=$letter; else regex+="[$letter]"; fi
   done < <(printf %s "$name")
-  RACKLINE_BUILD=$scratch timeout -k 5 60 bats --tap --filter "^$regex\$" "tests/tools/$1" >"$log" 2>&1 </dev/null || status=$?
+  RACKLINE_BUILD=$scratch timeout -k 5 60 "${alone[@]}" bats --tap --filter "^$regex\$" "tests/tools/$1" >"$log" 2>&1 </dev/null || status=$?
   verdict $status "$(grep -cE '^(not )?ok ' "$log")" "$(grep -cE '^ok ' "$log")"
 }
 

@@ -66,16 +66,18 @@ in_fish() {
 
 # offered_options SHELL: every option that a program has is offered, at its own place on the line.
 offered_options() {
-  local program subcommand flags flag before missing=0
+  local program subcommand before missing=0
   for program in $(programs); do
     for subcommand in "" $("$program" __options | cut -f1 | sort -u); do
       before="$program ${subcommand:+$subcommand }"
       "in_$1" "$before-" >offered
-      while IFS= read -r flags; do
-        for flag in ${flags//,/ }; do
-          grep -qE -- "^$flag([[:space:]]|\$)" offered || { echo "$before does not offer $flag" && missing=1; }
-        done
-      done < <("$program" __options | awk -F '\t' -v s="$subcommand" '$1 == s && $2 ~ /^-/ { print $2 }')
+      "$program" __options | awk -F '\t' -v s="$subcommand" -v before="$before" '
+        FILENAME == "offered" { sub(/[[:space:]].*/, ""); offered[$0]; next }
+        $1 == s && $2 ~ /^-/ {
+          n = split($2, flags, ",")
+          for (i = 1; i <= n; i++) if (!(flags[i] in offered)) { print before " does not offer " flags[i]; missing = 1 }
+        }
+        END { exit missing }' offered - || missing=1
     done
   done
   return $missing

@@ -85,7 +85,7 @@ certificate() {
   authority ours && authority theirs
   certificate ours member && certificate ours admin
   local port peer url
-  port=$(etcd_free_port) peer=$(etcd_free_port)
+  port=20030 peer=20031
   url=https://127.0.0.1:$port
   setpriv --pdeathsig KILL etcd --name tls --data-dir tls --listen-client-urls "$url" --advertise-client-urls "$url" \
     --listen-peer-urls "http://127.0.0.1:$peer" --initial-advertise-peer-urls "http://127.0.0.1:$peer" \

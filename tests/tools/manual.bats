@@ -89,12 +89,11 @@ program_options() {
 }
 
 @test "every kind and every field of a record is in rackline-records(5)" {
-  local kind field
-  mandoc -T ascii "$BUILD/man/man5/rackline-records.5" | sed 's/.\x08//g' >"$BATS_TEST_TMPDIR/page"
-  for kind in $(rackline-records | awk '{ print $1 }'); do
-    assert grep -qw "$kind" "$BATS_TEST_TMPDIR/page"
-    for field in $(rackline-records --schema "$kind" | jq -r '.properties | keys_unsorted[]'); do
-      assert grep -qw "$field" "$BATS_TEST_TMPDIR/page"
-    done
-  done
+  cd "$BATS_TEST_TMPDIR" || return
+  rackline-records | awk '{ print $1 }' >words
+  rackline-records --schema | jq -r '.oneOf[].properties | keys_unsorted[]' >>words
+  assert [ "$(sort -u words | wc -l)" -gt 100 ]
+  mandoc -T ascii "$BUILD/man/man5/rackline-records.5" | sed 's/.\x08//g' | grep -oE '[A-Za-z0-9_]+' | sort -u >page
+  run -0 comm -23 <(sort -u words) page
+  assert_output ''
 }

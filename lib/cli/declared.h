@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct Declared {
   std::map<const CLI::Option*, std::vector<std::string>> words;
   std::map<const CLI::Option*, Values> values;
   std::map<const CLI::App*, std::function<Status()>> bodies;
+  std::set<const CLI::App*> optional_commands;  // programs that do something without a command, too
 };
 
 }  // namespace rackline::cli

@@ -227,13 +227,14 @@ Option Options::read(const std::string& flags, std::function<void(const std::str
 }
 
 Options Options::command(const std::string& name, const std::string& about, std::function<Status()> body) {
-  if (app_->get_subcommands({}).empty()) app_->require_subcommand(1);
+  app_->require_subcommand(declared_->optional_commands.contains(app_) ? 0 : 1, 1);
   auto* sub = app_->add_subcommand(name, about);
   if (body) declared_->bodies[sub] = std::move(body);
   return {*sub, declared_};
 }
 
 void Options::command_is_optional() {
+  declared_->optional_commands.insert(app_);
   app_->require_subcommand(0, 1);
 }
 

@@ -184,7 +184,7 @@ on_terminal() { timeout 20 script -qec "$*" /dev/null </dev/null | tr -d '\r'; }
   # Its agent is dead, and so is another host.
   kill -KILL "${started[1]}" "${started[4]}"
   await h4 host_down
-  assert_equal "$(verdict h1)" hypervisor_down
+  await h1 hypervisor_down
   assert_regex "$(cat watched.err)" 'h1.beat'
 }
 

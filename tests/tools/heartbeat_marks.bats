@@ -149,7 +149,12 @@ END
   await_line 'nothing is started any more' failover.err
   # Its agent is told, and stops what runs there.
   await_line 'host_self_fenced' beat-h3
-  assert_equal "$(sqlite3 state.db "SELECT value ->> 'verdict' FROM entry WHERE key='health/h3'")" fence_contradicted
+  # The store is told, too, on a thread of its own.
+  local deadline=$((SECONDS + 20))
+  until [ "$(sqlite3 -cmd '.timeout 5000' state.db "SELECT value ->> 'verdict' FROM entry WHERE key='health/h3'")" = fence_contradicted ]; do
+    ((SECONDS < deadline)) || fail "the store does not know"
+    sleep 0.2
+  done
   # A person has pulled the plug: another mark, another proof.
   local old
   old=$(jq -r 'select(.kind=="host_fenced").id' watched)

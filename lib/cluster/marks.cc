@@ -83,6 +83,7 @@ void read(const Document& document, HealthMark& mark) {
   mark.since = document.time("since");
   mark.renewed = document.time("renewed");
   mark.by = document.text_or_empty("by");
+  mark.fence = document.text_or_empty("fence");
 }
 
 template <class Mark>
@@ -192,11 +193,12 @@ std::vector<HealthMark> health_marks(store::Store& store, BrokenMarks* broken) {
   return all<HealthMark>(store, kHealth, broken);
 }
 void put(store::Store& store, const HealthMark& mark) {
-  const Json document = {{"verdict", mark.verdict},
-                         {"reason", mark.reason},
-                         {"since", format_time(mark.since)},
-                         {"renewed", format_time(mark.renewed)},
-                         {"by", mark.by}};
+  Json document = {{"verdict", mark.verdict},
+                   {"reason", mark.reason},
+                   {"since", format_time(mark.since)},
+                   {"renewed", format_time(mark.renewed)},
+                   {"by", mark.by}};
+  if (!mark.fence.empty()) document["fence"] = mark.fence;
   store.commit({{}, {{key_of(kHealth, mark.host), store::dump(document)}}, {}});
 }
 bool remove_health(store::Store& store, const std::string& host) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clocks.h"
 #include "base/error.h"
 #include "store/store.h"
 
@@ -86,17 +87,22 @@ bool remove_drain(store::Store& store, const std::string& host);
 // when the host is well again. An older one says nothing any more: its watcher has gone.
 struct HealthMark {
   static constexpr std::chrono::seconds kRenewed{20}, kValid{60};
-  static constexpr std::chrono::seconds kClocksDiffer{60};  // of two machines, at most
   std::string host;
   std::string verdict;  // as in the records: suspect, isolated, hypervisor_dead, fence_contradicted ...
   std::string reason;
   std::chrono::sys_seconds since{};    // of the verdict
   std::chrono::sys_seconds renewed{};  // when the mark was written
   std::string by{};                    // the watcher that wrote it; may be empty
+  std::string fence{};                 // fence_contradicted: the id of that fence
   // Also one from the future, until then: whoever does less because of a mark goes on to do less.
   bool valid(std::chrono::sys_seconds now) const { return now - renewed <= kValid; }
   // By more than clocks differ. It would not end for as long as that, so what it says cannot be believed.
   bool from_the_future(std::chrono::sys_seconds now) const { return renewed - now > kClocksDiffer; }
+  // Whether it says that this very fence proves nothing. By its id, since the clocks of the watcher and of
+  // whoever fenced may differ; a watcher of an older version left the id out.
+  bool contradicts(const FenceMark& mark) const {
+    return verdict == "fence_contradicted" && (fence.empty() ? since >= mark.time : fence == mark.id);
+  }
 };
 std::optional<HealthMark> health_mark(store::Store& store, const std::string& host);
 std::vector<HealthMark> health_marks(store::Store& store, BrokenMarks* broken = nullptr);

@@ -60,7 +60,7 @@ MarkThere mark_there(store::Store& store, const std::string& host) {
 // vouches for it now makes another one.
 bool contradicted(store::Store& store, const cluster::FenceMark& mark) {
   const auto health = cluster::health_mark(store, mark.host);
-  return health && health->verdict == "fence_contradicted" && health->since >= mark.time;
+  return health && health->contradicts(mark);
 }
 
 Error changed(const std::string& host) {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "ha/clocks.h"
+#include "base/clocks.h"
 
 namespace rackline::ha {
 

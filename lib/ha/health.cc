@@ -38,12 +38,13 @@ HealthWork due(const std::string& me, const std::vector<HostHealth>& hosts,
       if (unreadable || mine || (present != nullptr && !valid)) work.removals.push_back(host.host);
       continue;
     }
-    const bool same = valid && present->verdict == host.verdict;
+    const bool same = valid && present->verdict == host.verdict && present->fence == host.fence;
     // Nothing is graver than a host that lives after its fence.
     const bool graver = !mine && host.verdict == kContradicted && !same;
     const bool fresh = valid && now - present->renewed < HealthMark::kRenewed;
     if (fresh && (mine ? same : !graver)) continue;
-    work.puts.push_back({host.host, host.verdict, host.reason, same ? present->since : now, now, me});
+    work.puts.push_back(
+        {host.host, host.verdict, host.reason, same ? present->since : now, now, me, host.fence});
   }
   return work;
 }

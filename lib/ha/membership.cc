@@ -249,7 +249,9 @@ std::vector<HostHealth> Membership::health(Milliseconds now) const {
   if (!begun_) return hosts;
   for (const Host& host : hosts_) {
     const bool well = host.verdict == HostVerdict::kUp || host.verdict == HostVerdict::kMaintenance;
-    hosts.push_back({host.name, word_of(host.verdict), host.reason, well, alive(host, now)});
+    const bool contradicts = host.verdict == HostVerdict::kFenceContradicted && host.off;
+    hosts.push_back({host.name, word_of(host.verdict), host.reason, well, alive(host, now),
+                     contradicts ? host.off->fence() : ""});
   }
   return hosts;
 }

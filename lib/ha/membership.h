@@ -83,6 +83,7 @@ struct HostHealth {
   std::string host, verdict, reason;  // as in the records
   bool well = false;                  // it lives, or its silence is planned
   bool heard = false;                 // right now, over the network
+  std::string fence{};                // id of the fence mark that its life contradicts; else empty
 };
 
 // What a watcher knows of its hosts, and when that becomes a verdict. Pure: told of everything that is heard,

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/clocks.h"
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "ha/clocks.h"
 #include "virt/migration_records.h"
 
 namespace rackline::ha {
@@ -72,7 +72,7 @@ void Recovery::resume() {
 
 void Recovery::contradict(const std::string& host) {
   hooks_.warn(host + " is fenced and shows life: nothing is started any more; look at its power now");
-  contradicted_[host] = clock_.wall();
+  contradicted_[host].clear();  // whichever mark there is
 }
 
 void Recovery::settle() {

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "base/clocks.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "cluster/disarm.h"
-#include "ha/clocks.h"
 #include "store/document.h"
 
 namespace rackline::ha {
@@ -195,15 +195,18 @@ void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
   }
   closed = cluster::host_statuses(store, now);
   for (const auto& mark : cluster::health_marks(store, &broken)) {
-    if (!mark.valid(now) || mark.verdict != "fence_contradicted") continue;
-    auto& since = contradicted[mark.host];
-    since = std::max(since, mark.since);
+    const auto fence = marks.find(mark.host);
+    if (mark.valid(now) && fence != marks.end() && mark.contradicts(fence->second))
+      contradicted[mark.host] = fence->second.id;
   }
   disarmed = cluster::disarmed(store, now);
   // A host that was cleared is not fenced any more, and may live. One that was fenced anew, by a person who
   // has pulled its plug, has a proof of its own.
+  for (auto& [host, fence] : contradicted) {
+    if (fence.empty() && fenced(host)) fence = marks.at(host).id;
+  }
   std::erase_if(contradicted, [this](const auto& life) {
-    return !fenced(life.first) || marks.at(life.first).time > life.second;
+    return !fenced(life.first) || marks.at(life.first).id != life.second;
   });
 }
 

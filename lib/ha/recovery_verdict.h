@@ -35,8 +35,9 @@ struct Situation {
   std::map<std::string, cluster::FenceMark> marks;  // by host
   std::map<std::string, cluster::MaintenanceMark> maintenance;
   std::map<std::string, cluster::HostStatus> closed;  // hosts that do not serve: nothing is placed there
-  // Fenced, and they show life: since when.
-  std::map<std::string, std::chrono::sys_seconds> contradicted;
+  // Fenced, and they show life: the id of the mark that proves nothing any more. Empty: the one that is
+  // there.
+  std::map<std::string, std::string> contradicted;
   std::string disarmed;              // why nothing is started by itself; empty: it is
   std::set<std::string> unreadable;  // VMs with an open entry of the journal that is torn
   std::vector<Protected> vms;

@@ -99,6 +99,22 @@ TEST_F(KeepRunningTest, AFencedHostThatShowsLifeStopsEverything) {
   EXPECT_NE(reason_.find("shows life"), std::string::npos);
 }
 
+// By the clock of whoever fenced the host, it was fenced after it had shown life.
+TEST_F(KeepRunningTest, ClocksThatDifferMakeNoContradictionForgotten) {
+  off("a", "h1", "unknown");
+  const auto now = system_clock().wall();
+  cluster::FenceMark fence;
+  fence.host = "h3";
+  fence.id = "f1";
+  fence.time = now + std::chrono::seconds{90};
+  ASSERT_TRUE(cluster::put(*store_, fence));
+  cluster::put(*store_, cluster::HealthMark{"h3", "fence_contradicted", "it beats", now, now, "w1", "f1"});
+  cluster_.at("h3").silent = true;
+  keep();
+  EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("shows life"), std::string::npos);
+}
+
 TEST_F(KeepRunningTest, AFencedHostThatAPersonVouchesForAfterItsLifeStopsNothingMore) {
   off("a", "h1", "unknown");
   const auto now = system_clock().wall();

@@ -139,7 +139,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 }
 
 @test "an agent that only says that it did it is not believed" {
-  only "$(method h3 liar '"timeout_ms":1000')"
+  only "$(method h3 liar '"timeout_ms":2500')"
   run -1 --separate-stderr fence < <(down h3 && finish)
   assert_equal "$(results)" "h3 failed"
   assert_equal "$(field h3 '[.power_after,.attempts]|@tsv')" $'on\t2'
@@ -190,7 +190,7 @@ mark() { fence status "$1" 2>/dev/null | jq -r 'select(.kind=="host_power") | .m
 
 @test "agents that are missing or may not be run are named, and the next level does it" {
   only "$(method h3 nobody)" "$(method h3 forbidden | jq -c '.level=2')" "$(method h3 ok | jq -c '.level=3')" "$(method h4 nobody)" "$(method h5 forbidden)"
-  run -1 --separate-stderr fence --deadline 4s < <(down h3 && down h4 && finish)
+  run -1 --separate-stderr fence --deadline 10s < <(down h3 && down h4 && finish)
   assert_equal "$(field h3 '[.level,.power_after]|@tsv')" $'3\toff'
   assert_regex "$(field h4 .reason)" 'agents/nobody'
   run -1 --separate-stderr fence --deadline 4s < <(down h5 && finish)
@@ -400,9 +400,9 @@ up() { down "$1" '.kind="host_up"|.verdict="alive"|.net="alive"|.store="alive"|.
 @test "a fencing that failed is repeated while its host stays down" {
   # shellcheck disable=SC2016 # the agent expands it
   agent ill '[ -e well ] || exit 1'
-  only "$(method h3 ill '"timeout_ms":500')"
+  only "$(method h3 ill '"timeout_ms":1500')"
   # shellcheck disable=SC2094 # the file is a mark of the agent's health
-  run -0 --separate-stderr fence --deadline 1s < <(down h3 && sleep 3 && touch well && sleep 6 && finish)
+  run -0 --separate-stderr fence --deadline 2s < <(down h3 && sleep 3 && touch well && sleep 9 && finish)
   assert_equal "$(results)" $'h3 failed\nh3 fenced'
   assert_equal "$(jq -r 'select(.outcome=="failed").retry_ms' <<<"$output")" 5000
   assert_regex "$stderr" 'h3 is NOT fenced, a person is needed: .*'$'\n''.*tried again in 5s'

@@ -33,8 +33,9 @@ CLI::Validator within(Bounds bounds) {
       "");
 }
 
-bool is_bounded(Bounds bounds) {
-  return std::isfinite(bounds.least) || std::isfinite(bounds.most);
+CLI::Option* bound(CLI::Option* option, Bounds bounds) {
+  const bool bounded = std::isfinite(bounds.least) || std::isfinite(bounds.most);
+  return bounded ? option->check(within(bounds)) : option;
 }
 
 template <class T>
@@ -128,9 +129,7 @@ Option Options::text(const std::string& flags, std::optional<std::string>& value
 template <class T>
 Option Options::number(const std::string& flags, T& value, const std::string& about, Bounds bounds,
                        const std::string& type) {
-  auto* option = add(*app_, flags, value, about, type);
-  if (is_bounded(bounds)) option->check(within(bounds));
-  return declare(option);
+  return declare(bound(add(*app_, flags, value, about, type), bounds));
 }
 template Option Options::number(const std::string&, int&, const std::string&, Bounds, const std::string&);
 template Option Options::number(const std::string&, std::int64_t&, const std::string&, Bounds,
@@ -163,9 +162,7 @@ Option Options::texts(const std::string& flags, std::vector<std::string>& values
 }
 Option Options::numbers(const std::string& flags, std::vector<std::int64_t>& values, const std::string& about,
                         Bounds bounds, const std::string& type) {
-  auto* option = add(*app_, flags, values, about, type);
-  if (is_bounded(bounds)) option->check(within(bounds));
-  return declare(option);
+  return declare(bound(add(*app_, flags, values, about, type), bounds));
 }
 
 Option Options::numbers(const std::string& flags, std::vector<double>& values, const std::string& about,

@@ -49,8 +49,8 @@ bool put(store::Store& store, const FenceMark& mark);
 bool remove(store::Store& store, const FenceMark& mark);
 
 // The marks of a person, maintenance, drain and disarm, hold from when they are there until they are taken
-// back or `until` has come. Their `time` is only shown, so one from the future, by a clock that was wrong,
-// does no harm.
+// back or `until` has come, whatever their `time`. One from the future, by a clock that was wrong, does no
+// harm: failover compares only looks with it, and takes them for older than they are.
 
 // A host whose silence is planned: it is not declared dead, nothing is placed there, and no protected virtual
 // server may be on it. Set by heartbeat maintenance, and by rackline drain when the host is empty.
@@ -60,7 +60,7 @@ struct MaintenanceMark {
   std::chrono::sys_seconds time{};
   std::string by{};                                 // who set it; may be empty
   std::optional<std::chrono::sys_seconds> until{};  // the host serves again from then on
-  bool empty = false;  // it was seen to have no virtual server when the mark was set
+  bool empty = false;                               // rackline drain has seen it without a virtual server
   bool holds(std::chrono::sys_seconds now) const { return !until || now < *until; }
 };
 std::optional<MaintenanceMark> maintenance_mark(store::Store& store, const std::string& host);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/joined.h"
+
 namespace rackline::audit {
 namespace {
 
@@ -301,9 +303,7 @@ Verified Verifier::finish(const std::optional<TrailHead>& head) {
     report("removed", from, to, end, from == to ? "it is not there" : "they are not there");
   }
   for (const auto& [seq, fields] : open_redactions_) {
-    std::string names;
-    for (const auto& field : fields) names += (names.empty() ? "" : ", ") + field;
-    report("redacted", seq, seq, end, names + " was taken out, and no line says by whom and why");
+    report("redacted", seq, seq, end, joined(fields) + " was taken out, and no line says by whom and why");
   }
   if (torn_ > 0) {
     report("torn", expected_, expected_, {{}, {}, {}, file_, line_ + 1},

@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "base/joined.h"
+
 namespace rackline::cli {
 namespace {
 
@@ -22,12 +24,6 @@ std::size_t distance(const std::string& a, const std::string& b) {
     last = row;
   }
   return last[b.size()];
-}
-
-std::string listed(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 }  // namespace
@@ -58,14 +54,14 @@ std::string wrong_command(const CLI::App& top, const CLI::ParseError& error) {
   if (names.empty()) return {};
   const auto left = top.remaining(true);
   if (left.empty()) {
-    return app->get_require_subcommand_min() > 0 ? "expected a command, one of " + listed(names)
+    return app->get_require_subcommand_min() > 0 ? "expected a command, one of " + joined(names)
                                                  : std::string();
   }
   const std::string& word = left.front();
   if (word.starts_with('-')) return word + ": there is no such option";
   const auto meant = nearest(word, names);
   return word + ": there is no such command; " +
-         (meant.empty() ? "expected one of " + listed(names) : "did you mean " + meant + "?");
+         (meant.empty() ? "expected one of " + joined(names) : "did you mean " + meant + "?");
 }
 
 void name_common_options(CLI::App& app) {

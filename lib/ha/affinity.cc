@@ -4,16 +4,12 @@
 #include <algorithm>
 #include <map>
 
+#include "base/joined.h"
+
 namespace rackline::ha {
 namespace {
 
 using Members = std::vector<const Protected*>;
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 std::string of_one(const Protected& vm, const std::set<std::string>& hosts) {
   const auto& wish = vm.affinity;
@@ -63,8 +59,7 @@ std::string of_those_apart(const std::string& group, const Members& members) {
     names.push_back(vm->vm);
   }
   if (names.size() <= hosts.size()) return {};
-  return listed(names) + " are to run apart (" + group + "), and only on " +
-         listed(std::vector<std::string>(hosts.begin(), hosts.end()));
+  return joined(names) + " are to run apart (" + group + "), and only on " + joined(hosts);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/interrupt.h"
+#include "base/joined.h"
 #include "base/units.h"
 #include "ha/fence_mark_file.h"
 #include "ha/slot.h"
@@ -403,9 +404,9 @@ void Agent::tell_trouble() {
   const bool silence = unheard >= kUnheard;
   if (silence == told_silence_) return;
   told_silence_ = silence;
-  std::string watchers;
-  for (const Link& link : links_) watchers += (watchers.empty() ? "" : ", ") + link.watcher.text();
-  hooks_.warn(silence ? "no watcher has answered for " + format_duration(unheard) + " (" + watchers +
+  std::vector<std::string> watchers;
+  for (const Link& link : links_) watchers.push_back(link.watcher.text());
+  hooks_.warn(silence ? "no watcher has answered for " + format_duration(unheard) + " (" + joined(watchers) +
                             "): none runs there, or it has another key than this one, " + keys_.ids() +
                             ", or another --cluster"
                       : "a watcher answers again");

@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "base/joined.h"
 #include "cluster/marks.h"
 #include "virt/worker.h"
 
@@ -43,10 +44,7 @@ std::string answer_of_libvirtd(const record::Host& host, Milliseconds timeout) {
     const auto names =
         worker.run([](virt::Connection& connection) { return running_on(connection); }, timeout);
     if (names.empty()) return "its libvirtd answers, and runs nothing";
-    std::string text = "its libvirtd runs ";
-    for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) text += (i > 0 ? ", " : "") + names[i];
-    if (names.size() > kNamed) text += " and " + std::to_string(names.size() - kNamed) + " more";
-    return text;
+    return "its libvirtd runs " + joined_some(names, kNamed);
   } catch (const std::exception& error) {
     if (std::string_view(error.what()).find("Connection refused") != std::string_view::npos)
       return "its kernel refuses the connection to libvirtd, so it runs";

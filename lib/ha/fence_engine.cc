@@ -48,17 +48,20 @@ void FenceEngine::alive(const std::string& host, std::chrono::sys_seconds time) 
   signs_.add(host, std::min(time, world_.time.clock.wall()));
 }
 
-void FenceEngine::contradicted(const std::string& host, std::chrono::sys_seconds time) {
-  alive(host, time);
+void FenceEngine::contradicted(const LifeSign& sign) {
+  alive(sign.host, sign.time);
   const std::lock_guard guard(guard_);
-  contradicted_[host] = world_.time.clock.wall();
+  contradicted_[sign.host] = {sign.host, world_.time.clock.wall(), sign.fence};
 }
 
-bool FenceEngine::is_contradicted(const std::string& host, std::chrono::sys_seconds marked) {
+bool FenceEngine::is_contradicted(const cluster::FenceMark& mark) {
   const std::lock_guard guard(guard_);
-  const auto heard = contradicted_.find(host);
-  // A person who vouches for it afterwards makes another mark.
-  return heard != contradicted_.end() && heard->second >= marked;
+  const auto found = contradicted_.find(mark.host);
+  if (found == contradicted_.end()) return false;
+  // A person who vouches for it afterwards makes another mark. Whoever made it may have another clock, so
+  // times decide only where the record does not name the fence.
+  const LifeSign& heard = found->second;
+  return heard.fence.empty() ? heard.time >= mark.time : heard.fence == mark.id;
 }
 
 // A host stays in hand between the rounds: it is to be off as well as those that are fenced.
@@ -238,7 +241,7 @@ FenceReport FenceEngine::fence_once(Round& round) {
                          world_.methods.at(report.host), world_.time.clock.monotonic() + policy_.deadline,
                          [&] { return begin_once(round); }, self_fence(round.request), life, rules);
   const bool off_since = report.power.untouched && mark && mark->state == cluster::FenceMark::State::kFenced;
-  if (off_since && is_contradicted(report.host, mark->time)) {
+  if (off_since && is_contradicted(*mark)) {
     report.needs_person = true;
     return with(report, Outcome::kRefused,
                 "its power reads off, and it has shown life since it was marked as fenced: find out which "

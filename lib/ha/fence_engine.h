@@ -43,7 +43,7 @@ class FenceEngine {
   // record: one that is older than a verdict by more than clocks differ is old news, and withdraws nothing.
   void alive(const std::string& host, std::chrono::sys_seconds time);
   // The host is marked as fenced and shows life: that its power reads off proves nothing about it.
-  void contradicted(const std::string& host, std::chrono::sys_seconds time);
+  void contradicted(const LifeSign& sign);
   // Until nothing is in hand, failed fencings that are repeated included.
   void wait_until_idle() { queue_.wait_until_idle(); }
   // No more requests and signs of life come: nothing is repeated any more. Returns when nothing is in hand.
@@ -89,8 +89,8 @@ class FenceEngine {
   void close(const FenceReport& report);
   void set_mark(const FenceReport& report);
   SelfFence self_fence(const FenceRequest& request);
-  // Whether it has shown life since a mark of this time was made.
-  bool is_contradicted(const std::string& host, std::chrono::sys_seconds marked);
+  // Whether its host was said to show life in spite of this fence.
+  bool is_contradicted(const cluster::FenceMark& mark);
   void finish(const FenceReport& report);
 
   // Repeats `work` while others keep the store locked, a backup for example.
@@ -104,9 +104,9 @@ class FenceEngine {
   FenceLock lock_;
   LifeSigns signs_;
   FenceWishes wishes_;
-  std::mutex guard_;               // the count of hosts, from looking to acting
-  std::set<std::string> in_hand_;  // under guard_
-  std::map<std::string, std::chrono::sys_seconds> contradicted_;  // when that was heard last; under guard_
+  std::mutex guard_;                              // the count of hosts, from looking to acting
+  std::set<std::string> in_hand_;                 // under guard_
+  std::map<std::string, LifeSign> contradicted_;  // by host, with the time when it was heard; under guard_
 
   std::mutex mutex_;
   std::map<FenceReport::Outcome, int> outcomes_;  // under mutex_

@@ -131,7 +131,7 @@ bool shows_life(Kind kind, const record::HostState& state) {
 std::optional<LifeSign> contradiction(record::Reader& reader) {
   record::FenceContradicted state;
   if (!reader.is<record::FenceContradicted>() || !reader.read(state)) return std::nullopt;
-  return LifeSign{state.host, state.time};
+  return LifeSign{state.host, state.time, state.fence.value_or("")};
 }
 
 std::set<std::string> maybe_alive(std::string_view line, const std::set<std::string>& hosts) {

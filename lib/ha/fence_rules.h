@@ -64,6 +64,7 @@ FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std:
 struct LifeSign {
   std::string host;
   std::chrono::sys_seconds time{};
+  std::string fence{};  // id of the fence that it contradicts; empty where the record does not say
 };
 // The reader's present record, when that is a word of heartbeat by which the host lives again, in whatever
 // bad state. Such a host hears its watcher or writes to its storage, and so fences itself no more.

@@ -20,8 +20,8 @@ FencedFeed::FencedFeed(std::shared_ptr<record::Reader> reader, const Clock& cloc
         const std::lock_guard guard(state->mutex);
         if (state->abandoned) return;
         pass(*reader);
-        if (record::FenceContradicted life; reader->is<record::FenceContradicted>() && reader->read(life)) {
-          state->contradicted.push_back(life.host);
+        if (const auto life = contradiction(*reader)) {
+          state->contradicted.push_back(*life);
           state->changed.notify_one();
         }
         if (!reader->is<record::HostFenced>() || !reader->read(fenced)) continue;
@@ -63,7 +63,7 @@ std::optional<FencedFeed::Fenced> FencedFeed::next(std::optional<Milliseconds> p
   return std::nullopt;
 }
 
-std::vector<std::string> FencedFeed::contradicted() {
+std::vector<LifeSign> FencedFeed::contradicted() {
   const std::lock_guard guard(state_->mutex);
   return std::exchange(state_->contradicted, {});
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "ha/fence_rules.h"
 #include "record/kinds_availability.h"
 #include "record/reader.h"
 
@@ -37,8 +38,8 @@ class FencedFeed {
   // stop was asked for (interrupt.h), or when over() by then. Throws what reading threw, after all that was
   // read before has been handed out.
   std::optional<Fenced> next(std::optional<Milliseconds> patience);
-  // Fenced hosts that were said to show life since the last call; next() returns for one at once.
-  std::vector<std::string> contradicted();
+  // What was said of fenced hosts that show life since the last call; next() returns for it at once.
+  std::vector<LifeSign> contradicted();
   bool over();
   // Whether next() would return at once with something to be done.
   bool has_news();
@@ -48,7 +49,7 @@ class FencedFeed {
     std::mutex mutex;
     std::condition_variable changed;
     std::deque<Fenced> queue;
-    std::vector<std::string> contradicted;
+    std::vector<LifeSign> contradicted;
     std::exception_ptr failure;
     bool over = false;
     bool abandoned = false;

@@ -4,22 +4,12 @@
 #include <map>
 #include <mutex>
 
+#include "base/joined.h"
 #include "cluster/name.h"
 #include "ha/ticket.h"
 
 namespace rackline::ha {
-namespace {
-
-std::string listed(const std::vector<std::string_view>& names) {
-  constexpr std::size_t kNamed = 8;
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kNamed; ++i)
-    text += (i == 0 ? "" : ", ") + std::string(names[i]);
-  if (names.size() > kNamed) text += " and " + std::to_string(names.size() - kNamed) + " more";
-  return text;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 struct KeyRing::Known {
   std::mutex mutex;
@@ -199,9 +189,10 @@ std::string KeyRing::lagging_text(const std::vector<std::string_view>& shared,
                                   const std::vector<std::string_view>& previous) {
   std::string text;
   if (!shared.empty())
-    text = "with the shared key beat: " + listed(shared) + "; give each its own: heartbeat key --host HOST";
+    text =
+        "with the shared key beat: " + joined_some(shared) + "; give each its own: heartbeat key --host HOST";
   if (!previous.empty()) {
-    text += (text.empty() ? "" : ". ") + ("with the previous key beat: " + listed(previous)) +
+    text += (text.empty() ? "" : ". ") + ("with the previous key beat: " + joined_some(previous)) +
             "; the present one: heartbeat key --host HOST";
   }
   return text;

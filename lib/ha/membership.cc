@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/id.h"
+#include "base/joined.h"
 #include "base/units.h"
 
 namespace rackline::ha {
@@ -454,10 +455,9 @@ void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& ro
 }
 
 void Membership::doubt(Milliseconds now, Round& round) {
-  constexpr std::int64_t kNamed = 8;
-  silent_ = watched_ = 0;
+  watched_ = 0;
   bool news = false;
-  std::string names;
+  std::vector<std::string_view> silent;
   for (Host& host : hosts_) {
     const bool counts = !host.maintenance && !host.fenced && host.verdict != HostVerdict::kMaintenance;
     watched_ += counts ? 1 : 0;
@@ -466,17 +466,17 @@ void Membership::doubt(Milliseconds now, Round& round) {
       continue;
     }
     news = news || !host.doubted;
-    if (++silent_ <= kNamed) names += (names.empty() ? "" : ", ") + host.name;
+    silent.push_back(host.name);
   }
+  silent_ = static_cast<std::int64_t>(silent.size());
   const bool doubting = silent_ * 2 > watched_;
   // Whoever falls silent later is named, too: nobody else calls a person for it.
   if (doubting && begun_ && (!doubting_ || (news && now - doubt_told_ >= kDoubtAgain))) {
     for (Host& host : hosts_) host.doubted = host.doubted || !alive(host, now);
     doubt_told_ = now;
-    if (silent_ > kNamed) names += " and " + std::to_string(silent_ - kNamed) + " more";
     record::WatcherSuspect doubt;
     doubt.reason = std::to_string(silent_) + " of " + std::to_string(watched_) + " hosts are silent (" +
-                   names +
+                   joined_some(silent) +
                    "): that is likelier to be the watcher's own fault, and nobody is "
                    "declared dead; look at "
                    "its network, and at the hosts";
@@ -603,6 +603,7 @@ record::HostState Membership::record_of(const Host& host, Milliseconds now) cons
     record.incarnation = hex(host.beat.incarnation);
   }
   if (host.key_id != 0) record.key_id = key_id_text(host.key_id);
+  if (host.verdict == HostVerdict::kFenceContradicted && host.off) record.fence = host.off->fence();
   if (silent_ > 0) {
     record.hosts_silent = silent_;
     record.hosts_watched = watched_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/joined.h"
 #include "cluster/marks.h"
 #include "ha/affinity.h"
 #include "ha/recovery_verdict.h"
@@ -19,11 +20,11 @@ namespace {
 
 // Hosts that did not answer, as "h1, h3".
 std::string silent_hosts(const View& view) {
-  std::string silent;
+  std::vector<std::string_view> silent;
   for (const auto& [name, host] : view.hosts) {
-    if (!host.answered) silent += (silent.empty() ? "" : ", ") + name;
+    if (!host.answered) silent.push_back(name);
   }
-  return silent;
+  return joined(silent);
 }
 
 bool has(const View& view, const std::string& vm) {

@@ -70,9 +70,9 @@ void Recovery::resume() {
   pass();
 }
 
-void Recovery::contradict(const std::string& host) {
-  hooks_.warn(host + " is fenced and shows life: nothing is started any more; look at its power now");
-  contradicted_[host].clear();  // whichever mark there is
+void Recovery::contradict(const LifeSign& life) {
+  hooks_.warn(life.host + " is fenced and shows life: nothing is started any more; look at its power now");
+  contradicted_[life.host] = life.fence;
 }
 
 void Recovery::settle() {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ha/fence_rules.h"
 #include "ha/keep.h"
 #include "ha/recovery_run.h"
 #include "ha/recovery_start.h"
@@ -40,7 +41,7 @@ class Recovery {
   // and what the store throws.
   void accept(const record::HostFenced& fenced, Milliseconds read_at);
   // A fenced host shows life: nothing is started until it is cleared.
-  void contradict(const std::string& host);
+  void contradict(const LifeSign& life);
   // Learns what became of the starts that an earlier run began and left open, and finishes them. Nothing
   // where there are none: no host is asked then.
   void settle();

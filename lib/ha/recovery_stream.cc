@@ -24,7 +24,7 @@ void RecoveryStream::run() {
     const bool soon = glance_ || recovery_.starts_left();
     const auto patience = soon ? kGlance : std::clamp(due - clock_.monotonic(), kGlance, pace_.keep);
     const auto fenced = feed_.next(patience);
-    for (const auto& host : feed_.contradicted()) recovery_.contradict(host);
+    for (const auto& life : feed_.contradicted()) recovery_.contradict(life);
     if (fenced) {
       service_.take(fenced->first, fenced->second);
       outdated_ = glance_.has_value();

@@ -5,6 +5,7 @@
 
 #include "base/clocks.h"
 #include "base/error.h"
+#include "base/joined.h"
 #include "base/time.h"
 #include "cluster/disarm.h"
 #include "store/document.h"
@@ -14,12 +15,6 @@ namespace {
 
 using store::Json;
 using What = Verdict::What;
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : " and ") + name;
-  return text;
-}
 
 class Judge {
  public:
@@ -131,7 +126,7 @@ class Judge {
     return why.empty() ? result(What::kStart, "") : result(What::kRefused, why);
   }
   Verdict twice() {
-    return result(What::kTwice, "it is active on " + joined(active_) +
+    return result(What::kTwice, "it is active on " + joined(active_, " and ") +
                                     ": nothing is touched; stop one of them before they destroy its disks");
   }
   Verdict result(What what, std::string reason) {
@@ -271,9 +266,9 @@ std::string Situation::could_run(const Protected& vm) const {
   }
   if (auto why = could_be_in_maintenance(vm); !why.empty()) return why;
   if (const auto active = view.active_on(vm.uuid); !active.empty())
-    return "it is active on " + joined(active);
+    return "it is active on " + joined(active, " and ");
   if (const auto others = view.namesake_on(vm.vm, vm.uuid); !others.empty()) {
-    return "another virtual server of that name, with another UUID, is active on " + joined(others) +
+    return "another virtual server of that name, with another UUID, is active on " + joined(others, " and ") +
            ": if it was defined anew, failover protect " + vm.vm;
   }
   return {};

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/joined.h"
+
 namespace rackline::ha {
 namespace {
 
@@ -13,12 +15,9 @@ std::string key_of(const record::VmUnprotected& vm) {
 }
 
 std::string named(const std::vector<record::VmUnprotected>& vms) {
-  constexpr std::size_t kMost = 8;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(kMost, vms.size()); ++i)
-    text += (i == 0 ? "" : ", ") + vms[i].vm + " (" + vms[i].host + ")";
-  if (vms.size() > kMost) text += " and " + std::to_string(vms.size() - kMost) + " more";
-  return text;
+  std::vector<std::string> texts;
+  for (const auto& vm : vms) texts.push_back(vm.vm + " (" + vm.host + ")");
+  return joined_some(texts);
 }
 
 }  // namespace

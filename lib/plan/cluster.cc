@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/joined.h"
 #include "base/units.h"
 #include "plan/contradiction.h"
 
@@ -21,12 +22,6 @@ std::size_t index(int i) {
 
 Amount thousandths(double cpus) {
   return static_cast<Amount>(std::llround(cpus * 1000));
-}
-
-std::string names_of(const std::vector<std::string>& vms) {
-  std::string names;
-  for (const auto& vm : vms) names += (names.empty() ? "" : ", ") + vm;
-  return names;
 }
 
 // The samples of one host and what runs there.
@@ -325,10 +320,10 @@ void Builder::add_groups() {
       }
       return number;
     };
-    const std::string names = names_of(rule.vms);
+    const std::string names = joined(rule.vms);
     if (rule.rule == "depends") {
       const int needs = group_of(rule.vms, {.name = names});
-      cluster_.model.add_dependency(needs, group_of(*rule.on, {.name = names_of(*rule.on)}));
+      cluster_.model.add_dependency(needs, group_of(*rule.on, {.name = joined(*rule.on)}));
     } else if (rule.rule == "spread") {
       const int domains = static_cast<int>(rule.domains.value_or(0));
       group_of(rule.vms,

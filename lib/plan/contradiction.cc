@@ -6,24 +6,19 @@
 #include <map>
 #include <set>
 
+#include "base/joined.h"
+
 namespace rackline::plan {
 namespace {
 
 using Names = std::set<std::string>;
 using record::PlacementRule;
 
-template <class List>
-std::string listed(const List& names, const char* between = ", ") {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : between) + name;
-  return text;
-}
-
 std::string words(const PlacementRule& rule) {
-  const std::string vms = listed(rule.vms);
-  if (rule.rule == "pin") return "pin of " + vms + " to " + listed(*rule.hosts);
-  if (rule.rule == "exclude") return "exclude of " + vms + " from " + listed(*rule.hosts);
-  if (rule.rule == "depends") return "depends of " + vms + " on " + listed(*rule.on);
+  const std::string vms = joined(rule.vms);
+  if (rule.rule == "pin") return "pin of " + vms + " to " + joined(*rule.hosts);
+  if (rule.rule == "exclude") return "exclude of " + vms + " from " + joined(*rule.hosts);
+  if (rule.rule == "depends") return "depends of " + vms + " on " + joined(*rule.on);
   if (rule.rule == "spread" && rule.domains) {
     return "spread of " + vms + " over " + std::to_string(*rule.domains) + " domains";
   }
@@ -123,9 +118,9 @@ class Examination {
         if (!hosts_.contains(host)) unknown.insert(host);
       }
     }
-    found_.impossible.push_back(listed(texts, " and ") + (texts.size() > 1 ? " leave " : " leaves ") + vm +
+    found_.impossible.push_back(joined(texts, " and ") + (texts.size() > 1 ? " leave " : " leaves ") + vm +
                                 " no host of the input" +
-                                (unknown.empty() ? "" : ", which has no " + listed(unknown, " and no ")));
+                                (unknown.empty() ? "" : ", which has no " + joined(unknown, " and no ")));
   }
 
   std::string place(const std::string& host, bool domains) const {
@@ -186,8 +181,8 @@ class Examination {
       if (rules == by_vm_.end()) continue;
       for (const auto* rule : rules->second) texts.insert(words(*rule));
     }
-    found_.impossible.push_back(group + " and " + listed(texts, " and ") + ": " + listed(short_of) +
-                                " need different" + what + ", and are left " + listed(left));
+    found_.impossible.push_back(group + " and " + joined(texts, " and ") + ": " + joined(short_of) +
+                                " need different" + what + ", and are left " + joined(left));
   }
 
   void examine_dependency(const PlacementRule& rule, const Names& members) {
@@ -207,7 +202,7 @@ class Examination {
       near.merge(neighbourhoods(vm));
     }
     if (known.empty()) {
-      found_.doubtful.push_back(words(rule) + ": " + listed(*rule.on) + " is not in the input, so they stay");
+      found_.doubtful.push_back(words(rule) + ": " + joined(*rule.on) + " is not in the input, so they stay");
       return;
     }
     for (const auto& vm : members) {
@@ -221,7 +216,7 @@ class Examination {
         if (rules == by_vm_.end()) continue;
         for (const auto* other : rules->second) texts.insert(words(*other));
       }
-      found_.impossible.push_back(words(rule) + " and " + listed(texts, " and ") + ": " + vm +
+      found_.impossible.push_back(words(rule) + " and " + joined(texts, " and ") + ": " + vm +
                                   " is left no neighbourhood in common");
       return;
     }
@@ -255,7 +250,7 @@ class Examination {
     for (const auto& vm : starts) {
       if (!visit(vm)) continue;
       path.erase(path.begin(), std::find(path.begin(), path.end(), path.back()));
-      found_.impossible.push_back("depends goes in a circle: " + listed(path, " on "));
+      found_.impossible.push_back("depends goes in a circle: " + joined(path, " on "));
       return;
     }
   }

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 
+#include "base/joined.h"
 #include "base/units.h"
 
 namespace rackline::plan {
@@ -12,12 +13,6 @@ namespace {
 
 constexpr int kHostsInText = 8;
 constexpr int kItemsInText = 3;
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 std::string amount(int resource, Amount value) {
   if (resource == kMemory) return format_bytes(value) + " of memory";

@@ -19,12 +19,6 @@ std::vector<int> placement(const State& state) {
 
 }  // namespace
 
-std::string joined(const std::vector<std::string>& texts, const char* between) {
-  std::string text;
-  for (const auto& part : texts) text += (text.empty() ? "" : between) + part;
-  return text;
-}
-
 std::vector<std::string> left_out(const Cluster& cluster) {
   std::vector<std::string> hosts;
   for (const auto& host : cluster.hosts) {

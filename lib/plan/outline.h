@@ -13,8 +13,6 @@ namespace rackline::plan {
 
 // What the commands of the planner have in common when they put their answers together.
 
-std::string joined(const std::vector<std::string>& texts, const char* between);
-
 // "h3 is left out: its sample is stale", for each host of which too little is known.
 std::vector<std::string> left_out(const Cluster& cluster);
 

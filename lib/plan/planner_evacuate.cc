@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "base/joined.h"
 #include "base/time.h"
 #include "plan/explain.h"
 #include "plan/outline.h"

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/joined.h"
 #include "base/units.h"
 #include "plan/explain.h"
 #include "plan/headroom.h"

@@ -55,6 +55,7 @@ constexpr auto kHostStateFields = std::to_array<Field>({
     FIELD(K, watchdog, "true: a hardware watchdog resets it when its agent hangs", {}, kOmitted),
     FIELD(K, incarnation, "this run of its agent", {}, kOmitted),
     FIELD(K, key_id, "the key that its agent signs with", {}, kOmitted),
+    FIELD(K, fence, "id of the fence that its life contradicts", {}, kOmitted),
     FIELD(K, hosts_silent, "hosts that are silent at this time", {}, kOmitted),
     FIELD(K, hosts_watched, "hosts that are watched", {}, kOmitted),
     FIELD(K, watcher_late_ms, "by how much the watcher itself was late of late, which widens its patience",

@@ -41,7 +41,7 @@ struct HostState : Head {
   Number phi;
   Integer self_fence_ms;
   Flag watchdog;
-  Text incarnation, key_id;
+  Text incarnation, key_id, fence;
   Integer hosts_silent, hosts_watched, watcher_late_ms;
 };
 struct HostUp : HostState {

@@ -224,7 +224,19 @@ TEST_F(Life, OfAHostThatAKilledRunLeftOpenIsNoFence) {
 TEST_F(Life, AfterTheMarkMakesAReadingOfOffWorthless) {
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kFenced);
-  engine().contradicted("h1", clock.wall());
+  engine().contradicted({"h1", clock.wall()});
+  clock.advance(Milliseconds{2000});
+  fence(down("h1", clock));
+  EXPECT_EQ(last().outcome, Outcome::kRefused);
+  EXPECT_TRUE(last().needs_person);
+}
+
+TEST_F(Life, ThatContradictsAFenceIsKnownByTheFenceAndNotByTheClockOfWhoeverMadeIt) {
+  fence(down("h1", clock));
+  auto mark = *cluster::fence_mark(*store, "h1");
+  mark.time = clock.wall() + std::chrono::seconds{30};
+  ASSERT_TRUE(put(*store, mark));
+  engine().contradicted({"h1", clock.wall(), mark.id});
   clock.advance(Milliseconds{2000});
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kRefused);
@@ -233,7 +245,7 @@ TEST_F(Life, AfterTheMarkMakesAReadingOfOffWorthless) {
 
 TEST_F(Life, AfterTheMarkIsForgottenWhenAPersonMarksItAnew) {
   fence(down("h1", clock));
-  engine().contradicted("h1", clock.wall());
+  engine().contradicted({"h1", clock.wall()});
   clock.advance(Milliseconds{5000});
   auto mark = *cluster::fence_mark(*store, "h1");
   mark.id = "by a person";

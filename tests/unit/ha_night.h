@@ -266,7 +266,7 @@ class Night {
       const auto verdict = membership_->verdict(i);
       const bool contradicted = fenced_now_.contains(host) && membership_->heard(i, clock.monotonic());
       if (contradicted && contradicted_.insert(host).second) {
-        engine_->contradicted(host, clock.wall());
+        engine_->contradicted({host, clock.wall()});
         to_contradict_.push_back(host);
         warn(call_about_life(host));
       }
@@ -344,7 +344,7 @@ class Night {
   void tend() {
     if (!service_) return;
     if (std::exchange(starting_, false)) service_->begin();
-    for (const auto& host : std::exchange(to_contradict_, {})) recovery_->contradict(host);
+    for (const auto& host : std::exchange(to_contradict_, {})) recovery_->contradict({host});
     std::optional<std::pair<record::HostFenced, Milliseconds>> next;
     {
       const std::lock_guard guard(noting_);

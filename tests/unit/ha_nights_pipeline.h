@@ -90,7 +90,7 @@ class Pipeline {
   void turn() {
     if (dead()) return;
     safely([this] {
-      for (const auto& host : std::exchange(contradictions_, {})) recovery_->contradict(host);
+      for (const auto& host : std::exchange(contradictions_, {})) recovery_->contradict({host});
       if (!fenced_.empty()) {
         const auto [record, at] = fenced_.front();
         fenced_.pop_front();
@@ -209,7 +209,7 @@ class Pipeline {
   }
   void contradicted(const std::string& host) {
     told_alive_.insert(host);
-    engine_->contradicted(host, clock_.wall());
+    engine_->contradicted({host, clock_.wall()});
     contradictions_.push_back(host);
     call(host, call_about_life(host));
   }

@@ -145,26 +145,29 @@ TEST_P(AnyStore, AnUpdateThatThrowsOrWantsNothingLeavesEverythingAsItWas) {
 }
 
 TEST_P(AnyStore, AnUpdateWhoseWriterIsKilledLetsTheNextOneIn) {
-  const pid_t child = fork();
-  if (child == 0) {
-    Store::open(url())->update(lock_name("n"), [](View&) -> std::optional<Transaction> {
+  std::array<int, 2> ready{};
+  ASSERT_EQ(pipe(ready.data()), 0);
+  Forked writer([&] {
+    Store::open(url())->update(lock_name("n"), [&](View&) -> std::optional<Transaction> {
+      if (write(ready[1], "y", 1) != 1) return std::nullopt;
       for (;;) pause();
     });
-  }
+  });
+  close(ready[1]);
+  char answer = 0;
+  ASSERT_EQ(read(ready[0], &answer, 1), 1);
+  close(ready[0]);
   const auto store = Store::open(url());
-  const auto deadline = system_clock().monotonic() + Milliseconds{10'000};
-  while (store->try_lock(lock_name("n")) && system_clock().monotonic() < deadline) {
-    std::this_thread::yield();
-  }
   std::thread waiting([&] {
     Store::open(url())->update(lock_name("n"), [&](View&) {
       return Transaction{{}, {{key("n"), "in"}}, {}};
     });
   });
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
+  writer.kill();
   waiting.join();
-  EXPECT_EQ(store->get(key("n"))->value, "in");
+  const auto entry = store->get(key("n"));
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->value, "in");
 }
 
 TEST_P(AnyStore, ALockIsHeldOnceAndGivenBackWithItsObject) {

@@ -3,9 +3,11 @@
 // that.
 #include <functional>
 #include <map>
+#include <ranges>
 #include <vector>
 
 #include "base/interrupt.h"
+#include "base/joined.h"
 #include "base/person.h"
 #include "cli/program.h"
 #include "cluster/announce.h"
@@ -275,9 +277,7 @@ void check_protect(Options& options) {
   const auto wished = given(wishes);
   for (const auto& wish : wishes.without) {
     const auto known = wished.find(wish);
-    std::string names;
-    for (const auto& [name, is_given] : wished) names += (names.empty() ? "" : ", ") + name;
-    if (known == wished.end()) misused("--without", "expected some of " + names);
+    if (known == wished.end()) misused("--without", "expected some of " + joined(std::views::keys(wished)));
     if (known->second) misused("--without", "--" + wish + " is given as well");
   }
 }

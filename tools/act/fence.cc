@@ -92,7 +92,7 @@ void follow(cli::Program& program, record::Reader& reader, ha::FenceEngine& engi
   while (reader.next()) {
     if (!ha::is_request(reader)) {
       if (const auto sign = ha::contradiction(reader)) {
-        engine.contradicted(sign->host, sign->time);
+        engine.contradicted(*sign);
         program.warn(ha::call_about_life(sign->host));
       }
       if (const auto sign = ha::sign_of_life(reader)) engine.alive(sign->host, sign->time);

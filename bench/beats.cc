@@ -16,8 +16,8 @@
 
 #include "base/secret.h"
 #include "base/time.h"
-#include "ha/message.h"
-#include "ha/ticket.h"
+#include "heartbeat/message.h"
+#include "heartbeat/ticket.h"
 #include "net/udp.h"
 
 namespace rackline {
@@ -28,9 +28,9 @@ constexpr int kBuffer = 32 << 20;
 
 struct Host {
   Host(std::string its_name, const std::string& master)
-      : name(std::move(its_name)), signer(ha::host_key(master, name).key, "rackline") {}
+      : name(std::move(its_name)), signer(heartbeat::host_key(master, name).key, "rackline") {}
   std::string name;
-  ha::Signer signer;
+  heartbeat::Signer signer;
   std::uint64_t seq = 0;
   std::optional<Milliseconds> died;
   std::optional<Milliseconds> declared;
@@ -49,8 +49,8 @@ class Fleet {
   void beat(std::size_t i) {
     Host& host = hosts_[i];
     if (host.died) return;
-    ha::Message beat;
-    beat.type = ha::Message::Type::kBeat;
+    heartbeat::Message beat;
+    beat.type = heartbeat::Message::Type::kBeat;
     beat.libvirt_ok = beat.storage_ok = true;
     beat.incarnation = i + 1;
     beat.seq = ++host.seq;
@@ -62,24 +62,24 @@ class Fleet {
   // Acks bring the watcher's nonce; what it asks about others is answered as their agents would.
   void listen() {
     socket_.receive(1 << 16, [this](auto bytes, const auto&) {
-      if (read_unproven(bytes, tag_, message_) != ha::Reject::kNone) return;
+      if (read_unproven(bytes, tag_, message_) != heartbeat::Reject::kNone) return;
       const auto helper = index_.find(message_.name);
       if (helper == index_.end() || !hosts_[helper->second].signer.signed_by(bytes, message_)) return;
-      if (message_.type == ha::Message::Type::kAck) nonce_ = message_.nonce;
-      if (message_.type != ha::Message::Type::kAsk) return;
-      const auto other = ha::introduction(message_.target, hosts_[helper->second].signer);
+      if (message_.type == heartbeat::Message::Type::kAck) nonce_ = message_.nonce;
+      if (message_.type != heartbeat::Message::Type::kAsk) return;
+      const auto other = heartbeat::introduction(message_.target, hosts_[helper->second].signer);
       const auto found = other ? index_.find(other->name) : index_.end();
       if (found == index_.end()) return;
-      ha::Message told;
+      heartbeat::Message told;
       told.echo = message_.seq;
       told.nonce = message_.nonce;
       if (hosts_[found->second].died) {
-        told.type = ha::Message::Type::kTold;
+        told.type = heartbeat::Message::Type::kTold;
         told.name = message_.name;
         told.target = other->name;
         send(told, hosts_[helper->second]);
       } else {
-        told.type = ha::Message::Type::kWitness;
+        told.type = heartbeat::Message::Type::kWitness;
         told.name = other->name;
         send(told, hosts_[found->second]);
       }
@@ -127,8 +127,8 @@ class Fleet {
   static Milliseconds now() { return system_clock().monotonic(); }
 
  private:
-  void send(const ha::Message& message, Host& host) {
-    ha::MessageBytes bytes;
+  void send(const heartbeat::Message& message, Host& host) {
+    heartbeat::MessageBytes bytes;
     socket_.send(watcher_, {bytes.data(), host.signer.encode(message, bytes)});
   }
 
@@ -146,13 +146,13 @@ class Fleet {
     }
   }
 
-  const std::uint64_t tag_ = ha::cluster_tag("rackline");
+  const std::uint64_t tag_ = heartbeat::cluster_tag("rackline");
   net::Endpoint watcher_;
   net::UdpSocket socket_;
   std::vector<Host> hosts_;
   std::unordered_map<std::string, std::size_t> index_;
   std::uint64_t nonce_ = 0;
-  ha::Message message_;
+  heartbeat::Message message_;
   std::string text_;
   std::size_t ups_ = 0, false_ = 0;
 };

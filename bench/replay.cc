@@ -20,7 +20,7 @@
 #include <numeric>
 #include <random>
 
-#include "plan/planner.h"
+#include "capacity/planner.h"
 
 namespace rackline {
 namespace {
@@ -191,7 +191,7 @@ class Difference : public Rule {
 // The planner itself, given the records that capwatch would write; what it says is done.
 class Capplan : public Rule {
  public:
-  explicit Capplan(const plan::Policy& policy) : planner_(policy) {}
+  explicit Capplan(const capacity::Policy& policy) : planner_(policy) {}
   std::vector<Move> decide(const View& view) override {
     const record::Time time{std::chrono::seconds(1'300'000'000 + view.step * std::int64_t{kStepSeconds})};
     const World& world = view.world;
@@ -225,7 +225,7 @@ class Capplan : public Rule {
     planner_.close(time);
     // In a stream the first round only tells where things stand, as in capplan.
     if (view.step == 0) return {};
-    const plan::Plan plan = planner_.balance();
+    const capacity::Plan plan = planner_.balance();
     std::vector<Move> moves;
     for (const auto& move : plan.moves) moves.push_back({number(move.vm), number(move.to)});
     return moves;
@@ -238,7 +238,7 @@ class Capplan : public Rule {
     return std::stoi(name.substr(name.find_first_of("0123456789")));
   }
 
-  plan::Planner planner_;
+  capacity::Planner planner_;
 };
 
 struct Result {
@@ -331,7 +331,7 @@ int main(int argc, char** argv) {
   int hosts = 100;
   double load = 40;
   std::uint64_t seed = 1;
-  plan::Policy policy;
+  capacity::Policy policy;
   std::int64_t horizon = 6 * 3600, price = 30;
   app.add_option("--hosts", hosts)->check(CLI::PositiveNumber);
   app.add_option("--load", load, "mean load of the hosts in percent")->check(CLI::Range(1, 100));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Tests side by side. A job is a .bats file, a share of the unit tests ("unit tests 1/2"), or a command. Its output is
+# Tests side by side. A job is a .bats file, the unit tests of a folder of lib/ ("unit tests fence"), or a command. Its output is
 # kept in a file, and printed when it ends. Read by ./run, which says where the build is ($build_dir).
 
 passed=0 failed=0 skipped=0 # counts of what ran, for the last line
@@ -43,6 +43,20 @@ jobs_end() {
 
 uses_lab() { [[ $1 = *.bats ]] && grep -qE 'lab/lab|^load \.\./(migrate|fence)$' "$1"; }
 
+# The unit tests of all folders, a job each.
+unit_tests() { for file in tests/unit/*_test.cc; do basename "$file"; done | sed 's/_.*//; s/^/unit tests /' | sort -u; }
+
+# What concerns a folder of lib/: its unit tests, and the .bats files that are called as it is or as tests/subjects says.
+subject_tests() { # FOLDER
+  local stem kind
+  unit_tests | grep -x "unit tests $1" || true
+  for stem in $(sed -n "s/^$1 //p" tests/subjects | grep . || echo "$1"); do
+    for kind in tools e2e fault; do
+      [ ! -e "tests/$kind/$stem.bats" ] || echo "tests/$kind/$stem.bats"
+    done
+  done
+}
+
 # Adds them in the order of tests/order, which says what they weigh; then those that it does not name.
 add_jobs() { # JOB...
   local -A wanted=()
@@ -70,7 +84,7 @@ add_job() { # WEIGHT JOB
 }
 
 start_job() { # NUMBER
-  local job=${jobs[$1]} share words=()
+  local job=${jobs[$1]} words=()
   case $job in
   *.bats)
     words=("${alone[@]}")
@@ -78,9 +92,8 @@ start_job() { # NUMBER
     words+=(bats --tap --print-output-on-failure --timing "${bats_options[@]}" "$job")
     ;;
   'unit tests '*)
-    share=${job##* }
-    words=("${alone[@]}" env GTEST_TOTAL_SHARDS="${share#*/}" GTEST_SHARD_INDEX=$((${share%/*} - 1))
-      timeout -k 5 900 "$build_dir/tests/rackline-unit" --gtest_brief=1 --gtest_output="json:$scratch/$1.json")
+    words=("${alone[@]}" timeout -k 5 900 "$build_dir/tests/unit-${job##* }" --gtest_brief=1
+      --gtest_output="json:$scratch/$1.json")
     ;;
   *) read -ra words <<<"$job" ;;
   esac

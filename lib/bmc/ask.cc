@@ -23,7 +23,7 @@ std::string plain(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
   }
-  if (text.size() > kLongestWord) text = text.substr(0, kLongestWord) + "...";
+  if (text.size() > kLongestWord) text.replace(kLongestWord, std::string::npos, "...");
   return text;
 }
 

@@ -7,10 +7,10 @@
 #include <string>
 
 #include "cluster/name.h"
-#include "ha/fence_mark_file.h"
+#include "heartbeat/fence_mark_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace rackline::ha;
+  using namespace rackline::heartbeat;
   const std::string key(64, 'k');
   const std::string text(reinterpret_cast<const char*>(data), size);
   FenceMarkText out;

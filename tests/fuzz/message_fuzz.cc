@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "base/error.h"
-#include "ha/host_key.h"
-#include "ha/key_ring.h"
-#include "ha/message.h"
-#include "ha/ticket.h"
+#include "heartbeat/host_key.h"
+#include "heartbeat/key_ring.h"
+#include "heartbeat/message.h"
+#include "heartbeat/ticket.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace rackline::ha;
+  using namespace rackline::heartbeat;
   static Signer signer("0123456789abcdef0123456789abcdef", "fuzz");
   Message out;
   const std::vector<std::uint8_t> exact(data, data + size);  // on the heap, so that a step beyond it is seen

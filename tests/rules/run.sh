@@ -8,20 +8,23 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 
 usage() {
   cat <<'END'
-usage: tests/rules/run.sh [--check] [PATTERN...]
+usage: tests/rules/run.sh [--check | --share I/N] [PATTERN...]
   PATTERN   only those whose name matches the glob, such as '02-*' or 12-fence-intent
   --check   only whether each patch still applies, in seconds
+  --share   only the Ith of N shares, of a build that is up to date; without it, a share for each processor
 END
 }
 
-check=no patterns=()
-for argument; do
-  case $argument in
+check=no share='' patterns=()
+while [ $# -gt 0 ]; do
+  case $1 in
   --check) check=yes ;;
+  --share) share=${2:?} && shift ;;
   -h | --help) usage && exit ;;
   -*) usage >&2 && exit 2 ;;
-  *) patterns+=("$argument") ;;
+  *) patterns+=("$1") ;;
   esac
+  shift
 done
 
 rules=tests/rules
@@ -56,12 +59,20 @@ table() { sed -e '/^#/d' -e '/^$/d' -e 's/ *| */\t/g' "$rules/table"; }
 
 # --- what is compiled ---
 
-# The object that holds a unit test, below build/.
-object_of_test() { # SUITE.NAME, as the table has it
+# The file that holds a unit test.
+file_of_test() { # SUITE.NAME, as the table has it
   local suite=${1%%.*} name=${1#*.} source
   suite=${suite//\*/} name=${name//\*/} name=${name%%/*} # the instances of a parametrised test
   source=$(grep -lE "^TEST(_F|_P)?\($suite, $name\)" tests/unit/*_test.cc)
-  echo "tests/unit/CMakeFiles/rackline-unit.dir/$(basename "$source").o"
+  basename "$source"
+}
+unit_of_test() { # SUITE.NAME: the program that has it
+  local file
+  file=$(file_of_test "$1")
+  echo "unit-${file%%_*}"
+}
+object_of_test() { # SUITE.NAME: its object, below build/
+  echo "tests/unit/CMakeFiles/$(unit_of_test "$1").dir/$(file_of_test "$1").o"
 }
 
 # Quick rather than fast code, and no symbols: it runs once. A patch need not be free of warnings.
@@ -154,18 +165,23 @@ without() { # NAME TEST WHAT
   esac
   case $test in
   unit:*)
-    local names=() tests=() one
+    local names=() one units
     IFS=: read -ra names <<<"${test#unit:}"
-    for one in "${names[@]}"; do tests+=("$(object_of_test "$one")"); done
-    mapfile -t tests < <(printf '%s\n' "${tests[@]}" | sort -u)
     local source=$scratch/tree/$file
     case $file in *.h) source=$tree/tests/unit/$(basename "$object" .o) ;; esac
     mkdir -p "$scratch/bin"
-    if compile "$object" "$source" && link rackline-unit "${tests[@]}"; then
-      run_unit "$scratch/bin/rackline-unit" "${test#unit:}" || status=$?
-    else
-      status=9
-    fi
+    mapfile -t units < <(for one in "${names[@]}"; do unit_of_test "$one"; done | sort -u)
+    compile "$object" "$source" || status=9
+    for one in "${units[@]}"; do
+      [ $status = 0 ] || break
+      link "$one" || status=9
+    done
+    for one in "${units[@]}"; do
+      [ $status -lt 2 ] || break
+      status=0
+      run_unit "$scratch/bin/$one" "${test#unit:}" || status=$?
+      [ $status = 1 ] || break
+    done
     ;;
   *)
     fresh_programs
@@ -188,25 +204,51 @@ without() { # NAME TEST WHAT
   esac
 }
 
-if [ $check = no ]; then
+if [ $check = no ] && [ -z "$share" ]; then
   mapfile -t tests < <(table | while IFS=$'\t' read -r name test _; do if wanted "$name"; then echo "$test"; fi; done | sort -u)
   mapfile -t programs < <(for test in "${tests[@]}"; do
     case $test in unit:*) ;; *) program_of "$test" ;; esac
   done | sort -u)
-  grep -q rackline-unit "$build/build.ninja" 2>/dev/null || cmake -S . -B "$build" -G Ninja -DRACKLINE_TESTS=ON >/dev/null
-  ninja -C "$build" --quiet rackline-unit ${programs[@]:+"${programs[@]}" rackline-records} >&2
+  mapfile -t names < <(printf '%s\n' "${tests[@]}" | sed -n 's/^unit://p' | tr : '\n' | sort -u)
+  mapfile -t units < <(for name in "${names[@]}"; do unit_of_test "$name"; done | sort -u)
+  grep -q unit-base "$build/build.ninja" 2>/dev/null || cmake -S . -B "$build" -G Ninja -DRACKLINE_TESTS=ON >/dev/null
+  ninja -C "$build" --quiet "${units[@]}" ${programs[@]:+"${programs[@]}" rackline-records} >&2
   # Only a test that passes with the rule says something by failing without it.
-  filter=$(printf '%s\n' "${tests[@]}" | sed -n 's/^unit://p' | paste -sd :)
-  [ -z "$filter" ] || run_unit "$build/tests/rackline-unit" "$filter" || not_ok "all: these do not pass with the rules in place"
+  for unit in "${units[@]}"; do
+    filter=$(for name in "${names[@]}"; do [ "$(unit_of_test "$name")" != "$unit" ] || printf '%s:' "$name"; done)
+    run_unit "$build/tests/$unit" "$filter" || not_ok "all: these do not pass with the rules in place"
+  done
   fresh_programs
   for test in "${tests[@]}"; do
     case $test in unit:*) continue ;; esac
     run_bats "${test%%:*}" "${test#*:}" || not_ok "all: $test does not pass with the rules in place"
   done
 fi
-while IFS=$'\t' read -r name test what; do
-  if wanted "$name"; then without "$name" "$test" "$what" </dev/null; fi
-done < <(table)
+
+# All that is wanted, or the share of it; a share for each processor, side by side, where none is told.
+count=0
+if [ $check = yes ] || [ -n "$share" ]; then
+  while IFS=$'\t' read -r name test what; do
+    wanted "$name" || continue
+    count=$((count + 1))
+    if [ -z "$share" ] || [ $((count % ${share#*/})) = $((${share%/*} - 1)) ]; then without "$name" "$test" "$what" </dev/null; fi
+  done < <(table)
+else
+  processors=$(nproc)
+  for ((i = 1; i <= processors; i++)); do
+    tests/rules/run.sh --share "$i/$processors" "${patterns[@]}" >"$scratch/share$i" &
+  done
+  wait
+  for ((i = 1; i <= processors; i++)); do
+    sed '$d' "$scratch/share$i"
+    passed=$((passed + $(grep -c '^ok ' "$scratch/share$i" || true)))
+    failed=$((failed + $(grep -c '^not ok ' "$scratch/share$i" || true)))
+  done
+fi
+if [ -n "$share" ]; then
+  echo "$passed passed, $failed failed"
+  exit
+fi
 # A patch that the table does not know proves nothing.
 for patch in "$rules"/*.patch; do
   name=$(basename "$patch" .patch)

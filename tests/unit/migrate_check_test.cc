@@ -2,10 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "virt/migration_check.h"
-#include "virt/migration_description.h"
+#include "migrate/check.h"
+#include "migrate/description.h"
 
-namespace rackline::virt {
+namespace rackline::migrate {
 namespace {
 
 using Answer = CheckResult::Answer;
@@ -189,4 +189,4 @@ TEST(CheckMemory, CountsWhatIsOnItsWay) {
 }
 
 }  // namespace
-}  // namespace rackline::virt
+}  // namespace rackline::migrate

@@ -9,12 +9,12 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/interrupt.h"
+#include "migrate/engine.h"
+#include "migrate/journal.h"
 #include "migrate_fake.h"
 #include "store/store.h"
-#include "virt/migration_engine.h"
-#include "virt/migration_journal.h"
 
-namespace rackline::virt {
+namespace rackline::migrate {
 namespace {
 
 constexpr std::int64_t kGibibyte = 1LL << 30;
@@ -405,7 +405,7 @@ TEST_F(MigrateTest, AnAdoptedMigrationHasADeadlineToo) {
   world_->add("h1", "db1");
   world_->ending = FakeWorld::Ending::kWhenTold;
   std::thread former([&] {
-    EXPECT_THROW(world_->host("h1")->migrate({"uuid-db1", "fake://h2", 0, false, false}), VirtError);
+    EXPECT_THROW(world_->host("h1")->migrate({"uuid-db1", "fake://h2", 0, false, false}), virt::VirtError);
   });
   ASSERT_TRUE(world_->wait_for_migrations(1));
   leave_intent(move("db1", "h1", "h2"));
@@ -534,4 +534,4 @@ TEST_F(MigrateTest, AStopRollsBackWhatRunsAndBeginsNothing) {
 }
 
 }  // namespace
-}  // namespace rackline::virt
+}  // namespace rackline::migrate

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "migrate/hypervisor.h"
 #include "virt/connection.h"
-#include "virt/migration_hypervisor.h"
 
-namespace rackline::virt {
+namespace rackline::migrate {
 
 // Hosts with VMs in memory. A migration goes on until the test ends it, a request aborts it, or at once where
 // nothing else is said. Every change of the world is counted, so that "touched nothing" can be asserted.
@@ -197,8 +197,8 @@ class FakeHypervisor final : public Hypervisor {
     if (aborted || world.ending == FakeWorld::Ending::kFailure) {
       existing(request.uuid).facts.job = existing(request.uuid).facts.migrating_out = false;
       if (!world.forgets_the_copy) world.hosts_[target].erase(request.uuid);
-      throw VirtError(Status::kNo, "migrate", host_, aborted ? "canceled by client" : "it broke",
-                      aborted ? VIR_ERR_OPERATION_ABORTED : VIR_ERR_OPERATION_FAILED);
+      throw virt::VirtError(Status::kNo, "migrate", host_, aborted ? "canceled by client" : "it broke",
+                            aborted ? VIR_ERR_OPERATION_ABORTED : VIR_ERR_OPERATION_FAILED);
     }
     world.told_.erase(request.uuid);
     world.hosts_[target][request.uuid].facts.state = VmState::kRunning;
@@ -243,7 +243,7 @@ class FakeHypervisor final : public Hypervisor {
   void start_postcopy(const std::string& uuid) override {
     const auto lock = enter();
     if (!world_->postcopy_works)
-      throw VirtError(Status::kNo, "start post-copy of", uuid, "no", VIR_ERR_OPERATION_INVALID);
+      throw virt::VirtError(Status::kNo, "start post-copy of", uuid, "no", VIR_ERR_OPERATION_INVALID);
     ++world_->postcopied;
     world_->told_.insert(uuid);
     world_->changed_.notify_all();
@@ -254,7 +254,7 @@ class FakeHypervisor final : public Hypervisor {
     ++world_->aborted;
     world_->changed_.notify_all();
     if (!existing(uuid).facts.job)
-      throw VirtError(Status::kNo, "abort", uuid, "no job", VIR_ERR_OPERATION_INVALID);
+      throw virt::VirtError(Status::kNo, "abort", uuid, "no job", VIR_ERR_OPERATION_INVALID);
     if (!world_->abort_works) return;
     world_->aborting_.insert(uuid);
     world_->changed_.notify_all();
@@ -269,7 +269,7 @@ class FakeHypervisor final : public Hypervisor {
     const auto lock = enter();
     ++world_->changes;
     if (!world_->define_error.empty())
-      throw VirtError(Status::kNo, "define", host_, world_->define_error, VIR_ERR_XML_ERROR);
+      throw virt::VirtError(Status::kNo, "define", host_, world_->define_error, VIR_ERR_XML_ERROR);
     const std::string uuid = xml.substr(0, xml.find(' '));
     for (const auto& [host, all] : world_->hosts_) {
       const auto found = all.find(uuid);
@@ -323,7 +323,7 @@ class FakeHypervisor final : public Hypervisor {
   FakeWorld::Vm& existing(const std::string& uuid) {
     const auto found = vms().find(uuid);
     if (found == vms().end())
-      throw VirtError(Status::kNo, "look up the VM", uuid, "there is none", VIR_ERR_NO_DOMAIN);
+      throw virt::VirtError(Status::kNo, "look up the VM", uuid, "there is none", VIR_ERR_NO_DOMAIN);
     return found->second;
   }
 
@@ -335,4 +335,4 @@ inline std::shared_ptr<Hypervisor> FakeWorld::host(const std::string& name) {
   return std::make_shared<FakeHypervisor>(shared_from_this(), name);
 }
 
-}  // namespace rackline::virt
+}  // namespace rackline::migrate

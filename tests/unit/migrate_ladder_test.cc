@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "virt/migration_ladder.h"
+#include "migrate/ladder.h"
 
-namespace rackline::virt {
+namespace rackline::migrate {
 namespace {
 
 using Step = MigrationLadder::Step;
@@ -105,4 +105,4 @@ TEST(MigrationLadder, IgnoresAJobThatIsOverOrInPostcopy) {
 }
 
 }  // namespace
-}  // namespace rackline::virt
+}  // namespace rackline::migrate

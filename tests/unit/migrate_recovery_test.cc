@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "virt/migration_recovery.h"
+#include "migrate/recovery.h"
 
-namespace rackline::virt {
+namespace rackline::migrate {
 namespace {
 
 using Verdict = Recovery::Verdict;
@@ -126,4 +126,4 @@ TEST(Recovery, WaitsOnlyForStatesThatPass) {
 }
 
 }  // namespace
-}  // namespace rackline::virt
+}  // namespace rackline::migrate

@@ -3,9 +3,9 @@
 
 #include <random>
 
-#include "virt/migration_schedule.h"
+#include "migrate/schedule.h"
 
-namespace rackline::virt {
+namespace rackline::migrate {
 namespace {
 
 Move move(const std::string& vm, const std::string& from, const std::string& to, std::int64_t stage = 1) {
@@ -149,4 +149,4 @@ TEST(MigrationSchedule, GivesUpOnlyWhatHasNotBegun) {
 }
 
 }  // namespace
-}  // namespace rackline::virt
+}  // namespace rackline::migrate

@@ -3,14 +3,14 @@
 // server.
 #include <functional>
 
-#include "decide/session.h"
-#include "plan/weights.h"
+#include "capacity/session.h"
+#include "capacity/weights.h"
 
-namespace rackline::decide {
+namespace rackline::capacity {
 namespace {
 
 void declare_policy(cli::Options at, Options& options) {
-  plan::Policy& policy = options.policy;
+  capacity::Policy& policy = options.policy;
   at.percent("--cpu-threshold,--threshold", policy.threshold_percent,
              "relieve hosts whose CPUs are busier than this");
   at.percent("--memory-threshold", policy.memory_threshold_percent,
@@ -45,7 +45,7 @@ void declare_policy(cli::Options at, Options& options) {
 }
 
 void declare_limits(cli::Options at, Options& options) {
-  plan::Policy& policy = options.policy;
+  capacity::Policy& policy = options.policy;
   at.percent("--max-change", policy.max_change_percent,
              "refuse a plan that moves more of the running virtual servers");
   at.flag("--force", policy.force, "plan also beyond --max-change");
@@ -98,11 +98,11 @@ void declare_commands(cli::Options at, Options& options, const std::function<Sta
 }
 
 }  // namespace
-}  // namespace rackline::decide
+}  // namespace rackline::capacity
 
 int main(int argc, char** argv) {
   using namespace rackline;
-  using namespace rackline::decide;
+  using namespace rackline::capacity;
   cli::Program program(
       {.name = "capplan",
        .nature = cli::Nature::kDecide,
@@ -125,9 +125,9 @@ int main(int argc, char** argv) {
   const auto answer_to = [&](Verb verb) {
     options.policy.keep_spare = options.spare == "keep";
     options.policy.same_cpu_model = options.cpu_model == "same";
-    if (options.objective == "ganeti") options.policy.objective = plan::Objective::kGaneti;
-    options.policy.budget = options.budget.count() * plan::kStepsPerMillisecond;
-    plan::set_weights(options.policy, options.weights);
+    if (options.objective == "ganeti") options.policy.objective = capacity::Objective::kGaneti;
+    options.policy.budget = options.budget.count() * capacity::kStepsPerMillisecond;
+    capacity::set_weights(options.policy, options.weights);
     return answer(program, options, verb);
   };
   declare_commands(program.options(), options, answer_to);

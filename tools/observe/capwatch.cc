@@ -1,207 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // capwatch: what every host and virtual server has, has given away and uses, as rounds of records.
-#include <algorithm>
-#include <iostream>
-
-#include "base/interrupt.h"
+#include "capacity/watch.h"
 #include "cli/program.h"
-#include "cluster/annotate.h"
-#include "net/page_server.h"
-#include "usage/import.h"
-#include "usage/rounds.h"
-#include "virt/survey.h"
 
 namespace rackline {
 namespace {
-
-constexpr std::uint16_t kPort = 9750;
-
-struct Options {
-  std::vector<std::string> hosts;
-  Milliseconds interval{10'000}, window{1000};
-  std::int64_t count = 0;
-  std::string list, record, replay, listen;
-  std::vector<std::string> from;
-  double assumed_percent = 0;
-  bool assumes = false;
-  bool rounds = false, follow = false;
-  usage::WatchPolicy policy;
-};
-
-std::vector<record::Host> chosen_hosts(cli::Program& program, const std::vector<std::string>& names) {
-  std::vector<record::Host> all = program.inventory();
-  if (names.empty()) return all;
-  for (const std::string& name : names) {
-    if (std::none_of(all.begin(), all.end(), [&](const auto& host) { return host.host == name; })) {
-      throw Error(Status::kUsage, "choose the hosts", name, "the inventory has no such host");
-    }
-  }
-  std::erase_if(all,
-                [&](const auto& host) { return std::count(names.begin(), names.end(), host.host) == 0; });
-  return all;
-}
-
-Status list(cli::Program& program, const Options& options) {
-  program.describes_itself();
-  auto hosts = chosen_hosts(program, options.hosts);
-  if (options.list == "hosts") {
-    for (const auto& host : hosts) std::cout << host.host << '\n';
-  } else {
-    virt::Survey survey(std::move(hosts), {program.timeout(), program.timeout(), options.window});
-    for (const auto& name : survey.vm_names([&](const Error& error) { program.note(error.what()); })) {
-      std::cout << name << '\n';
-    }
-  }
-  if (!std::cout.flush()) throw system_error(Status::kUnreachable, "write", "stdout");
-  return Status::kDone;
-}
-
-// Writes rounds, and what follows from them.
-class Writer {
- public:
-  Writer(cli::Program& program, const Options& options)
-      : program_(program), server_(serve(options)), rounds_(wanted(options)) {}
-
-  template <class Sample>
-  void sample(Sample sample) {
-    if (sample.tool.empty()) sample.tool = program_.about().name;
-    if (sample.time == record::Time{}) sample.time = program_.clock().wall();
-    rounds_.add(sample);
-    program_.out().write(std::move(sample));
-  }
-
-  // `round` has samples and an end, as those that are replayed and imported.
-  template <class Round>
-  void round(Round& round) {
-    usage::by_host(
-        round.hosts, round.vms, [&](auto& host) { sample(std::move(host)); },
-        [&](auto& vm) { sample(std::move(vm)); });
-    end_round(round.end, round.at);
-  }
-
-  void end_round(record::RoundEnd end, Milliseconds at) {
-    if (end.tool.empty()) end.tool = program_.about().name;
-    auto round = rounds_.end_round(end, at);
-    for (const auto& doubt : round.doubts) program_.warn("watch the usage: " + doubt);
-    for (auto& usage : round.hosts) program_.out().write(std::move(usage));
-    for (auto& usage : round.vms) program_.out().write(std::move(usage));
-    for (auto& fluctuation : round.fluctuations) program_.out().write(std::move(fluctuation));
-    program_.end().rounds = rounds_.rounds();
-    program_.end().fluctuations = rounds_.fluctuations();
-    program_.out().write(std::move(end));
-  }
-
-  void finish() { rounds_.end(program_.clock().wall(), interrupt::requested() ? "interrupted" : "ok"); }
-
- private:
-  std::unique_ptr<net::PageServer> serve(const Options& options) {
-    if (options.listen.empty()) return nullptr;
-    // ":9750" is every address, as elsewhere.
-    const std::string at = (options.listen.starts_with(':') ? "0.0.0.0" : "") + options.listen;
-    auto server = std::make_unique<net::PageServer>(net::resolve(at, kPort), "/metrics",
-                                                    usage::Exposition::kContentType);
-    program_.note("metrics are at " + server->url());
-    return server;
-  }
-
-  usage::Rounds::Wanted wanted(const Options& options) {
-    usage::Rounds::Wanted wanted{.windows = {}, .record = options.record, .metrics = {}};
-    if (options.follow) wanted.windows = options.policy;
-    if (server_) wanted.metrics = [this](std::string page) { server_->publish(std::move(page)); };
-    return wanted;
-  }
-
-  cli::Program& program_;
-  std::unique_ptr<net::PageServer> server_;
-  usage::Rounds rounds_;
-};
-
-// False when it was interrupted: then there is no round_end, and nobody decides on half a round.
-bool round(cli::Program& program, virt::Survey& survey, cluster::Observed& states, Writer& writer,
-           record::RoundEnd& end) {
-  end.hosts = static_cast<std::int64_t>(survey.size());
-  end.hosts_up = end.vms = 0;
-  if (const auto why = states.read(program.clock().wall()); !why.empty()) {
-    program.warn(why + "; no host is told to serve");
-  }
-  const auto write = [&](virt::Survey::Seen& seen) {
-    states.annotate(seen.host);
-    writer.sample(std::move(seen.host));
-    for (auto& vm : seen.vms) writer.sample(std::move(vm));
-  };
-  // A table is for people and in the inventory's order; a stream has each host as it answers.
-  const bool table = program.out().format() == cli::Format::kTable;
-  std::vector<virt::Survey::Seen> held;
-  const bool complete = survey.round([&](virt::Survey::Seen seen) {
-    if (seen.host.state == "up") ++*end.hosts_up;
-    *end.vms += static_cast<std::int64_t>(seen.vms.size());
-    if (table) {
-      held.push_back(std::move(seen));
-    } else {
-      write(seen);
-    }
-  });
-  std::sort(held.begin(), held.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
-  for (auto& seen : held) write(seen);
-  return complete;
-}
-
-// One round, or with --interval rounds until --count, a signal, or until nobody reads any more.
-Status watch(cli::Program& program, const Options& options) {
-  const auto timeout = program.timeout();
-  virt::Survey survey(
-      chosen_hosts(program, options.hosts),
-      {.timeout = timeout,
-       .suspect_timeout = options.rounds ? std::min(timeout, options.interval * 4 / 5) : timeout,
-       .window = options.rounds ? std::min(options.window, options.interval) : options.window});
-  Writer writer(program, options);
-  cluster::Observed states(program.store_url());
-  const auto first = program.clock().monotonic();
-  auto next = first;
-  bool answered = false;
-  record::RoundEnd end;
-  for (end.round = 1;; ++end.round) {
-    const auto started = program.clock().monotonic();
-    if (!round(program, survey, states, writer, end)) break;
-    end.time = program.clock().wall();
-    end.elapsed_ms = (program.clock().monotonic() - started).count();
-    if (options.rounds) end.at_ms = (started - first).count();
-    writer.end_round(end, started - first);
-    answered = answered || *end.hosts_up > 0;
-    if (!options.rounds || end.round == options.count) break;
-    // On the grid of the start, so that rounds do not drift; those that a slow one missed are left out.
-    const auto now = program.clock().monotonic();
-    while (next <= now) next += options.interval;
-    if (interrupt::wait_until(program.clock(), next, true) != interrupt::Woken::kTime) break;
-  }
-  writer.finish();
-  if (answered || interrupt::requested()) return Status::kDone;
-  throw Error(Status::kUnreachable, "sample the hosts", "all " + std::to_string(survey.size()),
-              "none of them answered");
-}
-
-// Rounds that were sampled at another time: the same stream as then, with what the windows make of it now.
-Status replay(cli::Program& program, const Options& options) {
-  usage::check_times(options.replay);  // before anything is written of it
-  const auto reader = program.file_reader(options.replay, record::Policy::kSkip);
-  usage::Recording recording(*reader, options.replay == "-" ? "stdin" : options.replay, options.hosts,
-                             [&](const std::string& text) { program.warn(text); });
-  Writer writer(program, options);
-  usage::Recording::Round round;
-  while (recording.next(round)) writer.round(round);
-  return Status::kDone;
-}
-
-Status import(cli::Program& program, const Options& options) {
-  const std::string file = options.from.size() > 1 ? options.from[1] : "-";
-  auto imported = usage::load(options.from[0], file, program.clock().wall(),
-                              options.assumes ? std::optional(options.assumed_percent) : std::nullopt);
-  for (const auto& note : imported.notes) program.note("import " + file + ": " + note);
-  for (auto& rule : imported.rules) program.out().write(std::move(rule));
-  Writer writer(program, options);
-  for (auto& round : imported.rounds) writer.round(round);
-  return Status::kDone;
-}
 
 void declare_windows(cli::Options at, usage::WatchPolicy& policy) {
   at.duration("--span", policy.shape.span, "how far back windows reach");
@@ -240,7 +43,7 @@ int main(int argc, char** argv) {
             "plan for a saved cluster"},
            {"capwatch --from ganeti cluster.data --assume-cpu 30% | capplan headroom",
             "loads it does not tell"}}});
-  Options options;
+  capacity::WatchOptions options;
   auto& at = program.options();
   program.takes_inventory();
   program.takes_store();
@@ -285,9 +88,9 @@ int main(int argc, char** argv) {
       throw Error(Status::kUsage, "read the command line", "--count", "it needs --interval or --follow");
     }
     options.assumes = assume.given();
-    if (!options.from.empty()) return import(program, options);
-    if (!options.replay.empty()) return replay(program, options);
+    if (!options.from.empty()) return capacity::import(program, options);
+    if (!options.replay.empty()) return capacity::replay(program, options);
     program.leaves_threads_behind();
-    return options.list.empty() ? watch(program, options) : list(program, options);
+    return options.list.empty() ? capacity::watch(program, options) : capacity::list(program, options);
   });
 }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "record/kinds.h"
+
+namespace rackline::capacity {
+
+// One round of samples. The records are slots that the reader fills in place and that the next round fills
+// again, so that a long stream is read without allocation once its largest round has been seen.
+class Round {
+ public:
+  record::HostSample& host_slot() { return slot(hosts_, host_count_); }
+  record::VmSample& vm_slot() { return slot(vms_, vm_count_); }
+  // What was read into the slot belongs to the round.
+  void keep_host() { ++host_count_; }
+  void keep_vm() { ++vm_count_; }
+  void clear();
+
+  std::span<const record::HostSample> hosts() const { return {hosts_.data(), host_count_}; }
+  std::span<const record::VmSample> vms() const { return {vms_.data(), vm_count_}; }
+  bool empty() const { return host_count_ == 0 && vm_count_ == 0; }
+
+  record::Time time{};         // of its end, or of its latest sample
+  bool lines_skipped = false;  // some could not be read
+
+ private:
+  template <class K>
+  static K& slot(std::vector<K>& records, std::size_t count) {
+    if (records.size() == count) records.emplace_back();
+    return records[count];
+  }
+
+  std::vector<record::HostSample> hosts_;
+  std::vector<record::VmSample> vms_;
+  std::size_t host_count_ = 0;
+  std::size_t vm_count_ = 0;
+};
+
+// The rules that placements obey, each once however often a stream repeats it.
+class Rules {
+ public:
+  // Throws Error(kUsage) for a rule that is not understood: it would be broken unknowingly.
+  void add(const record::PlacementRule& rule);
+  const std::vector<record::PlacementRule>& all() const { return rules_; }
+  // Whether the rule speaks of the virtual server; one of compatible that names none speaks of all.
+  static bool binds(const record::PlacementRule& rule, const std::string& vm);
+  static bool names_host(const record::PlacementRule& rule, const std::string& host);
+
+ private:
+  std::vector<record::PlacementRule> rules_;
+};
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+template <class T>
+using ByName = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+
+// When virtual servers moved last, from the results that the actors wrote and from what was decided earlier
+// in this stream.
+class History {
+ public:
+  // Dry runs and refusals are no moves. A failed one counts: it is not to be tried at once again.
+  void add(const record::VmMoved& moved);
+  void add(const std::string& vm, record::Time time);
+  // Whether the virtual server moved less than `cooldown` before `now`.
+  bool cooling(std::string_view vm, record::Time now, std::chrono::milliseconds cooldown) const;
+  // How many virtual servers moved lately: one that moves now counts 1, one that moved a day ago 1/e.
+  double recent(record::Time now) const;
+
+ private:
+  ByName<record::Time> last_;
+};
+
+// How many rounds on end each host has been above the CPU threshold: a spike is not a load.
+class Hold {
+ public:
+  void count(const Round& round, double threshold_percent);
+  int rounds(std::string_view host) const;
+
+ private:
+  struct Count {
+    int rounds = 0;
+    std::int64_t seen = 0;
+  };
+  ByName<Count> counts_;
+  std::int64_t round_ = 0;
+};
+
+// True when it runs or at least holds the memory of a running one.
+bool active(const record::VmSample& vm);
+
+}  // namespace rackline::capacity

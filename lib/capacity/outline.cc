@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capacity/outline.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rackline::capacity {
+namespace {
+
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+std::vector<int> placement(const plan::State& state) {
+  std::vector<int> where(index(state.model().items()));
+  for (int item = 0; item < state.model().items(); ++item) where[index(item)] = state.where(item);
+  return where;
+}
+
+}  // namespace
+
+std::vector<std::string> left_out(const Cluster& cluster) {
+  std::vector<std::string> hosts;
+  for (const auto& host : cluster.hosts) {
+    if (!host.frozen.empty()) hosts.push_back(host.name + " is left out: " + host.frozen);
+  }
+  return hosts;
+}
+
+plan::Schedule schedule_of(const plan::State& result, const std::vector<plan::Step>& steps,
+                           const Policy& policy, bool keep_spare) {
+  std::vector<int> first;
+  first.reserve(steps.size());
+  for (const plan::Step& step : steps) first.push_back(step.item);
+  plan::Schedule net = order(result.model(), placement(result), policy.caps, keep_spare, first);
+  if (net.blocked.empty()) return net;
+  plan::Schedule walked = stage(result.model(), steps, policy.caps, keep_spare);
+  return walked.blocked.size() < net.blocked.size() ? walked : net;
+}
+
+std::vector<HostOutlook> outlook(const Cluster& cluster, const plan::State& before,
+                                 const plan::State& after) {
+  const auto running = [&](const plan::State& state, int bin) {
+    return static_cast<int>(std::count_if(state.items_on(bin).begin(), state.items_on(bin).end(),
+                                          [&](int item) { return cluster.vm(item).live; }));
+  };
+  std::vector<HostOutlook> hosts;
+  for (int bin = 0; bin < cluster.model.bins(); ++bin) {
+    HostOutlook host;
+    host.host = cluster.host(bin);
+    host.vms_before = running(before, bin);
+    host.vms_after = running(after, bin);
+    const auto percent = [&](const plan::State& state, int r) -> record::Number {
+      if (cluster.model.supply(bin, r).size <= 0) return std::nullopt;
+      return 100 * state.share(bin, r);
+    };
+    host.cpu_before = percent(before, kCpu);
+    host.cpu_after = percent(after, kCpu);
+    host.memory_before = percent(before, kMemory);
+    host.memory_after = percent(after, kMemory);
+    hosts.push_back(std::move(host));
+  }
+  return hosts;
+}
+
+bool may_be_mended(const plan::Violation& violation) {
+  return violation.kind != plan::Violation::Kind::kLeaving &&
+         (violation.kind != plan::Violation::Kind::kCapacity || violation.which == kMemory);
+}
+
+int moved(const plan::State& state) {
+  int count = 0;
+  for (int item = 0; item < state.model().items(); ++item) {
+    count += state.where(item) != state.model().start(item) ? 1 : 0;
+  }
+  return count;
+}
+
+}  // namespace rackline::capacity

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "capacity/cluster.h"
+#include "capacity/planner.h"
+#include "plan/order.h"
+#include "plan/search.h"
+
+namespace rackline::capacity {
+
+// What the commands of the planner have in common when they put their answers together.
+
+// "h3 is left out: its sample is stale", for each host of which too little is known.
+std::vector<std::string> left_out(const Cluster& cluster);
+
+// What becomes of each host between two states of the cluster.
+std::vector<HostOutlook> outlook(const Cluster& cluster, const plan::State& before, const plan::State& after);
+// Whether balance() mends such a violation. An overcommit of CPUs beyond the ratio slows down, no more:
+// nothing goes there, but nobody is sent away for it.
+bool may_be_mended(const plan::Violation& violation);
+
+// How many items are elsewhere than at their start.
+int moved(const plan::State& state);
+
+// The stages that lead to `result`. The search's own order of steps always works, the net moves in their own
+// order are fewer and more parallel.
+plan::Schedule schedule_of(const plan::State& result, const std::vector<plan::Step>& steps,
+                           const Policy& policy, bool keep_spare);
+
+}  // namespace rackline::capacity

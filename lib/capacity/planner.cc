@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capacity/planner.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/joined.h"
+#include "base/time.h"
+#include "capacity/explain.h"
+#include "capacity/outline.h"
+
+namespace rackline::capacity {
+namespace {
+
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+}  // namespace
+
+void Planner::close(record::Time time) {
+  open_.time = time;
+  if (open_.time == record::Time{}) {
+    for (const auto& host : open_.hosts()) open_.time = std::max(open_.time, host.time);
+    for (const auto& vm : open_.vms()) open_.time = std::max(open_.time, vm.time);
+  }
+  before_ = closed_.time;
+  std::swap(open_, closed_);
+  open_.clear();
+  hold_.count(closed_, policy_.threshold_percent);
+  usage_.count(closed_, policy_.threshold_percent);
+}
+
+plan::SearchLimits Planner::limits() const {
+  plan::SearchLimits limits;
+  limits.max_moves = policy_.max_moves;
+  limits.keep_spare = policy_.keep_spare;
+  limits.seed = policy_.seed;
+  limits.swap_only_overloaded = true;
+  return limits;
+}
+
+Cluster Planner::cluster_for(const Question& question) const {
+  Question whole = question;
+  whole.closed = closed_hosts_;
+  for (const auto& [id, reservation] : reservations_) {
+    if (!reservation.until || *reservation.until > closed_.time) whole.reservations.push_back(reservation);
+  }
+  return make_cluster(closed_, rules_, policy_, whole);
+}
+
+bool Planner::spike(const record::HostSample& host) const {
+  return host.cpu_percent.value_or(0) > policy_.threshold_percent &&
+         hold_.rounds(host.host) < policy_.hold.value_or(1);
+}
+
+Question Planner::balance_question() const {
+  Question question;
+  question.held_vm = [this](const record::VmSample& vm) {
+    return history_.cooling(vm.vm, closed_.time, policy_.cooldown) ? "it has moved lately" : "";
+  };
+  question.held_host = [this](const record::HostSample& host) -> std::string {
+    if (!spike(host)) return {};
+    return "its cpu " + percent_text(*host.cpu_percent) + " > " + percent_text(policy_.threshold_percent) +
+           " has lasted for " + std::to_string(hold_.rounds(host.host)) + " of " +
+           std::to_string(policy_.hold.value_or(1)) + " rounds";
+  };
+  return question;
+}
+
+Planner::Trigger Planner::trigger(const plan::State& state, const Explain& explain) const {
+  Trigger found;
+  for (int bin = 0; bin < state.model().bins(); ++bin) {
+    const plan::BinState bin_state = state.model().state(bin);
+    if (bin_state != plan::BinState::kOpen && bin_state != plan::BinState::kClosed) continue;
+    if (std::string why = explain.overload(state, bin); !why.empty()) {
+      found.overloaded.push_back(bin);
+      found.reasons.push_back(std::move(why));
+    }
+  }
+  found.violations = state.violations();
+  std::erase_if(found.violations, [](const plan::Violation& v) { return !may_be_mended(v); });
+  for (const plan::Violation& violation : found.violations) {
+    found.reasons.push_back(explain.violation(state, violation));
+  }
+  if (state.score_of_imbalance() > policy_.imbalance) {
+    found.imbalanced = true;
+    found.reasons.emplace_back("the load is uneven");
+  }
+  return found;
+}
+
+bool Planner::judged(const Cluster::HostState& host) const {
+  return host.frozen.empty() || (host.sample != nullptr && spike(*host.sample));
+}
+
+std::string Planner::idle_reason(const Cluster& cluster) const {
+  std::vector<std::string> reasons;
+  std::vector<std::string> unknown;
+  for (const auto& host : cluster.hosts) {
+    if (host.frozen.empty()) continue;
+    (judged(host) ? reasons : unknown).push_back(host.name + ": " + host.frozen);
+  }
+  if (unknown.size() == cluster.hosts.size()) {
+    reasons.emplace_back("no host can be judged");
+  } else if (reasons.empty()) {
+    reasons.push_back((unknown.empty() ? "no host is above " : "no host that can be judged is above ") +
+                      percent_text(policy_.threshold_percent) + " cpu or " +
+                      percent_text(policy_.memory_threshold_percent) + " memory");
+  }
+  if (!unknown.empty()) {
+    reasons.push_back(std::to_string(unknown.size()) + " left out: " + unknown.front() +
+                      (unknown.size() > 1 ? ", ..." : ""));
+  }
+  return joined(reasons, "; ");
+}
+
+record::NoBeneficialMove Planner::none(const plan::State& state, std::string reason) const {
+  record::NoBeneficialMove record;
+  record.reason = std::move(reason);
+  record.score = state.score();
+  record.lower_bound = plan::lower_bound(state);
+  return record;
+}
+
+std::string Planner::waiting_for() const {
+  if (before_ > closed_.time) {
+    // How long anything has lasted is not known then. The next round is compared with this one, so a clock
+    // that was put right costs one round.
+    return "the clock of the samples ran backwards, from " + format_time(before_) + " to " +
+           format_time(closed_.time) + ": nothing is decided on this round";
+  }
+  if (pending_.empty() || closed_.time - pending_since_ >= policy_.cooldown) return {};
+  std::map<std::string_view, std::string_view> running;
+  for (const auto& vm : closed_.vms()) {
+    if (active(vm)) running[vm.vm] = vm.host;
+  }
+  for (const auto& [vm, target] : pending_) {
+    const auto found = running.find(vm);
+    if (found == running.end() || found->second != target) {
+      std::string text = vm;
+      text += " is not seen on " + target + " yet, where it was sent " + format_time(pending_since_);
+      return text;
+    }
+  }
+  return {};
+}
+
+std::vector<plan::Step> Planner::mend_and_balance(plan::State& state, const Explain& explain,
+                                                  const plan::SearchLimits& limits) const {
+  // A repair may overload a host, and a better balance make room for a repair: until neither has anything to
+  // do, so that the next plan has nothing to do either.
+  std::vector<plan::Step> steps;
+  for (bool progress = true; progress;) {
+    const std::size_t done = steps.size();
+    const auto append = [&steps](const std::vector<plan::Step>& more) {
+      steps.insert(steps.end(), more.begin(), more.end());
+    };
+    append(repair(state, limits, may_be_mended).steps);
+    const Trigger now = trigger(state, explain);
+    if (!now.overloaded.empty() || now.imbalanced) append(improve(state, limits));
+    progress = steps.size() > done;
+  }
+  return steps;
+}
+
+int Planner::most_without_force(std::int64_t running) const {
+  if (policy_.force) return std::numeric_limits<int>::max();
+  return std::max(1, static_cast<int>(static_cast<double>(running) * policy_.max_change_percent / 100));
+}
+
+void Planner::guard(std::int64_t touched, std::int64_t running) const {
+  if (touched <= most_without_force(running)) return;
+  throw Error(Status::kRefused, "plan",
+              std::to_string(touched) + " of " + std::to_string(running) + " virtual servers would move",
+              "that is more than " + percent_text(policy_.max_change_percent) + " of the fleet",
+              "--force if it is meant; --max-moves N for a part of it");
+}
+
+void Planner::write_moves(const Cluster& cluster, const plan::Schedule& schedule, const std::string& verb,
+                          const std::vector<std::string>& reasons, Plan& plan,
+                          const std::function<double(const plan::State&)>& score) const {
+  const auto scored = [&score](const plan::State& state) { return score ? score(state) : state.score(); };
+  const std::string time = format_time(closed_.time);
+  plan::State state(cluster.model);
+  std::vector<bool> on_its_way(index(cluster.model.items()), false);
+  for (const plan::Move& move : schedule.moves) {
+    const record::VmSample& vm = *cluster.vm(move.item).sample;
+    record::VmMove record;
+    record.vm = vm.vm;
+    // What incarnation it will be after a stop on its way is not known yet, so none is claimed: without one
+    // the actor does not compare, and refuses anyhow if the first leg was not done.
+    if (!on_its_way[index(move.item)]) {
+      record.uuid = vm.uuid;
+      record.domain_id = vm.domain_id;
+    }
+    record.from = cluster.host(move.from);
+    record.to = cluster.host(move.to);
+    record.stage = move.stage;
+    record.memory_bytes = cluster.model.demand(move.item, kMemory).peak;
+    record.reason = move.aside ? "on its way, as there is no room at its target yet: " : "";
+    record.reason += reasons[index(move.item)];
+    record.score_before = plan.moves.empty() ? scored(state) : plan.moves.back().score_after;
+    state.move(move.item, move.to);
+    record.score_after = scored(state);
+    const std::string incarnation = vm.domain_id ? std::to_string(*vm.domain_id) : "";
+    record.id =
+        derived_id({"vm_move", time, vm.vm, vm.uuid.value_or(""), incarnation, record.from, record.to});
+    on_its_way[index(move.item)] = true;
+    plan.moves.push_back(std::move(record));
+  }
+  std::vector<std::string_view> facts{"capplan", verb, time};
+  for (const auto& move : plan.moves) facts.push_back(move.id);
+  const std::string cause = derived_id(facts);
+  for (auto& move : plan.moves) {
+    const std::string known = cause_of(move);
+    move.cause = known.empty() ? cause : known;
+  }
+  plan.score_after = scored(state);
+  if (!plan.moves.empty()) plan.outlook = outlook(cluster, plan::State(cluster.model), state);
+}
+
+void Planner::remember(const Plan& plan) {
+  for (const auto& move : plan.moves) {
+    history_.add(move.vm, closed_.time);
+    std::erase_if(pending_, [&](const auto& earlier) { return earlier.first == move.vm; });
+    pending_.emplace_back(move.vm, move.to);
+  }
+  pending_since_ = closed_.time;
+}
+
+Plan Planner::balance() {
+  if (policy_.objective == Objective::kGaneti) return even_out();
+  Plan plan;
+  const Cluster cluster = cluster_for(balance_question());
+  plan::State state(cluster.model);
+  const plan::State before = state;
+  const Explain explain(cluster, rules_, policy_);
+  plan.left_out = left_out(cluster);
+  plan.score_before = plan.score_after = state.score();
+  plan.lower_bound = plan::lower_bound(state);
+
+  if (const std::string waiting = waiting_for(); !waiting.empty()) {
+    plan.none = none(state, waiting);
+    return plan;
+  }
+  pending_.clear();
+  const Trigger why = trigger(state, explain);
+  const bool steadily = this->steadily(state, why);
+  const Steady steady = steadily ? this->steady(cluster, state, why.overloaded) : Steady{};
+  if (why.reasons.empty() && steady.hot.empty()) {
+    plan.none = none(state, idle_reason(cluster));
+    return plan;
+  }
+  const auto search = [&](plan::State& from, const plan::SearchLimits& limits) {
+    return steadily ? mend_and_relieve(from, steady, cluster.running, limits)
+                    : mend_and_balance(from, explain, limits);
+  };
+  std::vector<plan::Step> steps = search(state, limits());
+  int touched = moved(state);
+  if (touched == 0) {
+    std::vector<std::string> more;
+    for (const plan::Violation& violation : why.violations) {
+      if (std::string stuck = explain.stuck(before, violation); !stuck.empty())
+        more.push_back(std::move(stuck));
+    }
+    if (std::string missing = explain.shortage(before); !missing.empty()) more.push_back(std::move(missing));
+    std::string reason = joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough";
+    if (steadily && why.violations.empty()) reason = steady.outcome();
+    if (why.reasons.empty()) reason = idle_reason(cluster);
+    plan.none = none(before, std::move(reason) + (more.empty() ? "" : "; " + joined(more, "; ")));
+    return plan;
+  }
+  // Evening out beyond what is needed does not justify a mass movement: then only what is needed.
+  const int most = most_without_force(cluster.running);
+  if (touched > most) {
+    plan::State less = before;
+    plan::SearchLimits few = limits();
+    few.max_moves = std::min(few.max_moves, most);
+    std::vector<plan::Step> fewer_steps = search(less, few);
+    if (trigger(less, explain).reasons.empty()) {
+      state = less;
+      steps = std::move(fewer_steps);
+      touched = moved(state);
+    }
+  }
+  guard(touched, cluster.running);
+
+  std::vector<std::string> reasons(index(cluster.model.items()));
+  for (const plan::Step& step : steps) {
+    std::string& reason = reasons[index(step.item)];
+    if (!reason.empty()) continue;
+    const int from = cluster.model.start(step.item);
+    if (step.why == plan::Step::Why::kRoom) {
+      reason = "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+    } else if (step.why == plan::Step::Why::kRepair) {
+      for (const plan::Violation& violation : why.violations) {
+        if (reason.empty() && explain.concerns(before, violation, step.item)) {
+          reason = explain.violation(before, violation);
+        }
+      }
+    } else {
+      reason = steadily ? steady.texts[index(from)] : explain.overload(before, from);
+    }
+    if (reason.empty()) {
+      const int to = state.where(step.item) == from ? step.to : state.where(step.item);
+      reason = "evens out " + explain.load(before, from) + ", " + explain.load(before, to);
+    }
+  }
+  write_moves(cluster, schedule_of(state, steps, policy_, policy_.keep_spare), "balance", reasons, plan);
+  remember(plan);
+  return plan;
+}
+
+record::BalanceCheck Planner::check() const {
+  record::BalanceCheck check;
+  if (policy_.objective == Objective::kGaneti) {
+    Planner twin = *this;  // a plan that is only asked about leaves no trace
+    const Plan plan = twin.even_out();
+    check.balanced = plan.moves.empty();
+    check.score = plan.score_before;
+    check.lower_bound = 0;
+    check.hosts = static_cast<std::int64_t>(closed_.hosts().size());
+    check.vms = std::count_if(closed_.vms().begin(), closed_.vms().end(),
+                              [](const record::VmSample& vm) { return active(vm); });
+    check.reason =
+        plan.none ? plan.none->reason : std::to_string(plan.moves.size()) + " moves lower the score";
+    return check;
+  }
+  const Cluster cluster = cluster_for(balance_question());
+  const plan::State state(cluster.model);
+  const Explain explain(cluster, rules_, policy_);
+  const Trigger why = trigger(state, explain);
+  check.balanced = why.reasons.empty();
+  check.score = state.score();
+  check.lower_bound = plan::lower_bound(state);
+  check.hosts = static_cast<std::int64_t>(cluster.hosts.size());
+  check.vms = cluster.running;
+  check.hosts_over = static_cast<std::int64_t>(why.overloaded.size());
+  check.reason = check.balanced ? idle_reason(cluster) : joined(why.reasons, "; ");
+  if (std::none_of(cluster.hosts.begin(), cluster.hosts.end(),
+                   [this](const Cluster::HostState& host) { return judged(host); })) {
+    throw Error(Status::kUnreachable, "check", "the load", *check.reason);
+  }
+  return check;
+}
+
+}  // namespace rackline::capacity

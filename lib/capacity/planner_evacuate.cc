@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/joined.h"
+#include "base/time.h"
+#include "capacity/explain.h"
+#include "capacity/outline.h"
+#include "capacity/planner.h"
+
+namespace rackline::capacity {
+namespace {
+
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+}  // namespace
+
+Plan Planner::evacuate(const std::vector<std::string>& hosts) {
+  Plan plan;
+  Question question;
+  question.leaving = hosts;
+  question.stopped_too = true;
+  question.unmeasured_too = true;
+  const Cluster cluster = cluster_for(question);
+  const plan::Model& model = cluster.model;
+  std::vector<int> evacuees;
+  std::set<int> leaving;
+  for (const auto& name : hosts) {
+    const int bin = cluster.find_host(name);
+    if (bin == plan::kNowhere)
+      throw Error(Status::kUsage, "evacuate", name, "there is no such host in the input");
+    leaving.insert(bin);
+  }
+  for (int item = 0; item < model.items(); ++item) {
+    if (leaving.contains(model.start(item))) evacuees.push_back(item);
+  }
+  for (const int bin : leaving) {
+    const auto& host = cluster.hosts[index(bin)];
+    const bool known =
+        std::any_of(evacuees.begin(), evacuees.end(), [&](int i) { return model.start(i) == bin; });
+    const bool lost = host.sample != nullptr && host.sample->state != "up";
+    if (!host.frozen.empty() && (!known || lost)) {
+      throw Error(Status::kUnreachable, "evacuate", host.name, host.frozen,
+                  "what runs on a lost host is restarted by failover, not moved");
+    }
+  }
+
+  plan::State state(model);
+  const Explain explain(cluster, rules_, policy_);
+  plan.left_out = left_out(cluster);
+  plan.score_before = plan.score_after = state.score();
+  plan.lower_bound = plan::lower_bound(state);
+  if (evacuees.empty()) {
+    plan.none = none(state, joined(hosts, ", ") + (hosts.size() > 1 ? " are" : " is") + " empty");
+    return plan;
+  }
+
+  // A host taken out is a spare fewer, and that is what was asked for.
+  plan::SearchLimits limits = this->limits();
+  limits.keep_spare = false;
+  plan::Repaired repaired = repair(
+      state, limits, [](const plan::Violation& v) { return v.kind == plan::Violation::Kind::kLeaving; });
+  std::vector<int> gone;
+  for (const int item : evacuees) {
+    if (state.where(item) != model.start(item)) gone.push_back(item);
+  }
+  std::vector<plan::Step> steps = std::move(repaired.steps);
+  if (!gone.empty()) {
+    const auto more = improve(state, limits, gone);
+    steps.insert(steps.end(), more.begin(), more.end());
+  }
+
+  std::int64_t touched = 0;
+  for (int item = 0; item < model.items(); ++item) {
+    if (state.where(item) == model.start(item) || !active(*cluster.vm(item).sample)) continue;
+    if (leaving.size() > 1 || !leaving.contains(model.start(item))) ++touched;
+  }
+  guard(touched, cluster.running);
+
+  const plan::Schedule schedule = schedule_of(state, steps, policy_, false);
+  std::vector<std::string> reasons(index(model.items()));
+  for (const int item : evacuees) reasons[index(item)] = "evacuate " + cluster.host(model.start(item));
+  for (const plan::Step& step : steps) {
+    if (step.why != plan::Step::Why::kRoom) continue;
+    reasons[index(step.item)] =
+        "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+  }
+  write_moves(cluster, schedule, "evacuate", reasons, plan);
+
+  plan::State done(model);
+  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
+  for (const int item : evacuees) {
+    if (done.where(item) != model.start(item)) continue;
+    record::VmUnplaced unplaced;
+    unplaced.vm = cluster.vm(item).name;
+    unplaced.host = cluster.host(model.start(item));
+    const auto blocked = std::find_if(schedule.blocked.begin(), schedule.blocked.end(),
+                                      [item](const plan::Blocked& b) { return b.item == item; });
+    unplaced.reason = explain.no_place(done, item);
+    if (unplaced.reason.empty() && blocked != schedule.blocked.end()) {
+      unplaced.reason = "there is no way to " + cluster.host(blocked->to) + ": " +
+                        explain.obstacle(done, item, blocked->to, blocked->why);
+    }
+    if (unplaced.reason.empty()) unplaced.reason = "left for the next plan: --max-moves";
+    plan.unplaced.push_back(std::move(unplaced));
+  }
+  return plan;
+}
+
+}  // namespace rackline::capacity

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capacity/planner.h"
+
+namespace rackline::capacity {
+
+void Planner::hear(const record::HostState& state, bool in_order) {
+  if (in_order) {
+    closed_hosts_.erase(state.host);
+  } else {
+    closed_hosts_[state.host] = "heartbeat says " + state.verdict;
+  }
+}
+
+void Planner::hear(const record::Fluctuation& fluctuation) {
+  const bool of_vm = fluctuation.object == "vm" && fluctuation.vm;
+  const std::string object = of_vm ? "vm " + *fluctuation.vm : "host " + fluctuation.host;
+  // One key for each resource, so that the return of one does not end what another has begun. What is below
+  // its band calls for no relief.
+  const std::string key = object + " " + fluctuation.resource;
+  if (fluctuation.direction == "above") {
+    fluctuations_[key] = fluctuation.id;
+  } else {
+    fluctuations_.erase(key);
+  }
+}
+
+void Planner::hear(const record::Reservation& reservation) {
+  if (reservation.planned.value_or(false)) return;
+  if (reservation.state == "active") {
+    reservations_[reservation.id] = reservation;
+  } else {
+    reservations_.erase(reservation.id);
+  }
+}
+
+// The fluctuation that the move answers: of the virtual server itself, else of the host that it relieves.
+std::string Planner::cause_of(const record::VmMove& move) const {
+  for (const std::string& object : {"vm " + move.vm, "host " + move.from}) {
+    for (const char* resource : {"cpu", "memory", "pressure", "steal", "swap"}) {
+      const auto found = fluctuations_.find(object + " " + resource);
+      if (found != fluctuations_.end()) return found->second;
+    }
+  }
+  return {};
+}
+
+// All that may be asked of the whole cluster: what is stopped and what moved lately included.
+Question Planner::question_of_all() const {
+  Question question;
+  question.stopped_too = true;
+  return question;
+}
+
+}  // namespace rackline::capacity

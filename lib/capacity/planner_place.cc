@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/time.h"
+#include "capacity/explain.h"
+#include "capacity/outline.h"
+#include "capacity/planner.h"
+#include "plan/room.h"
+
+namespace rackline::capacity {
+namespace {
+
+std::size_t index(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+// How many of those that are somewhere have moved; requests do not count.
+int displaced(const plan::State& state) {
+  int count = 0;
+  for (int item = 0; item < state.model().items(); ++item) {
+    const int start = state.model().start(item);
+    count += start != plan::kNowhere && state.where(item) != start ? 1 : 0;
+  }
+  return count;
+}
+
+}  // namespace
+
+Plan Planner::place(bool by_moving) {
+  Plan plan;
+  Question question;
+  std::map<std::string_view, std::string_view> present;
+  for (const auto& vm : closed_.vms()) present.emplace(vm.vm, vm.host);
+  std::set<std::string_view> asked;
+  for (const auto& request : requests_) {
+    if (present.contains(request.vm) || !asked.insert(request.vm).second) continue;
+    question.requests.push_back(request);
+  }
+  question.stopped_too = true;
+  const Cluster cluster = cluster_for(question);
+  const plan::Model& model = cluster.model;
+  plan::State state(model);
+  const Explain explain(cluster, rules_, policy_);
+  plan.left_out = left_out(cluster);
+  plan.score_before = state.score();
+
+  const int first = model.items() - static_cast<int>(question.requests.size());
+  std::vector<int> items(question.requests.size());
+  std::iota(items.begin(), items.end(), first);
+  std::stable_sort(items.begin(), items.end(), [&](int a, int b) {
+    return model.demand(a, kMemory).peak > model.demand(b, kMemory).peak;
+  });
+  const int without_spare = state.bins_without_spare();
+  std::map<int, std::string> why_not;
+  for (const int item : items) {
+    std::vector<std::pair<double, int>> choices;
+    for (int bin = 0; bin < model.bins(); ++bin) {
+      if (state.admits(item, bin)) choices.emplace_back(state.score_with_shift(item, bin), bin);
+    }
+    std::sort(choices.begin(), choices.end());
+    for (const auto& [score, bin] : choices) {
+      state.move(item, bin);
+      if (!policy_.keep_spare || state.bins_without_spare() <= without_spare) break;
+      state.move(item, plan::kNowhere);
+    }
+    if (state.where(item) == plan::kNowhere) {
+      why_not[item] = choices.empty() ? explain.no_place(state, item)
+                                      : explain.obstacle(state, item, choices.front().second,
+                                                         {plan::Obstacle::Kind::kSpare, 0, 0});
+    }
+  }
+
+  // Only for those that have no place as things are: nobody is moved for comfort here.
+  if (by_moving && !why_not.empty()) {
+    plan::Room room(state, {.keep_spare = policy_.keep_spare, .most_load = 1.0});
+    const int most = std::min(policy_.max_moves, most_without_force(cluster.running));
+    std::map<int, std::string> still;
+    for (const int item : items) {
+      if (!why_not.contains(item)) continue;
+      const std::size_t mark = room.mark();
+      if (!room.settle(item, plan::Step::Why::kRepair)) {
+        still[item] = why_not[item];
+      } else if (displaced(state) > most) {
+        room.back_to(mark);
+        still[item] = why_not[item] + "; making room would move more virtual servers than may be moved";
+      }
+    }
+    std::vector<plan::Step> steps;
+    std::vector<std::string> reasons(index(model.items()));
+    for (const plan::Step& step : room.steps()) {
+      if (model.start(step.item) == plan::kNowhere) continue;
+      steps.push_back(step);
+      reasons[index(step.item)] =
+          "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+    }
+    const plan::Schedule schedule = schedule_of(state, steps, policy_, policy_.keep_spare);
+    // A request that was placed in between may be what another one depends on, and is not there yet when the
+    // moves are made: then there is no such plan.
+    if (!schedule.blocked.empty()) return place(false);
+    write_moves(cluster, schedule, "place", reasons, plan);
+    why_not = std::move(still);
+  }
+
+  const std::string time = format_time(closed_.time);
+  std::map<std::string, int> item_of;
+  for (const int item : items) item_of[cluster.vm(item).name] = item;
+  for (const auto& request : requests_) {
+    const auto known = item_of.find(request.vm);
+    const int item = known == item_of.end() ? plan::kNowhere : known->second;
+    if (const auto refused = why_not.find(item); refused != why_not.end()) {
+      record::VmUnplaced unplaced;
+      unplaced.vm = request.vm;
+      unplaced.reason = refused->second;
+      plan.unplaced.push_back(std::move(unplaced));
+      continue;
+    }
+    record::VmPlace place;
+    place.vm = request.vm;
+    place.memory_bytes = request.memory_bytes;
+    if (const auto there = present.find(request.vm); there != present.end()) {
+      place.host = there->second;
+      place.reason = "it is there already";
+    } else {
+      place.host = cluster.host(state.where(item));
+      place.reason = "then " + explain.load(state, state.where(item));
+      // The moves take the room that the placed ones leave, so these come when all of them are done.
+      if (!plan.moves.empty()) place.after_stage = plan.moves.back().stage;
+    }
+    place.id = derived_id({"vm_place", time, place.vm, place.host});
+    plan.places.push_back(std::move(place));
+  }
+  plan.score_after = state.score();
+  plan.lower_bound = plan::lower_bound(state);
+  return plan;
+}
+
+}  // namespace rackline::capacity

@@ -1,0 +1,615 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "heartbeat/membership.h"
+
+#include <algorithm>
+
+#include "base/id.h"
+#include "base/joined.h"
+#include "base/units.h"
+
+namespace rackline::heartbeat {
+namespace {
+
+constexpr Milliseconds kLateRemembered{10'000};
+constexpr Milliseconds kTwinRemembered{30'000};
+constexpr std::size_t kIncarnations = 4096;
+constexpr Milliseconds kDoubtAgain{10'000};  // hosts fall silent one after the other: not one call for each
+constexpr Milliseconds kStorageStands{
+    3'000};  // of one that lives: storage that takes its time is none that fails
+
+const char* word_of(HostVerdict verdict) {
+  switch (verdict) {
+    case HostVerdict::kUp:
+      return "alive";
+    case HostVerdict::kDown:
+      return "dead";
+    case HostVerdict::kIsolated:
+      return "isolated";
+    case HostVerdict::kPartitioned:
+      return "partitioned";
+    case HostVerdict::kHypervisorDown:
+      return "hypervisor_dead";
+    case HostVerdict::kMaintenance:
+      return "maintenance";
+    case HostVerdict::kFenceContradicted:
+      return "fence_contradicted";
+    case HostVerdict::kUnknown:
+      return "unknown";
+    default:
+      return "suspect";
+  }
+}
+
+const char* word_of(LibvirtAnswer answer) {
+  switch (answer) {
+    case LibvirtAnswer::kAnswers:
+      return "answers";
+    case LibvirtAnswer::kRefused:
+      return "refused";
+    case LibvirtAnswer::kTimeout:
+      return "timeout";
+    default:
+      return "not_asked";
+  }
+}
+
+// Verdicts that silence alone does not take back.
+bool firm(HostVerdict verdict) {
+  return verdict == HostVerdict::kDown || verdict == HostVerdict::kIsolated ||
+         verdict == HostVerdict::kPartitioned;
+}
+
+}  // namespace
+
+Membership::Membership(const WatchPolicy& policy, const std::vector<std::string>& hosts, std::uint64_t nonce,
+                       Milliseconds now)
+    : policy_(policy), patient_(policy.detector), nonce_(nonce), started_(now), hosts_(hosts.size()) {
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    hosts_[i].name = hosts[i];
+    index_.emplace(hosts[i], i);
+  }
+}
+
+std::optional<std::size_t> Membership::find(std::string_view name) const {
+  const auto found = index_.find(std::string(name));
+  if (found == index_.end()) return std::nullopt;
+  return found->second;
+}
+
+Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milliseconds now) {
+  Host& host = hosts_[index];
+  // What is signed with the shared key, which others may have, counts here as well: a contradiction stops
+  // starts and kills nothing, and to overlook the one that is true would let a server run twice.
+  if (host.off) host.off->beat(beat.nonce, now);
+  if (beat.nonce != nonce_of(index)) return Heard::kUnproven;
+  if (beat.anew) forget(host);
+  switch (age_of(host, beat.incarnation)) {
+    case Age::kOld:
+      host.twin_seen = now;
+      return Heard::kTwin;
+    case Age::kPresent:
+      if (beat.seq <= host.net_seq) return Heard::kReplayed;
+      break;
+    case Age::kNew:
+      replace(host, beat.incarnation);
+  }
+  host.net_seq = beat.seq;
+  if (now - host.noted_at >= policy_.detector.dead) {
+    host.seq_before = host.seq_noted;
+    host.seq_noted = beat.seq;
+    host.noted_at = now;
+  }
+  host.net.heard(now, policy_.detector);
+  host.beat = beat;
+  host.key_id = beat.key_id;
+  host.doubtful = beat.doubtful;
+  // Fence would count upon it.
+  if (beat.doubtful) host.beat.self_fence_ms = 0;
+  host.slot_leaving = false;
+  host.peers_told = host.peers_reached = 0;
+  host.peers_asked_at.reset();
+  return Heard::kFresh;
+}
+
+Membership::Age Membership::age_of(const Host& host, std::uint64_t incarnation) {
+  if (host.incarnation == incarnation) return Age::kPresent;
+  return host.replaced.contains(incarnation) ? Age::kOld : Age::kNew;
+}
+
+void Membership::replace(Host& host, std::uint64_t incarnation) {
+  if (host.incarnation != 0) host.replaced.insert(host.incarnation);
+  if (host.incarnation != 0 && doubt_began_) rebooted_ = true;
+  host.incarnation = incarnation;
+  host.net_seq = host.slot_seq = host.seq_noted = host.seq_before = 0;
+  // What the one before said of its leave does not count for this one.
+  host.slot_leaving = host.beat.leaving = false;
+  if (host.replaced.size() >= kIncarnations) wants_nonce_ = true;
+}
+
+// Else a number that is too high, or a life that is over, would make it silent.
+void Membership::forget(Host& host) {
+  host.replaced.clear();
+  host.incarnation = host.net_seq = host.slot_seq = host.seq_noted = host.seq_before = 0;
+  host.slot_leaving = host.beat.leaving = false;
+  host.twin_seen.reset();
+}
+
+void Membership::renew(std::uint64_t nonce) {
+  nonce_ = nonce;
+  wants_nonce_ = false;
+  // Of the present one nothing is forgotten: it goes on with a higher seq.
+  for (Host& host : hosts_) {
+    host.replaced.clear();
+    // Whether its agent knows the new nonce is not known before its next beat: see Agent::cut_off().
+    host.beat.self_fence_ms = 0;
+  }
+}
+
+Membership::SlotHeard Membership::slot(std::size_t index, const Message& slot, Milliseconds now,
+                                       std::optional<Milliseconds> began) {
+  const SlotHeard heard = hear_slot(hosts_[index], slot, now);
+  if (auto& off = hosts_[index].off) {
+    const bool fresh = heard == SlotHeard::kFresh;
+    off->slot(began.value_or(now), fresh, fresh && answers(slot, off->nonce()), now);
+  }
+  return heard;
+}
+
+Membership::SlotHeard Membership::hear_slot(Host& host, const Message& slot, Milliseconds now) {
+  const bool same = host.slot_known && host.seen_incarnation == slot.incarnation && host.seen_seq == slot.seq;
+  if (!host.slot_known) host.slot_changed = started_;
+  host.slot_known = true;
+  host.seen_incarnation = slot.incarnation;
+  host.seen_seq = slot.seq;
+  if (same) return SlotHeard::kSame;
+  // Its agent may know one of the two only: the other one stands in the challenge, or is told by acks.
+  const bool proven = answers(slot, nonce_) || (host.off && answers(slot, host.off->nonce()));
+  if (slot.anew && proven) forget(host);
+  const Age age = age_of(host, slot.incarnation);
+  if (age == Age::kOld) return SlotHeard::kReplayed;
+  if (!proven) {
+    return host.slot_proven && age == Age::kPresent ? SlotHeard::kReplayed : SlotHeard::kUnproven;
+  }
+  if (age == Age::kPresent && slot.seq <= host.slot_seq) return SlotHeard::kReplayed;
+  // Version 1 does not tell.
+  if (age == Age::kPresent && slot.echo != 0 && slot.echo < host.seq_before) return SlotHeard::kOvertaken;
+  if (age == Age::kNew) replace(host, slot.incarnation);
+  host.slot_seq = slot.seq;
+  host.slot_changed = now;
+  host.slot_proven = true;
+  if (!host.net.ever()) host.key_id = slot.key_id;
+  host.doubtful = slot.doubtful;
+  host.slot_leaving = slot.leaving;
+  return SlotHeard::kFresh;
+}
+
+void Membership::storage_works(bool works, Milliseconds now) {
+  if (works && !storage_works_) storage_readable_ = now;
+  storage_works_ = works;
+}
+
+void Membership::libvirt(std::size_t index, LibvirtAnswer answer, Milliseconds now,
+                         std::optional<Milliseconds> asked) {
+  Host& host = hosts_[index];
+  host.libvirt = answer;
+  host.libvirt_told = now;
+  const bool lives = answer == LibvirtAnswer::kAnswers || answer == LibvirtAnswer::kRefused;
+  if (host.off && asked && lives) host.off->libvirt(*asked, now);
+  if (answer != LibvirtAnswer::kAnswers) return;
+  host.libvirt_ever = true;
+  host.libvirt_lived = now;
+}
+
+void Membership::told(std::size_t index, bool reached, Milliseconds now) {
+  Host& host = hosts_[index];
+  if (!host.peers_asked_at) return;
+  ++host.peers_told;
+  if (!reached) return;
+  ++host.peers_reached;
+  if (host.off) host.off->reached(*host.peers_asked_at, now);
+}
+
+void Membership::set_maintenance(const std::set<std::string, std::less<>>& hosts) {
+  for (Host& host : hosts_) host.maintenance = hosts.contains(host.name);
+}
+
+void Membership::set_fenced(const std::set<std::string, std::less<>>& hosts) {
+  for (Host& host : hosts_) host.fenced = hosts.contains(host.name);
+}
+
+void Membership::set_off(const std::map<std::string, std::string, std::less<>>& fences, std::uint64_t nonce,
+                         Milliseconds began, Milliseconds now) {
+  for (Host& host : hosts_) {
+    const auto mark = fences.find(host.name);
+    const bool same = host.off && mark != fences.end() && host.off->fence() == mark->second;
+    if (same) {
+      host.off->still_marked(began);
+      continue;
+    }
+    if (!host.off && mark == fences.end()) continue;
+    host.off.reset();
+    if (mark != fences.end()) host.off.emplace(mark->second, nonce, now);
+    // The nonce that its agent knows is not the one that is expected of it now: see Agent::cut_off().
+    host.beat.self_fence_ms = 0;
+  }
+}
+
+std::uint64_t Membership::nonce_of(std::size_t index) const {
+  const Host& host = hosts_[index];
+  return host.off ? host.off->nonce() : nonce_;
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> Membership::slot_seen(std::size_t index) const {
+  const Host& host = hosts_[index];
+  if (!host.slot_known) return std::nullopt;
+  return std::pair(host.seen_incarnation, host.seen_seq);
+}
+
+std::vector<HostHealth> Membership::health(Milliseconds now) const {
+  std::vector<HostHealth> hosts;
+  if (!begun_) return hosts;
+  for (const Host& host : hosts_) {
+    const bool well = host.verdict == HostVerdict::kUp || host.verdict == HostVerdict::kMaintenance;
+    const bool contradicts = host.verdict == HostVerdict::kFenceContradicted && host.off;
+    hosts.push_back({host.name, word_of(host.verdict), host.reason, well, alive(host, now),
+                     contradicts ? host.off->fence() : ""});
+  }
+  return hosts;
+}
+
+void Membership::was_late(Milliseconds by, Milliseconds now) {
+  for (Host& host : hosts_) {
+    host.net.forgive(by);
+    if (host.off) host.off->forgive(by);
+    host.slot_changed += by;
+    for (auto* time : {&host.libvirt_asked, &host.libvirt_told, &host.libvirt_lived, &host.peers_asked_at,
+                       &host.slot_unreadable}) {
+      if (*time) **time += by;
+    }
+  }
+  started_ += by;
+  storage_readable_ += by;
+  if (by >= late_) {
+    late_ = std::min(by, kLateRemembered);
+    late_at_ = now;
+  }
+}
+
+bool Membership::net_alive(const Host& host, Milliseconds now) const {
+  return host.net.ever() && !host.net.suspicious(now, patient_);
+}
+
+// Over the network, in the way in which it is watched.
+bool Membership::alive(const Host& host, Milliseconds now) const {
+  if (!agentless(host)) return net_alive(host, now);
+  return host.libvirt_lived && now - *host.libvirt_lived < 2 * patient_.dead;
+}
+
+Membership::Store Membership::store_of(const Host& host, Milliseconds now) const {
+  if (!policy_.storage) return Store::kNone;
+  if (!storage_works_) return Store::kUnknown;
+  // Silence counts from when it could have been broken.
+  const Milliseconds unreadable = host.slot_unreadable.value_or(Milliseconds::min());
+  if (host.slot_unreadable && now - unreadable < patient_.dead) return Store::kUnknown;
+  if (!host.slot_known) return Store::kNever;
+  if (!challenged_ && !host.net.ever()) return Store::kUnknown;
+  // What stood there before is neither life nor silence, until it could have been answered.
+  if (!host.slot_proven && now - challenged_.value_or(started_) < patient_.dead) return Store::kUnknown;
+  const Milliseconds since = std::max({host.slot_changed, storage_readable_, unreadable});
+  return now - since >= patient_.dead ? Store::kSilent : Store::kAlive;
+}
+
+Membership::Judgement Membership::judge(const Host& host, Milliseconds now) const {
+  if (host.off && host.off->contradicted()) {
+    return {HostVerdict::kFenceContradicted,
+            "it is marked as fenced (" + host.off->fence() + "), and " + host.off->how() +
+                (host.doubtful ? "; its agent beats with the shared key, " + key_id_text(host.key_id) +
+                                     ", so that may be somebody else's word"
+                               : "")};
+  }
+  Judgement judgement = judge_believed(host, now);
+  // A sign of life that is signed with a key which too many have is a doubt: reason enough to declare nobody
+  // dead, and not enough for anything else that it says. Somebody else may say it: that a host has no
+  // hypervisor any more, is isolated or takes its leave has its consequences, too. When all that speaks for
+  // the host is silent, and libvirtd as well, it is dead like any other.
+  if (host.doubtful && !host.maintenance && judgement.verdict != HostVerdict::kDown) {
+    judgement.reason = "its agent beats with the shared key, " + key_id_text(host.key_id) +
+                       ": give it its own (heartbeat key --host " + host.name + ")" +
+                       (judgement.reason.empty() ? "" : "; ") + judgement.reason;
+    judgement.verdict = HostVerdict::kSuspect;
+  }
+  if (host.claimed_at && now - *host.claimed_at < 2 * patient_.dead && !judgement.reason.empty())
+    judgement.reason += "; " + host.claim;
+  return judgement;
+}
+
+Membership::Judgement Membership::judge_believed(const Host& host, Milliseconds now) const {
+  if (host.maintenance) return {HostVerdict::kMaintenance, "a person has announced it"};
+  const bool heard = net_alive(host, now);
+  const bool leaving = host.net.ever() ? host.beat.leaving : false;
+  if (leaving || (host.slot_leaving && !heard))
+    return {HostVerdict::kMaintenance, "its agent was stopped in order"};
+  if (!heard) return agentless(host) ? judge_agentless(host, now) : judge_silent(host, now);
+  if (host.twin_seen && now - *host.twin_seen < kTwinRemembered) {
+    return {HostVerdict::kSuspect, "two agents use its name"};
+  }
+  if (!host.beat.libvirt_ok)
+    return {HostVerdict::kHypervisorDown, "its agent lives, and gets no answer of libvirtd"};
+  if (policy_.storage && host.slot_known && !host.beat.storage_ok) {
+    return {HostVerdict::kSuspect, "its agent lives, and cannot write to the storage"};
+  }
+  if (store_of(host, now) == Store::kSilent && now - host.slot_changed >= kStorageStands) {
+    return {HostVerdict::kSuspect, "its agent lives, and nothing that it writes arrives on the storage"};
+  }
+  if (flapping(host, now)) {
+    return {HostVerdict::kSuspect,
+            "it comes and goes: " + format_duration(policy_.flap_hold) + " of calm are awaited"};
+  }
+  return {HostVerdict::kUp, {}};
+}
+
+// It may have died before the watcher began, or be alive and cut off: nothing tells the two apart.
+Membership::Judgement Membership::never_heard(const Host& host) const {
+  std::string reason = "never heard of since the watcher began";
+  if (host.fenced) return {HostVerdict::kSuspect, reason + ", and marked as fenced"};
+  if (!host.last_contact.empty()) reason += "; last heard of at " + host.last_contact;
+  return {HostVerdict::kUnknown, reason};
+}
+
+Membership::Judgement Membership::judge_agentless(const Host& host, Milliseconds now) const {
+  if (host.libvirt == LibvirtAnswer::kRefused)
+    return {HostVerdict::kHypervisorDown, "the host refuses connections to libvirtd; it has no agent"};
+  if (!host.libvirt_lived) return never_heard(host);
+  const Milliseconds silence = now - *host.libvirt_lived;
+  if (silence < 2 * patient_.dead) {
+    if (host.libvirt != LibvirtAnswer::kTimeout) return {HostVerdict::kUp, {}};
+    return {HostVerdict::kSuspect, "libvirtd does not answer; it has no agent"};
+  }
+  if (host.libvirt != LibvirtAnswer::kTimeout)
+    return {HostVerdict::kSuspect,
+            "too many hosts are silent for its libvirtd to have been asked; it has no agent"};
+  if (host.connects) {
+    return {HostVerdict::kHypervisorDown,
+            "its kernel takes connections, and libvirtd does not answer; it has no agent"};
+  }
+  if (doubting_) return {HostVerdict::kSuspect, "silent, but so are too many others"};
+  return {HostVerdict::kDown,
+          "libvirtd has not answered for " + format_duration(silence) + "; it has no agent"};
+}
+
+std::optional<LibvirtAnswer> Membership::libvirt_now(const Host& host, Milliseconds now) const {
+  if (!host.libvirt_told || *host.libvirt_told <= silent_since(host, now)) return std::nullopt;
+  return host.libvirt;
+}
+
+bool Membership::waiting_for_answers(const Host& host, Milliseconds now) const {
+  const bool peers =
+      host.peers_asked_at && host.peers_told == 0 && now - *host.peers_asked_at < policy_.answer;
+  return peers || !libvirt_now(host, now);
+}
+
+// Its agent was heard of once, and is not any more.
+Membership::Judgement Membership::judge_silent(const Host& host, Milliseconds now) const {
+  const Milliseconds silence = host.net.ever() ? host.net.silence(now) : now - started_;
+  const std::string since = "no heartbeat for " + format_duration(silence);
+  const bool dead = host.net.ever() ? host.net.dead(now, patient_) : silence >= policy_.start_grace;
+  if (!dead) return {HostVerdict::kSuspect, since};
+  if (host.peers_reached > 0)
+    return {HostVerdict::kPartitioned,
+            since + ", and " + std::to_string(host.peers_reached) + " other hosts reach it"};
+  const auto libvirt = libvirt_now(host, now);
+  if (libvirt == LibvirtAnswer::kAnswers)
+    return {HostVerdict::kSuspect, since + ", but libvirtd answers: its agent has failed, or is blocked"};
+  const Store store = store_of(host, now);
+  if (store == Store::kAlive) {
+    // Only a beat on the storage that is clearly younger than the last one over the network tells the two
+    // apart.
+    const bool younger = silence - (now - host.slot_changed) >= policy_.detector.suspect;
+    if (younger) return {HostVerdict::kIsolated, since + " over the network, and it writes to the storage"};
+    return {HostVerdict::kSuspect, since};
+  }
+  if (libvirt == LibvirtAnswer::kRefused)
+    return {HostVerdict::kHypervisorDown,
+            since + "; its kernel answers, and neither agent nor libvirtd runs"};
+  if (store == Store::kUnknown)
+    return {HostVerdict::kSuspect, since + "; the watcher itself cannot use the storage, so it cannot know"};
+  if (waiting_for_answers(host, now)) return {HostVerdict::kSuspect, since};
+  if (doubting_) return {HostVerdict::kSuspect, since + ", but too many others are silent as well"};
+  if (may_be_booting(host, now))
+    return {HostVerdict::kSuspect, since + ", as others that were started anew since: it may be booting"};
+  std::string reason = since;
+  if (store == Store::kSilent) reason += ", nor on the storage";
+  if (host.peers_told > 0) reason += "; " + std::to_string(host.peers_told) + " other hosts do not reach it";
+  return {HostVerdict::kDown, reason};
+}
+
+bool Membership::flapping(const Host& host, Milliseconds now) const {
+  return host.suspicions.size() >= static_cast<std::size_t>(policy_.flaps) &&
+         now - host.silent_at < policy_.flap_hold;
+}
+
+void Membership::wish(Host& host, std::size_t index, Milliseconds now, Round& round) {
+  // Agents are believed without questions; the silent ones and those without agent are asked again and again.
+  if (host.maintenance || net_alive(host, now)) return;
+  // When the watcher begins, agents have the time of a beat to make themselves heard.
+  if (!host.net.ever() && now - started_ < policy_.detector.interval) return;
+  const Milliseconds again =
+      std::max(agentless(host) || firm(host.verdict) ? patient_.dead : patient_.suspect, policy_.answer);
+  Wish wish{index, false, false, false};
+  if (host.libvirt_asked && (!host.libvirt_told || *host.libvirt_told < *host.libvirt_asked) &&
+      now - *host.libvirt_asked >= policy_.answer) {
+    host.libvirt = LibvirtAnswer::kTimeout;
+    host.libvirt_told = now;
+    wish.connect = agentless(host);
+  }
+  if (!host.libvirt_asked || now - *host.libvirt_asked >= again) {
+    host.libvirt_asked = now;
+    wish.libvirt = true;
+  }
+  if (host.net.ever() && (!host.peers_asked_at || now - *host.peers_asked_at >= again)) {
+    host.peers_asked_at = now;
+    host.peers_told = host.peers_reached = 0;
+    wish.peers = true;
+  }
+  if (wish.libvirt || wish.peers || wish.connect) round.wishes.push_back(wish);
+}
+
+void Membership::doubt(Milliseconds now, Round& round) {
+  watched_ = 0;
+  bool news = false;
+  std::vector<std::string_view> silent;
+  for (Host& host : hosts_) {
+    const bool counts = !host.maintenance && !host.fenced && host.verdict != HostVerdict::kMaintenance;
+    watched_ += counts ? 1 : 0;
+    if (!counts || alive(host, now)) {
+      host.doubted = false;
+      continue;
+    }
+    news = news || !host.doubted;
+    silent.push_back(host.name);
+  }
+  silent_ = static_cast<std::int64_t>(silent.size());
+  const bool doubting = silent_ * 2 > watched_;
+  // Whoever falls silent later is named, too: nobody else calls a person for it.
+  if (doubting && begun_ && (!doubting_ || (news && now - doubt_told_ >= kDoubtAgain))) {
+    for (Host& host : hosts_) host.doubted = host.doubted || !alive(host, now);
+    doubt_told_ = now;
+    record::WatcherSuspect doubt;
+    doubt.reason = std::to_string(silent_) + " of " + std::to_string(watched_) + " hosts are silent (" +
+                   joined_some(silent) +
+                   "): that is likelier to be the watcher's own fault, and nobody is "
+                   "declared dead; look at "
+                   "its network, and at the hosts";
+    doubt.hosts_silent = silent_;
+    doubt.hosts_watched = watched_;
+    round.doubt = std::move(doubt);
+  }
+  // That nobody has been heard yet when the watcher begins is no storm.
+  if (doubting && begun_ && (!doubting_ || !doubt_began_)) {
+    doubt_began_ = now;
+    doubt_ended_.reset();
+    rebooted_ = false;
+  }
+  if (!doubting && doubting_) doubt_ended_ = now;
+  doubting_ = doubting;
+}
+
+// Hosts whose power failed together do not come back together. One that is switched off in the middle of its
+// boot was not healed but hurt, and its servers are started where there may be no room for all of them. A
+// fault of the network alone gives nobody more time: the agents are then the same as before.
+bool Membership::may_be_booting(const Host& host, Milliseconds now) const {
+  return rebooted_ && doubt_ended_ && silent_since(host, now) <= *doubt_ended_ &&
+         now - *doubt_ended_ < policy_.storm_grace;
+}
+
+void Membership::change(Host& host, Judgement judgement, Milliseconds now, Round& round) {
+  const bool was_up = host.verdict == HostVerdict::kUp;
+  const bool is_well =
+      judgement.verdict == HostVerdict::kUp || judgement.verdict == HostVerdict::kMaintenance;
+  if (!is_well && host.incident.empty()) host.incident = random_id();
+  if (was_up && !is_well && !net_alive(host, now)) {
+    host.suspicions.push_back(now);
+    while (now - host.suspicions.front() > policy_.flap_window) host.suspicions.pop_front();
+  }
+  host.verdict = judgement.verdict;
+  host.reason = std::move(judgement.reason);
+  round.transitions.push_back({host.verdict, record_of(host, now)});
+  if (is_well) host.incident.clear();
+}
+
+Membership::Round Membership::tick(Milliseconds now) {
+  Round round;
+  if (now - late_at_ > kLateRemembered) late_ = Milliseconds{0};
+  patient_ = policy_.detector;
+  patient_.suspect += late_;
+  patient_.dead += late_;
+  doubt(now, round);
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    Host& host = hosts_[i];
+    wish(host, i, now, round);
+    if (!begun_) continue;
+    if (!net_alive(host, now)) host.silent_at = now;
+    Judgement judgement = judge(host, now);
+    if (judgement.verdict == host.verdict) continue;
+    // Whoever waits for it to have fenced itself has to know that it answers.
+    const bool answers = !agentless(host) && libvirt_now(host, now) == LibvirtAnswer::kAnswers;
+    if (judgement.verdict == HostVerdict::kSuspect && firm(host.verdict) && !net_alive(host, now) && !answers)
+      continue;
+    change(host, std::move(judgement), now, round);
+  }
+  return round;
+}
+
+bool Membership::settled(Milliseconds now) const {
+  if (now - started_ >= policy_.start_grace + policy_.answer) return true;
+  return std::all_of(hosts_.begin(), hosts_.end(), [&](const Host& host) {
+    const HostVerdict verdict = judge(host, now).verdict;
+    if (verdict == HostVerdict::kMaintenance) return true;
+    // Its slot is about to answer the challenge, or to show that it does not.
+    const bool unanswered = storage_works_ && host.slot_known && !host.slot_proven;
+    return verdict == HostVerdict::kUp && !(unanswered && store_of(host, now) == Store::kUnknown);
+  });
+}
+
+std::vector<Transition> Membership::snapshot(Milliseconds now) {
+  Round round = tick(now);
+  begun_ = true;
+  for (Host& host : hosts_) change(host, judge(host, now), now, round);
+  for (Transition& transition : round.transitions) transition.record.snapshot = true;
+  return std::move(round.transitions);
+}
+
+std::vector<std::size_t> Membership::peers_of(std::size_t host, std::size_t count) const {
+  std::vector<std::size_t> peers;
+  // Beginning after the host, so that not the same few are asked about every one.
+  for (std::size_t step = 1; step < hosts_.size() && peers.size() < count; ++step) {
+    const std::size_t i = (host + step) % hosts_.size();
+    if (hosts_[i].verdict == HostVerdict::kUp && hosts_[i].net.ever()) peers.push_back(i);
+  }
+  return peers;
+}
+
+record::HostState Membership::record_of(const Host& host, Milliseconds now) const {
+  record::HostState record;
+  record.id = random_id();
+  if (!host.incident.empty()) record.cause = host.incident;
+  record.host = host.name;
+  record.verdict = word_of(host.verdict);
+  if (!host.reason.empty()) record.reason = host.reason;
+  record.net = !host.net.ever() ? "never" : net_alive(host, now) ? "alive" : "silent";
+  static constexpr const char* kStores[] = {"none", "unknown", "never", "silent", "alive"};
+  record.store = kStores[static_cast<std::size_t>(store_of(host, now))];
+  record.libvirt = word_of(agentless(host) || net_alive(host, now)
+                               ? host.libvirt
+                               : libvirt_now(host, now).value_or(LibvirtAnswer::kNotAsked));
+  const auto count = [&](Milliseconds since) { return std::max<std::int64_t>((now - since).count(), 0); };
+  if (host.net.ever()) record.net_silent_ms = host.net.silence(now).count();
+  if (policy_.storage && host.slot_known) record.store_silent_ms = count(host.slot_changed);
+  record.silent_ms = record.net_silent_ms;
+  if (record.store_silent_ms && (!record.silent_ms || *record.store_silent_ms < *record.silent_ms))
+    record.silent_ms = record.store_silent_ms;
+  if (host.libvirt_lived)
+    record.silent_ms =
+        std::min(record.silent_ms.value_or(count(*host.libvirt_lived)), count(*host.libvirt_lived));
+  if (host.peers_asked_at) {
+    record.peers_asked = host.peers_told;
+    record.peers_reached = host.peers_reached;
+  }
+  if (policy_.detector.kind == DetectorPolicy::Kind::kPhi && host.net.ever())
+    record.phi = host.net.phi(now, patient_);
+  if (host.net.ever()) {
+    if (host.beat.self_fence_ms > 0) record.self_fence_ms = host.beat.self_fence_ms;
+    record.watchdog = host.beat.watchdog;
+    record.incarnation = hex(host.beat.incarnation);
+  }
+  if (host.key_id != 0) record.key_id = key_id_text(host.key_id);
+  if (host.verdict == HostVerdict::kFenceContradicted && host.off) record.fence = host.off->fence();
+  if (silent_ > 0) {
+    record.hosts_silent = silent_;
+    record.hosts_watched = watched_;
+  }
+  if (late_ > Milliseconds{0}) record.watcher_late_ms = late_.count();
+  return record;
+}
+
+}  // namespace rackline::heartbeat

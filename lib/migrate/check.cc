@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migrate/check.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/units.h"
+
+namespace rackline::migrate {
+namespace {
+
+using Answer = CheckResult::Answer;
+
+CheckResult refuse(std::string reason) {
+  return {Answer::kRefuse, std::move(reason)};
+}
+
+// The target's view, when the source has the VM idle: it must be unknown there.
+CheckResult check_target(const Move& move, const VmFacts& target) {
+  if (target.name_clash) return refuse(move.to + " has another VM of that name, uuid " + target.uuid);
+  switch (target.state) {
+    case VmState::kAbsent:
+      return {};
+    case VmState::kShutoff:
+      return refuse(move.to + " already has a definition of it");
+    default:
+      return refuse("both " + move.from + " and " + move.to + " have it active");
+  }
+}
+
+bool same_directory_declared(std::string_view path, const MigrationHost& from, const MigrationHost& to) {
+  return lies_below(path, from.shared_storage) && lies_below(path, to.shared_storage);
+}
+
+}  // namespace
+
+CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& target) {
+  if (source.name_clash)
+    return refuse("the VM of that name on " + move.from + " is another one, uuid " + source.uuid);
+  if (!source.present()) {
+    const bool there = target.active() || (target.state == VmState::kShutoff && target.persistent);
+    if (there && !target.name_clash) return {Answer::kAlready, move.to + " has it"};
+    return refuse("it is not on " + move.from + " any more");
+  }
+  if (source.name != move.vm) return refuse("its name on " + move.from + " is " + source.name);
+  if (move.uuid) {
+    if (move.domain_id && !source.domain_id)
+      return refuse("it was running when the plan was made and is not now");
+    if (!move.domain_id && source.domain_id)
+      return refuse("it was not running when the plan was made and is now");
+    if (move.domain_id != source.domain_id) return refuse("it was restarted after the plan was made");
+  }
+  if (source.job) return refuse("a job is running on it");
+  switch (source.state) {
+    case VmState::kRunning:
+    case VmState::kPaused:
+    case VmState::kShutoff:
+      break;
+    case VmState::kInMigration:
+    case VmState::kPostcopy:
+      return refuse("it is in another migration");
+    case VmState::kPostcopyFailed:
+      return refuse("a post-copy migration of it failed and must be recovered by hand");
+    default:
+      return refuse("it is neither running nor stopped");
+  }
+  return check_target(move, target);
+}
+
+CheckResult check_description(const MigrationHost& from, const MigrationHost& to, const VmDescription& vm,
+                              bool live) {
+  if (!vm.ties.empty()) return refuse(vm.ties.front());
+  if (!live && !vm.ties_when_stopped.empty()) return refuse(vm.ties_when_stopped.front());
+  for (const VmDisk& disk : vm.disks) {
+    if (is_shared(disk, from, to)) continue;
+    const std::string what = disk.source.empty() ? "of type " + disk.type : disk.source;
+    return refuse("disk " + disk.target + " (" + what + ") is not on storage that " + from.host + " and " +
+                  to.host + " share");
+  }
+  // A live migration carries the firmware's variables along, a definition does not.
+  if (!live && vm.nvram && !is_shared(*vm.nvram, from, to)) {
+    return refuse("its NVRAM (" + vm.nvram->source + ") is not on shared storage");
+  }
+  return {};
+}
+
+CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free,
+                         std::int64_t promised) {
+  if (needed <= free - promised) return {};
+  const std::string reason = target + " has " + format_bytes(std::max<std::int64_t>(free, 0)) + " free";
+  if (needed <= free) {
+    return {Answer::kWait, reason + ", of which moves in flight take " + format_bytes(promised)};
+  }
+  return refuse(reason + ", it needs " + format_bytes(needed));
+}
+
+bool lies_below(std::string_view path, const std::vector<std::string>& directories) {
+  const auto normal = std::filesystem::path(path).lexically_normal();
+  if (!normal.is_absolute()) return false;
+  return std::any_of(directories.begin(), directories.end(), [&](const std::string& directory) {
+    auto above = std::filesystem::path(directory).lexically_normal();
+    if (!above.is_absolute()) return false;
+    if (!above.has_filename()) above = above.parent_path();  // "/srv/" is "/srv"
+    const auto mismatch = std::mismatch(above.begin(), above.end(), normal.begin(), normal.end());
+    return mismatch.first == above.end() && mismatch.second != normal.end();
+  });
+}
+
+bool is_shared(const VmDisk& disk, const MigrationHost& from, const MigrationHost& to) {
+  if (disk.type == "network") return true;
+  if (disk.type != "file" && disk.type != "block") return false;
+  return same_directory_declared(disk.source, from, to);
+}
+
+}  // namespace rackline::migrate

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migrate/description.h"
+
+#include <pugixml.hpp>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace rackline::migrate {
+namespace {
+
+std::string text_of(const pugi::xml_node& node) {
+  std::ostringstream text;
+  node.print(text, "", pugi::format_raw);
+  return text.str();
+}
+
+// The address of a <source>, whose attribute depends on the type.
+VmDisk disk_of(const std::string& target, const std::string& type, const pugi::xml_node& source) {
+  VmDisk disk{target, type, {}};
+  for (const char* attribute : {"file", "dev", "dir", "name", "volume"}) {
+    if (const auto found = source.attribute(attribute)) {
+      disk.source = found.value();
+      break;
+    }
+  }
+  // An address within the host, whatever the protocol above it.
+  if (type == "network" && std::string_view(source.child("host").attribute("transport").value()) == "unix") {
+    disk.type = "network over a local socket";
+    disk.source.clear();
+  }
+  return disk;
+}
+
+void add_disk(const pugi::xml_node& node, VmDescription& vm) {
+  const std::string target = node.child("target").attribute("dev").value();
+  if (const auto source = node.child("source")) {
+    vm.disks.push_back(disk_of(target, node.attribute("type").value(), source));
+  }
+  // A copy-on-write image reads the files below it, too. In the XML of a stopped VM they are missing where
+  // the image itself names them; the target then fails to open them, and the source is kept.
+  for (auto below = node.child("backingStore"); below.child("source"); below = below.child("backingStore")) {
+    vm.disks.push_back(disk_of(target, below.attribute("type").value(), below.child("source")));
+  }
+  if (node.child("mirror")) vm.ties.push_back("a block job runs on its disk " + target);
+}
+
+// "it uses a device of its host: pci 0000:41:00.0"
+std::string tie_of(const pugi::xml_node& hostdev) {
+  std::string tie = "it uses a device of its host";
+  const std::string type = hostdev.attribute("type").value();
+  if (!type.empty()) tie += ": " + type;
+  const auto source = hostdev.child("source");
+  const auto address = source.child("address");
+  const auto part = [](const pugi::xml_node& node, const char* name) {
+    std::string text = node.attribute(name).value();
+    return text.starts_with("0x") ? text.substr(2) : text;
+  };
+  if (type == "pci" && address) {
+    tie += " " + part(address, "domain") + ":" + part(address, "bus") + ":" + part(address, "slot") + "." +
+           part(address, "function");
+  } else if (type == "mdev" && address) {
+    tie += " " + part(address, "uuid");
+  } else if (type == "usb" && source.child("vendor")) {
+    tie += " " + part(source.child("vendor"), "id") + ":" + part(source.child("product"), "id");
+  }
+  return tie;
+}
+
+void add_interface(const pugi::xml_node& interface, VmDescription& vm) {
+  const std::string type = interface.attribute("type").value();
+  const auto source = interface.child("source");
+  const auto plugged = [&](const char* attribute) {
+    const std::string name = source.attribute(attribute).value();
+    if (!name.empty()) vm.networks.push_back({type, name});
+  };
+  if (type == "hostdev") vm.ties.emplace_back("it uses a network device of its host");
+  if (type == "network") plugged("network");
+  if (type == "bridge") plugged("bridge");
+  if (type == "direct") plugged("dev");
+}
+
+}  // namespace
+
+VmDescription parse_description(const std::string& xml) {
+  pugi::xml_document document;
+  const auto parsed = document.load_string(xml.c_str());
+  const auto domain = document.child("domain");
+  if (!parsed || !domain) {
+    throw Error(Status::kNo, "read a VM's definition", "libvirt's XML",
+                parsed ? "no <domain>" : parsed.description());
+  }
+  VmDescription vm;
+  const auto os = domain.child("os");
+  vm.arch = os.child("type").attribute("arch").value();
+  vm.machine = os.child("type").attribute("machine").value();
+  vm.virt_type = domain.attribute("type").value();
+  const auto devices = domain.child("devices");
+  vm.emulator = devices.child("emulator").child_value();
+  if (const auto cpu = domain.child("cpu")) {
+    const std::string_view mode = cpu.attribute("mode").value();
+    vm.host_cpu = mode == "host-passthrough" || mode == "maximum";
+    // host-model is turned into a named model when the VM starts: a stopped one fits everywhere.
+    if (mode == "custom" || (mode.empty() && cpu.child("model"))) vm.cpu_xml = text_of(cpu);
+  }
+  if (const auto nvram = os.child("nvram")) {
+    const std::string type = nvram.attribute("type").value();
+    vm.nvram = type.empty() ? VmDisk{"nvram", "file", nvram.child_value()}
+                            : disk_of("nvram", type, nvram.child("source"));
+  }
+  for (const auto& disk : devices.children("disk")) add_disk(disk, vm);
+  for (const auto& device : devices.children("hostdev")) vm.ties.push_back(tie_of(device));
+  for (const auto& interface : devices.children("interface")) add_interface(interface, vm);
+  if (devices.child("filesystem")) vm.ties.emplace_back("it uses a directory of its host");
+  for (const auto& tpm : devices.children("tpm")) {
+    if (std::string_view(tpm.child("backend").attribute("type").value()) == "emulator") {
+      vm.ties_when_stopped.emplace_back("the state of its TPM lies on its host");
+    } else {
+      vm.ties.emplace_back("it uses the TPM of its host");
+    }
+  }
+  return vm;
+}
+
+}  // namespace rackline::migrate

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "migrate/move.h"
+
+namespace rackline::migrate {
+
+struct MigrateRequest {
+  std::string uuid;
+  std::string peer_uri;                         // the target as the source sees it
+  std::int64_t bandwidth_bytes_per_second = 0;  // 0: no limit
+  bool auto_converge = false;
+  bool allow_postcopy = false;  // it may later be switched to post-copy
+};
+
+// One host as migration sees it: the seam between the decisions and libvirt. All functions block, perhaps for
+// ever, may be called from several threads at once, and throw Error (VirtError of libvirt) when they fail.
+class Hypervisor {
+ public:
+  virtual ~Hypervisor() = default;
+
+  // Does nothing but make sure that the host can be talked to.
+  virtual void connect() = 0;
+
+  // The VM by its UUID or, where there is none, by its name.
+  virtual VmFacts look(const std::string& name, const std::optional<std::string>& uuid) = 0;
+  virtual VmDescription describe(const std::string& uuid) = 0;
+
+  // Memory that a new VM could have, caches counted as free.
+  virtual std::int64_t free_memory_bytes() = 0;
+
+  // Why a VM of this description cannot run here: CPU, machine type, emulator; nothing when it can.
+  virtual std::optional<std::string> incompatible(const VmDescription& vm) = 0;
+
+  // What it is plugged into that is not here: a network of libvirt, a bridge; nothing when all of it is, or
+  // where that cannot be known.
+  virtual std::optional<std::string> missing_network(const VmDescription& /*vm*/) { return std::nullopt; }
+
+  // Migrates the running VM from here, peer to peer: returns when it is over.
+  virtual void migrate(const MigrateRequest& request) = 0;
+  virtual JobStats job(const std::string& uuid) = 0;
+  virtual JobStats completed_job(const std::string& uuid) = 0;  // of the migration that brought it here
+  virtual void set_max_downtime(const std::string& uuid, Milliseconds downtime) = 0;
+  virtual void start_postcopy(const std::string& uuid) = 0;
+  virtual void abort_job(const std::string& uuid) = 0;
+
+  // The definition with its secrets; it goes from host to host and is never shown or kept.
+  virtual std::string definition(const std::string& uuid) = 0;
+  virtual void define(const std::string& xml) = 0;
+  // Only the definition: disks and firmware variables stay.
+  virtual void undefine(const std::string& uuid) = 0;
+  virtual bool autostart(const std::string& uuid) = 0;
+  virtual void set_autostart(const std::string& uuid, bool on) = 0;
+
+  // Of what is defined. Throws Error(kUnreachable) when the connection broke meanwhile, and Error(kTimeout)
+  // when another job has it: the host may still be at work on it. Any other error is the host's own word that
+  // it did not.
+  virtual void start(const std::string& uuid) = 0;
+  virtual void destroy(const std::string& uuid) = 0;  // at once, as by pulling its plug
+
+  // Removes an incoming copy that never ran, or what is left of it when its start failed: a definition.
+  // Throws Error(kRefused) when it is anything else by now.
+  virtual void discard_incoming(const std::string& uuid) = 0;
+};
+
+using HypervisorFactory = std::function<std::shared_ptr<Hypervisor>(const MigrationHost&)>;
+
+// The real one. Connects when it is first used, and again after a connection broke.
+std::shared_ptr<Hypervisor> libvirt_hypervisor(const MigrationHost& host);
+
+}  // namespace rackline::migrate

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migrate/mover.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "base/error.h"
+#include "base/units.h"
+
+namespace rackline::migrate {
+
+using Answer = CheckResult::Answer;
+using Verdict = Recovery::Verdict;
+
+Milliseconds default_deadline(std::int64_t memory_bytes, std::int64_t bandwidth_bytes_per_second) {
+  constexpr std::int64_t kGibibyte = 1LL << 30;
+  const Milliseconds scaled{120'000 + memory_bytes * 800 / kGibibyte * 1000};
+  if (bandwidth_bytes_per_second <= 0) return scaled;
+  return std::max(scaled, Milliseconds{120'000 + 3 * (memory_bytes / bandwidth_bytes_per_second) * 1000});
+}
+
+CheckResult MoveShared::promise_memory(const std::string& target, const std::string& move,
+                                       std::int64_t needed, std::int64_t free) {
+  const std::lock_guard guard(mutex_);
+  Promises& promises = promises_[target];
+  std::int64_t promised = 0;
+  for (const auto& [other, bytes] : promises.by_move) promised += bytes;
+  CheckResult result = check_memory(target, needed, free, promised);
+  if (result.answer == Answer::kGo) promises.by_move[move] = needed;
+  return result;
+}
+
+void MoveShared::release_memory(const std::string& target, const std::string& move) {
+  {
+    const std::lock_guard guard(mutex_);
+    Promises& promises = promises_[target];
+    promises.by_move.erase(move);
+    ++promises.releases;
+  }
+  wakeup->notify();
+}
+
+std::int64_t MoveShared::releases(const std::string& target) {
+  const std::lock_guard guard(mutex_);
+  return promises_[target].releases;
+}
+
+std::optional<std::optional<std::string>> MoveShared::known_compatibility(const std::string& key) {
+  const std::lock_guard guard(mutex_);
+  const auto found = compatibility_.find(key);
+  if (found == compatibility_.end()) return std::nullopt;
+  return found->second;
+}
+
+void MoveShared::learn_compatibility(const std::string& key, const std::optional<std::string>& answer) {
+  const std::lock_guard guard(mutex_);
+  compatibility_[key] = answer;
+}
+
+Mover::Mover(std::shared_ptr<MoveShared> shared, Move move, MigrationHost from, MigrationHost to,
+             std::shared_ptr<Hypervisor> source, std::shared_ptr<Hypervisor> target, Report progress,
+             Warn warn)
+    : shared_(std::move(shared)),
+      intent_{std::move(move), true, false},
+      from_(std::move(from)),
+      to_(std::move(to)),
+      source_(std::move(source)),
+      target_(std::move(target)),
+      progress_(std::move(progress)),
+      warn_(std::move(warn)),
+      started_(shared_->clock.monotonic()),
+      ladder_(shared_->policy.max_downtime, shared_->policy.max_downtime_limit,
+              shared_->policy.allow_postcopy) {}
+
+std::string Mover::no_answer() const {
+  return "no answer within " + format_duration(shared_->policy.answer_timeout);
+}
+
+Milliseconds Mover::allowed() const {
+  const MigrationPolicy& policy = shared_->policy;
+  return policy.deadline.value_or(default_deadline(memory_bytes_, policy.bandwidth_bytes_per_second));
+}
+
+Mover::View Mover::look() {
+  const auto begin = [&](const std::shared_ptr<Hypervisor>& host, std::optional<std::string> uuid) {
+    return std::make_unique<virt::Pending<VmFacts>>(
+        shared_->wakeup,
+        [host, name = intent_.move.vm, uuid = std::move(uuid)] { return host->look(name, uuid); });
+  };
+  const auto source = begin(source_, intent_.move.uuid);
+  const auto target = begin(target_, intent_.move.uuid);
+  shared_->wakeup->wait_for(shared_->policy.answer_timeout,
+                            [&] { return source->ready() && target->ready(); });
+  View view;
+  const auto take = [&](virt::Pending<VmFacts>& answer, const MigrationHost& host,
+                        std::optional<VmFacts>& facts) {
+    std::string why = no_answer();
+    if (answer.ready()) {
+      try {
+        facts = answer.get();
+        return;
+      } catch (const Error& error) {
+        why = error.why();
+      }
+    }
+    view.error += (view.error.empty() ? "" : "; ") + host.host + ": " + why;
+  };
+  take(*source, from_, view.source);
+  take(*target, to_, view.target);
+  // Found by name alone: a VM of that name on the target must be the same one.
+  if (!intent_.move.uuid && view.source && view.target && view.source->present() && view.target->present() &&
+      view.source->uuid != view.target->uuid) {
+    const std::string other = view.target->uuid;
+    view.target = VmFacts{};
+    view.target->name_clash = true;
+    view.target->uuid = other;
+  }
+  return view;
+}
+
+MoveReport Mover::report(MoveOutcome outcome, std::string reason) const {
+  MoveReport report;
+  report.outcome = outcome;
+  report.reason = std::move(reason);
+  report.planned = shared_->policy.dry_run;
+  report.elapsed = now() - started_;
+  report.attempts = attempts_;
+  report.postcopy = postcopy_;
+  if (memory_bytes_ > 0) report.memory_bytes = memory_bytes_;
+  return report;
+}
+
+void Mover::say(const std::string& state) {
+  progress_({state, last_job_});
+}
+
+MoveReport Mover::run() {
+  MoveReport result;
+  try {
+    result = carry_out();
+  } catch (const std::exception& error) {
+    // Once the intent is written, nobody knows what became of the act unless somebody looked.
+    result = intent_open_ ? report(MoveOutcome::kUnknown, std::string("outcome unknown: ") + error.what())
+                          : report(MoveOutcome::kFailed, error.what());
+  }
+  // A migration that may still be running may still need what it was promised.
+  if (memory_promised_ && result.outcome != MoveOutcome::kUnknown) {
+    shared_->release_memory(to_.host, intent_.move.id);
+  }
+  return result;
+}
+
+MoveReport Mover::carry_out() {
+  std::optional<store::Journal::Item> item;
+  if (shared_->journal != nullptr) item = shared_->journal->find(intent_.move.id);
+  if (item && !item->result) return recover(*item);
+  if (shared_->cancelled) return report(MoveOutcome::kCancelled, "not begun");
+  const View view = look();
+  if (!view.source || !view.target) return report(MoveOutcome::kFailed, view.error);
+  // Done before, and not as we left it: somebody has moved it since, and this plan knows nothing of that.
+  if (item && was_done(*item) && view.source->present()) {
+    return report(MoveOutcome::kRefused, "this decision was carried out before, and the VM came back since");
+  }
+  return begin_anew(view);
+}
+
+// Why nothing may be placed on the target at this moment: the plan may be older than that.
+std::string Mover::target_closed() const {
+  if (!shared_->why_closed) return {};
+  try {
+    return shared_->why_closed(intent_.move.to);
+  } catch (const std::exception& error) {
+    return "whether " + intent_.move.to + " serves is not known: " + error.what();
+  }
+}
+
+MoveReport Mover::begin_anew(const View& view) {
+  if (auto closed = target_closed(); !closed.empty()) return report(MoveOutcome::kRefused, std::move(closed));
+  if (auto refusal = check(view)) return *refusal;
+  if (shared_->policy.dry_run) return report(MoveOutcome::kDone, "");
+  write_intent();
+  MoveReport report = intent_.live ? migrate_live(false) : move_definition();
+  return close(std::move(report));
+}
+
+// What is asked is asked in parallel, since it lies between the moves: on a small host it would be a tenth of
+// their time.
+std::optional<MoveReport> Mover::check(const View& view) {
+  const CheckResult place = check_place(intent_.move, *view.source, *view.target);
+  if (place.answer == Answer::kAlready) return report(MoveOutcome::kAlready, "");
+  if (place.answer != Answer::kGo) return report(MoveOutcome::kRefused, place.reason);
+
+  intent_.move.uuid = view.source->uuid;
+  intent_.move.domain_id = view.source->domain_id;
+  intent_.live = view.source->domain_id.has_value();
+  memory_bytes_ = view.source->memory_bytes;
+
+  const VmDescription vm = ask(from_, [host = source_, uuid = uuid()] { return host->describe(uuid); });
+  intent_.autostart = vm.autostart;
+  const CheckResult what = check_description(from_, to_, vm, intent_.live);
+  if (what.answer != Answer::kGo) return report(MoveOutcome::kRefused, what.reason);
+
+  const std::string key = to_.host + '\n' + vm.arch + '\n' + vm.machine + '\n' + vm.virt_type + '\n' +
+                          vm.emulator + '\n' + vm.cpu_xml + '\n' + vm.host_cpu_xml;
+  auto incompatible = shared_->known_compatibility(key);
+  if (!incompatible) {
+    incompatible = ask(to_, [host = target_, vm] { return host->incompatible(vm); });
+    shared_->learn_compatibility(key, *incompatible);
+  }
+  if (*incompatible) return report(MoveOutcome::kRefused, **incompatible);
+  return intent_.live ? check_memory_of_target(memory_bytes_) : std::nullopt;
+}
+
+std::optional<MoveReport> Mover::check_memory_of_target(std::int64_t needed) {
+  for (;;) {
+    const std::int64_t seen = shared_->releases(to_.host);
+    const std::int64_t free =
+        ask(to_, [host = target_] { return host->free_memory_bytes(); }) - to_.memory_reserve_bytes;
+    const CheckResult memory = shared_->promise_memory(to_.host, intent_.move.id, needed, free);
+    if (memory.answer == Answer::kGo) {
+      memory_promised_ = true;
+      return std::nullopt;
+    }
+    const Milliseconds left = started_ + allowed() - now();
+    if (memory.answer == Answer::kRefuse || left <= Milliseconds{0}) {
+      return report(MoveOutcome::kRefused, memory.reason);
+    }
+    say("waiting for memory on " + to_.host);
+    shared_->wakeup->wait_for(left,
+                              [&] { return shared_->cancelled || shared_->releases(to_.host) != seen; });
+    if (shared_->cancelled) return report(MoveOutcome::kCancelled, "not begun");
+  }
+}
+
+void Mover::write_intent() {
+  shared_->journal->intent(intent_.move.id, to_document(intent_));
+  intent_open_ = true;
+}
+
+MoveReport Mover::close(MoveReport report) {
+  if (!intent_open_ || report.outcome == MoveOutcome::kUnknown) return report;
+  try {
+    shared_->journal->result(intent_.move.id, to_document(report));
+    intent_open_ = false;
+  } catch (const Error& error) {
+    // It happened all the same: the record says what, and the next run learns it from the hosts.
+    warn_(error.what());
+  }
+  return report;
+}
+
+MoveReport Mover::done() {
+  if (intent_.autostart) {
+    try {
+      ask(to_, [host = target_, uuid = uuid()] { host->set_autostart(uuid, true); });
+    } catch (const Error& error) {
+      warn_(error.what());
+    }
+  }
+  MoveReport report = this->report(MoveOutcome::kDone, "");
+  report.live = intent_.live;
+  if (!intent_.live) return report;
+  std::optional<JobStats> job = last_job_;
+  try {
+    job = ask(to_, [host = target_, uuid = uuid()] { return host->completed_job(uuid); });
+  } catch (const Error&) {
+    // After post-copy the target has no figures; the last that the source had are better than none.
+    if (job) job->downtime.reset();
+  }
+  if (job) {
+    report.downtime = job->downtime;
+    if (job->transferred_bytes > 0) report.transferred_bytes = job->transferred_bytes;
+    if (job->iteration > 0) report.iterations = job->iteration;
+  }
+  report.elapsed = now() - started_;
+  return report;
+}
+
+MoveReport Mover::unsettled(const Recovery& recovery) const {
+  if (recovery.verdict != Verdict::kInconsistent) {
+    return report(MoveOutcome::kUnknown,
+                  "outcome unknown: " + recovery.reason + "; repeat the command when both hosts answer");
+  }
+  MoveReport report =
+      this->report(MoveOutcome::kUnknown, recovery.reason + "; touched nothing, look at both hosts");
+  report.inconsistent = true;
+  return report;
+}
+
+MoveReport Mover::recover(const store::Journal::Item& item) {
+  const Move asked = intent_.move;
+  intent_ = intent_of(item);
+  intent_.move.stage = asked.stage;
+  memory_bytes_ = intent_.move.memory_bytes.value_or(0);
+  intent_open_ = true;
+  say("learning what became of an earlier attempt");
+  const View view = look();
+  const Recovery recovery = judge(intent_.move, intent_.live, view.source, view.target);
+  if (recovery.verdict == Verdict::kUnknown) return unsettled({Verdict::kUnknown, view.error});
+  if (view.source->present()) memory_bytes_ = view.source->memory_bytes;
+  if (!intent_.live) {
+    if (recovery.verdict == Verdict::kInconsistent) return unsettled(recovery);
+    return close(recovery.verdict == Verdict::kSource ? move_definition() : finish_definition());
+  }
+  if (recovery.verdict != Verdict::kSource) return close(migrate_live(true));
+  // Nothing has happened: from here on it is as if it had never been begun.
+  if (shared_->cancelled) return report(MoveOutcome::kCancelled, "not begun again");
+  close(report(MoveOutcome::kFailed, recovery.reason));
+  const View fresh = look();
+  if (!fresh.source || !fresh.target) return report(MoveOutcome::kFailed, fresh.error);
+  return begin_anew(fresh);
+}
+
+}  // namespace rackline::migrate

@@ -1,0 +1,682 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include "base/error.h"
+#include "capacity/planner.h"
+
+namespace rackline::capacity {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+const record::Time kNoon{std::chrono::sys_seconds{1'800'000'000s}};
+
+record::HostSample host(const std::string& name, double cpu_percent, std::int64_t memory = 64 * kGiB) {
+  record::HostSample host;
+  host.time = kNoon;
+  host.host = name;
+  host.state = "up";
+  host.cpus = 10;
+  host.cpu_percent = cpu_percent;
+  host.memory_bytes = memory;
+  return host;
+}
+
+record::VmSample vm(const std::string& name, const std::string& on, double cores,
+                    std::int64_t memory = 4 * kGiB) {
+  record::VmSample vm;
+  vm.time = kNoon;
+  vm.vm = name;
+  vm.host = on;
+  vm.state = "running";
+  vm.uuid = "uuid-" + name;
+  vm.domain_id = 7;
+  vm.vcpus = 2;
+  vm.cpu_cores = cores;
+  vm.memory_bytes = memory;
+  return vm;
+}
+
+record::PlacementRule rule(const std::string& word, std::vector<std::string> vms, record::List hosts = {}) {
+  record::PlacementRule rule;
+  rule.rule = word;
+  rule.vms = std::move(vms);
+  rule.hosts = std::move(hosts);
+  return rule;
+}
+
+struct Facts {
+  std::vector<record::HostSample> hosts;
+  std::vector<record::VmSample> vms;
+
+  void into(Planner& planner, record::Time time = kNoon) const {
+    for (const auto& host : hosts) {
+      planner.round().host_slot() = host;
+      planner.round().host_slot().time = std::max(host.time, time - 60s);
+      planner.round().keep_host();
+    }
+    for (const auto& vm : vms) {
+      planner.round().vm_slot() = vm;
+      planner.round().keep_vm();
+    }
+    planner.close(time);
+  }
+
+  // What the world looks like once the moves are done.
+  void carry_out(const std::vector<record::VmMove>& moves) {
+    for (const auto& move : moves) {
+      const auto moved = std::find_if(vms.begin(), vms.end(),
+                                      [&](const auto& v) { return v.vm == move.vm && v.host == move.from; });
+      ASSERT_NE(moved, vms.end()) << move.vm << " is not on " << move.from;
+      moved->host = move.to;
+      moved->domain_id = *moved->domain_id + 100;
+      for (auto& host : hosts) {
+        const double share = *moved->cpu_cores / static_cast<double>(host.cpus.value_or(1)) * 100;
+        if (host.host == move.from && host.cpu_percent) *host.cpu_percent -= share;
+        if (host.host == move.to && host.cpu_percent) *host.cpu_percent += share;
+      }
+    }
+  }
+};
+
+// h1 is too busy, the others have room.
+Facts busy() {
+  Facts facts;
+  facts.hosts = {host("h1", 90), host("h2", 20), host("h3", 25)};
+  for (int i = 0; i < 9; ++i) facts.vms.push_back(vm("a" + std::to_string(i), "h1", 1));
+  for (int i = 0; i < 4; ++i) facts.vms.push_back(vm("b" + std::to_string(i), "h2", 0.5));
+  for (int i = 0; i < 5; ++i) facts.vms.push_back(vm("c" + std::to_string(i), "h3", 0.5));
+  return facts;
+}
+
+Plan balance(const Facts& facts, Policy policy = {}, const std::vector<record::PlacementRule>& rules = {}) {
+  Planner planner(policy);
+  for (const auto& r : rules) planner.rules().add(r);
+  facts.into(planner);
+  return planner.balance();
+}
+
+Policy forced() {
+  Policy policy;
+  policy.force = true;
+  return policy;
+}
+
+// --- thresholds, hold, cooldown: a spike moves nothing, and nothing goes back and forth ---
+
+TEST(CapPlanner, RelievesAHostAboveTheThresholdAndSaysWhy) {
+  const Plan plan = balance(busy(), forced());
+  ASSERT_FALSE(plan.moves.empty());
+  EXPECT_EQ(plan.moves[0].from, "h1");
+  EXPECT_EQ(plan.moves[0].reason, "h1 cpu 90% > 75%");
+  EXPECT_EQ(plan.moves[0].uuid, "uuid-" + plan.moves[0].vm);
+  EXPECT_EQ(plan.moves[0].domain_id, 7);
+  EXPECT_EQ(plan.moves[0].memory_bytes, 4 * kGiB);
+  EXPECT_LT(plan.score_after, plan.score_before);
+  EXPECT_GE(plan.score_after, plan.lower_bound);
+  EXPECT_DOUBLE_EQ(*plan.moves.front().score_before, plan.score_before);
+  EXPECT_DOUBLE_EQ(*plan.moves.back().score_after, plan.score_after);
+}
+
+TEST(CapPlanner, BelowTheThresholdNothingMoves) {
+  Facts facts = busy();
+  facts.hosts[0].cpu_percent = 74;
+  const Plan plan = balance(facts, forced());
+  EXPECT_TRUE(plan.moves.empty());
+  ASSERT_TRUE(plan.none);
+  EXPECT_EQ(plan.none->reason, "no host is above 75% cpu or 90% memory");
+}
+
+TEST(CapPlanner, ASpikeMovesNothing) {
+  Policy policy = forced();
+  policy.hold = 3;
+  Planner planner(policy);
+  const Facts high = busy();
+  Facts low = busy();
+  low.hosts[0].cpu_percent = 40;
+  record::Time time = kNoon;
+  for (const Facts* round : std::vector<const Facts*>{&high, &high, &low, &high, &high}) {
+    round->into(planner, time += 10s);
+    const Plan plan = planner.balance();
+    EXPECT_TRUE(plan.moves.empty());
+    EXPECT_EQ(planner.check().balanced, true);
+  }
+  EXPECT_NE(planner.balance().none->reason.find("2 of 3 rounds"), std::string::npos);
+  high.into(planner, time += 10s);
+  EXPECT_FALSE(planner.check().balanced);
+  EXPECT_FALSE(planner.balance().moves.empty()) << "the third round on end";
+}
+
+TEST(CapPlanner, AHostThatSpikesIsNeitherRelievedNorATargetBesideOneThatIsHeld) {
+  Policy policy = forced();
+  policy.hold = 2;
+  Planner planner(policy);
+  Facts facts = busy();
+  facts.into(planner, kNoon);
+  planner.balance();
+  facts.hosts[1].cpu_percent = 80;
+  facts.into(planner, kNoon + 10s);
+  const Plan plan = planner.balance();
+  ASSERT_FALSE(plan.moves.empty());
+  for (const auto& move : plan.moves) {
+    EXPECT_NE(move.from, "h2");
+    EXPECT_NE(move.to, "h2");
+  }
+}
+
+TEST(CapPlanner, PlanningAgainOnTheResultGivesAnEmptyPlan) {
+  int planned = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    std::mt19937_64 random(seed);
+    const auto below = [&](int limit) {
+      return static_cast<int>(random() % static_cast<std::uint64_t>(limit));
+    };
+    Facts facts;
+    const int hosts = 2 + below(6);
+    std::vector<double> load(static_cast<std::size_t>(hosts), 0.3);
+    std::vector<std::string> names;
+    const int vms = 5 + below(30);
+    for (int i = 0; i < vms; ++i) {
+      const int on = std::min(below(hosts), below(hosts));
+      names.push_back("v" + std::to_string(i));
+      const double cores = below(1500) / 1000.0;
+      load[static_cast<std::size_t>(on)] += cores;
+      facts.vms.push_back(vm(names.back(), "h" + std::to_string(on), cores, kGiB * (1 + below(6))));
+      if (below(5) == 0) facts.vms.back().anti_affinity = "g" + std::to_string(below(3));
+    }
+    for (int h = 0; h < hosts; ++h) {
+      facts.hosts.push_back(host("h" + std::to_string(h), load[static_cast<std::size_t>(h)] * 10, 48 * kGiB));
+      facts.hosts.back().failure_domain = "rack" + std::to_string(h % 3);
+      facts.hosts.back().drained = below(8) == 0;
+    }
+    const std::vector<record::PlacementRule> rules = {
+        rule("spread", {names[0], names[1]}), rule("exclude", {names[2]}, std::vector<std::string>{"h0"}),
+        rule("pin", {names[3]}, std::vector<std::string>{"h0", "h1"})};
+    const Plan plan = balance(facts, forced(), rules);
+    planned += plan.moves.empty() ? 0 : 1;
+    facts.carry_out(plan.moves);
+    const Plan again = balance(facts, forced(), rules);
+    EXPECT_TRUE(again.moves.empty()) << "seed " << seed << ": " << again.moves.size() << " more after "
+                                     << plan.moves.size();
+    EXPECT_TRUE(again.none);
+  }
+  EXPECT_GT(planned, 100) << "or the test shows nothing";
+}
+
+TEST(CapPlanner, AMoveThatGainsLessThanTheMarginIsNotMade) {
+  Policy policy = forced();
+  policy.margin = 0;
+  const std::size_t all = balance(busy(), policy).moves.size();
+  policy.margin = 0.5;
+  EXPECT_LT(balance(busy(), policy).moves.size(), all) << "only those that are worth it";
+  policy.margin = 3;
+  const Plan plan = balance(busy(), policy);
+  EXPECT_TRUE(plan.moves.empty());
+  ASSERT_TRUE(plan.none);
+  EXPECT_EQ(plan.none->reason, "h1 cpu 90% > 75%: no move is allowed and lowers the score enough");
+}
+
+TEST(CapPlanner, WhatHasMovedLatelyStays) {
+  Facts facts = busy();
+  Planner planner(forced());
+  for (int i = 0; i < 9; ++i) {
+    record::VmMoved moved;
+    moved.vm = "a" + std::to_string(i);
+    moved.outcome = "done";
+    moved.time = kNoon - 29min;
+    planner.history().add(moved);
+  }
+  facts.into(planner);
+  for (const auto& move : planner.balance().moves) EXPECT_NE(move.vm[0], 'a');
+  facts.into(planner, kNoon + 2min);
+  const Plan later = planner.balance();
+  EXPECT_TRUE(
+      std::any_of(later.moves.begin(), later.moves.end(), [](const auto& m) { return m.vm[0] == 'a'; }));
+}
+
+TEST(CapPlanner, DryRunsAndRefusalsAreNoMoves) {
+  Planner planner(forced());
+  for (int i = 0; i < 9; ++i) {
+    record::VmMoved moved;
+    moved.vm = "a" + std::to_string(i);
+    moved.time = kNoon - 1min;
+    moved.outcome = i % 2 == 0 ? "refused" : "done";
+    moved.planned = i % 2 != 0;
+    planner.history().add(moved);
+  }
+  busy().into(planner);
+  EXPECT_FALSE(planner.balance().moves.empty());
+}
+
+TEST(CapPlanner, NothingGoesBackWithinTheCooldown) {
+  // The load follows the virtual servers around: each round the host that got them is the busy one.
+  Planner planner(forced());
+  Facts facts = busy();
+  std::map<std::string, std::set<std::string>> left;
+  record::Time time = kNoon;
+  for (int round = 0; round < 20; ++round) {
+    facts.into(planner, time += 60s);
+    const Plan plan = planner.balance();
+    for (const auto& move : plan.moves) {
+      EXPECT_FALSE(left[move.vm].contains(move.to)) << move.vm << " goes back to " << move.to;
+      left[move.vm].insert(move.from);
+    }
+    facts.carry_out(plan.moves);
+    for (auto& h : facts.hosts) h.cpu_percent = 20;
+    facts.hosts[static_cast<std::size_t>(round % 3)].cpu_percent = 95;
+  }
+}
+
+TEST(CapPlanner, ThereIsNoSecondPlanWhileTheFirstIsUnderWay) {
+  Planner planner(forced());
+  Facts facts = busy();
+  facts.into(planner, kNoon);
+  const Plan plan = planner.balance();
+  ASSERT_FALSE(plan.moves.empty());
+  facts.hosts[1].cpu_percent = 85;  // something else becomes busy meanwhile
+  facts.into(planner, kNoon + 10s);
+  const Plan meanwhile = planner.balance();
+  EXPECT_TRUE(meanwhile.moves.empty());
+  ASSERT_TRUE(meanwhile.none);
+  EXPECT_NE(meanwhile.none->reason.find("is not seen on"), std::string::npos);
+}
+
+// --- what is not known means less, never more ---
+
+TEST(CapPlanner, AHostOfWhichTooLittleIsKnownTakesNoPart) {
+  const auto without = [](void (*spoil)(Facts&)) {
+    Facts facts = busy();
+    spoil(facts);
+    const Plan plan = balance(facts, forced());
+    for (const auto& move : plan.moves) {
+      EXPECT_NE(move.to, "h2");
+      EXPECT_NE(move.from, "h2");
+    }
+    EXPECT_EQ(plan.left_out.size(), 1u);
+    return plan.left_out.empty() ? "" : plan.left_out[0];
+  };
+  EXPECT_EQ(without([](Facts& f) { f.hosts[1].state = "unreachable"; }),
+            "h2 is left out: it is not up but unreachable");
+  EXPECT_EQ(without([](Facts& f) { f.hosts[1].cpu_percent.reset(); }),
+            "h2 is left out: its CPU load is unknown");
+  EXPECT_EQ(without([](Facts& f) { f.hosts[1].memory_bytes.reset(); }),
+            "h2 is left out: its memory is unknown");
+  EXPECT_EQ(without([](Facts& f) { f.hosts[1].cpus.reset(); }),
+            "h2 is left out: the number of its CPUs is unknown");
+  EXPECT_EQ(without([](Facts& f) { f.hosts[1].vms_running = 5; }),
+            "h2 is left out: not all of its virtual servers are known");
+  EXPECT_EQ(without([](Facts& f) { f.vms[10].memory_bytes.reset(); }),
+            "h2 is left out: the memory of b1 there is unknown");
+  EXPECT_EQ(without([](Facts& f) { f.hosts.push_back(f.hosts[1]); }),
+            "h2 is left out: there are two samples of it");
+  EXPECT_EQ(without([](Facts& f) { f.hosts.erase(f.hosts.begin() + 1); }),
+            "h2 is left out: there is no sample of it");
+}
+
+TEST(CapPlanner, AStaleSampleIsNoSample) {
+  Planner planner(forced());
+  Facts facts = busy();
+  for (const auto& h : facts.hosts) {
+    planner.round().host_slot() = h;
+    if (h.host == "h2") planner.round().host_slot().time = kNoon - 3min;
+    planner.round().keep_host();
+  }
+  for (const auto& v : facts.vms) {
+    planner.round().vm_slot() = v;
+    planner.round().keep_vm();
+  }
+  planner.close(kNoon);
+  const Plan plan = planner.balance();
+  ASSERT_EQ(plan.left_out.size(), 1u);
+  EXPECT_NE(plan.left_out[0].find("stale"), std::string::npos);
+  EXPECT_FALSE(plan.moves.empty());
+  for (const auto& move : plan.moves) EXPECT_EQ(move.to, "h3");
+}
+
+TEST(CapPlanner, AVirtualServerOfWhichTooLittleIsKnownStays) {
+  Facts facts = busy();
+  for (int i = 0; i < 9; ++i) {
+    auto& v = facts.vms[static_cast<std::size_t>(i)];
+    switch (i) {
+      case 0:
+        v.state = "unknown";
+        break;
+      case 1:
+        v.state = "paused";
+        break;
+      case 2:
+        v.state = "suspended";
+        break;
+      case 3:
+        v.migrating = true;
+        break;
+      case 4:
+        break;  // this one may go
+      default:
+        v.cpu_cores.reset();
+    }
+  }
+  const Plan plan = balance(facts, forced());
+  for (const auto& move : plan.moves) {
+    if (move.from == "h1") {
+      EXPECT_EQ(move.vm, "a4");
+    }
+  }
+}
+
+TEST(CapPlanner, OneSeenOnTwoHostsIsOnItsWayAndCountsOnBoth) {
+  Facts facts = busy();
+  facts.hosts[1].memory_bytes = 32 * kGiB;
+  facts.vms.push_back(vm("a0", "h2", 0, 12 * kGiB));
+  facts.vms.front().memory_bytes = 12 * kGiB;
+  const Plan plan = balance(facts, forced());
+  std::int64_t coming = 0;
+  for (const auto& move : plan.moves) {
+    EXPECT_NE(move.vm, "a0");
+    if (move.to == "h2") coming += *move.memory_bytes;
+  }
+  EXPECT_LE(coming + 4 * 4 * kGiB + 12 * kGiB, 32 * kGiB);
+}
+
+// --- rules ---
+
+TEST(CapPlanner, BrokenRulesAreMended) {
+  Facts facts = busy();
+  facts.hosts[0].cpu_percent = 50;
+  Plan plan = balance(facts, {}, {rule("anti_affinity", {"a0", "a1"})});
+  ASSERT_EQ(plan.moves.size(), 1u);
+  EXPECT_EQ(plan.moves[0].reason, "a0, a1 on h1: anti-affinity of a0, a1");
+  plan = balance(facts, {}, {rule("pin", {"a5"}, std::vector<std::string>{"h2"})});
+  ASSERT_EQ(plan.moves.size(), 1u);
+  EXPECT_EQ(plan.moves[0].vm, "a5");
+  EXPECT_EQ(plan.moves[0].to, "h2");
+  EXPECT_EQ(plan.moves[0].reason, "a5 on h1: pinned to h2");
+  plan = balance(facts, {}, {rule("exclude", {"a5"}, std::vector<std::string>{"h1", "h2"})});
+  ASSERT_EQ(plan.moves.size(), 1u);
+  EXPECT_EQ(plan.moves[0].to, "h3");
+  facts.hosts[0].failure_domain = facts.hosts[1].failure_domain = "rack1";
+  facts.hosts[2].failure_domain = "rack2";
+  plan = balance(facts, {}, {rule("spread", {"a0", "b0"})});
+  ASSERT_EQ(plan.moves.size(), 1u);
+  EXPECT_EQ(plan.moves[0].to, "h3");
+}
+
+TEST(CapPlanner, ARuleThatCannotBeKeptIsToldAndNothingMoves) {
+  Facts facts;
+  facts.hosts = {host("h1", 10), host("h2", 10)};
+  facts.vms = {vm("a", "h1", 0.1), vm("b", "h1", 0.1), vm("c", "h2", 0.1)};
+  const Plan plan = balance(facts, forced(), {rule("anti_affinity", {"a", "b", "c"})});
+  EXPECT_TRUE(plan.moves.empty());
+  EXPECT_NE(plan.none->reason.find("a, b on h1: anti-affinity"), std::string::npos) << plan.none->reason;
+}
+
+TEST(CapPlanner, ARuleThatIsNotUnderstoodIsRefused) {
+  Planner planner({});
+  EXPECT_THROW(planner.rules().add(rule("affinity", {"a", "b"})), Error);
+  EXPECT_THROW(planner.rules().add(rule("pin", {"a"})), Error);
+}
+
+TEST(CapPlanner, NothingGoesToADrainedHost) {
+  Facts facts = busy();
+  facts.hosts[1].drained = true;
+  for (const auto& move : balance(facts, forced()).moves) EXPECT_EQ(move.to, "h3");
+}
+
+TEST(CapPlanner, NothingGoesToAHostThatDoesNotServe) {
+  for (const char* state :
+       {"draining", "maintenance", "fenced", "returning", "unknown", "what comes later"}) {
+    Facts facts = busy();
+    facts.hosts[1].cluster_state = state;
+    const Plan plan = balance(facts, forced());
+    ASSERT_FALSE(plan.moves.empty()) << state;
+    for (const auto& move : plan.moves) EXPECT_EQ(move.to, "h3") << state;
+  }
+}
+
+TEST(CapPlanner, NothingGoesToAnotherArchitecture) {
+  Facts facts = busy();
+  facts.hosts[0].arch = facts.hosts[2].arch = "x86_64";
+  facts.hosts[1].arch = "aarch64";
+  const Plan plan = balance(facts, forced());
+  ASSERT_FALSE(plan.moves.empty());
+  for (const auto& move : plan.moves) EXPECT_NE(move.to, "h2");
+}
+
+TEST(CapPlanner, MemoryIsNotOvercommitted) {
+  Facts facts = busy();
+  facts.hosts[1].memory_bytes = 20 * kGiB;  // 16 in use, 256 MiB are the host's: no room for another 4
+  int more = 0;
+  for (const auto& move : balance(facts, forced()).moves) {
+    more += move.to == "h2" ? 1 : 0;
+    more -= move.from == "h2" ? 1 : 0;
+  }
+  EXPECT_LE(more, 0);
+}
+
+TEST(CapPlanner, WhatTheHostItselfIsSeenToTakeIsNotGivenAway) {
+  Facts facts = busy();
+  facts.hosts[1].memory_bytes = 24 * kGiB;
+  facts.hosts[2].drained = true;
+  const auto more_on_h2 = [&] {
+    int count = 0;
+    for (const auto& move : balance(facts, forced()).moves) {
+      count += move.to == "h2" ? 1 : 0;
+      count -= move.from == "h2" ? 1 : 0;
+    }
+    return count;
+  };
+  facts.hosts[1].memory_used_bytes = 16 * kGiB;
+  for (int i = 9; i < 13; ++i) facts.vms[static_cast<std::size_t>(i)].memory_used_bytes = 4 * kGiB;
+  EXPECT_GT(more_on_h2(), 0);
+  facts.hosts[1].memory_used_bytes = 21 * kGiB;  // 5 of them nobody's
+  EXPECT_EQ(more_on_h2(), 0);
+}
+
+// --- how much may move ---
+
+TEST(CapPlanner, APlanThatTouchesMoreThanItMayIsRefused) {
+  Facts facts;
+  facts.hosts = {host("h1", 90), host("h2", 0), host("h3", 0)};
+  std::vector<std::string> names;
+  for (int i = 0; i < 9; ++i) {
+    names.push_back("a" + std::to_string(i));
+    facts.vms.push_back(vm(names.back(), "h1", 1));
+  }
+  const auto must_leave = rule("exclude", {names[0], names[1], names[2]}, std::vector<std::string>{"h1"});
+  Policy policy;
+  policy.max_change_percent = 25;
+  try {
+    balance(facts, policy, {must_leave});
+    FAIL() << "three of nine have to move";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kRefused);
+    EXPECT_NE(std::string(error.what()).find("of 9 virtual servers would move"), std::string::npos);
+  }
+  EXPECT_GE(balance(facts, forced(), {must_leave}).moves.size(), 3u);
+  policy.max_moves = 2;
+  EXPECT_EQ(balance(facts, policy, {must_leave}).moves.size(), 2u);
+  policy.max_moves = 1;
+  policy.max_change_percent = 1;
+  EXPECT_EQ(balance(facts, policy, {must_leave}).moves.size(), 1u) << "one alone is no mass movement";
+}
+
+TEST(CapPlanner, WhatIsOnlyNiceToHaveDoesNotMakeAPlanTooLarge) {
+  Facts facts;
+  facts.hosts = {host("h1", 90), host("h2", 0), host("h3", 0)};
+  for (int i = 0; i < 9; ++i) facts.vms.push_back(vm("a" + std::to_string(i), "h1", 1));
+  EXPECT_GT(balance(facts, forced()).moves.size(), 2u) << "even";
+  const Plan plan = balance(facts);
+  EXPECT_EQ(plan.moves.size(), 2u) << "below the threshold, with 30% of nine";
+  facts.carry_out(plan.moves);
+  EXPECT_TRUE(balance(facts).moves.empty());
+}
+
+// --- evacuate, place, check ---
+
+TEST(CapPlanner, EvacuateEmptiesAHostStoppedVirtualServersIncluded) {
+  Facts facts = busy();
+  facts.vms[0].state = "shutoff";
+  facts.vms[0].domain_id.reset();
+  facts.vms[1].cpu_cores.reset();
+  facts.vms[2].state = "paused";
+  Planner planner({});
+  facts.into(planner);
+  const Plan plan = planner.evacuate({"h1"});
+  EXPECT_TRUE(plan.unplaced.empty());
+  EXPECT_EQ(plan.moves.size(), 9u);
+  for (const auto& move : plan.moves) {
+    EXPECT_EQ(move.from, "h1");
+    EXPECT_EQ(move.reason, "evacuate h1");
+    EXPECT_EQ(move.domain_id.has_value(), move.vm != "a0");
+  }
+}
+
+TEST(CapPlanner, EvacuateOfAnEmptyHostHasNothingToDo) {
+  Facts facts = busy();
+  facts.hosts.push_back(host("h4", 1));
+  Planner planner({});
+  facts.into(planner);
+  const Plan plan = planner.evacuate({"h4"});
+  ASSERT_TRUE(plan.none);
+  EXPECT_EQ(plan.none->reason, "h4 is empty");
+}
+
+TEST(CapPlanner, EvacuateTellsForEachThatCannotGoWhatForbidsEachHost) {
+  Facts facts;
+  facts.hosts = {host("h1", 10), host("h2", 10, 8 * kGiB), host("h3", 10), host("h4", 10), host("h5", 10)};
+  facts.hosts[2].drained = true;
+  facts.hosts[4].state = "timeout";
+  facts.vms = {vm("big", "h1", 0.1, 12 * kGiB), vm("db2", "h4", 0.1)};
+  facts.vms[0].anti_affinity = facts.vms[1].anti_affinity = "db";
+  Planner planner({});
+  planner.rules().add(rule("pin", {"db2"}, std::vector<std::string>{"h4"}));  // or it would make room
+  facts.into(planner);
+  const Plan plan = planner.evacuate({"h1"});
+  ASSERT_EQ(plan.unplaced.size(), 1u);
+  EXPECT_EQ(plan.unplaced[0].vm, "big");
+  EXPECT_EQ(plan.unplaced[0].host, "h1");
+  EXPECT_EQ(plan.unplaced[0].reason,
+            "h2: 4.25GiB of memory missing; h3: drained; h4: anti-affinity group db (db2 is there); h5: it "
+            "is not up "
+            "but timeout");
+}
+
+TEST(CapPlanner, EvacuateOfAHostThatIsNotThereIsAnError) {
+  Facts facts = busy();
+  facts.hosts.push_back(host("h4", 1));
+  facts.hosts.back().state = "unreachable";
+  Planner planner({});
+  facts.into(planner);
+  try {
+    planner.evacuate({"h9"});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kUsage);
+  }
+  try {
+    planner.evacuate({"h4"});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::kUnreachable);
+  }
+}
+
+TEST(CapPlanner, EvacuateOfSeveralHostsCountsAsChange) {
+  Facts facts = busy();
+  Planner planner({});
+  facts.into(planner);
+  EXPECT_THROW(planner.evacuate({"h1", "h2"}), Error);
+  Planner with_force(forced());
+  facts.into(with_force);
+  const Plan plan = with_force.evacuate({"h1", "h2"});
+  for (const auto& move : plan.moves) EXPECT_EQ(move.to, "h3");
+}
+
+TEST(CapPlanner, PlaceAnswersEachRequestOnce) {
+  Facts facts = busy();
+  Planner planner({});
+  facts.into(planner);
+  const auto ask = [&](const std::string& name, std::int64_t memory) {
+    record::VmRequest request;
+    request.vm = name;
+    request.memory_bytes = memory;
+    planner.add(request);
+  };
+  ask("small", kGiB);
+  ask("huge", 100 * kGiB);
+  ask("b1", kGiB);
+  const Plan plan = planner.place();
+  ASSERT_EQ(plan.places.size(), 2u);
+  EXPECT_EQ(plan.places[0].vm, "small");
+  EXPECT_EQ(plan.places[0].host, "h2") << "the idlest";
+  EXPECT_EQ(plan.places[1].vm, "b1");
+  EXPECT_EQ(plan.places[1].reason, "it is there already");
+  ASSERT_EQ(plan.unplaced.size(), 1u);
+  EXPECT_EQ(plan.unplaced[0].vm, "huge");
+}
+
+TEST(CapPlanner, PlaceKeepsGroupsApartAlsoAmongRequests) {
+  Facts facts;
+  facts.hosts = {host("h1", 10), host("h2", 50)};
+  Planner planner({});
+  facts.into(planner);
+  for (const char* name : {"r1", "r2", "r3"}) {
+    record::VmRequest request;
+    request.vm = name;
+    request.memory_bytes = kGiB;
+    request.anti_affinity = "r";
+    planner.add(request);
+  }
+  const Plan plan = planner.place();
+  ASSERT_EQ(plan.places.size(), 2u);
+  EXPECT_NE(plan.places[0].host, plan.places[1].host);
+  EXPECT_EQ(plan.unplaced.size(), 1u);
+}
+
+TEST(CapPlanner, CheckAnswersWithoutAPlan) {
+  Planner planner({});
+  busy().into(planner);
+  const record::BalanceCheck check = planner.check();
+  EXPECT_FALSE(check.balanced);
+  EXPECT_EQ(check.hosts, 3);
+  EXPECT_EQ(check.vms, 18);
+  EXPECT_EQ(check.hosts_over, 1);
+  EXPECT_EQ(check.reason, "h1 cpu 90% > 75%");
+}
+
+TEST(CapPlanner, TheOrderOfTheRecordsDoesNotMatter) {
+  Facts facts = busy();
+  const Plan plan = balance(facts, forced());
+  std::reverse(facts.vms.begin(), facts.vms.end());
+  std::reverse(facts.hosts.begin(), facts.hosts.end());
+  const Plan other = balance(facts, forced());
+  ASSERT_EQ(plan.moves.size(), other.moves.size());
+  for (std::size_t i = 0; i < plan.moves.size(); ++i) EXPECT_EQ(plan.moves[i].id, other.moves[i].id);
+}
+
+TEST(CapPlanner, TheSecondLegOfAWayRoundHasNoIncarnationYet) {
+  // Two pinned the wrong way round on full hosts: one has to step aside on the third.
+  Facts facts;
+  facts.hosts = {host("h1", 10, 10 * kGiB), host("h2", 10, 10 * kGiB), host("h3", 10, 10 * kGiB)};
+  facts.vms = {vm("a", "h1", 0.1, 8 * kGiB), vm("b", "h2", 0.1, 7 * kGiB)};
+  Policy policy = forced();
+  policy.keep_spare = false;
+  const Plan plan = balance(facts, policy,
+                            {rule("pin", {"a"}, std::vector<std::string>{"h2"}),
+                             rule("exclude", {"b"}, std::vector<std::string>{"h2"})});
+  std::map<std::string, int> seen;
+  for (const auto& move : plan.moves) {
+    EXPECT_EQ(move.domain_id.has_value(), seen[move.vm]++ == 0);
+  }
+  facts.carry_out(plan.moves);
+  EXPECT_EQ(facts.vms[0].host, "h2");
+}
+
+}  // namespace
+}  // namespace rackline::capacity

@@ -29,7 +29,7 @@
 #include <vector>
 
 #include "net/http.h"
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 #include "store/etcd_client.h"
 #include "store/store.h"
 
@@ -79,9 +79,9 @@ class Counted final : public store::Store {
 };
 
 template <class T>
-bool act(reserve::Desk& desk, const std::function<reserve::Answer<T>(reserve::Ledger&)>& verb, T& out) {
+bool act(reserve::LedgerStore& ledgers, const std::function<reserve::Answer<T>(reserve::Ledger&)>& verb, T& out) {
   bool granted = false;
-  desk.run([&](reserve::Ledger& ledger) {
+  ledgers.run([&](reserve::Ledger& ledger) {
     auto answer = verb(ledger);
     granted = std::holds_alternative<T>(answer);
     if (granted) out = std::get<T>(answer);
@@ -95,7 +95,7 @@ bool act(reserve::Desk& desk, const std::function<reserve::Answer<T>(reserve::Le
   try {
     const int written = open((load.log + ".transactions").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     Counted store(store::Store::open(load.store));
-    reserve::Desk desk(store, system_clock());
+    reserve::LedgerStore ledgers(store, system_clock());
     std::mt19937_64 random(seed);
     const auto pick = [&](int most) { return std::uniform_int_distribution<int>(0, most)(random); };
     const std::vector<std::string> pools{"rack", "web", "db"};
@@ -113,13 +113,13 @@ bool act(reserve::Desk& desk, const std::function<reserve::Answer<T>(reserve::Le
         request.borrow = pick(2) == 0;
         reserve::Granted granted;
         done = act<reserve::Granted>(
-            desk, [&](auto& ledger) { return ledger.claim(request); }, granted);
+            ledgers, [&](auto& ledger) { return ledger.claim(request); }, granted);
         if (done) mine.push_back(told = granted.claim.id);
         for (const auto& loan : granted.loans) told += " " + loan.id;
       } else if (what < 7 && !mine.empty()) {
         reserve::Granted granted;
         done = act<reserve::Granted>(
-            desk,
+            ledgers,
             [&](auto& ledger) {
               return ledger.extend(mine.back(), {{}, {}, 60, {}});
             },
@@ -132,14 +132,14 @@ bool act(reserve::Desk& desk, const std::function<reserve::Answer<T>(reserve::Le
         request.period.length = 30 + pick(60);
         reserve::Lent lent;
         done = act<reserve::Lent>(
-            desk, [&](auto& ledger) { return ledger.borrow(request); }, lent);
+            ledgers, [&](auto& ledger) { return ledger.borrow(request); }, lent);
         for (const auto& loan : lent.loans) told += (told.empty() ? "" : " ") + loan.id;
       } else if (!mine.empty()) {
         reserve::Ended ended;
         const std::string id = mine.front();
         mine.erase(mine.begin());
         done = act<reserve::Ended>(
-            desk, [&](auto& ledger) { return ledger.release(id); }, ended);
+            ledgers, [&](auto& ledger) { return ledger.release(id); }, ended);
         told = id;
       }
       if (!done) continue;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/letters.h"
 #include "bmc/agent_kind.h"
+#include "net/address.h"
 #include "net/spelling.h"
 
 namespace rackline::bmc {
@@ -166,12 +167,9 @@ SwitchPlace switch_place(const FenceMethod& method) {
   }
   std::string port = number(method.option("ipport"));
   // fence_redfish and others take ADDRESS:PORT.
-  if (std::count(address.begin(), address.end(), ':') == 1) {
-    if (port.empty()) port = number(address.substr(address.find(':') + 1));
-    address.resize(address.find(':'));
-  } else if (const auto close = address.find("]:"); address.starts_with('[') && close != std::string::npos) {
-    if (port.empty()) port = number(address.substr(close + 2));
-    address.resize(close + 1);
+  if (const auto given = net::parse_address(address)) {
+    if (port.empty()) port = given->port_or("");
+    address = given->host;
   }
   const bool usual =
       port == kind.port ||

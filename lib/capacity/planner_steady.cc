@@ -46,13 +46,13 @@ Planner::Steady Planner::steady(const Cluster& cluster, const plan::State& state
   for (const auto& host : cluster.hosts) steady.outlook.bins.push_back(usage_.of_host(host.name));
   steady.texts.resize(cluster.hosts.size());
 
-  const Prospect prospect(state, steady.outlook);
+  const ExpectedLoad loads(state, steady.outlook);
   const Explain explain(cluster, rules_, policy_);
   // Who says how many rounds it has to hold wants to wait for that, and has his answer then.
   const bool familiar = usage_.span() >= kFamiliar;
   for (int bin = 0; bin < state.model().bins(); ++bin) {
     const bool over = std::find(overloaded.begin(), overloaded.end(), bin) != overloaded.end();
-    const double above = prospect.above(bin);
+    const double above = loads.above(bin);
     if (!over && (policy_.hold || !familiar || state.model().state(bin) != plan::BinState::kOpen)) continue;
     if (!over && above < kLeastAbove) continue;
     const std::string expected = "expected to be above it " + percent_text(100 * above) + " of the time";
@@ -82,14 +82,14 @@ std::string Planner::Steady::outcome() const {
 std::vector<plan::Step> Planner::mend_and_relieve(plan::State& state, const Steady& steady,
                                                   std::int64_t running, plan::SearchLimits limits) const {
   std::vector<plan::Step> steps = repair(state, limits, may_be_mended).steps;
-  Fare fare;
-  fare.horizon = std::chrono::duration<double>(policy_.horizon).count();
-  fare.price = std::chrono::duration<double>(policy_.move_price).count();
-  fare.allowance = std::max(kLeastAllowance, kAllowance * state.model().bins());
-  fare.spent = history_.recent(closed_.time);
+  MovePrice price;
+  price.horizon = std::chrono::duration<double>(policy_.horizon).count();
+  price.price = std::chrono::duration<double>(policy_.move_price).count();
+  price.allowance = std::max(kLeastAllowance, kAllowance * state.model().bins());
+  price.spent = history_.recent(closed_.time);
   // Relief is wanted, not needed: as much of it as may be without --force.
   limits.max_moves = std::min(limits.max_moves, std::max(most_without_force(running), moved(state)));
-  const std::vector<plan::Step> more = relieve(state, steady.outlook, steady.hot, fare, limits);
+  const std::vector<plan::Step> more = relieve(state, steady.outlook, steady.hot, price, limits);
   steps.insert(steps.end(), more.begin(), more.end());
   return steps;
 }

@@ -40,13 +40,13 @@ Expected sum(const Expected& one, const Expected& other, double sign) {
 
 class Relief {
  public:
-  Relief(plan::State& state, const Outlook& outlook, Fare fare, const plan::SearchLimits& limits)
+  Relief(plan::State& state, const Outlook& outlook, MovePrice price, const plan::SearchLimits& limits)
       : state_(state),
         model_(state.model()),
         outlook_(outlook),
-        fare_(fare),
+        price_(price),
         limits_(limits),
-        prospect_(state, outlook),
+        expected_(state, outlook),
         without_spare_(limits.keep_spare ? state.bins_without_spare() : 0) {
     for (int item = 0; item < model_.items(); ++item)
       away_ += state.where(item) != model_.start(item) ? 1 : 0;
@@ -61,7 +61,8 @@ class Relief {
     int to;
   };
 
-  void collect(int from, const std::vector<int>& calm, double fare, std::vector<Candidate>& candidates) const;
+  void collect(int from, const std::vector<int>& calm, double price,
+               std::vector<Candidate>& candidates) const;
   bool fits(int item, int to) const;
   bool take(int item, int to);
   bool keeps_spare() const { return !limits_.keep_spare || state_.bins_without_spare() <= without_spare_; }
@@ -69,33 +70,33 @@ class Relief {
   plan::State& state_;
   const plan::Model& model_;
   const Outlook& outlook_;
-  Fare fare_;
+  MovePrice price_;
   plan::SearchLimits limits_;
-  Prospect prospect_;
+  ExpectedLoad expected_;
   int without_spare_;
   int away_ = 0;
 };
 
 bool Relief::fits(int item, int to) const {
-  const double safety = prospect_.safety(to);
+  const double safety = expected_.safety(to);
   const int r = outlook_.resource;
-  return prospect_.with(to, item).mean <= safety &&
+  return expected_.with(to, item).mean <= safety &&
          static_cast<double>(state_.load(to, r) + model_.demand(item, r).usual) <= safety &&
          state_.admits(item, to);
 }
 
-void Relief::collect(int from, const std::vector<int>& calm, double fare,
+void Relief::collect(int from, const std::vector<int>& calm, double price,
                      std::vector<Candidate>& candidates) const {
-  const double present = prospect_.trouble(from);
+  const double present = expected_.trouble(from);
   for (const int item : state_.items_on(from)) {
     if (model_.frozen(item) || outlook_.items[index(item)].mean <= 0) continue;
-    const double relief = present - prospect_.trouble(from, prospect_.without(from, item));
+    const double relief = present - expected_.trouble(from, expected_.without(from, item));
     int tried = 0;
     for (const int to : calm) {
       if (to == from || !fits(item, to)) continue;
-      const double harm = prospect_.trouble(to, prospect_.with(to, item)) - prospect_.trouble(to);
-      const double gain = (relief - harm) * fare_.horizon;
-      if (gain >= fare) candidates.push_back({gain, item, to});
+      const double harm = expected_.trouble(to, expected_.with(to, item)) - expected_.trouble(to);
+      const double gain = (relief - harm) * price_.horizon;
+      if (gain >= price) candidates.push_back({gain, item, to});
       if (++tried == kTargets) break;
     }
   }
@@ -113,7 +114,7 @@ bool Relief::take(int item, int to) {
     state_.move(item, from);
     return false;
   }
-  prospect_.move(item, from, to);
+  expected_.move(item, from, to);
   return true;
 }
 
@@ -128,18 +129,18 @@ std::vector<plan::Step> Relief::run(std::vector<int> hot) {
   for (bool moved = true; moved && away_ < limits_.max_moves;) {
     moved = false;
     for (int bin = 0; bin < model_.bins(); ++bin) {
-      const Expected& load = prospect_.load(bin);
-      trouble[index(bin)] = prospect_.trouble(bin);
-      ease[index(bin)] = (prospect_.safety(bin) - load.mean) / prospect_.deviation(load);
+      const Expected& load = expected_.load(bin);
+      trouble[index(bin)] = expected_.trouble(bin);
+      ease[index(bin)] = (expected_.safety(bin) - load.mean) / expected_.deviation(load);
     }
-    const double fare = fare_.of_next();
+    const double price = price_.of_next();
     std::stable_sort(hot.begin(), hot.end(),
                      [&](int a, int b) { return trouble[index(a)] > trouble[index(b)]; });
     std::stable_sort(calm.begin(), calm.end(), [&](int a, int b) { return ease[index(a)] > ease[index(b)]; });
     for (std::size_t first = 0; first < hot.size() && !moved; first += kSources) {
       std::vector<Candidate> candidates;
       for (std::size_t h = first; h < std::min(hot.size(), first + kSources); ++h) {
-        collect(hot[h], calm, fare, candidates);
+        collect(hot[h], calm, price, candidates);
       }
       std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
         if (a.gain != b.gain) return a.gain > b.gain;
@@ -150,7 +151,7 @@ std::vector<plan::Step> Relief::run(std::vector<int> hot) {
         if (!take(candidate.item, candidate.to)) continue;
         steps.push_back({candidate.item, from, candidate.to, plan::Step::Why::kBalance, plan::kNowhere});
         if (from == model_.start(candidate.item)) ++away_;
-        fare_.spent += 1;
+        price_.spent += 1;
         moved = true;
         break;
       }
@@ -161,7 +162,7 @@ std::vector<plan::Step> Relief::run(std::vector<int> hot) {
 
 }  // namespace
 
-Prospect::Prospect(const plan::State& state, const Outlook& outlook)
+ExpectedLoad::ExpectedLoad(const plan::State& state, const Outlook& outlook)
     : model_(&state.model()), outlook_(&outlook), loads_(outlook.bins) {
   for (int item = 0; item < model_->items(); ++item) {
     const int bin = state.where(item);
@@ -170,39 +171,39 @@ Prospect::Prospect(const plan::State& state, const Outlook& outlook)
   }
 }
 
-double Prospect::safety(int bin) const {
+double ExpectedLoad::safety(int bin) const {
   return static_cast<double>(model_->supply(bin, outlook_->resource).safety);
 }
 
-double Prospect::deviation(const Expected& load) const {
+double ExpectedLoad::deviation(const Expected& load) const {
   return std::max(std::sqrt(kTogether * load.variance), kLeastDeviation);
 }
 
-double Prospect::above(int bin) const {
+double ExpectedLoad::above(int bin) const {
   return tail((safety(bin) - load(bin).mean) / deviation(load(bin))).above;
 }
 
-double Prospect::trouble(int bin, const Expected& load) const {
+double ExpectedLoad::trouble(int bin, const Expected& load) const {
   const Tail part = tail((safety(bin) - load.mean) / deviation(load));
   return part.above + kExcess * part.excess * deviation(load) / std::max(safety(bin), 1.0);
 }
 
-void Prospect::move(int item, int from, int to) {
+void ExpectedLoad::move(int item, int from, int to) {
   loads_[index(from)] = without(from, item);
   loads_[index(to)] = with(to, item);
 }
 
-Expected Prospect::with(int bin, int item) const {
+Expected ExpectedLoad::with(int bin, int item) const {
   return sum(load(bin), outlook_->items[index(item)], 1);
 }
 
-Expected Prospect::without(int bin, int item) const {
+Expected ExpectedLoad::without(int bin, int item) const {
   return sum(load(bin), outlook_->items[index(item)], -1);
 }
 
 std::vector<plan::Step> relieve(plan::State& state, const Outlook& outlook, const std::vector<int>& hot,
-                                Fare fare, const plan::SearchLimits& limits) {
-  return Relief(state, outlook, fare, limits).run(hot);
+                                MovePrice price, const plan::SearchLimits& limits) {
+  return Relief(state, outlook, price, limits).run(hot);
 }
 
 }  // namespace rackline::capacity

@@ -17,9 +17,9 @@ struct Outlook {
 
 // The load that a bin is expected to have, and what that means: loads of many servers add up to roughly a
 // normal distribution.
-class Prospect {
+class ExpectedLoad {
  public:
-  Prospect(const plan::State& state, const Outlook& outlook);
+  ExpectedLoad(const plan::State& state, const Outlook& outlook);
 
   const Expected& load(int bin) const { return loads_[static_cast<std::size_t>(bin)]; }
   // Part of the time that the bin is expected to be above its safety.
@@ -46,7 +46,7 @@ class Prospect {
 // as dear by the time that `allowance` moves were made, nine times by double that. So where all bins are
 // short of room, and every move helps a little, there is no endless traffic; and where one does without
 // moves, a small gain is worth one.
-struct Fare {
+struct MovePrice {
   double horizon = 6 * 3600;
   double price = 30;
   double allowance = 8;
@@ -58,10 +58,10 @@ struct Fare {
   }
 };
 
-// Relieves the bins `hot` by moves that earn their fare, the best one first: of any item there to where it
+// Relieves the bins `hot` by moves that earn their price, the best one first: of any item there to where it
 // does least harm. Steps are allowed as those of improve() (search.h) are, and no bin gets above its safety,
 // neither by the load of this moment nor by the mean of what is expected.
 std::vector<plan::Step> relieve(plan::State& state, const Outlook& outlook, const std::vector<int>& hot,
-                                Fare fare, const plan::SearchLimits& limits);
+                                MovePrice price, const plan::SearchLimits& limits);
 
 }  // namespace rackline::capacity

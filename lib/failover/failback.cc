@@ -14,7 +14,7 @@ namespace {
 
 class Planner {
  public:
-  Planner(const Situation& situation, record::Time now, std::vector<reserve::Held> held)
+  Planner(const Situation& situation, record::Time now, std::vector<reserve::ReservedOnHost> held)
       : s_(situation),
         now_(now),
         placement_(situation.view, situation.closed, situation.vms, now, std::move(held)) {}
@@ -118,7 +118,7 @@ class Planner {
 
 }  // namespace
 
-Failback plan_failback(const Situation& situation, record::Time now, std::vector<reserve::Held> held) {
+Failback plan_failback(const Situation& situation, record::Time now, std::vector<reserve::ReservedOnHost> held) {
   return Planner(situation, now, std::move(held))();
 }
 
@@ -136,7 +136,7 @@ Failback failback(const std::vector<record::Host>& inventory, RecoveryCluster& c
     situation.intents[intent.vm] = intent;
   }
   situation.look(cluster, timeout);
-  return plan_failback(situation, now, reserve::held_on_hosts(store, now.time_since_epoch().count()));
+  return plan_failback(situation, now, reserve::reserved_on_hosts(store, now.time_since_epoch().count()));
 }
 
 }  // namespace rackline::failover

@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "failover/recovery_verdict.h"
 #include "record/kinds.h"
-#include "reserve/held.h"
+#include "reserve/reserved_on_hosts.h"
 #include "store/store.h"
 
 namespace rackline::failover {
@@ -22,7 +22,7 @@ struct Failback {
 };
 
 // Pure. In the order of priorities, as far as there is room; one that moves counts on both of its hosts.
-Failback plan_failback(const Situation& situation, record::Time now, std::vector<reserve::Held> held);
+Failback plan_failback(const Situation& situation, record::Time now, std::vector<reserve::ReservedOnHost> held);
 
 // The same with the world as it is. Throws Error(kRefused) while the cluster is disarmed.
 Failback failback(const std::vector<record::Host>& inventory, RecoveryCluster& cluster, store::Store& store,

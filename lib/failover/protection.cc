@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "net/address.h"
 #include "store/document.h"
 
 namespace rackline::failover {
@@ -187,18 +188,9 @@ record::VmProtected record_of(const Protected& vm) {
 std::optional<TcpCheck> parse_check(std::string_view text) {
   if (!text.starts_with("tcp:")) return std::nullopt;
   text.remove_prefix(4);
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view address = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  const bool brackets = address.starts_with('[') && address.ends_with(']');
-  if (!brackets && address.find(':') != std::string_view::npos) return std::nullopt;
-  if (brackets) address = address.substr(1, address.size() - 2);
-  const bool digits = std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (address.empty() || port.empty() || port.size() > 5 || !digits) return std::nullopt;
-  const int number = std::stoi(std::string(port));
-  if (number < 1 || number > 65535) return std::nullopt;
-  return TcpCheck{std::string(address), std::string(port)};
+  const auto address = net::parse_address(text);
+  if (!address || address->port.value_or(0) == 0) return std::nullopt;
+  return TcpCheck{address->host, address->port_or("")};
 }
 
 }  // namespace rackline::failover

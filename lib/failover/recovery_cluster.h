@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "migrate/move.h"
 #include "record/kinds.h"
-#include "virt/pending.h"
+#include "wait/pending.h"
 
 namespace rackline::failover {
 
@@ -96,8 +96,8 @@ std::unique_ptr<RecoveryCluster> libvirt_cluster(const std::vector<record::Host>
 // `work` must own all that it refers to. Throws what it throws, and Error(kTimeout).
 template <class F>
 auto ask(const std::string& host, Milliseconds timeout, F work) -> std::invoke_result_t<F> {
-  auto wakeup = std::make_shared<virt::Wakeup>();
-  virt::Pending<std::invoke_result_t<F>> pending(wakeup, std::move(work));
+  auto wakeup = std::make_shared<wait::Wakeup>();
+  wait::Pending<std::invoke_result_t<F>> pending(wakeup, std::move(work));
   if (!wakeup->wait_for(timeout, [&] { return pending.ready(); })) {
     throw Error(Status::kTimeout, "ask", host, "no answer within " + std::to_string(timeout.count()) + "ms");
   }

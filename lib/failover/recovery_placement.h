@@ -11,7 +11,7 @@
 #include "failover/protection.h"
 #include "failover/recovery_cluster.h"
 #include "record/kinds.h"
-#include "reserve/held.h"
+#include "reserve/reserved_on_hosts.h"
 
 namespace rackline::failover {
 
@@ -23,7 +23,7 @@ class Placement {
   // nothing is placed into it but what it is for. What may be lent is used: a failover is the need that it is
   // lent for.
   Placement(const View& view, const std::map<std::string, cluster::HostStatus>& closed,
-            const std::vector<Protected>& vms, record::Time now, std::vector<reserve::Held> held = {});
+            const std::vector<Protected>& vms, record::Time now, std::vector<reserve::ReservedOnHost> held = {});
 
   struct Answer {
     std::string host;    // empty: no host has room
@@ -61,7 +61,7 @@ class Placement {
   std::vector<record::HostSample> hosts_;
   std::vector<record::VmSample> vms_;
   std::map<std::string, Protected> protected_;
-  std::vector<reserve::Held> held_;
+  std::vector<reserve::ReservedOnHost> held_;
 };
 
 }  // namespace rackline::failover

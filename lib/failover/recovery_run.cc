@@ -41,7 +41,7 @@ RecoveryRun::RecoveryRun(World world, Situation situation, std::vector<Verdict> 
       planned_(planned),
       settled_(std::move(settled)),
       placement_(situation_.view, situation_.closed, situation_.vms, world.clock.wall(),
-                 reserve::held_on_hosts(world.store, world.clock.wall().time_since_epoch().count())),
+                 reserve::reserved_on_hosts(world.store, world.clock.wall().time_since_epoch().count())),
       looked_(world.clock.monotonic()) {
   for (auto& verdict : todo) {
     Job job;

@@ -12,7 +12,7 @@
 #include "failover/recovery_verdict.h"
 #include "store/journal.h"
 #include "store/store.h"
-#include "virt/pending.h"
+#include "wait/pending.h"
 
 namespace rackline::failover {
 
@@ -95,8 +95,8 @@ class Starter {
   const store::Lock& lock_;  // without it, another one may have gone on with the same work
   Milliseconds begun_{0}, deadline_{0};
   bool ours_ = true;  // the definition on the host
-  std::shared_ptr<virt::Wakeup> wakeup_ = std::make_shared<virt::Wakeup>();
-  std::optional<virt::Pending<void>> call_;  // without an answer
+  std::shared_ptr<wait::Wakeup> wakeup_ = std::make_shared<wait::Wakeup>();
+  std::optional<wait::Pending<void>> call_;  // without an answer
 };
 
 }  // namespace rackline::failover

@@ -10,7 +10,7 @@
 #include "failover/fenced_feed.h"
 #include "failover/recovery.h"
 #include "failover/recovery_service.h"
-#include "virt/pending.h"
+#include "wait/pending.h"
 
 namespace rackline::failover {
 
@@ -52,8 +52,8 @@ class RecoveryStream {
   const Clock& clock_;
   Hooks hooks_;
   Pace pace_;
-  std::shared_ptr<virt::Wakeup> wakeup_ = std::make_shared<virt::Wakeup>();
-  std::optional<virt::Pending<View>> glance_;
+  std::shared_ptr<wait::Wakeup> wakeup_ = std::make_shared<wait::Wakeup>();
+  std::optional<wait::Pending<View>> glance_;
   bool outdated_ = false;  // the look that is under way
 };
 

@@ -2,12 +2,11 @@
 #include "fence/queue.h"
 
 #include <algorithm>
-#include <csignal>
-#include <thread>
 #include <utility>
 
 #include "base/id.h"
 #include "base/units.h"
+#include "wait/thread.h"
 
 namespace rackline::fence {
 namespace {
@@ -15,22 +14,6 @@ namespace {
 using Outcome = FenceReport::Outcome;
 
 constexpr Milliseconds kBetweenLooks{200};
-
-// Signals are the main thread's: they have to interrupt its read.
-class WithoutSignals {
- public:
-  WithoutSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~WithoutSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  WithoutSignals(const WithoutSignals&) = delete;
-  WithoutSignals& operator=(const WithoutSignals&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 bool is_failure(const FenceReport& report) {
   return report.outcome == Outcome::kFailed || report.outcome == Outcome::kBusy;
@@ -79,8 +62,7 @@ void FenceQueue::submit(Task task) {
   queue.push_back(std::move(task));
   if (queue.size() > 1) return;
   ++working_;
-  const WithoutSignals none;
-  std::thread([this, host] { work(host); }).detach();  // wait_until_idle() is its end
+  wait::quiet_thread([this, host] { work(host); }).detach();  // wait_until_idle() is its end
 }
 
 void FenceQueue::work(const std::string& host) {

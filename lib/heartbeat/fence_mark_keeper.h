@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "base/latest.h"
 #include "heartbeat/fence_mark_file.h"
+#include "wait/latest.h"
 
 namespace rackline::heartbeat {
 
@@ -33,7 +33,7 @@ class FenceMarkKeeper {
  private:
   struct Place;
   std::shared_ptr<Place> place_;
-  Latest<std::vector<FenceMarkText>> work_;
+  wait::Latest<std::vector<FenceMarkText>> work_;
 };
 
 // One pass over the directory; returns what is wrong there. What is not proven to be a mark of ours, and

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "base/latest.h"
 #include "base/time.h"
 #include "cluster/contacts.h"
 #include "cluster/marks.h"
 #include "heartbeat/membership.h"
+#include "wait/latest.h"
 
 namespace rackline::heartbeat {
 
@@ -44,7 +44,7 @@ class HealthWriter {
  private:
   struct Desk;
   std::shared_ptr<Desk> desk_;
-  Latest<std::vector<HostHealth>> work_;
+  wait::Latest<std::vector<HostHealth>> work_;
 };
 
 }  // namespace rackline::heartbeat

@@ -17,6 +17,7 @@
 #include "cluster/name.h"
 #include "heartbeat/nonce.h"
 #include "heartbeat/slot.h"
+#include "net/address.h"
 #include "net/tcp.h"
 
 namespace rackline::heartbeat {
@@ -84,19 +85,14 @@ LibvirtAnswer answer_of(const std::exception_ptr& failure) {
 bool takes_connections(const std::string& uri, Milliseconds patience) {
   const auto scheme = uri.find("://");
   if (scheme == std::string::npos) return false;
-  std::string host = uri.substr(scheme + 3);
-  host.resize(std::min(host.find('/'), host.size()));
-  host.erase(0, host.find('@') + 1);
-  const bool bracketed = host.starts_with('[');
-  const auto colon = host.find(':', bracketed ? host.find(']') : 0);
+  std::string place = uri.substr(scheme + 3);
+  place.resize(std::min(place.find('/'), place.size()));
+  place.erase(0, place.find('@') + 1);
+  const auto address = net::parse_address(place);
   const std::string transport = uri.substr(0, scheme);
-  std::string port = transport.ends_with("+tcp") ? "16509" : transport.ends_with("+ssh") ? "22" : "16514";
-  if (colon != std::string::npos) {
-    port = host.substr(colon + 1);
-    host.resize(colon);
-  }
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  return !host.empty() && net::try_tcp(host, port, patience, [](const Fd&) { return true; });
+  const char* usual = transport.ends_with("+tcp") ? "16509" : transport.ends_with("+ssh") ? "22" : "16514";
+  return address &&
+         net::try_tcp(address->host, address->port_or(usual), patience, [](const Fd&) { return true; });
 }
 
 }  // namespace

@@ -247,7 +247,7 @@ MigrationEngine::Summary MigrationEngine::run(const std::vector<Move>& moves) {
       open->emplace(name, host);
       // All hosts at once and ahead of the moves; what fails here fails again where it is needed and is told
       // there.
-      const virt::Pending<void> ahead(shared->wakeup, [host] { host->connect(); });
+      const wait::Pending<void> ahead(shared->wakeup, [host] { host->connect(); });
     }
   }
   Summary summary;
@@ -257,7 +257,7 @@ MigrationEngine::Summary MigrationEngine::run(const std::vector<Move>& moves) {
     summary = run.go();
   }
   // Closing a connection waits for the host; one that hangs is left behind.
-  const virt::Pending<void> closing(shared->wakeup,
+  const wait::Pending<void> closing(shared->wakeup,
                                     [closed = std::exchange(open, nullptr)]() mutable { closed.reset(); });
   shared->wakeup->wait_for(Milliseconds{1000}, [&] { return closing.ready(); });
   return summary;

@@ -10,7 +10,7 @@
 namespace rackline::migrate {
 
 using Answer = CheckResult::Answer;
-using Verdict = Recovery::Verdict;
+using Verdict = MoveFate::Verdict;
 
 Milliseconds default_deadline(std::int64_t memory_bytes, std::int64_t bandwidth_bytes_per_second) {
   constexpr std::int64_t kGibibyte = 1LL << 30;
@@ -83,7 +83,7 @@ Milliseconds Mover::allowed() const {
 
 Mover::View Mover::look() {
   const auto begin = [&](const std::shared_ptr<Hypervisor>& host, std::optional<std::string> uuid) {
-    return std::make_unique<virt::Pending<VmFacts>>(
+    return std::make_unique<wait::Pending<VmFacts>>(
         shared_->wakeup,
         [host, name = intent_.move.vm, uuid = std::move(uuid)] { return host->look(name, uuid); });
   };
@@ -92,7 +92,7 @@ Mover::View Mover::look() {
   shared_->wakeup->wait_for(shared_->policy.answer_timeout,
                             [&] { return source->ready() && target->ready(); });
   View view;
-  const auto take = [&](virt::Pending<VmFacts>& answer, const MigrationHost& host,
+  const auto take = [&](wait::Pending<VmFacts>& answer, const MigrationHost& host,
                         std::optional<VmFacts>& facts) {
     std::string why = no_answer();
     if (answer.ready()) {
@@ -276,13 +276,13 @@ MoveReport Mover::done() {
   return report;
 }
 
-MoveReport Mover::unsettled(const Recovery& recovery) const {
-  if (recovery.verdict != Verdict::kInconsistent) {
+MoveReport Mover::unsettled(const MoveFate& fate) const {
+  if (fate.verdict != Verdict::kInconsistent) {
     return report(MoveOutcome::kUnknown,
-                  "outcome unknown: " + recovery.reason + "; repeat the command when both hosts answer");
+                  "outcome unknown: " + fate.reason + "; repeat the command when both hosts answer");
   }
   MoveReport report =
-      this->report(MoveOutcome::kUnknown, recovery.reason + "; touched nothing, look at both hosts");
+      this->report(MoveOutcome::kUnknown, fate.reason + "; touched nothing, look at both hosts");
   report.inconsistent = true;
   return report;
 }
@@ -295,17 +295,17 @@ MoveReport Mover::recover(const store::Journal::Item& item) {
   intent_open_ = true;
   say("learning what became of an earlier attempt");
   const View view = look();
-  const Recovery recovery = judge(intent_.move, intent_.live, view.source, view.target);
-  if (recovery.verdict == Verdict::kUnknown) return unsettled({Verdict::kUnknown, view.error});
+  const MoveFate fate = judge(intent_.move, intent_.live, view.source, view.target);
+  if (fate.verdict == Verdict::kUnknown) return unsettled({Verdict::kUnknown, view.error});
   if (view.source->present()) memory_bytes_ = view.source->memory_bytes;
   if (!intent_.live) {
-    if (recovery.verdict == Verdict::kInconsistent) return unsettled(recovery);
-    return close(recovery.verdict == Verdict::kSource ? move_definition() : finish_definition());
+    if (fate.verdict == Verdict::kInconsistent) return unsettled(fate);
+    return close(fate.verdict == Verdict::kSource ? move_definition() : finish_definition());
   }
-  if (recovery.verdict != Verdict::kSource) return close(migrate_live(true));
+  if (fate.verdict != Verdict::kSource) return close(migrate_live(true));
   // Nothing has happened: from here on it is as if it had never been begun.
   if (shared_->cancelled) return report(MoveOutcome::kCancelled, "not begun again");
-  close(report(MoveOutcome::kFailed, recovery.reason));
+  close(report(MoveOutcome::kFailed, fate.reason));
   const View fresh = look();
   if (!fresh.source || !fresh.target) return report(MoveOutcome::kFailed, fresh.error);
   return begin_anew(fresh);

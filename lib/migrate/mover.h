@@ -13,13 +13,13 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "migrate/check.h"
+#include "migrate/fate.h"
 #include "migrate/hypervisor.h"
 #include "migrate/journal.h"
 #include "migrate/ladder.h"
 #include "migrate/move.h"
-#include "migrate/recovery.h"
 #include "store/journal.h"
-#include "virt/pending.h"
+#include "wait/pending.h"
 
 namespace rackline::migrate {
 
@@ -38,7 +38,7 @@ class MoveShared {
   const Clock& clock;
   store::Journal* const journal;  // none in a dry run, which changes nothing
   const WhyClosed why_closed;     // as MigrationEngine::Hooks has it
-  const std::shared_ptr<virt::Wakeup> wakeup = std::make_shared<virt::Wakeup>();
+  const std::shared_ptr<wait::Wakeup> wakeup = std::make_shared<wait::Wakeup>();
   std::atomic<bool> cancelled{false};
 
   // Memory of targets that is promised to moves in flight. Checks and promises in one step, so that two moves
@@ -85,7 +85,7 @@ class Mover {
   // The answer of `work` about `host`; throws what it threw, and Error(kTimeout) when it takes too long.
   template <class F>
   auto ask(const MigrationHost& host, F work) -> std::invoke_result_t<F> {
-    virt::Pending<std::invoke_result_t<F>> answer(shared_->wakeup, std::move(work));
+    wait::Pending<std::invoke_result_t<F>> answer(shared_->wakeup, std::move(work));
     if (!shared_->wakeup->wait_for(shared_->policy.answer_timeout, [&] { return answer.ready(); })) {
       throw Error(Status::kTimeout, "ask", host.host, no_answer());
     }
@@ -102,9 +102,9 @@ class Mover {
   std::optional<MoveReport> check_memory_of_target(std::int64_t needed);
 
   MoveReport migrate_live(bool adopt);
-  void supervise(virt::Pending<void>* call);
+  void supervise(wait::Pending<void>* call);
   void begin_call();
-  bool learn(virt::Pending<JobStats>& answer);
+  bool learn(wait::Pending<JobStats>& answer);
   void observe(const JobStats& job);
   void confirm_postcopy();
   bool past_settling() const;
@@ -112,10 +112,10 @@ class Mover {
   bool stopping();
   void stop(Stop why);
   Milliseconds allowed() const;
-  Recovery conclude();
-  void tidy(const Recovery& recovery);
-  bool conclude_step(const Recovery& recovery, Milliseconds since);
-  MoveReport report_live(const Recovery& recovery);
+  MoveFate conclude();
+  void tidy(const MoveFate& fate);
+  bool conclude_step(const MoveFate& fate, Milliseconds since);
+  MoveReport report_live(const MoveFate& fate);
   MoveReport move_definition();
   MoveReport finish_definition();
 
@@ -123,7 +123,7 @@ class Mover {
   MoveReport close(MoveReport report);  // writes the result of the intent, where the outcome is known
   MoveReport report(MoveOutcome outcome, std::string reason) const;
   MoveReport done();
-  MoveReport unsettled(const Recovery& recovery) const;
+  MoveReport unsettled(const MoveFate& fate) const;
   void say(const std::string& state);
   std::string uuid() const { return intent_.move.uuid.value_or(""); }
   Milliseconds now() const { return shared_->clock.monotonic(); }
@@ -143,9 +143,9 @@ class Mover {
   bool postcopy_ = false;
   Stop stop_ = Stop::kNone;
   Milliseconds stop_asked_{0};
-  std::optional<virt::Pending<void>> stop_request_;
-  std::optional<virt::Pending<void>> order_;  // the last change of the running job
-  std::optional<virt::Pending<void>> postcopy_request_;
+  std::optional<wait::Pending<void>> stop_request_;
+  std::optional<wait::Pending<void>> order_;  // the last change of the running job
+  std::optional<wait::Pending<void>> postcopy_request_;
   std::string call_error_;
   std::optional<JobStats> last_job_;
   int attempts_ = 0;

@@ -9,7 +9,7 @@
 
 namespace rackline::migrate {
 
-using Verdict = Recovery::Verdict;
+using Verdict = MoveFate::Verdict;
 
 MoveReport Mover::migrate_live(bool adopt) {
   deadline_ = now() + allowed();
@@ -22,14 +22,14 @@ MoveReport Mover::migrate_live(bool adopt) {
       ++attempts_;
       begin_call();
     }
-    Recovery recovery = conclude();
+    MoveFate fate = conclude();
     // Our call has ended or there never was one, and still the job goes on: libvirtd has lost us, not the
     // migration.
-    while (recovery.verdict == Verdict::kAdopt && !past_settling()) {
+    while (fate.verdict == Verdict::kAdopt && !past_settling()) {
       supervise(nullptr);
-      recovery = conclude();
+      fate = conclude();
     }
-    if (recovery.verdict != Verdict::kSource || stop_ != Stop::kRestart) return report_live(recovery);
+    if (fate.verdict != Verdict::kSource || stop_ != Stop::kRestart) return report_live(fate);
     ladder_.restarted();
   }
 }
@@ -46,7 +46,7 @@ void Mover::begin_call() {
   }
   const MigrateRequest request{uuid(), to_.peer_uri, policy.bandwidth_bytes_per_second,
                                ladder_.auto_converge(), policy.allow_postcopy};
-  virt::Pending<void> call(shared_->wakeup, [host = source_, request] { host->migrate(request); });
+  wait::Pending<void> call(shared_->wakeup, [host = source_, request] { host->migrate(request); });
   supervise(&call);
 }
 
@@ -57,19 +57,19 @@ bool Mover::past_settling() const {
   return now() >= deadline_ + settle + (postcopy_ ? allowed() : Milliseconds{0});
 }
 
-MoveReport Mover::report_live(const Recovery& recovery) {
-  switch (recovery.verdict) {
+MoveReport Mover::report_live(const MoveFate& fate) {
+  switch (fate.verdict) {
     case Verdict::kDone:
       return done();
     case Verdict::kSource: {
       MoveReport report;
       if (stop_ == Stop::kSignal) {
-        report = this->report(MoveOutcome::kCancelled, "by signal; " + recovery.reason);
+        report = this->report(MoveOutcome::kCancelled, "by signal; " + fate.reason);
       } else if (stop_ == Stop::kDeadline) {
-        report = this->report(MoveOutcome::kCancelled, "not done within its deadline; " + recovery.reason);
+        report = this->report(MoveOutcome::kCancelled, "not done within its deadline; " + fate.reason);
       } else {
         const std::string why = call_error_.empty() ? "the migration ended by itself" : call_error_;
-        report = this->report(MoveOutcome::kFailed, why + "; " + recovery.reason);
+        report = this->report(MoveOutcome::kFailed, why + "; " + fate.reason);
       }
       report.live = true;
       if (last_job_ && last_job_->transferred_bytes > 0)
@@ -77,7 +77,7 @@ MoveReport Mover::report_live(const Recovery& recovery) {
       return report;
     }
     default:
-      return unsettled(recovery);
+      return unsettled(fate);
   }
 }
 
@@ -149,9 +149,9 @@ void Mover::observe(const JobStats& job) {
 
 // Watches the job until `call` has returned or, without a call, until the job is gone; or until the time is
 // over.
-void Mover::supervise(virt::Pending<void>* call) {
+void Mover::supervise(wait::Pending<void>* call) {
   const Milliseconds poll = shared_->policy.poll;
-  std::optional<virt::Pending<JobStats>> question;
+  std::optional<wait::Pending<JobStats>> question;
   Milliseconds next_question = now() + poll;
   Milliseconds next_request{0};
   bool job_gone = false;
@@ -190,7 +190,7 @@ void Mover::supervise(virt::Pending<void>* call) {
 }
 
 // What the job's statistics say; false: there is no job any more.
-bool Mover::learn(virt::Pending<JobStats>& answer) {
+bool Mover::learn(wait::Pending<JobStats>& answer) {
   try {
     const JobStats job = answer.get();
     if (job.running) observe(job);
@@ -203,23 +203,23 @@ bool Mover::learn(virt::Pending<JobStats>& answer) {
 }
 
 // Looks until both hosts are in order, or until the time to settle is over.
-Recovery Mover::conclude() {
+MoveFate Mover::conclude() {
   const Milliseconds began = now();
   for (;;) {
     const View view = look();
-    Recovery recovery = judge(intent_.move, intent_.live, view.source, view.target);
-    if (recovery.verdict == Verdict::kUnknown) recovery.reason = view.error;
-    if (recovery.verdict == Verdict::kAdopt && view.source->state == VmState::kPostcopy) postcopy_ = true;
-    if (!conclude_step(recovery, now() - began)) return recovery;
+    MoveFate fate = judge(intent_.move, intent_.live, view.source, view.target);
+    if (fate.verdict == Verdict::kUnknown) fate.reason = view.error;
+    if (fate.verdict == Verdict::kAdopt && view.source->state == VmState::kPostcopy) postcopy_ = true;
+    if (!conclude_step(fate, now() - began)) return fate;
     shared_->wakeup->wait_for(shared_->policy.poll, [] { return false; });
   }
 }
 
 // What puts the hosts in order, where that is proven to be safe. When it fails, looking again tells what
 // there is now.
-void Mover::tidy(const Recovery& recovery) {
+void Mover::tidy(const MoveFate& fate) {
   try {
-    if (recovery.verdict == Verdict::kFinish) {
+    if (fate.verdict == Verdict::kFinish) {
       ask(from_, [host = source_, uuid = uuid()] { host->undefine(uuid); });
     } else {
       ask(to_, [host = target_, uuid = uuid()] { host->discard_incoming(uuid); });
@@ -230,21 +230,21 @@ void Mover::tidy(const Recovery& recovery) {
 }
 
 // True: look again in a moment.
-bool Mover::conclude_step(const Recovery& recovery, Milliseconds since) {
+bool Mover::conclude_step(const MoveFate& fate, Milliseconds since) {
   const bool time_left = since < shared_->policy.settle;
-  switch (recovery.verdict) {
+  switch (fate.verdict) {
     case Verdict::kFinish:
-      tidy(recovery);
+      tidy(fate);
       return time_left;
     case Verdict::kLeftover:
       // libvirt removes it by itself as soon as it learns of the end; only what it forgot is removed by us.
       say("waiting for " + to_.host + " to drop its copy");
-      if (since >= shared_->policy.settle / 2) tidy(recovery);
+      if (since >= shared_->policy.settle / 2) tidy(fate);
       return time_left;
     case Verdict::kInconsistent:
-      return recovery.passing && time_left;
+      return fate.passing && time_left;
     case Verdict::kUnknown:
-      say("waiting for an answer: " + recovery.reason);
+      say("waiting for an answer: " + fate.reason);
       return time_left && !(shared_->cancelled && stop_ == Stop::kNone);
     default:
       return false;
@@ -267,15 +267,15 @@ MoveReport Mover::finish_definition() {
   attempts_ = 1;
   for (;;) {
     const View view = look();
-    const Recovery recovery = judge(intent_.move, false, view.source, view.target);
-    if (recovery.verdict == Verdict::kDone) return done();
-    if (recovery.verdict == Verdict::kUnknown) return unsettled({Verdict::kUnknown, view.error});
-    if (recovery.verdict == Verdict::kSource) {
-      MoveReport failed = report(MoveOutcome::kFailed, call_error_ + "; " + recovery.reason);
+    const MoveFate fate = judge(intent_.move, false, view.source, view.target);
+    if (fate.verdict == Verdict::kDone) return done();
+    if (fate.verdict == Verdict::kUnknown) return unsettled({Verdict::kUnknown, view.error});
+    if (fate.verdict == Verdict::kSource) {
+      MoveReport failed = report(MoveOutcome::kFailed, call_error_ + "; " + fate.reason);
       failed.live = false;
       return failed;
     }
-    if (recovery.verdict != Verdict::kFinish) return unsettled(recovery);
+    if (fate.verdict != Verdict::kFinish) return unsettled(fate);
     const auto describe = [&](const std::shared_ptr<Hypervisor>& host, const MigrationHost& of) {
       return ask(of, [host, uuid = uuid()] { return host->describe(uuid); });
     };

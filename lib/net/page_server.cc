@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/page_server.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,6 +12,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "wait/thread.h"
 
 namespace rackline::net {
 namespace {
@@ -151,13 +149,7 @@ class PageServer::Impl {
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (error) throw system_error(Status::kUnreachable, "listen", local.text(), error.value());
     accept();
-    // Signals belong to the program's own threads.
-    sigset_t all;
-    sigset_t old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    thread_ = std::thread([this] { io_.run(); });
-    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+    thread_ = wait::quiet_thread([this] { io_.run(); });
   }
 
   ~Impl() {

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "net/address.h"
 
 namespace rackline::net {
 namespace {
@@ -45,30 +46,13 @@ std::string Endpoint::text() const {
 }
 
 Endpoint resolve(std::string_view text, std::uint16_t port) {
-  const char* attempted = "read the address";
-  std::string host(text);
-  std::string service = std::to_string(port);
-  if (host.starts_with('[')) {
-    const auto end = host.find(']');
-    if (end == std::string::npos) throw Error(Status::kUsage, attempted, host, "there is no ]");
-    if (end + 1 < host.size()) {
-      if (host[end + 1] != ':') throw Error(Status::kUsage, attempted, host, "expected [ADDRESS]:PORT");
-      service = host.substr(end + 2);
-    }
-    host = host.substr(1, end - 1);
-  } else if (std::count(host.begin(), host.end(), ':') == 1) {  // more of them are an IPv6 address
-    const auto colon = host.find(':');
-    service = host.substr(colon + 1);
-    host.resize(colon);
-  }
-  std::uint16_t number = 0;
-  const auto parsed = std::from_chars(service.data(), service.data() + service.size(), number);
-  if (parsed.ec != std::errc{} || parsed.ptr != service.data() + service.size() || host.empty())
-    throw Error(Status::kUsage, attempted, std::string(text), "expected ADDRESS:PORT");
+  const auto address = parse_address(text);
+  if (!address) throw Error(Status::kUsage, "read the address", std::string(text), "expected ADDRESS:PORT");
+  const std::string service = address->port_or(std::to_string(port));
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;
   addrinfo* found = nullptr;
-  if (const int code = getaddrinfo(host.c_str(), service.c_str(), &hints, &found); code != 0)
+  if (const int code = getaddrinfo(address->host.c_str(), service.c_str(), &hints, &found); code != 0)
     throw Error(Status::kUnreachable, "resolve", std::string(text), gai_strerror(code));
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
   Endpoint endpoint;

@@ -9,7 +9,7 @@
 
 namespace rackline::record {
 
-// The records of the reservation desk. As in kinds.h, the meaning of each field stands beside its
+// The records of the reservation ledgers. As in kinds.h, the meaning of each field stands beside its
 // description, in kinds_reserve.cc.
 //
 // Amounts are several at once (a claim takes CPU and memory together), and records are flat: `amounts` has

@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "record/kinds.h"
 #include "record/kinds_reserve.h"
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 
 namespace rackline::reserve {
 

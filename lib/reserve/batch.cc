@@ -96,8 +96,8 @@ Answer<Granted> answer_to(Ledger& ledger, const record::ReservationRequest& reco
 
 class Batch {
  public:
-  Batch(Desk& desk, const BatchOptions& options, const BatchSinks& sinks)
-      : desk_(desk), options_(options), sinks_(sinks) {}
+  Batch(LedgerStore& ledgers, const BatchOptions& options, const BatchSinks& sinks)
+      : ledgers_(ledgers), options_(options), sinks_(sinks) {}
 
   // As many as the store takes in one transaction: an engine may know a limit (etcd), which only tells
   // itself.
@@ -141,9 +141,9 @@ class Batch {
       return all || !options_.atomic;
     };
     if (options_.planned) {
-      desk_.look([&](Ledger& ledger) { work(ledger); });
+      ledgers_.look([&](Ledger& ledger) { work(ledger); });
     } else {
-      desk_.run(work);
+      ledgers_.run(work);
     }
     for (const auto& pool : pools) sinks_.pool(pool);
     tell(answers, requests);
@@ -163,7 +163,7 @@ class Batch {
     }
   }
 
-  Desk& desk_;
+  LedgerStore& ledgers_;
   const BatchOptions& options_;
   const BatchSinks& sinks_;
   bool all_ = true;
@@ -172,8 +172,8 @@ class Batch {
 
 }  // namespace
 
-bool claim_stream(Desk& desk, const std::shared_ptr<record::Reader>& reader, const BatchOptions& options,
-                  const BatchSinks& sinks) {
+bool claim_stream(LedgerStore& ledgers, const std::shared_ptr<record::Reader>& reader,
+                  const BatchOptions& options, const BatchSinks& sinks) {
   const auto state = std::make_shared<State>();
   std::thread([state, reader, pass = sinks.pass, bounded = !options.atomic] {
     read_all(state, reader, pass, bounded);
@@ -189,7 +189,7 @@ bool claim_stream(Desk& desk, const std::shared_ptr<record::Reader>& reader, con
   };
   const Abandon abandon{*state};
 
-  Batch batch(desk, options, sinks);
+  Batch batch(ledgers, options, sinks);
   const std::size_t together = options.atomic ? std::numeric_limits<std::size_t>::max() : kMostTogether;
   bool over = false;
   while (!over && !interrupt::requested()) {

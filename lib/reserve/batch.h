@@ -8,7 +8,7 @@
 
 #include "record/kinds_reserve.h"
 #include "record/reader.h"
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 
 namespace rackline::reserve {
 
@@ -35,7 +35,7 @@ struct BatchOptions {
 // none is given before what it says is on disk. Throws Error(kUsage) for a record that cannot be read (those
 // before it are carried out; of an atomic batch nothing is), and when a stream that a program wrote has no
 // end.
-bool claim_stream(Desk& desk, const std::shared_ptr<record::Reader>& reader, const BatchOptions& options,
-                  const BatchSinks& sinks);
+bool claim_stream(LedgerStore& ledgers, const std::shared_ptr<record::Reader>& reader,
+                  const BatchOptions& options, const BatchSinks& sinks);
 
 }  // namespace rackline::reserve

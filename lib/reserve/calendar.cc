@@ -102,7 +102,7 @@ std::string legend(const Window& window) {
          ". # held, . free; of a pool 0 to 9: tenths of it that are held, *: all of it.\n";
 }
 
-std::vector<record::CalendarRow> calendar(store::Store& store, Desk& desk, const Filter& filter,
+std::vector<record::CalendarRow> calendar(store::Store& store, LedgerStore& ledgers, const Filter& filter,
                                           const Window& window, Second now) {
   const auto pools = all_pools(store);
   const Records records(pools);
@@ -134,7 +134,7 @@ std::vector<record::CalendarRow> calendar(store::Store& store, Desk& desk, const
   rows.back().from = time_of(window.from);
   rows.back().step_ms = step(window) * 1000;
   rows.back().chart = scale(window);
-  desk.look([&](Ledger& ledger) {
+  ledgers.look([&](Ledger& ledger) {
     for (const auto& pool : pools) {
       if (!filter.pool.empty() && pool.name != filter.pool && !below.contains(pool.name)) continue;
       for (const auto& [name, about] : pool.resources) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "record/kinds_reserve.h"
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 #include "reserve/listing.h"
 
 namespace rackline::reserve {
@@ -16,7 +16,7 @@ struct Window {
 
 // Who holds what when, drawn: a scale, and for each pool a row for each resource (tenths of what may be
 // granted that are held at the most, * for all of it), and a row for each reservation and loan below it.
-std::vector<record::CalendarRow> calendar(store::Store& store, Desk& desk, const Filter& filter,
+std::vector<record::CalendarRow> calendar(store::Store& store, LedgerStore& ledgers, const Filter& filter,
                                           const Window& window, Second now);
 
 // How many characters a chart may have beside the other columns of a table that is `whole` wide.

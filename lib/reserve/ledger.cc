@@ -44,7 +44,7 @@ std::string use_series(const std::string& resource) {
 Pool* Ledger::lookup(const std::string& name) {
   const auto [place, fresh] = pools_.try_emplace(name);
   if (fresh) {
-    if (const auto text = pages_.read(pool_key(name))) place->second = pool_from(pool_key(name), *text);
+    if (const auto text = writes_.read(pool_key(name))) place->second = pool_from(pool_key(name), *text);
   }
   return place->second ? &*place->second : nullptr;
 }
@@ -65,7 +65,7 @@ std::optional<Pool> Ledger::find_pool(const std::string& name) {
 Profile& Ledger::profile(const std::string& name) {
   const auto found = profiles_.find(name);
   if (found != profiles_.end()) return found->second;
-  return profiles_.emplace(name, Profile(pages_, profile_prefix(name))).first->second;
+  return profiles_.emplace(name, Profile(writes_, profile_prefix(name))).first->second;
 }
 
 std::vector<std::string> Ledger::chain(const std::string& name) {
@@ -158,7 +158,7 @@ void Ledger::adjust(const std::string& name, const Amounts& amounts, const std::
 // --- documents ---
 
 std::optional<std::string> Ledger::place_of(const std::string& id) {
-  const auto text = pages_.read(index_key(id));
+  const auto text = writes_.read(index_key(id));
   if (!text) return std::nullopt;
   const auto document = store::Json::parse(*text, nullptr, false);
   if (!document.is_object() || !document.contains("key") || !document.at("key").is_string()) {
@@ -169,35 +169,35 @@ std::optional<std::string> Ledger::place_of(const std::string& id) {
 
 void Ledger::put(const Claim& claim, const std::string& old_key) {
   const std::string key = claim_key(claim);
-  if (!old_key.empty() && old_key != key) pages_.erase(old_key);
-  pages_.write(key, to_text(claim));
-  if (old_key != key) pages_.write(index_key(claim.id), store::dump({{"key", key}}));
+  if (!old_key.empty() && old_key != key) writes_.erase(old_key);
+  writes_.write(key, to_text(claim));
+  if (old_key != key) writes_.write(index_key(claim.id), store::dump({{"key", key}}));
 }
 
 void Ledger::put(const Loan& loan, const std::string& old_key) {
   const std::string key = loan_key(loan);
-  if (!old_key.empty() && old_key != key) pages_.erase(old_key);
-  pages_.write(key, to_text(loan));
-  if (old_key != key) pages_.write(index_key(loan.id), store::dump({{"key", key}}));
+  if (!old_key.empty() && old_key != key) writes_.erase(old_key);
+  writes_.write(key, to_text(loan));
+  if (old_key != key) writes_.write(index_key(loan.id), store::dump({{"key", key}}));
 }
 
 std::vector<Claim> Ledger::claims_ending_after(const std::string& name, Second time, std::size_t most) {
   std::vector<Claim> claims;
-  pages_.scan(ending_after(claims_prefix(name), time), above(claims_prefix(name)),
-              [&](const std::string& key, const std::string& text) {
-                claims.push_back(claim_from(key, text));
-                return claims.size() < most;
-              });
+  writes_.scan(ending_after(claims_prefix(name), time), above(claims_prefix(name)),
+               [&](const std::string& key, const std::string& text) {
+                 claims.push_back(claim_from(key, text));
+                 return claims.size() < most;
+               });
   return claims;
 }
 
 std::vector<Loan> Ledger::loans_ending_after(const std::string& lender, Second time) {
   std::vector<Loan> loans;
-  pages_.scan(ending_after(loans_prefix(lender), time), above(loans_prefix(lender)),
-              [&](const std::string& key, const std::string& text) {
-                loans.push_back(loan_from(key, text));
-                return true;
-              });
+  writes_.scan(ending_after(loans_prefix(lender), time), above(loans_prefix(lender)),
+               [&](const std::string& key, const std::string& text) {
+                 loans.push_back(loan_from(key, text));
+                 return true;
+               });
   return loans;
 }
 
@@ -209,7 +209,7 @@ void Ledger::cut(Claim& claim, Second at, const std::string& why) {
   put(claim, old_key);
   for (const auto& id : claim.loans) {
     const auto place = place_of(id);
-    const auto text = place ? pages_.read(*place) : std::nullopt;
+    const auto text = place ? writes_.read(*place) : std::nullopt;
     if (!text) continue;
     Loan loan = loan_from(*place, *text);
     if (!after(loan.spans, at).empty()) cut(loan, at, why);
@@ -229,9 +229,9 @@ void Ledger::save() {
   for (const auto& [name, gone] : dirty_) {
     const auto& each = pools_.at(name);
     if (each) {
-      pages_.write(pool_key(name), to_text(*each));
+      writes_.write(pool_key(name), to_text(*each));
     } else {
-      pages_.erase(pool_key(name));
+      writes_.erase(pool_key(name));
     }
   }
   dirty_.clear();
@@ -263,7 +263,7 @@ Answer<Granted> Ledger::claim(const ClaimRequest& request) {
   enter(request.pool);
   if (!request.id.empty()) {
     if (const auto place = place_of(request.id)) {
-      const auto text = pages_.read(*place);
+      const auto text = writes_.read(*place);
       if (text && place->starts_with("reserve/c/")) {
         const Claim there = claim_from(*place, *text);
         if (there.pool == request.pool && there.owner == request.owner && there.amounts == terms.amounts &&
@@ -325,7 +325,7 @@ Answer<Granted> Ledger::claim(const ClaimRequest& request) {
 
 Answer<Granted> Ledger::extend(const std::string& id, const Period& period) {
   const auto place = place_of(id);
-  const auto text = place && place->starts_with("reserve/c/") ? pages_.read(*place) : std::nullopt;
+  const auto text = place && place->starts_with("reserve/c/") ? writes_.read(*place) : std::nullopt;
   if (!text) {
     return Refusal{
         .request = "extend", .constraint = "unknown_id", .id = id, .reason = "there is no reservation " + id};
@@ -393,7 +393,7 @@ Answer<Granted> Ledger::extend(const std::string& id, const Period& period) {
 
 Answer<Ended> Ledger::release(const std::string& id) {
   const auto place = place_of(id);
-  const auto text = place ? pages_.read(*place) : std::nullopt;
+  const auto text = place ? writes_.read(*place) : std::nullopt;
   if (!text) {
     return Refusal{.request = "release",
                    .constraint = "unknown_id",

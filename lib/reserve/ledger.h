@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "reserve/model.h"
-#include "reserve/pages.h"
 #include "reserve/profile.h"
+#include "reserve/write_set.h"
 
 namespace rackline::reserve {
 
@@ -110,8 +110,9 @@ struct PoolState {
   std::int64_t granted = 0, borrowed = 0, lent = 0, free = 0, lendable = 0, headroom = 0;
 };
 
-// The reservation desk's rules, over what one transaction sees. Nothing reaches the store before save() and
-// the commit of the pages; a verb that refuses has changed nothing, so that several may share a transaction.
+// The rules of the reservation ledger, over what one transaction sees. Nothing reaches the store before
+// save() and the commit of the writes; a verb that refuses has changed nothing, so that several may share a
+// transaction.
 //
 // A pool has a size (capacity times overcommit). A root's is its own; a child's is guaranteed to it by its
 // parent, which can no longer grant it. So at every instant, for each pool and resource,
@@ -126,8 +127,8 @@ class Ledger {
  public:
   // `clock` is the wall clock's time. With `accept_clock` an earlier time than the ledger's last write is
   // taken for true.
-  Ledger(Pages& pages, Second clock, bool accept_clock = false)
-      : pages_(pages), clock_(clock), now_(clock), accept_clock_(accept_clock) {}
+  Ledger(WriteSet& writes, Second clock, bool accept_clock = false)
+      : writes_(writes), clock_(clock), now_(clock), accept_clock_(accept_clock) {}
 
   Answer<Granted> claim(const ClaimRequest& request);
   Answer<Granted> extend(const std::string& id, const Period& period);
@@ -210,7 +211,7 @@ class Ledger {
   void shape(const PoolRequest& request, Pool& pool);
   std::optional<Refusal> resize(const Pool& before, const Pool& after);
 
-  Pages& pages_;
+  WriteSet& writes_;
   Second clock_, now_;
   bool accept_clock_;
   std::map<std::string, std::optional<Pool>> pools_;

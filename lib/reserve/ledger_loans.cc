@@ -164,7 +164,7 @@ Answer<Lent> Ledger::borrow(const LoanRequest& request) {
   enter(request.borrower);
   if (!request.id.empty()) {
     if (const auto place = place_of(request.id)) {
-      const auto text = pages_.read(*place);
+      const auto text = writes_.read(*place);
       if (text && place->starts_with("reserve/l/")) {
         const Loan there = loan_from(*place, *text);
         if (there.borrower == request.borrower && there.amounts == terms.amounts &&

@@ -301,12 +301,12 @@ Answer<PoolAnswer> Ledger::remove_pool(const std::string& name) {
     }
   }
   std::vector<std::string> keys;
-  pages_.scan(profile_prefix(name), above(profile_prefix(name)),
-              [&](const std::string& key, const std::string&) {
-                keys.push_back(key);
-                return true;
-              });
-  for (const auto& key : keys) pages_.erase(key);
+  writes_.scan(profile_prefix(name), above(profile_prefix(name)),
+               [&](const std::string& key, const std::string&) {
+                 keys.push_back(key);
+                 return true;
+               });
+  for (const auto& key : keys) writes_.erase(key);
   profiles_.erase(name);
   pools_[name] = std::nullopt;
   changed(name);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 
 namespace rackline::reserve {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "reserve/amount.h"
-#include "reserve/when.h"
+#include "reserve/recurrence.h"
 
 namespace rackline::reserve {
 

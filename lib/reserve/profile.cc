@@ -84,7 +84,7 @@ struct Profile::Walk {
   }
 };
 
-Profile::Profile(Pages& pages, std::string prefix) : pages_(pages), prefix_(std::move(prefix)) {}
+Profile::Profile(WriteSet& writes, std::string prefix) : writes_(writes), prefix_(std::move(prefix)) {}
 Profile::~Profile() = default;
 Profile::Profile(Profile&&) noexcept = default;
 
@@ -142,7 +142,7 @@ Profile::Node& Profile::load(int shift, Second base) {
   node->shift = shift;
   node->base = base;
   const std::string name = key(shift, base);
-  if (const auto text = pages_.read(name)) {
+  if (const auto text = writes_.read(name)) {
     node->content = parse(name, *text, base);
     node->stored = true;
   }
@@ -155,7 +155,7 @@ void Profile::save() {
     node->dirty = false;
     const std::string name = key(node->shift, node->base);
     if (node->empty() && node->shift != kRootShift) {
-      pages_.erase(name);
+      writes_.erase(name);
       continue;
     }
     Json document = Json::object();
@@ -174,7 +174,7 @@ void Profile::save() {
         list.push_back(change.delta);
       }
     }
-    pages_.write(name, store::dump(document));
+    writes_.write(name, store::dump(document));
   }
 }
 

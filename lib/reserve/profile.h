@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "reserve/pages.h"
-#include "reserve/when.h"
+#include "reserve/recurrence.h"
+#include "reserve/write_set.h"
 
 namespace rackline::reserve {
 
@@ -32,7 +32,7 @@ namespace rackline::reserve {
 // an hour or a day with one number each (they refuse two claims that meet within an hour, or grant too much).
 class Profile {
  public:
-  Profile(Pages& pages, std::string prefix);
+  Profile(WriteSet& writes, std::string prefix);
   ~Profile();
   Profile(Profile&&) noexcept;
 
@@ -53,7 +53,7 @@ class Profile {
   Second written();
   void set_written(Second now);
 
-  // Hands what has changed to the pages.
+  // Hands what has changed to the writes.
   void save();
 
   struct Change {
@@ -89,7 +89,7 @@ class Profile {
   void walk(Node& node, Walk& walk);
   std::string key(int shift, Second base) const;
 
-  Pages& pages_;
+  WriteSet& writes_;
   std::string prefix_;
   std::map<std::pair<int, Second>, std::unique_ptr<Node>> nodes_;
 };

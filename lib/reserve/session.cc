@@ -18,7 +18,7 @@ class Session {
         command_(command),
         planned_(planned),
         store_(store::Store::open(program.store_url())),
-        desk_(*store_, program.clock(), command.accept_clock) {}
+        ledgers_(*store_, program.clock(), command.accept_clock) {}
 
   Status carry_out(Verb verb) {
     switch (verb) {
@@ -60,7 +60,7 @@ class Session {
     command_.check_stream();
     program_.leaves_threads_behind();
     const bool all =
-        claim_stream(desk_, program_.stdin_reader(record::Policy::kRefuse),
+        claim_stream(ledgers_, program_.stdin_reader(record::Policy::kRefuse),
                      {.atomic = command_.atomic, .planned = planned_},
                      {.pass = [this](const record::Reader& reader) { program_.out().pass(reader); },
                       .answer =
@@ -128,7 +128,7 @@ class Session {
 
   Status list_pools() {
     bool found = false;
-    desk_.look([&](Ledger& ledger) {
+    ledgers_.look([&](Ledger& ledger) {
       const auto at = command_.at(ledger.now());
       for (const auto& pool : all_pools(*store_)) {
         if (!command_.pool.empty() && pool.name != command_.pool) continue;
@@ -144,8 +144,8 @@ class Session {
 
   Status list() {
     records_ = Records(all_pools(*store_));
-    const auto filter = command_.filter(desk_.clock());
-    const auto now = command_.at(desk_.clock());
+    const auto filter = command_.filter(ledgers_.clock());
+    const auto now = command_.at(ledgers_.clock());
     if (command_.calendar) return calendar(filter, now);
     reserve::list(*store_, filter, now,
                   {.claim = [&](const Claim& claim) { put(records_.reservation(claim, now)); },
@@ -162,7 +162,7 @@ class Session {
   Status apply() {
     program_.leaves_threads_behind();
     return reserve::apply(
-        *store_, program_.inventory(), desk_.clock(),
+        *store_, program_.inventory(), ledgers_.clock(),
         {.vm = command_.vm, .timeout = program_.timeout(), .planned = planned_},
         [this](const record::ReservationApplied& record) { put(record); },
         [this](const std::string& text) { program_.warn(text); });
@@ -173,7 +173,7 @@ class Session {
     command_.check_release();
     if (!command_.ids.empty()) return command_.ids;
     std::vector<std::string> ids;
-    reserve::list(*store_, command_.filter(desk_.clock()), desk_.clock(),
+    reserve::list(*store_, command_.filter(ledgers_.clock()), ledgers_.clock(),
                   {.claim = [&](const Claim& claim) { ids.push_back(claim.id); },
                    .loan =
                        [&](const Loan& loan) {
@@ -186,7 +186,7 @@ class Session {
   Status calendar(const Filter& filter, Second now) {
     auto window = command_.window(now);
     // A table is as wide as the terminal: what the other columns leave, at least something to look at.
-    const auto rows = [&] { return reserve::calendar(*store_, desk_, filter, window, now); };
+    const auto rows = [&] { return reserve::calendar(*store_, ledgers_, filter, window, now); };
     if (program_.out().format() == cli::Format::kTable)
       window.columns = chart_columns(rows(), cli::output_columns());
     for (const auto& row : rows()) put(row);
@@ -204,9 +204,9 @@ class Session {
       return std::holds_alternative<T>(*answer);
     };
     if (planned_) {
-      desk_.look(work);
+      ledgers_.look(work);
     } else {
-      desk_.run(work);
+      ledgers_.run(work);
     }
     records_ = Records(all_pools(*store_));
     if (const auto* refusal = std::get_if<Refusal>(&*answer)) {
@@ -237,7 +237,7 @@ class Session {
     return Status::kDone;
   }
   void tell(const Loan& loan, const std::string& outcome) {
-    auto record = records_.loan(loan, now_ == 0 ? desk_.clock() : now_);
+    auto record = records_.loan(loan, now_ == 0 ? ledgers_.clock() : now_);
     record.outcome = outcome;
     put(record);
   }
@@ -254,7 +254,7 @@ class Session {
   const Command& command_;
   bool planned_;
   std::unique_ptr<store::Store> store_;
-  Desk desk_;
+  LedgerStore ledgers_;
   Records records_;
   record::Text cause_;
   Second now_ = 0;

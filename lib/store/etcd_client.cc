@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "net/address.h"
 #include "net/spelling.h"
 #include "store/store.h"
 
@@ -20,7 +21,7 @@ namespace {
 constexpr Milliseconds kOneAnswer{3000};
 constexpr Milliseconds kBetweenRounds{100};
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kDefaultPort = ":2379";
+constexpr std::uint16_t kDefaultPort = 2379;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -99,18 +100,10 @@ EtcdAddress parse_etcd_url(const std::string& url) {
     });
     if (host.empty()) throw wrong("an empty address");
     if (!plain) throw wrong("\"" + host + "\" is no address");
-    const auto colon = host.rfind(':');
-    const bool has_port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
-    if (!has_port) {
-      host += kDefaultPort;
-    } else {
-      int port = 0;
-      const char* end = host.data() + host.size();
-      const auto read = std::from_chars(host.data() + colon + 1, end, port);
-      if (read.ptr != end || read.ec != std::errc() || port < 1 || port > 65535 || colon == 0)
-        throw wrong("\"" + host + "\" is no address");
-    }
-    address.endpoints.push_back(http + host);
+    auto endpoint = net::parse_address(host);
+    if (!endpoint || endpoint->port == 0) throw wrong("\"" + host + "\" is no address");
+    endpoint->port = endpoint->port.value_or(kDefaultPort);
+    address.endpoints.push_back(http + endpoint->text());
   }
   return address;
 }

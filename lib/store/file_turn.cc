@@ -4,9 +4,8 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
+
+#include "wait/pending.h"
 
 namespace rackline::store {
 namespace {
@@ -16,25 +15,14 @@ namespace {
 bool wait_for_lock(const std::shared_ptr<Fd>& file, Milliseconds patience) {
   if (flock(file->get(), LOCK_EX | LOCK_NB) == 0) return true;
   if (errno != EWOULDBLOCK) return false;
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool over = false;
-    bool held = false;
-  };
-  const auto shared = std::make_shared<Shared>();
-  std::thread([shared, file] {
+  const auto wakeup = std::make_shared<wait::Wakeup>();
+  wait::Pending<bool> waiting(wakeup, [file] {
     int rc = 0;
     while ((rc = flock(file->get(), LOCK_EX)) != 0 && errno == EINTR) {
     }
-    const std::lock_guard guard(shared->mutex);
-    shared->over = true;
-    shared->held = rc == 0;
-    shared->changed.notify_all();
-  }).detach();
-  std::unique_lock guard(shared->mutex);
-  shared->changed.wait_for(guard, patience, [&] { return shared->over; });
-  return shared->held;
+    return rc == 0;
+  });
+  return wakeup->wait_for(patience, [&] { return waiting.ready(); }) && waiting.get();
 }
 
 }  // namespace

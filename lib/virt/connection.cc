@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "virt/connection.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <chrono>
 #include <mutex>
-#include <thread>
 #include <utility>
+
+#include "wait/thread.h"
 
 namespace rackline::virt {
 namespace {
@@ -60,13 +58,7 @@ void start_event_loop() {
     if (virInitialize() < 0) throw virt_error(Status::kNo, "start libvirt", "");
     if (virEventRegisterDefaultImpl() < 0)
       throw virt_error(Status::kNo, "register the event loop", "libvirt");
-    // Signals belong to the program's own threads: the loop inherits a mask with all of them blocked.
-    sigset_t all;
-    sigset_t old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    std::thread(run_event_loop).detach();
-    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+    wait::quiet_thread(run_event_loop).detach();
   });
 }
 

@@ -33,7 +33,7 @@ std::optional<double> cores(const Count& before, const Count& now, double second
 }
 
 record::VmSample vm_record(const VmStats& now, const VmStats* before, double seconds,
-                           const Memory::Details& details) {
+                           const Baseline::Details& details) {
   record::VmSample vm;
   vm.vm = now.name;
   vm.uuid = now.uuid;
@@ -141,8 +141,8 @@ void add_vm(record::HostSample& host, const record::VmSample& vm) {
 }
 
 // Reads what `before` does not tell. The VMs are those of `reading`.
-void read_details(const Connection& connection, const Reading& reading, const Memory* before,
-                  Memory& memory) {
+void read_details(const Connection& connection, const Reading& reading, const Baseline* before,
+                  Baseline& memory) {
   const bool fresh = before != nullptr && reading.stats.taken - before->details_read < kDetailsLast;
   memory.details_read = fresh ? before->details_read : reading.stats.taken;
   std::optional<std::set<std::string>> persistent;
@@ -213,7 +213,7 @@ const char* shutoff_word(int reason) {
 }
 
 Sample assemble(const HostStats& now, const HostStats* before, const HostModel& model,
-                const std::map<std::string, Memory::Details>& details) {
+                const std::map<std::string, Baseline::Details>& details) {
   Sample sample;
   // The CPU time since boot went back: the host was started anew, and none of the old counters is worth
   // anything.
@@ -242,8 +242,8 @@ Sample assemble(const HostStats& now, const HostStats* before, const HostModel& 
   return sample;
 }
 
-Sample sample(const Connection& connection, const MemoryPtr& before, const Pause& pause) {
-  auto memory = std::make_shared<Memory>();
+Sample sample(const Connection& connection, const BaselinePtr& before, const Pause& pause) {
+  auto memory = std::make_shared<Baseline>();
   // The capabilities of a host are slow when it is asked for them for the first time: libvirtd then tries
   // every emulator.
   const auto learn_model = [&] { memory->model = read_model(connection); };

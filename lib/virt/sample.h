@@ -18,7 +18,7 @@ namespace rackline::virt {
 // What one sample of a host leaves for the next one: its counters, for rates, and what is too dear to be
 // asked each time. Immutable and shared, since a thread that hung and was left behind may still hold an old
 // one.
-struct Memory {
+struct Baseline {
   HostStats stats;
   HostModel model;
   struct Details {
@@ -29,12 +29,12 @@ struct Memory {
   std::map<std::string, Details> details;  // by UUID
   std::chrono::steady_clock::time_point details_read;
 };
-using MemoryPtr = std::shared_ptr<const Memory>;
+using BaselinePtr = std::shared_ptr<const Baseline>;
 
 struct Sample {
   record::HostSample host;  // state "up"; its name, the inventory's fields and elapsed_ms are the caller's
   std::vector<record::VmSample> vms;
-  MemoryPtr memory;
+  BaselinePtr memory;
 };
 
 // Lets time pass between two samples; `meanwhile` is work that fits in there.
@@ -45,14 +45,14 @@ using Pause = std::function<void(const std::function<void()>& meanwhile)>;
 //
 // Wishes and persistence are kept from `before` for a VM of the same incarnation for up to a minute: each
 // costs a call, and they change by hand, seldom.
-Sample sample(const Connection& connection, const MemoryPtr& before, const Pause& pause);
+Sample sample(const Connection& connection, const BaselinePtr& before, const Pause& pause);
 
 // The records of the counters in `now`, with rates since `before` where it is given: pure. `details` as in
-// Memory; a VM without an entry vanished and is left out. VMs come sorted by name. A rate is null where a
+// Baseline; a VM without an entry vanished and is left out. VMs come sorted by name. A rate is null where a
 // counter is missing or went back (another incarnation, a device that was unplugged); a sum over VMs is null
 // where one of its parts is.
 Sample assemble(const HostStats& now, const HostStats* before, const HostModel& model,
-                const std::map<std::string, Memory::Details>& details);
+                const std::map<std::string, Baseline::Details>& details);
 
 // The names of all VMs of the host, running or not. Throws VirtError(kUnreachable).
 std::set<std::string> domain_names(const Connection& connection);

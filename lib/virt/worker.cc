@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "virt/worker.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <thread>
 
 #include "base/units.h"
+#include "wait/thread.h"
 
 namespace rackline::virt {
 
@@ -88,12 +85,7 @@ void run_lane(const std::shared_ptr<Lane>& lane) {
 }
 
 void start_thread(std::shared_ptr<Lane> lane) {
-  sigset_t all;
-  sigset_t old;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);  // signals belong to the program's own threads
-  std::thread([lane = std::move(lane)] { run_lane(lane); }).detach();
-  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  wait::quiet_thread([lane = std::move(lane)] { run_lane(lane); }).detach();
 }
 
 // The thread ends with the job that it has now; those that wait never begin.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What people say to the reservation desk: amounts, times, recurrences, headroom and ratios are read, or
+// What people say to the reservation ledgers: amounts, times, recurrences, headroom and ratios are read, or
 // refused by an Error; what was read is in range, and amounts are the same when they are written and read
 // again. And what stands in a ledger: a document is taken apart, or refused.
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "reserve/amount.h"
 #include "reserve/model.h"
-#include "reserve/when.h"
+#include "reserve/recurrence.h"
 
 namespace {
 

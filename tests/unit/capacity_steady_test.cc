@@ -276,8 +276,8 @@ TEST(Relief, GoesToTheCalmestAndNotBeyondASafety) {
   const auto steps = relieve(state, scene.outlook, {0}, {}, {.keep_spare = false});
   ASSERT_FALSE(steps.empty());
   for (const plan::Step& step : steps) EXPECT_EQ(step.to, 2);
-  const Prospect prospect(state, scene.outlook);
-  for (int bin = 0; bin < 3; ++bin) EXPECT_LE(prospect.load(bin).mean, 7500) << bin;
+  const ExpectedLoad expected(state, scene.outlook);
+  for (int bin = 0; bin < 3; ++bin) EXPECT_LE(expected.load(bin).mean, 7500) << bin;
 }
 
 TEST(Relief, MemoryIsNeverPromisedTwice) {
@@ -297,9 +297,9 @@ TEST(Relief, MovesGetDearer) {
   const plan::State before = state;
   EXPECT_FALSE(relieve(state, scene.outlook, {0}, {}, {.keep_spare = false}).empty());
   plan::State dear = before;
-  Fare fare;
-  fare.spent = 1000;
-  EXPECT_TRUE(relieve(dear, scene.outlook, {0}, fare, {.keep_spare = false}).empty());
+  MovePrice price;
+  price.spent = 1000;
+  EXPECT_TRUE(relieve(dear, scene.outlook, {0}, price, {.keep_spare = false}).empty());
   plan::State few = before;
   EXPECT_LE(relieve(few, scene.outlook, {0}, {}, {.max_moves = 1, .keep_spare = false}).size(), 1U);
 }

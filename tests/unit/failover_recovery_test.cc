@@ -9,7 +9,7 @@
 #include "cluster/disarm.h"
 #include "failover/recovery.h"
 #include "failover_fake.h"
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 #include "store_urls.h"
 
 namespace rackline::failover {
@@ -524,7 +524,7 @@ TEST_F(RecoveryTest, WhatIsReservedIsLeftAloneUnlessItIsForThatOneOrMayBeLent) {
     cluster_.at("h2").memory = FakeCluster::kGiB;
     cluster_.at("h3").memory = FakeCluster::kGiB;
     put(*store_, cluster::MaintenanceMark{"h4", "", {}});
-    reserve::Desk(*store_, system_clock()).run([&](reserve::Ledger& ledger) {
+    reserve::LedgerStore(*store_, system_clock()).run([&](reserve::Ledger& ledger) {
       reserve::PoolRequest pool;
       pool.name = "h2";
       pool.capacity = reserve::parse_amounts("memory=1GiB");

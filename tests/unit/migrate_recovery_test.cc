@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "migrate/recovery.h"
+#include "migrate/fate.h"
 
 namespace rackline::migrate {
 namespace {
 
-using Verdict = Recovery::Verdict;
+using Verdict = MoveFate::Verdict;
 
 constexpr VmState kStates[] = {VmState::kAbsent,         VmState::kShutoff,     VmState::kRunning,
                                VmState::kPaused,         VmState::kInMigration, VmState::kPostcopy,

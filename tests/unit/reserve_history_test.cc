@@ -14,12 +14,12 @@
 namespace rackline::reserve {
 namespace {
 
-// Random histories of the desk in simulated time, beside a model that knows nothing of trees of sums: it
+// Random histories of the ledgers in simulated time, beside a model that knows nothing of trees of sums: it
 // keeps lists, and adds up every instant.
 
 constexpr std::int64_t kCore = 1000;
 
-struct Held {
+struct ReservedOnHost {
   std::string id, pool;
   std::int64_t amount;
   std::vector<Span> spans;
@@ -41,7 +41,7 @@ struct Model {
       {"r", 20 * kCore}, {"a", 6 * kCore}, {"b", 8 * kCore}, {"c", 3 * kCore}};
   std::map<std::string, std::string> parent{{"r", ""}, {"a", "r"}, {"b", "r"}, {"c", "b"}};
   std::map<std::string, std::int64_t> never_lent{{"a", 2 * kCore}};
-  std::vector<Held> claims;
+  std::vector<ReservedOnHost> claims;
   std::vector<Moved> loans;
 
   std::int64_t own(const std::string& pool) const {
@@ -174,7 +174,7 @@ class History {
   template <class T>
   Answer<T> run(const std::function<Answer<T>(Ledger&)>& verb) {
     std::optional<Answer<T>> answer;
-    Desk(store_, clock_).run([&](Ledger& ledger) {
+    LedgerStore(store_, clock_).run([&](Ledger& ledger) {
       answer = verb(ledger);
       return std::holds_alternative<T>(*answer);
     });

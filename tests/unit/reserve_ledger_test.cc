@@ -18,7 +18,7 @@ class LedgerTest : public testing::Test {
   template <class T>
   Answer<T> act(const std::function<Answer<T>(Ledger&)>& verb, bool accept_clock = false) {
     std::optional<Answer<T>> answer;
-    Desk(store, clock, accept_clock).run([&](Ledger& ledger) {
+    LedgerStore(store, clock, accept_clock).run([&](Ledger& ledger) {
       answer = verb(ledger);
       return std::holds_alternative<T>(*answer);
     });
@@ -85,7 +85,7 @@ class LedgerTest : public testing::Test {
   }
   PoolState state(const std::string& name, const std::string& resource) {
     PoolState found;
-    Desk(store, clock).look([&](Ledger& ledger) {
+    LedgerStore(store, clock).look([&](Ledger& ledger) {
       found = ledger.state(*ledger.find_pool(name), resource, now());
     });
     return found;
@@ -461,16 +461,17 @@ TEST_F(LedgerTest, AClockThatRanBackwardsALittleIsWaitedOutAndMoreIsRefused) {
   const auto ends = std::get<Granted>(claim(request)).claim.until();
   FakeClock earlier(clock.wall() - std::chrono::seconds{30});
   std::optional<Answer<Granted>> answer;
-  Desk(store, earlier).run([&](Ledger& ledger) {
+  LedgerStore(store, earlier).run([&](Ledger& ledger) {
     answer = ledger.claim(wish("r", "y", "cpu=1"));
     return granted(*answer);
   });
   EXPECT_EQ(refusal(*answer).fits_at, ends);
   FakeClock hours(clock.wall() - std::chrono::hours{3});
-  EXPECT_THROW(
-      Desk(store, hours).run([&](Ledger& ledger) { return granted(ledger.claim(wish("r", "y", "cpu=1"))); }),
-      Error);
-  Desk(store, hours, true).run([&](Ledger& ledger) {
+  EXPECT_THROW(LedgerStore(store, hours).run([&](Ledger& ledger) {
+    return granted(ledger.claim(wish("r", "y", "cpu=1")));
+  }),
+               Error);
+  LedgerStore(store, hours, true).run([&](Ledger& ledger) {
     auto past = wish("r", "y", "cpu=1");
     past.period.length = kHour;
     answer = ledger.claim(past);

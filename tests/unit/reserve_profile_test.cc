@@ -56,8 +56,8 @@ TEST(Profile, AnswersAsAListOfAllReservationsDoes) {
     Naive naive;
     for (int round = 0; round < 60; ++round) {
       ReadOnlyView view(store);
-      Pages pages(view);
-      Profile profile(pages, "t/");
+      WriteSet writes(view);
+      Profile profile(writes, "t/");
       for (int i = 0; i < 12; ++i) {
         if (!naive.held.empty() && pick(3) == 0) {
           const auto place = naive.held.begin() + pick(static_cast<std::int64_t>(naive.held.size()) - 1);
@@ -93,7 +93,7 @@ TEST(Profile, AnswersAsAListOfAllReservationsDoes) {
       ASSERT_EQ(profile.first_above("cpu", span, bound), above);
       ASSERT_EQ(profile.first_not_above("cpu", span, bound), not_above);
       profile.save();
-      if (const auto transaction = pages.transaction()) store.commit(*transaction);
+      if (const auto transaction = writes.transaction()) store.commit(*transaction);
     }
   }
 }
@@ -102,14 +102,14 @@ TEST(Profile, WhatIsTakenAwayAgainLeavesNothingButItsRoot) {
   MemoryStore store;
   for (const std::int64_t amount : {1, -1}) {
     ReadOnlyView view(store);
-    Pages pages(view);
-    Profile profile(pages, "t/");
+    WriteSet writes(view);
+    Profile profile(writes, "t/");
     for (int i = 0; i < 500; ++i) profile.add("cpu", {kStart + i * 977, kStart + i * 977 + 100}, amount);
     profile.save();
     if (amount > 0) {
       EXPECT_EQ(profile.peak("cpu", {0, kForever}), 1);
     }
-    store.commit(*pages.transaction());
+    store.commit(*writes.transaction());
     if (amount > 0) {
       EXPECT_GT(store.entries.size(), 4U);
     }
@@ -123,21 +123,21 @@ TEST(Profile, OneMoreReservationTouchesFewDocumentsHoweverManyThereAre) {
   std::uniform_int_distribution<Second> when(0, 31'536'000);
   {
     ReadOnlyView view(store);
-    Pages pages(view);
-    Profile profile(pages, "t/");
+    WriteSet writes(view);
+    Profile profile(writes, "t/");
     for (int i = 0; i < 100'000; ++i) {
       const Second from = kStart + when(random);
       profile.add("cpu", {from, from + 3'600}, 1);
     }
     profile.save();
-    store.commit(*pages.transaction());
+    store.commit(*writes.transaction());
   }
   ReadOnlyView view(store);
-  Pages pages(view);
-  Profile profile(pages, "t/");
+  WriteSet writes(view);
+  Profile profile(writes, "t/");
   profile.add("cpu", {kStart + 1'000'003, kStart + 20'000'001}, 1);
   profile.save();
-  const auto transaction = pages.transaction();
+  const auto transaction = writes.transaction();
   ASSERT_TRUE(transaction);
   EXPECT_LE(transaction->puts.size(), 9U);
   for (const auto& put : transaction->puts) EXPECT_LT(put.value.size(), 6'000U);

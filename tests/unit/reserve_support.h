@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 #include "store/store.h"
 
 namespace rackline::reserve {

@@ -33,8 +33,8 @@ HostStats host_with(std::vector<VmStats> vms) {
   return host;
 }
 
-std::map<std::string, Memory::Details> details_of(const HostStats& host) {
-  std::map<std::string, Memory::Details> details;
+std::map<std::string, Baseline::Details> details_of(const HostStats& host) {
+  std::map<std::string, Baseline::Details> details;
   for (const auto& vm : host.vms) details[vm.uuid] = {vm.domain_id, {}, true};
   return details;
 }

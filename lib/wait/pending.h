@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
 #include "base/time.h"
+#include "wait/thread.h"
 
-namespace rackline::virt {
+namespace rackline::wait {
 
 // Something on which threads wait until a condition that others change holds.
 class Wakeup {
@@ -37,9 +34,8 @@ class Wakeup {
   std::condition_variable changed_;
 };
 
-// A blocking call on a thread of its own, which is left behind when it never returns: a libvirt call cannot
-// be cancelled. (HostWorker has one thread per host, where calls wait for one another; a migration blocks one
-// for minutes.) `work` must own all that it refers to.
+// A blocking call on a thread of its own, which is left behind when it never returns: neither a call of
+// libvirt nor flock(2) can be given a time limit. `work` must own all that it refers to.
 template <class T>
 class Pending {
  public:
@@ -47,11 +43,7 @@ class Pending {
   Pending(std::shared_ptr<Wakeup> wakeup, F work) {
     auto promise = std::make_shared<std::promise<T>>();
     future_ = promise->get_future();
-    sigset_t all;
-    sigset_t old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);  // signals belong to the program's own threads
-    std::thread([promise, wakeup = std::move(wakeup), work = std::move(work)]() mutable {
+    quiet_thread([promise, wakeup = std::move(wakeup), work = std::move(work)]() mutable {
       try {
         if constexpr (std::is_void_v<T>) {
           work();
@@ -64,7 +56,6 @@ class Pending {
       }
       wakeup->notify();
     }).detach();
-    pthread_sigmask(SIG_SETMASK, &old, nullptr);
   }
 
   bool ready() const { return future_.wait_for(std::chrono::seconds{0}) == std::future_status::ready; }
@@ -74,4 +65,4 @@ class Pending {
   std::future<T> future_;
 };
 
-}  // namespace rackline::virt
+}  // namespace rackline::wait

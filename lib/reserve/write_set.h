@@ -12,9 +12,9 @@ namespace rackline::reserve {
 
 // What one transaction has read, and what it wants written: later steps of the transaction see what earlier
 // ones wrote, and the store sees all of it at once or nothing.
-class Pages {
+class WriteSet {
  public:
-  explicit Pages(store::View& view) : view_(view) {}
+  explicit WriteSet(store::View& view) : view_(view) {}
 
   std::optional<std::string> read(const std::string& key);
   void write(const std::string& key, std::string value) { written_[key] = std::move(value); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "reserve/when.h"
+#include "reserve/recurrence.h"
 
 #include <algorithm>
 #include <ctime>

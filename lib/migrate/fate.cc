@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "migrate/recovery.h"
+#include "migrate/fate.h"
 
 namespace rackline::migrate {
 namespace {
 
-using Verdict = Recovery::Verdict;
+using Verdict = MoveFate::Verdict;
 
 const char* words_of(VmState state) {
   switch (state) {
@@ -32,7 +32,7 @@ bool is_moving(const VmFacts& vm) {
   return vm.job || vm.state == VmState::kInMigration || vm.state == VmState::kPostcopy;
 }
 
-Recovery judge_live(const VmFacts& source, const VmFacts& target, const std::string& seen) {
+MoveFate judge_live(const VmFacts& source, const VmFacts& target, const std::string& seen) {
   if (source.migrating_out && source.domain_id) return {Verdict::kAdopt, "its migration is still running"};
   if (target.active()) {
     if (!source.present()) return {Verdict::kDone, {}};
@@ -53,7 +53,7 @@ Recovery judge_live(const VmFacts& source, const VmFacts& target, const std::str
 
 // A definition is written on the target first and taken from the source last, so at no instant has neither of
 // them one.
-Recovery judge_stopped(const VmFacts& source, const VmFacts& target, const std::string& seen) {
+MoveFate judge_stopped(const VmFacts& source, const VmFacts& target, const std::string& seen) {
   const bool there = target.active() || target.state == VmState::kShutoff;
   if (there && !source.present()) return {Verdict::kDone, {}};
   if (source.state == VmState::kShutoff && !source.job) {
@@ -65,7 +65,7 @@ Recovery judge_stopped(const VmFacts& source, const VmFacts& target, const std::
 
 }  // namespace
 
-Recovery judge(const Move& move, bool live, const std::optional<VmFacts>& source,
+MoveFate judge(const Move& move, bool live, const std::optional<VmFacts>& source,
                const std::optional<VmFacts>& target) {
   if (!source || !target) {
     return {Verdict::kUnknown, (!source ? move.from : move.to) + " does not answer"};

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "reserve/held.h"
+#include "reserve/reserved_on_hosts.h"
 
 #include <map>
 
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 #include "reserve/listing.h"
 
 namespace rackline::reserve {
 
-std::vector<Held> held_on_hosts(store::Store& store, Second now) {
+std::vector<ReservedOnHost> reserved_on_hosts(store::Store& store, Second now) {
   std::map<std::string, std::vector<std::string>> hosts;
   for (const auto& pool : all_pools(store)) {
     // A part has the hosts of its whole where it names none; parents come first.
     hosts[pool.name] = pool.hosts.empty() && !pool.parent.empty() ? hosts[pool.parent] : pool.hosts;
   }
-  std::vector<Held> all;
+  std::vector<ReservedOnHost> all;
   const auto take = [&](const Claim& claim) {
     if (state_of(claim.spans, claim.ended, now) != "active") return;
-    Held held;
+    ReservedOnHost held;
     held.id = claim.id;
     held.owner = claim.owner;
     held.vm = claim.vm;

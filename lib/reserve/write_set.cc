@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "reserve/pages.h"
+#include "reserve/write_set.h"
 
 namespace rackline::reserve {
 
-std::optional<std::string> Pages::read(const std::string& key) {
+std::optional<std::string> WriteSet::read(const std::string& key) {
   if (const auto mine = written_.find(key); mine != written_.end()) return mine->second;
   const auto [place, fresh] = read_.try_emplace(key);
   if (fresh) {
@@ -12,8 +12,8 @@ std::optional<std::string> Pages::read(const std::string& key) {
   return place->second;
 }
 
-void Pages::scan(const std::string& first, const std::string& last,
-                 const std::function<bool(const std::string&, const std::string&)>& visit) {
+void WriteSet::scan(const std::string& first, const std::string& last,
+                    const std::function<bool(const std::string&, const std::string&)>& visit) {
   auto mine = written_.lower_bound(first);
   const auto mine_end = written_.lower_bound(last);
   bool more = true;
@@ -34,7 +34,7 @@ void Pages::scan(const std::string& first, const std::string& last,
   catch_up(nullptr);
 }
 
-std::optional<store::Transaction> Pages::transaction() const {
+std::optional<store::Transaction> WriteSet::transaction() const {
   store::Transaction transaction;
   for (const auto& [key, value] : written_) {
     const auto before = read_.find(key);

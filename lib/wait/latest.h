@@ -6,10 +6,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
-namespace rackline {
+#include "wait/thread.h"
+
+namespace rackline::wait {
 
 // Work on a thread of its own that may take long, or hang in the kernel: whoever posts never waits. Only the
 // latest value counts; what was posted while the work was at it and has been overtaken is dropped.
@@ -18,7 +19,7 @@ class Latest {
  public:
   // `work` must not throw, and must own what it uses: the thread is left behind when it hangs.
   explicit Latest(std::function<void(const T&)> work) : state_(std::make_shared<State>()) {
-    std::thread([state = state_, work = std::move(work)] {
+    quiet_thread([state = state_, work = std::move(work)] {
       for (;;) {
         std::optional<T> value;
         {
@@ -55,4 +56,4 @@ class Latest {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace rackline
+}  // namespace rackline::wait

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "reserve/desk.h"
+#include "reserve/ledger_store.h"
 
 #include <algorithm>
 
@@ -23,20 +23,20 @@ class ReadOnly final : public store::View {
 
 }  // namespace
 
-void Desk::run(const std::function<bool(Ledger&)>& work) {
+void LedgerStore::run(const std::function<bool(Ledger&)>& work) {
   store_.update(kLock, [&](store::View& view) -> std::optional<store::Transaction> {
-    Pages pages(view);
-    Ledger ledger(pages, clock(), accept_clock_);
+    WriteSet writes(view);
+    Ledger ledger(writes, clock(), accept_clock_);
     if (!work(ledger)) return std::nullopt;
     ledger.save();
-    return pages.transaction();
+    return writes.transaction();
   });
 }
 
-void Desk::look(const std::function<void(Ledger&)>& work) {
+void LedgerStore::look(const std::function<void(Ledger&)>& work) {
   ReadOnly view(store_);
-  Pages pages(view);
-  Ledger ledger(pages, clock(), true);
+  WriteSet writes(view);
+  Ledger ledger(writes, clock(), true);
   work(ledger);
 }
 

@@ -9,7 +9,7 @@
 namespace rackline::migrate {
 
 // What a migration that was begun and whose end nobody saw has left behind, judged from both hosts alone.
-struct Recovery {
+struct MoveFate {
   enum class Verdict {
     kDone,          // the target has it, the source does not
     kFinish,        // the target has it; the source still has an idle definition, which may go
@@ -30,7 +30,7 @@ struct Recovery {
 // VM, no job is under way there, and the copy's CPUs have never run: it is still paused for its own
 // migration, or its start failed and only its definition is left, of which the source has its own. kFinish is
 // given only where the source's definition has no process.
-Recovery judge(const Move& move, bool live, const std::optional<VmFacts>& source,
+MoveFate judge(const Move& move, bool live, const std::optional<VmFacts>& source,
                const std::optional<VmFacts>& target);
 
 }  // namespace rackline::migrate

@@ -10,9 +10,9 @@
 namespace rackline::reserve {
 
 // The ledger in its store: one transaction for each call of run(), and all who write it one after the other.
-class Desk {
+class LedgerStore {
  public:
-  Desk(store::Store& store, const Clock& clock, bool accept_clock = false)
+  LedgerStore(store::Store& store, const Clock& clock, bool accept_clock = false)
       : store_(store), clock_(clock), accept_clock_(accept_clock) {}
 
   // `work` may be called again, when another writer was quicker. What it did is kept when it returns true.

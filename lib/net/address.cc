@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/address.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace rackline::net {
+
+std::string Address::port_or(std::string_view usual) const {
+  return port ? std::to_string(*port) : std::string(usual);
+}
+
+std::string Address::text() const {
+  const bool v6 = host.find(':') != std::string::npos;
+  const std::string name = v6 ? "[" + host + "]" : host;
+  return port ? name + ":" + std::to_string(*port) : name;
+}
+
+std::optional<Address> parse_address(std::string_view text) {
+  Address address;
+  std::string_view port;
+  bool has_port = false;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return std::nullopt;
+    address.bracketed = true;
+    address.host = text.substr(1, close - 1);
+    port = text.substr(close + 1);
+    has_port = !port.empty();
+    if (has_port && port.front() != ':') return std::nullopt;
+    if (has_port) port.remove_prefix(1);
+  } else if (std::count(text.begin(), text.end(), ':') == 1) {  // more of them are an IPv6 address
+    const auto colon = text.find(':');
+    address.host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    has_port = true;
+  } else {
+    address.host = text;
+  }
+  if (address.host.empty()) return std::nullopt;
+  if (has_port) {
+    std::uint16_t number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (error != std::errc{} || end != port.data() + port.size()) return std::nullopt;
+    address.port = number;
+  }
+  return address;
+}
+
+}  // namespace rackline::net

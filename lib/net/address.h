@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rackline::net {
+
+// A host and a port as people write them: "h1", "h1:80", "10.0.0.1:80", "[fe80::1%eth0]:80"; an IPv6 address
+// without a port may lack its brackets. Nothing is resolved.
+struct Address {
+  std::string host;                   // without brackets; never empty
+  std::optional<std::uint16_t> port;  // none: it was not given
+  bool bracketed = false;             // so that it is an IPv6 address, or wrong
+
+  std::string port_or(std::string_view usual) const;  // in digits
+  std::string text() const;                           // "[::1]:80", as a URL has it
+};
+
+// Nullopt if there is no host, as in ":80", if the port is none of 0 to 65535, or if a bracket is not closed.
+std::optional<Address> parse_address(std::string_view text);
+
+}  // namespace rackline::net

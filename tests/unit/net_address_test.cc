@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "net/address.h"
+
+namespace rackline::net {
+namespace {
+
+std::string read(std::string_view text) {
+  const auto address = parse_address(text);
+  return address ? address->host + " " + address->port_or("-") : "none";
+}
+
+TEST(Address, IsAHostAndMayHaveAPort) {
+  EXPECT_EQ(read("h1"), "h1 -");
+  EXPECT_EQ(read("h1.example:80"), "h1.example 80");
+  EXPECT_EQ(read("10.0.0.1:00080"), "10.0.0.1 80");
+  EXPECT_EQ(read("h1:0"), "h1 0");
+}
+
+TEST(Address, OfIPv6HasBracketsWhenItHasAPort) {
+  EXPECT_EQ(read("::1"), "::1 -");
+  EXPECT_EQ(read("[::1]"), "::1 -");
+  EXPECT_EQ(read("[fe80::1%eth0]:80"), "fe80::1%eth0 80");
+  EXPECT_EQ(parse_address("[::1]:80")->text(), "[::1]:80");
+  EXPECT_EQ(parse_address("::1")->text(), "[::1]");
+  EXPECT_EQ(parse_address("h1:80")->text(), "h1:80");
+}
+
+TEST(Address, OfAPortAloneOrOfNoPortIsNone) {
+  for (const char* text :
+       {"", ":80", "[]:80", "h1:", "h1:x", "h1:-1", "h1:65536", "h1:80x", "[::1", "[::1]80"})
+    EXPECT_EQ(read(text), "none") << text;
+}
+
+}  // namespace
+}  // namespace rackline::net

@@ -79,7 +79,8 @@ class Counted final : public store::Store {
 };
 
 template <class T>
-bool act(reserve::LedgerStore& ledgers, const std::function<reserve::Answer<T>(reserve::Ledger&)>& verb, T& out) {
+bool act(reserve::LedgerStore& ledgers, const std::function<reserve::Answer<T>(reserve::Ledger&)>& verb,
+         T& out) {
   bool granted = false;
   ledgers.run([&](reserve::Ledger& ledger) {
     auto answer = verb(ledger);

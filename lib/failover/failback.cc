@@ -118,7 +118,8 @@ class Planner {
 
 }  // namespace
 
-Failback plan_failback(const Situation& situation, record::Time now, std::vector<reserve::ReservedOnHost> held) {
+Failback plan_failback(const Situation& situation, record::Time now,
+                       std::vector<reserve::ReservedOnHost> held) {
   return Planner(situation, now, std::move(held))();
 }
 

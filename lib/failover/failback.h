@@ -22,7 +22,8 @@ struct Failback {
 };
 
 // Pure. In the order of priorities, as far as there is room; one that moves counts on both of its hosts.
-Failback plan_failback(const Situation& situation, record::Time now, std::vector<reserve::ReservedOnHost> held);
+Failback plan_failback(const Situation& situation, record::Time now,
+                       std::vector<reserve::ReservedOnHost> held);
 
 // The same with the world as it is. Throws Error(kRefused) while the cluster is disarmed.
 Failback failback(const std::vector<record::Host>& inventory, RecoveryCluster& cluster, store::Store& store,

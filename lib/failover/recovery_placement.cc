@@ -49,7 +49,8 @@ bool wants_affinity(const std::vector<Protected>& vms) {
 }  // namespace
 
 Placement::Placement(const View& view, const std::map<std::string, cluster::HostStatus>& closed,
-                     const std::vector<Protected>& vms, record::Time now, std::vector<reserve::ReservedOnHost> held)
+                     const std::vector<Protected>& vms, record::Time now,
+                     std::vector<reserve::ReservedOnHost> held)
     : now_(now), held_(std::move(held)) {
   std::erase_if(held_, [](const reserve::ReservedOnHost& each) { return each.lendable; });
   std::map<std::string, const Protected*> by_uuid;

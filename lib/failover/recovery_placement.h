@@ -23,7 +23,8 @@ class Placement {
   // nothing is placed into it but what it is for. What may be lent is used: a failover is the need that it is
   // lent for.
   Placement(const View& view, const std::map<std::string, cluster::HostStatus>& closed,
-            const std::vector<Protected>& vms, record::Time now, std::vector<reserve::ReservedOnHost> held = {});
+            const std::vector<Protected>& vms, record::Time now,
+            std::vector<reserve::ReservedOnHost> held = {});
 
   struct Answer {
     std::string host;    // empty: no host has room

@@ -49,6 +49,14 @@ in_background() {
   assert_equal "$(field .outcome | sort -u)" already
 }
 
+@test "failover knows at once where a protected server went" {
+  on_cluster failover protect vm1 --quiet >&2
+  run -0 --separate-stderr on_cluster migrate < <(plan h1 h2 vm1 vm2)
+  run -0 --separate-stderr on_cluster failover list -o json
+  assert_equal "$(jq -r 'select(.kind=="vm_protected" and .vm=="vm1").host' <<<"$output")" h2
+  on_cluster failover unprotect vm1 >&2
+}
+
 @test "a dry run looks and touches nothing" {
   run -0 --separate-stderr on_cluster migrate -n < <(plan h1 h2 vm1)
   assert_equal "$(field '|[.outcome,.planned]|@tsv')" $'planned\ttrue'

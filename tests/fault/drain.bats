@@ -86,13 +86,14 @@ finish_drain() {
 
 @test "ended by TERM in the middle of a move: migrate ends in order, the mark stands, and nothing is lost" {
   on_cluster rackline undrain h2
-  local from status=0 migrating deadline=$((SECONDS + 60))
+  local from status=0 migrating deadline
   places >after
   for from in h1 h3; do
     # shellcheck disable=SC2046 # names
     plan $from h2 $(awk -v from=$from '$2 == from && $1 !~ /^b/ {print $1}' after) | on_cluster migrate >&2
   done
   begin
+  deadline=$((SECONDS + 60))
   until migrating=$(pgrep -P "$pid" -x migrate); do
     ((SECONDS < deadline)) || fail "nothing moves: $(cat out err)"
     sleep 0.05

@@ -75,15 +75,32 @@ object_of_test() { # SUITE.NAME: its object, below build/
   echo "tests/unit/CMakeFiles/$(unit_of_test "$1").dir/$(file_of_test "$1").o"
 }
 
-# Quick rather than fast code, and no symbols: it runs once. A patch need not be free of warnings.
+# Quick rather than fast code, and no symbols: it runs once. A patch need not be free of warnings. The headers that all
+# share are compiled once for such code.
 compile() { # OBJECT FILE: an object of build/ made anew, from this file
-  local command
+  local command headers own
   command=$(ninja -C "$build" -t commands "$1" 2>"$log" | tail -n 1)
-  command=${command#*ccache }
-  command=${command/ -o $1 / -o $scratch/$(basename "$1") }
-  command=${command/ -MF $1.d / -MF $scratch/d }
+  command="${command#*ccache } "
+  command="${command% -c *} -U_FORTIFY_SOURCE -O0 -g0 -w"
+  command=${command/ -o $1/} command=${command/ -MD/} command=${command/ -MT $1/} command=${command/ -MF $1.d/}
+  if [[ $command =~ \ -include\ ([^ ]+) ]]; then
+    headers=${BASH_REMATCH[1]} own=$scratch/$(cksum <<<"${BASH_REMATCH[1]}" | cut -d ' ' -f 1).h
+    if [ ! -e "$own.gch" ]; then
+      cp "$headers" "$own"
+      (cd "$build" && bash -c "${command/ -include $headers/} -x c++-header -o $own.gch -c $own") >>"$log" 2>&1 || return
+    fi
+    command=${command/ -include $headers/ -include $own}
+  fi
   command=${command/ -I/ -I$scratch/tree/lib -I} # first, for a patched header
-  (cd "$build" && bash -c "${command% -c *} -U_FORTIFY_SOURCE -O0 -g0 -w -c $2") >>"$log" 2>&1
+  (cd "$build" && bash -c "$command -o $scratch/$(basename "$1") -c $2") >>"$log" 2>&1
+}
+
+# The objects, below build/, of the folder under test in which a patched header is compiled in.
+users_of() { # HEADER UNIT
+  local objects=lib/CMakeFiles/rackline_${2#unit-}.dir/
+  ninja -C "$build" -t deps 2>"$log" | awk -v header="/$1" -v objects="$objects" '
+    /^[^ ].*: #deps/ { object = $1; sub(/:$/, "", object); next }
+    index(object, objects) == 1 && substr($1, length($1) - length(header) + 1) == header { print object }'
 }
 
 # Links a program of build/ to $scratch/bin/NAME. Objects in $scratch take the place of those of the same name.
@@ -117,7 +134,8 @@ verdict() { # STATUS RAN GOOD
 
 run_unit() { # PROGRAM FILTER
   local status=0
-  timeout -k 5 60 "$1" --gtest_filter="$2" --gtest_brief=1 >"$log" 2>&1 || status=$?
+  # Alone, so that nothing that a rule would have ended outlives its test.
+  "${alone[@]}" timeout -k 5 60 "$1" --gtest_filter="$2" --gtest_brief=1 >"$log" 2>&1 || status=$?
   if [ $status -ge 128 ]; then return 1; fi # it crashed
   verdict $status "$(sed -n 's/^\[==========\] \([0-9]*\) test.* ran.*/\1/p' "$log")" \
     "$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log")"
@@ -161,7 +179,7 @@ without() { # NAME TEST WHAT
   case $file in
   lib/*.cc) object=lib/CMakeFiles/rackline_$(cut -d / -f 2 <<<"$file").dir/${file#lib/}.o ;;
   tools/*.cc) object=tools/CMakeFiles/$(basename "$file" .cc).dir/${file#tools/}.o ;;
-  *.h) object=$(object_of_test "${test#unit:}") ;; # what a test sees of a header is compiled with it
+  *.h) object=$(object_of_test "${test#unit:}") ;; # and what of the folder includes it, below
   esac
   case $test in
   unit:*)
@@ -172,6 +190,13 @@ without() { # NAME TEST WHAT
     mkdir -p "$scratch/bin"
     mapfile -t units < <(for one in "${names[@]}"; do unit_of_test "$one"; done | sort -u)
     compile "$object" "$source" || status=9
+    case $file in *.h)
+      while read -r one; do
+        local user=${one#*.dir/}
+        compile "$one" "$tree/lib/${user%.o}" || status=9
+      done < <(users_of "$file" "${units[0]}" )
+      ;;
+    esac
     for one in "${units[@]}"; do
       [ $status = 0 ] || break
       link "$one" || status=9

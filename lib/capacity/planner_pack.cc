@@ -69,6 +69,7 @@ Plan Planner::pack() {
     const std::size_t mark = room.mark();
     int stuck = plan::kNowhere;
     if (!room.empty(bin, stuck)) {
+      if (!first_reason.empty()) return false;
       const Explain explain(cluster, rules_, policy_);
       const std::string why = explain.no_place(state, stuck, room.out());
       refuse(bin, cluster.vm(stuck).name + " has no place elsewhere below the thresholds" +

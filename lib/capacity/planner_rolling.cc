@@ -76,21 +76,22 @@ Rolling Planner::rolling(const std::vector<std::string>& hosts, int most) const 
     std::string constraint;
     std::string why;
   };
+  // Why the item that was stuck has no place, in the state in which it was stuck. It asks all hosts.
+  const auto tell_stuck = [&](Refusal& refusal) {
+    room.take_out(refusal.bin, true);
+    refusal.why = explain.no_place(state, refusal.item, room.out());
+    refusal.constraint = explain.main_constraint(state, refusal.item, room.out());
+    room.take_out(refusal.bin, false);
+    if (refusal.why.empty()) {
+      refusal.why = "the other hosts would have more load than CPUs";
+      refusal.constraint = "cpu_load";
+    }
+    refusal.why = cluster.vm(refusal.item).name + " has no place elsewhere (" + refusal.why + ")";
+  };
   const auto take = [&](int bin, Refusal& refusal) {
     const std::size_t mark = room.mark();
     refusal.bin = bin;
-    if (!room.empty(bin, refusal.item)) {
-      room.take_out(bin, true);
-      refusal.why = explain.no_place(state, refusal.item, room.out());
-      refusal.constraint = explain.main_constraint(state, refusal.item, room.out());
-      room.take_out(bin, false);
-      if (refusal.why.empty()) {
-        refusal.why = "the other hosts would have more load than CPUs";
-        refusal.constraint = "cpu_load";
-      }
-      refusal.why = cluster.vm(refusal.item).name + " has no place elsewhere (" + refusal.why + ")";
-      return false;
-    }
+    if (!room.empty(bin, refusal.item)) return false;
     if (!policy_.keep_spare || plan::bins_without_spare(state, room.out()) <= without_spare) return true;
     refusal.constraint = "spare";
     refusal.why = "without it there is no spare: if " +
@@ -122,10 +123,14 @@ Rolling Planner::rolling(const std::vector<std::string>& hosts, int most) const 
         taken.insert(mine.begin(), mine.end());
         continue;
       }
+      // Of a group only the first refusal is told.
+      if (refusals.empty() && refusal.item != plan::kNowhere) tell_stuck(refusal);
       refusals.push_back(std::move(refusal));
     }
     if (group.empty()) {
+      // Nothing has changed since they were refused.
       for (Refusal& refusal : refusals) {
+        if (refusal.why.empty()) tell_stuck(refusal);
         unserviceable(refusal.bin, refusal.item, refusal.constraint, std::move(refusal.why));
       }
       break;

@@ -2,6 +2,7 @@
 #include "plan/room.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace rackline::plan {
 namespace {
@@ -28,14 +29,15 @@ bool has_spare(const State& state, int failed, const std::vector<bool>& out) {
   const int r = model.spare_resource();
   std::vector<Amount> sizes;
   Amount all = 0;
+  Amount largest = 0;
   for (const int item : state.items_on(failed)) {
     const Amount peak = model.demand(item, r).peak;
     if (peak <= 0 || state.in_flight(item)) continue;
     sizes.push_back(peak);
     all += peak;
+    largest = std::max(largest, peak);
   }
   if (sizes.empty()) return true;
-  std::sort(sizes.begin(), sizes.end(), std::greater<>());
   std::vector<Amount> rooms;
   Amount certain = 0;
   for (int bin = 0; bin < model.bins(); ++bin) {
@@ -43,9 +45,12 @@ bool has_spare(const State& state, int failed, const std::vector<bool>& out) {
     const Amount room = model.capacity(bin, r) - state.used(bin, r);
     if (room <= 0) continue;
     rooms.push_back(room);
-    certain += std::max<Amount>(0, room - sizes.front());
+    // Whatever order they come in, a bin is passed over only with less room left than the largest needs. In a
+    // cluster that is not full a few bins decide it.
+    certain += std::max<Amount>(0, room - largest);
+    if (certain >= all) return true;
   }
-  if (certain >= all) return true;
+  std::sort(sizes.begin(), sizes.end(), std::greater<>());
   return std::all_of(sizes.begin(), sizes.end(), [&](Amount size) {
     const auto room = std::find_if(rooms.begin(), rooms.end(), [size](Amount f) { return f >= size; });
     if (room == rooms.end()) return false;
@@ -110,20 +115,30 @@ double Room::fullness(int item, int bin) const {
   return most;
 }
 
-std::vector<int> Room::targets(int item, int except) const {
-  std::vector<std::pair<double, int>> found;
+bool Room::go_somewhere(int item, int except, std::size_t most, Step::Why why, int because) {
+  std::vector<std::pair<double, int>> ranked;
+  ranked.reserve(index(model_.bins()));
   for (int bin = 0; bin < model_.bins(); ++bin) {
-    if (bin == except || bin == state_.where(item) || obstacle(item, bin) || overloads(item, bin)) continue;
+    if (bin == except || bin == state_.where(item) || out_[index(bin)]) continue;
+    // The fullest are mostly too full, so they are asked before they are put in order.
+    if (limits_.fill && (obstacle(item, bin) || overloads(item, bin))) continue;
     const double full = fullness(item, bin);
     // An empty bin is the last that is to be filled.
     const bool fresh = limits_.fill && state_.items_on(bin).empty();
-    found.emplace_back(limits_.fill ? (fresh ? 2.0 : 1.0 - full) : full, bin);
+    ranked.emplace_back(limits_.fill ? (fresh ? 2.0 : 1.0 - full) : full, bin);
   }
-  std::sort(found.begin(), found.end());
-  std::vector<int> bins;
-  bins.reserve(found.size());
-  for (const auto& [rank, bin] : found) bins.push_back(bin);
-  return bins;
+  // Mostly one of the first will do, so neither are the others put in order nor asked what forbids them.
+  const auto later = std::greater<std::pair<double, int>>();
+  std::make_heap(ranked.begin(), ranked.end(), later);
+  for (std::size_t tried = 0; !ranked.empty() && tried < most;) {
+    std::pop_heap(ranked.begin(), ranked.end(), later);
+    const int bin = ranked.back().second;
+    ranked.pop_back();
+    if (!limits_.fill && (obstacle(item, bin) || overloads(item, bin))) continue;
+    if (go(item, bin, why, because)) return true;
+    ++tried;
+  }
+  return false;
 }
 
 bool Room::go(int item, int bin, Step::Why why, int because) {
@@ -190,10 +205,7 @@ bool Room::free_up(int bin, int item) {
     std::vector<int> others = in_the_way(bin, item, why);
     if (others.size() > kOthersTried) others.resize(kOthersTried);
     const bool freed = std::any_of(others.begin(), others.end(), [&](int other) {
-      std::vector<int> bins = targets(other, bin);
-      if (bins.size() > kTargetsTried) bins.resize(kTargetsTried);
-      return std::any_of(bins.begin(), bins.end(),
-                         [&](int to) { return go(other, to, Step::Why::kRoom, item); });
+      return go_somewhere(other, bin, kTargetsTried, Step::Why::kRoom, item);
     });
     if (!freed) break;
   }
@@ -202,10 +214,7 @@ bool Room::free_up(int bin, int item) {
 }
 
 bool Room::settle(int item, Step::Why why) {
-  const std::vector<int> bins = targets(item, kNowhere);
-  if (std::any_of(bins.begin(), bins.end(), [&](int bin) { return go(item, bin, why, kNowhere); })) {
-    return true;
-  }
+  if (go_somewhere(item, kNowhere, index(model_.bins()), why, kNowhere)) return true;
   if (!limits_.aside) return false;
   // Those that lack least are asked; of them, the one where least has to move.
   std::vector<std::pair<Amount, int>> near;

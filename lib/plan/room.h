@@ -59,7 +59,8 @@ class Room {
   bool go(int item, int bin, Step::Why why, int because);
   bool free_up(int bin, int item);
   std::vector<int> in_the_way(int bin, int item, const Obstacle& obstacle) const;
-  std::vector<int> targets(int item, int except) const;
+  // To the best of the bins that it may go to, or if that fails to the next one, `most` in all.
+  bool go_somewhere(int item, int except, std::size_t most, Step::Why why, int because);
   double fullness(int item, int bin) const;
 
   State& state_;

@@ -50,7 +50,7 @@ struct BmcAccess {
 // The ways to switch each host off: its fence_method records, or, where it has none, what follows from its
 // `bmc`. A host without either has no levels.
 // Throws Error(kUsage) for a method of an unknown host, options that an agent must not be told
-// (fence_options.h), a bmc of unknown form, and a switch that two hosts share (fence_switch.h).
+// (method_options.h), a bmc of unknown form, and a switch that two hosts share (switch.h).
 std::map<std::string, FenceLevels> fence_methods(const std::vector<record::Host>& hosts,
                                                  const std::vector<record::FenceMethod>& records,
                                                  const BmcAccess& access);

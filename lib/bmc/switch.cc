@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/letters.h"
 #include "bmc/agent_kind.h"
-#include "net/address.h"
 #include "net/spelling.h"
 
 namespace rackline::bmc {
@@ -165,22 +164,31 @@ SwitchPlace switch_place(const FenceMethod& method) {
     if (!copy.empty()) place.devices.push_back(copy + all_options(method, kind));
     return place;
   }
-  std::string port = number(method.option("ipport"));
-  // fence_redfish and others take ADDRESS:PORT.
-  if (const auto given = net::parse_address(address)) {
-    if (port.empty()) port = given->port_or("");
-    address = given->host;
+  // fence_redfish and others take ADDRESS:PORT, and some of them prefer that port to ipport, so both count.
+  // Read less strictly than elsewhere: what an agent may understand must not make one switch look like two.
+  std::vector<std::string> ports{number(method.option("ipport"))};
+  if (std::count(address.begin(), address.end(), ':') == 1) {
+    ports.push_back(number(address.substr(address.find(':') + 1)));
+    address.resize(address.find(':'));
+  } else if (const auto close = address.find("]:"); address.starts_with('[') && close != std::string::npos) {
+    ports.push_back(number(address.substr(close + 2)));
+    address.resize(close + 1);
   }
-  const bool usual =
-      port == kind.port ||
-      (kind.port.empty() && std::find(kUsualPorts.begin(), kUsualPorts.end(), port) != kUsualPorts.end());
-  if (usual) port.clear();
-  // A controller answers by several protocols, each at its own port; behind another port may be another one.
-  const std::string family = kind.one_system && port.empty() ? "controller" : kind.family;
-  for (const auto& name : {family, copy}) {
-    if (name.empty()) continue;
-    for (const auto& spelling : net::spellings(address))
-      place.devices.push_back(name + " " + spelling + (port.empty() ? "" : " port " + port));
+  std::erase(ports, "");
+  if (ports.empty()) ports.emplace_back();
+  for (std::string port : ports) {
+    const bool usual =
+        port == kind.port ||
+        (kind.port.empty() && std::find(kUsualPorts.begin(), kUsualPorts.end(), port) != kUsualPorts.end());
+    if (usual) port.clear();
+    // A controller answers by several protocols, each at its own port; behind another port may be another
+    // one.
+    const std::string family = kind.one_system && port.empty() ? "controller" : kind.family;
+    for (const auto& name : {family, copy}) {
+      if (name.empty()) continue;
+      for (const auto& spelling : net::spellings(address))
+        place.devices.push_back(name + " " + spelling + (port.empty() ? "" : " port " + port));
+    }
   }
   return place;
 }

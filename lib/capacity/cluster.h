@@ -19,7 +19,7 @@ namespace rackline::capacity {
 // What balance() lowers.
 enum class Objective : std::uint8_t {
   kLoad,    // the score of State: of loads
-  kGaneti,  // the score of hbal: of promises (plan/evenness.h)
+  kGaneti,  // the score of hbal: of promises (capacity/evenness.h)
 };
 
 // What each part of hbal's score counts, as it does; memory and virtual CPUs both as they are and with what

@@ -83,7 +83,7 @@ class Planner {
 
   // Evens out the load if a host has been above a threshold for long enough, and mends broken rules. From the
   // second round on, servers leave hosts that are above the CPU threshold only where that is expected to
-  // last (plan/relief.h), and only as many as that needs.
+  // last (capacity/relief.h), and only as many as that needs.
   // Where a plan was made earlier in this stream, there is no other until its moves are seen done or the
   // cooldown has passed. Throws Error(kRefused) when too much of the fleet would move.
   // With Objective::kGaneti: always, as far as it lowers hbal's score, and drained hosts are emptied.

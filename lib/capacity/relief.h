@@ -59,8 +59,8 @@ struct MovePrice {
 };
 
 // Relieves the bins `hot` by moves that earn their price, the best one first: of any item there to where it
-// does least harm. Steps are allowed as those of improve() (search.h) are, and no bin gets above its safety,
-// neither by the load of this moment nor by the mean of what is expected.
+// does least harm. Steps are allowed as those of improve() (plan/search.h) are, and no bin gets above its
+// safety, neither by the load of this moment nor by the mean of what is expected.
 std::vector<plan::Step> relieve(plan::State& state, const Outlook& outlook, const std::vector<int>& hot,
                                 MovePrice price, const plan::SearchLimits& limits);
 

@@ -15,7 +15,6 @@
 #include "base/letters.h"
 #include "base/secret.h"
 #include "cluster/name.h"
-#include "net/address.h"
 #include "net/spelling.h"
 #include "record/reader.h"
 
@@ -87,8 +86,17 @@ std::vector<std::string> hypervisors(std::string_view uri) {
   std::string path = path_of(slash == std::string_view::npos ? "" : rest.substr(slash));
   std::string_view host = rest.substr(0, slash);
   if (const auto at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
-  const auto place = net::parse_address(host);
-  std::string port = place ? place->port_or("") : "";
+  // Read less strictly than elsewhere: what libvirt may understand must not make one hypervisor look like
+  // two.
+  std::string port;
+  const auto bracket = host.rfind(']');
+  if (const auto colon = host.rfind(':');
+      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    port = host.substr(colon + 1);
+    host = host.substr(0, colon);
+  }
+  while (port.starts_with('0')) port.erase(0, 1);  // port 0 is none
+  if (host.empty()) port.clear();                  // and so is a port of no host
   const bool ssh = transport == "ssh" || transport == "libssh" || transport == "libssh2";
   const auto usual = ssh ? "22" : transport == "tcp" ? "16509" : "16514";
   if (port == usual) port.clear();
@@ -111,7 +119,7 @@ std::vector<std::string> hypervisors(std::string_view uri) {
   const bool through_a_socket = transport.empty() ? host.empty() : transport != "tcp" && transport != "tls";
   if (!through_a_socket || (path != "/session" && is_usual(socket, driver))) socket.clear();
   std::vector<std::string> result;
-  for (const auto& spelling : net::spellings(decoded(place ? std::string_view(place->host) : host)))
+  for (const auto& spelling : net::spellings(decoded(host)))
     result.push_back(driver + "://" + (is_this_machine(spelling) ? "" : spelling) + ":" + port + path + "?" +
                      socket);
   return result;

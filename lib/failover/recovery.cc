@@ -71,8 +71,9 @@ void Recovery::resume() {
 }
 
 void Recovery::contradict(const fence::LifeSign& life) {
-  hooks_.warn(life.host + " is fenced and shows life: nothing is started any more; look at its power now");
-  contradicted_[life.host] = life.fence;
+  hooks_.warn(life.host + " is fenced" + (life.fence.empty() ? "" : " (" + life.fence + ")") +
+              " and shows life: nothing is started while that fence stands; look at its power now");
+  contradicted_[life.host].insert(life.fence);
 }
 
 void Recovery::settle() {

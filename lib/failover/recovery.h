@@ -122,7 +122,7 @@ class Recovery {
   bool keeping_ = false;
   std::set<std::string> complained_;  // torn entries, told once
   std::set<std::string> alive_;       // fenced hosts that answered the last look, told when they began
-  std::map<std::string, std::string> contradicted_;  // see Situation
+  std::map<std::string, std::set<std::string>> contradicted_;  // see Situation
   bool twice_ = false;
   bool waiting_ = false;  // for its turn, with work that another one may not do
   bool objected_ = false;

@@ -192,16 +192,16 @@ void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
   for (const auto& mark : cluster::health_marks(store, &broken)) {
     const auto fence = marks.find(mark.host);
     if (mark.valid(now) && fence != marks.end() && mark.contradicts(fence->second))
-      contradicted[mark.host] = fence->second.id;
+      contradicted[mark.host].insert(fence->second.id);
   }
   disarmed = cluster::disarmed(store, now);
   // A host that was cleared is not fenced any more, and may live. One that was fenced anew, by a person who
   // has pulled its plug, has a proof of its own.
-  for (auto& [host, fence] : contradicted) {
-    if (fence.empty() && fenced(host)) fence = marks.at(host).id;
+  for (auto& [host, named] : contradicted) {
+    if (fenced(host) && named.erase("") > 0) named.insert(marks.at(host).id);
   }
   std::erase_if(contradicted, [this](const auto& life) {
-    return !fenced(life.first) || marks.at(life.first).id != life.second;
+    return !fenced(life.first) || !life.second.contains(marks.at(life.first).id);
   });
 }
 

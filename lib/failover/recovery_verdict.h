@@ -37,7 +37,7 @@ struct Situation {
   std::map<std::string, cluster::HostStatus> closed;  // hosts that do not serve: nothing is placed there
   // Fenced, and they show life: the id of the mark that proves nothing any more. Empty: the one that is
   // there.
-  std::map<std::string, std::string> contradicted;
+  std::map<std::string, std::set<std::string>> contradicted;
   std::string disarmed;              // why nothing is started by itself; empty: it is
   std::set<std::string> unreadable;  // VMs with an open entry of the journal that is torn
   std::vector<Protected> vms;

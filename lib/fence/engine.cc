@@ -51,7 +51,12 @@ void FenceEngine::alive(const std::string& host, std::chrono::sys_seconds time) 
 void FenceEngine::contradicted(const LifeSign& sign) {
   alive(sign.host, sign.time);
   const std::lock_guard guard(guard_);
-  contradicted_[sign.host] = {sign.host, world_.time.clock.wall(), sign.fence};
+  auto& heard = contradicted_[sign.host];
+  if (sign.fence.empty()) {
+    heard.unnamed = world_.time.clock.wall();
+  } else {
+    heard.fences.insert(sign.fence);
+  }
 }
 
 bool FenceEngine::is_contradicted(const cluster::FenceMark& mark) {
@@ -60,8 +65,8 @@ bool FenceEngine::is_contradicted(const cluster::FenceMark& mark) {
   if (found == contradicted_.end()) return false;
   // A person who vouches for it afterwards makes another mark. Whoever made it may have another clock, so
   // times decide only where the record does not name the fence.
-  const LifeSign& heard = found->second;
-  return heard.fence.empty() ? heard.time >= mark.time : heard.fence == mark.id;
+  const auto& heard = found->second;
+  return heard.fences.contains(mark.id) || (heard.unnamed && *heard.unnamed >= mark.time);
 }
 
 // A host stays in hand between the rounds: it is to be off as well as those that are fenced.

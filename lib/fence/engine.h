@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -104,9 +105,14 @@ class FenceEngine {
   FenceLock lock_;
   bmc::LifeSigns signs_;
   FenceWishes wishes_;
-  std::mutex guard_;                              // the count of hosts, from looking to acting
-  std::set<std::string> in_hand_;                 // under guard_
-  std::map<std::string, LifeSign> contradicted_;  // by host, with the time when it was heard; under guard_
+  std::mutex guard_;               // the count of hosts, from looking to acting
+  std::set<std::string> in_hand_;  // under guard_
+  // What was heard of the life of a fenced host: of which fences, and when last of one that was not named.
+  struct Contradicted {
+    std::set<std::string> fences;
+    std::optional<std::chrono::sys_seconds> unnamed;
+  };
+  std::map<std::string, Contradicted> contradicted_;  // by host; under guard_
 
   std::mutex mutex_;
   std::map<FenceReport::Outcome, int> outcomes_;  // under mutex_

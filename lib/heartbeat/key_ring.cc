@@ -9,7 +9,6 @@
 #include "heartbeat/ticket.h"
 
 namespace rackline::heartbeat {
-namespace {}  // namespace
 
 struct KeyRing::Known {
   std::mutex mutex;

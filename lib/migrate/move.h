@@ -11,10 +11,10 @@
 namespace rackline::migrate {
 
 // The words that the parts of migration share. The parts are: what is known of a VM (here), whether a move
-// may begin (migration_check.h), when it may (migration_schedule.h), what to do when it does not converge
-// (migration_ladder.h), what an interrupted one has left behind (migration_recovery.h), one move from its
-// first check to its proof (migration_mover.h), and all of a plan (migration_engine.h). The first five are
-// pure; the world is behind Hypervisor (migration_hypervisor.h).
+// may begin (check.h), when it may (schedule.h), what to do when it does not converge
+// (ladder.h), what an interrupted one has left behind (fate.h), one move from its
+// first check to its proof (mover.h), and all of a plan (engine.h). The first five are
+// pure; the world is behind Hypervisor (hypervisor.h).
 
 // A decision: the VM `vm` goes from host `from` to host `to`.
 struct Move {

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
 
@@ -47,7 +46,9 @@ std::string Endpoint::text() const {
 
 Endpoint resolve(std::string_view text, std::uint16_t port) {
   const auto address = parse_address(text);
-  if (!address) throw Error(Status::kUsage, "read the address", std::string(text), "expected ADDRESS:PORT");
+  if (!address)
+    throw Error(Status::kUsage, "read the address", std::string(text),
+                "expected ADDRESS[:PORT], an IPv6 address in brackets");
   const std::string service = address->port_or(std::to_string(port));
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;

@@ -30,7 +30,7 @@ using Answer = std::variant<T, Refusal>;
 // When something shall be held. Without a beginning it begins now, without an end it does not end.
 struct Period {
   std::optional<Second> from, until, length = {};
-  std::string every = {};  // a rule of when.h
+  std::string every = {};  // a rule of recurrence.h
 };
 
 struct ClaimRequest {
@@ -111,8 +111,8 @@ struct PoolState {
 };
 
 // The rules of the reservation ledger, over what one transaction sees. Nothing reaches the store before
-// save() and the commit of the writes; a verb that refuses has changed nothing, so that several may share a
-// transaction.
+// save() and the commit of the write set; a verb that refuses has changed nothing, so that several may share
+// a transaction.
 //
 // A pool has a size (capacity times overcommit). A root's is its own; a child's is guaranteed to it by its
 // parent, which can no longer grant it. So at every instant, for each pool and resource,

@@ -53,7 +53,7 @@ class Profile {
   Second written();
   void set_written(Second now);
 
-  // Hands what has changed to the writes.
+  // Hands what has changed to the write set.
   void save();
 
   struct Change {

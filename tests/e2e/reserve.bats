@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the reservation desk has granted, on real hypervisors: measured in the guests, read back from libvirt, found again
+# What the reservation ledger has granted, on real hypervisors: measured in the guests, read back from libvirt, found again
 # when somebody has changed it, and undone.
 load ../helper
 load ../migrate

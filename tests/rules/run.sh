@@ -167,7 +167,10 @@ without() { # NAME TEST WHAT
   file=$(sed -n 's|^+++ b/||p' "$patch")
   rm -rf "$scratch"/tree "$scratch"/*.o
   mkdir -p "$scratch/tree/$(dirname "$file")"
-  cp "$file" "$scratch/tree/$file"
+  if ! cp "$file" "$scratch/tree/$file" 2>"$log"; then
+    not_ok "$title: the patch does not apply any more"
+    return
+  fi
   if ! (cd "$scratch/tree" && GIT_CEILING_DIRECTORIES=$scratch git apply -C1 "$patch" 2>"$log") || cmp -s "$file" "$scratch/tree/$file"; then
     not_ok "$title: the patch does not apply any more"
     return
@@ -263,9 +266,12 @@ else
   for ((i = 1; i <= processors; i++)); do
     tests/rules/run.sh --share "$i/$processors" "${patterns[@]}" >"$scratch/share$i" &
   done
-  wait
+  # A share that dies has proven nothing of what was left of it.
+  for ((i = 1; i <= processors; i++)); do wait -n || true; done
   for ((i = 1; i <= processors; i++)); do
-    sed '$d' "$scratch/share$i"
+    : >"$log"
+    grep -E '^(ok|not ok|#) ' "$scratch/share$i" || true
+    tail -n 1 "$scratch/share$i" | grep -qE '^[0-9]+ passed, [0-9]+ failed$' || not_ok "share $i: it ended early"
     passed=$((passed + $(grep -c '^ok ' "$scratch/share$i" || true)))
     failed=$((failed + $(grep -c '^not ok ' "$scratch/share$i" || true)))
   done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The reservation desk through its program: what is granted and refused, who is told what, and what a ledger is like
+# The reservation ledger through its program: what is granted and refused, who is told what, and what a ledger is like
 # after everything that can befall it.
 load ../helper
 load ../reserve

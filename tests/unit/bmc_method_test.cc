@@ -118,7 +118,10 @@ TEST(FenceMethods, OneSwitchBelongsToOneHost) {
   EXPECT_TRUE(
       shared("fence_ipmilan", bmc, "/usr/sbin/fence_ilo4", List{"ipaddr=::ffff:10.0.0.1", "ipport=0623"}));
   EXPECT_TRUE(shared("fence_ipmilan", bmc, "fence_ipmilanplus", List{" ip=\"10.0.0.01\" "}));
-  EXPECT_TRUE(shared("fence_ipmilan", bmc, "fence_redfish", List{"ip=10.0.0.1:443"}));
+  for (const char* spelling : {"ip=10.0.0.1:443", "ip=10.0.0.1:"})
+    EXPECT_TRUE(shared("fence_ipmilan", bmc, "fence_redfish", List{spelling})) << spelling;
+  EXPECT_TRUE(shared("fence_redfish", List{"ip=10.0.0.1:8443", "ipport=443"}, "fence_redfish",
+                     List{"ip=10.0.0.1:8443"}));
   EXPECT_TRUE(shared("fence_redfish", List{"ip=[2001:db8::1]"}, "fence_redfish", List{"ip=2001:DB8:0::1"}));
   EXPECT_TRUE(shared("fence_ipmilan", List{"ip=bmc.example"}, "fence_idrac", List{"ip=BMC.example."}));
   EXPECT_FALSE(shared("fence_ipmilan", bmc, "fence_ipmilan", List{"ip=10.0.0.2"}));

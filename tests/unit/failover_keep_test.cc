@@ -24,13 +24,23 @@ class KeepRunningTest : public testing::Test {
     cluster_.at(host).vms["uuid-" + name].reason = reason;
     ASSERT_TRUE(put(*store_, fake_protected(name, host)));
   }
-  void keep() {
+  // After these words of the stream.
+  void keep(const std::vector<fence::LifeSign>& told = {}) {
     Recovery recovery(policy_, inventory_, cluster_, *store_, system_clock(),
                       [](const TcpCheck&, Milliseconds) { return true; },
                       {.restarted = [](const record::VmRestarted&) {},
                        .not_restarted = [this](const record::VmNotRestarted& r) { reason_ = r.reason; },
                        .warn = [](const std::string&) {}});
+    for (const auto& life : told) recovery.contradict(life);
     EXPECT_TRUE(recovery.keep());
+  }
+  void fenced(const std::string& host, const std::string& id) {
+    cluster::FenceMark fence;
+    fence.host = host;
+    fence.id = id;
+    fence.time = system_clock().wall();
+    ASSERT_TRUE(cluster::put(*store_, fence));
+    cluster_.at(host).silent = true;
   }
 
   store::ScratchDirectory directory_;
@@ -127,6 +137,25 @@ TEST_F(KeepRunningTest, AFencedHostThatAPersonVouchesForAfterItsLifeStopsNothing
   ASSERT_TRUE(cluster::put(*store_, fence));
   cluster_.at("h3").silent = true;
   keep();
+  EXPECT_EQ(cluster_.started.size(), 1U) << reason_;
+}
+
+TEST_F(KeepRunningTest, AWordOfTheStreamStopsEverythingWhicheverWordComesAfterIt) {
+  off("a", "h1", "unknown");
+  fenced("h3", "f2");
+  const auto now = system_clock().wall();
+  for (const auto& words : {std::vector<fence::LifeSign>{{"h3", now, "f2"}, {"h3", now, "f1"}},
+                            std::vector<fence::LifeSign>{{"h3", now, "f1"}, {"h3", now, "f2"}},
+                            std::vector<fence::LifeSign>{{"h3", now}, {"h3", now, "f1"}}}) {
+    keep(words);
+    EXPECT_TRUE(cluster_.started.empty());
+  }
+}
+
+TEST_F(KeepRunningTest, AWordAboutAnEarlierFenceStopsNothing) {
+  off("a", "h1", "unknown");
+  fenced("h3", "f2");
+  keep({{"h3", system_clock().wall(), "f1"}});
   EXPECT_EQ(cluster_.started.size(), 1U) << reason_;
 }
 

@@ -375,6 +375,7 @@ TEST_F(RecoveryTest, OneThatWasDefinedAnewElsewhereIsNotStartedOnTheSameDisks) {
 // Its mark says so as long as it is there, and no other way would lead on: neither could the start be made
 // there, nor the host be cleared.
 TEST_F(RecoveryTest, AnOpenStartOnAHostThatWasFencedAndIsOnItsWayBackIsHistory) {
+  policy_.verify_timeout = Milliseconds{5000};  // none of it is waited for, and threads may be late
   vm("a");
   protect();
   for (const char* host : {"h2", "h3", "h4"}) cluster_.at(host).dies_at_start = true;

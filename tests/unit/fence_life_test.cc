@@ -237,6 +237,7 @@ TEST_F(Life, ThatContradictsAFenceIsKnownByTheFenceAndNotByTheClockOfWhoeverMade
   mark.time = clock.wall() + std::chrono::seconds{30};
   ASSERT_TRUE(put(*store, mark));
   engine().contradicted({"h1", clock.wall(), mark.id});
+  engine().contradicted({"h1", clock.wall(), "an earlier one"});
   clock.advance(Milliseconds{2000});
   fence(down("h1", clock));
   EXPECT_EQ(last().outcome, Outcome::kRefused);

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kCore = 1000;
 
-struct ReservedOnHost {
+struct Held {
   std::string id, pool;
   std::int64_t amount;
   std::vector<Span> spans;
@@ -41,7 +41,7 @@ struct Model {
       {"r", 20 * kCore}, {"a", 6 * kCore}, {"b", 8 * kCore}, {"c", 3 * kCore}};
   std::map<std::string, std::string> parent{{"r", ""}, {"a", "r"}, {"b", "r"}, {"c", "b"}};
   std::map<std::string, std::int64_t> never_lent{{"a", 2 * kCore}};
-  std::vector<ReservedOnHost> claims;
+  std::vector<Held> claims;
   std::vector<Moved> loans;
 
   std::int64_t own(const std::string& pool) const {

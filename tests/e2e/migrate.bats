@@ -50,11 +50,11 @@ in_background() {
 }
 
 @test "failover knows at once where a protected server went" {
-  on_cluster failover protect vm1 --quiet >&2
+  on_cluster failover protect vm1 --quiet --timeout 60s >&2 # a libvirtd answers its first question late
   run -0 --separate-stderr on_cluster migrate < <(plan h1 h2 vm1 vm2)
   run -0 --separate-stderr on_cluster failover list -o json
   assert_equal "$(jq -r 'select(.kind=="vm_protected" and .vm=="vm1").host' <<<"$output")" h2
-  on_cluster failover unprotect vm1 >&2
+  on_cluster failover unprotect vm1 --timeout 60s >&2
 }
 
 @test "a dry run looks and touches nothing" {

@@ -146,7 +146,7 @@ END
   await h3 fence_contradicted
   await_line 'h3: it is marked as fenced \([0-9a-f]*\), and .*: its virtual servers may run twice, and a person is needed' watched.err
   await_line 'h3 is marked as fenced and shows life, a person is needed' fence.err
-  await_line 'nothing is started any more' failover.err
+  await_line 'nothing is started while that fence stands' failover.err
   # Its agent is told, and stops what runs there.
   await_line 'host_self_fenced' beat-h3
   # The store is told, too, on a thread of its own.

@@ -142,6 +142,7 @@ struct MoveReport {
   Milliseconds elapsed{0};
   std::optional<Milliseconds> downtime;
   std::optional<std::int64_t> memory_bytes, transferred_bytes, iterations;
+  std::optional<std::string> uuid{};  // of the VM that was moved, also where the decision named none
 };
 
 struct MoveProgress {

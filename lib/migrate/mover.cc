@@ -147,6 +147,7 @@ MoveReport Mover::run() {
   if (memory_promised_ && result.outcome != MoveOutcome::kUnknown) {
     shared_->release_memory(to_.host, intent_.move.id);
   }
+  result.uuid = intent_.move.uuid;
   return result;
 }
 

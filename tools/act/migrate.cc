@@ -13,8 +13,8 @@ void remember_place(cli::Program& program, store::Store& store, const migrate::M
                     const migrate::MoveReport& report) try {
   const bool there =
       report.outcome == migrate::MoveOutcome::kDone || report.outcome == migrate::MoveOutcome::kAlready;
-  if (!there || report.planned || report.inconsistent || !move.uuid) return;
-  failover::remember_place(store, move.vm, *move.uuid, move.to, program.clock().wall());
+  if (!there || report.planned || report.inconsistent || !report.uuid) return;
+  failover::remember_place(store, move.vm, *report.uuid, move.to, program.clock().wall());
 } catch (const Error& error) {
   program.warn(move.vm + ": it was moved, and failover does not know that yet: " + error.what());
 }

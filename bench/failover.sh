@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # From the death of a host with 4 virtual servers to the last one's own answer from elsewhere, at default settings, split
 # into detection, fencing, and restart until each answers. What the guests need for their boot alone is measured in the
-# same run: a machine without KVM boots them slowly, and that is no time of ours. "./run bench failover" does 5 rounds; bench/failover.sh 20 more;
-# bench/failover.sh 20 250ms with faster heartbeats.
+# same run: a machine without KVM boots them slowly, and that is no time of ours. "./run bench failover" does 5 rounds;
+# bench/failover.sh 20 more; bench/failover.sh 20 250ms with faster heartbeats.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=bench/common.sh

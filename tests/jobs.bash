@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Tests side by side. A job is a .bats file, the unit tests of a folder of lib/ ("unit tests fence"), or a command. Its output is
-# kept in a file, and printed when it ends. Read by ./run, which says where the build is ($build_dir).
+# Tests side by side. A job is a .bats file, the unit tests of a folder of lib/ ("unit tests fence"), or a command. Its
+# output is kept in a file, and printed when it ends. Read by ./run, which says where the build is ($build_dir).
 
 passed=0 failed=0 skipped=0 # counts of what ran, for the last line
 
@@ -44,7 +44,7 @@ jobs_end() {
 uses_lab() { [[ $1 = *.bats ]] && grep -qE 'lab/lab|^load \.\./(migrate|fence)$' "$1"; }
 
 # The unit tests of all folders, a job each.
-unit_tests() { for file in tests/unit/*_test.cc; do basename "$file"; done | sed 's/_.*//; s/^/unit tests /' | sort -u; }
+unit_tests() { printf '%s\n' tests/unit/*_test.cc | sed 's|.*/||; s/_.*//; s/^/unit tests /' | sort -u; }
 
 # What concerns a folder of lib/: its unit tests, and the .bats files that are called as it is or as tests/subjects says.
 subject_tests() { # FOLDER

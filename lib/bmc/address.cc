@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bmc/address.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 
 #include "base/letters.h"
@@ -29,13 +27,8 @@ std::optional<Address> parse_address(std::string_view url) {
   const auto place = net::parse_address(rest);
   if (!place) return std::nullopt;
   address.host = place->host;
-  if (place->bracketed) {
-    in6_addr ignored{};
-    const std::string number = address.host.substr(0, address.host.find('%'));
-    if (inet_pton(AF_INET6, number.c_str(), &ignored) != 1) return std::nullopt;
-  } else if (address.host.find(':') != std::string::npos) {
-    return std::nullopt;  // of a URL an IPv6 address has brackets
-  }
+  // Of a URL an IPv6 address, and nothing else, has brackets.
+  if (place->bracketed != (address.host.find(':') != std::string::npos)) return std::nullopt;
   if (!is_plain_host(address.host) || address.host.find_first_of("[]") != std::string::npos)
     return std::nullopt;
   if (place->port == 0) return std::nullopt;

@@ -181,8 +181,7 @@ SwitchPlace switch_place(const FenceMethod& method) {
         port == kind.port ||
         (kind.port.empty() && std::find(kUsualPorts.begin(), kUsualPorts.end(), port) != kUsualPorts.end());
     if (usual) port.clear();
-    // A controller answers by several protocols, each at its own port; behind another port may be another
-    // one.
+    // A controller answers by several protocols, each at its usual port; another port may be another one's.
     const std::string family = kind.one_system && port.empty() ? "controller" : kind.family;
     for (const auto& name : {family, copy}) {
       if (name.empty()) continue;

@@ -4,9 +4,11 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <ranges>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/joined.h"
 
 namespace rackline::capacity {
 
@@ -20,8 +22,7 @@ void set_weights(Policy& policy, const std::string& text) {
     LoadWeights& weights = policy.load_weights;
     parts = {{"memory", &weights.memory}, {"cpu", &weights.cpu}, {"overload", &weights.overload}};
   }
-  std::string names;
-  for (const auto& [name, weight] : parts) names += (names.empty() ? "" : ", ") + std::string(name);
+  const std::string names = joined(std::views::keys(parts));
   const auto refuse = [&](std::string_view part, const std::string& why) {
     throw Error(Status::kUsage, "read the weights", std::string(part), why, "such as cpu=1,memory=0.5");
   };

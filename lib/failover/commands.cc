@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/interrupt.h"
+#include "base/joined.h"
 #include "base/person.h"
 #include "bmc/method.h"
 #include "cli/program.h"
@@ -87,7 +88,8 @@ class Failover {
     auto recovery = this->recovery();
     if (options_.all) {
       recovery.drill_all([this](const record::HostDrill& record) { told(record); });
-      if (!hurting_.empty()) program_.warn("the death of " + hurting_ + " would leave servers without place");
+      if (!hurting_.empty())
+        program_.warn("the death of " + joined(hurting_) + " would leave servers without place");
     } else {
       recovery.drill(options_.host);
     }
@@ -139,7 +141,7 @@ class Failover {
 
   void told(const record::HostDrill& record) {
     program_.out().write(record);
-    if (record.outcome == "hurts") hurting_ += (hurting_.empty() ? "" : ", ") + record.host;
+    if (record.outcome == "hurts") hurting_.push_back(record.host);
   }
 
   Recovery recovery(std::function<bool()> urgent = {}) {
@@ -195,7 +197,7 @@ class Failover {
   std::unique_ptr<store::Store> store_;
   std::optional<Protector> protector_;
   std::optional<Coverage> coverage_;
-  std::string hurting_;
+  std::vector<std::string> hurting_;
 };
 
 Status disarm(cli::Program& program, const Options& options) {

@@ -245,14 +245,18 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> Membership::slot_seen(std
   return std::pair(host.seen_incarnation, host.seen_seq);
 }
 
+std::optional<std::string> Membership::contradicted_fence(const Host& host) {
+  if (host.verdict != HostVerdict::kFenceContradicted || !host.off) return std::nullopt;
+  return host.off->fence();
+}
+
 std::vector<HostHealth> Membership::health(Milliseconds now) const {
   std::vector<HostHealth> hosts;
   if (!begun_) return hosts;
   for (const Host& host : hosts_) {
     const bool well = host.verdict == HostVerdict::kUp || host.verdict == HostVerdict::kMaintenance;
-    const bool contradicts = host.verdict == HostVerdict::kFenceContradicted && host.off;
     hosts.push_back({host.name, word_of(host.verdict), host.reason, well, alive(host, now),
-                     contradicts ? host.off->fence() : ""});
+                     contradicted_fence(host).value_or("")});
   }
   return hosts;
 }
@@ -603,7 +607,7 @@ record::HostState Membership::record_of(const Host& host, Milliseconds now) cons
     record.incarnation = hex(host.beat.incarnation);
   }
   if (host.key_id != 0) record.key_id = key_id_text(host.key_id);
-  if (host.verdict == HostVerdict::kFenceContradicted && host.off) record.fence = host.off->fence();
+  record.fence = contradicted_fence(host);
   if (silent_ > 0) {
     record.hosts_silent = silent_;
     record.hosts_watched = watched_;

@@ -282,6 +282,8 @@ class Membership {
   void change(Host& host, Judgement judgement, Milliseconds now, Round& round);
   void doubt(Milliseconds now, Round& round);
   bool may_be_booting(const Host& host, Milliseconds now) const;
+  // The id of the fence that its life contradicts.
+  static std::optional<std::string> contradicted_fence(const Host& host);
   record::HostState record_of(const Host& host, Milliseconds now) const;
 
   WatchPolicy policy_;      // as it was given

@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/address.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
 namespace rackline::net {
+namespace {
+
+bool has_colon(const std::string& host) {
+  return host.find(':') != std::string::npos;
+}
+
+bool is_ipv6(const std::string& host) {
+  in6_addr ignored{};
+  return inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), &ignored) == 1;
+}
+
+}  // namespace
 
 std::string Address::port_or(std::string_view usual) const {
   return port ? std::to_string(*port) : std::string(usual);
 }
 
 std::string Address::text() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  const std::string name = v6 ? "[" + host + "]" : host;
+  const std::string name = has_colon(host) ? "[" + host + "]" : host;
   return port ? name + ":" + std::to_string(*port) : name;
 }
 
@@ -37,7 +50,7 @@ std::optional<Address> parse_address(std::string_view text) {
   } else {
     address.host = text;
   }
-  if (address.host.empty()) return std::nullopt;
+  if (address.host.empty() || (has_colon(address.host) && !is_ipv6(address.host))) return std::nullopt;
   if (has_port) {
     std::uint16_t number = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -13,13 +13,14 @@ namespace rackline::net {
 struct Address {
   std::string host;                   // without brackets; never empty
   std::optional<std::uint16_t> port;  // none: it was not given
-  bool bracketed = false;             // so that it is an IPv6 address, or wrong
+  bool bracketed = false;
 
   std::string port_or(std::string_view usual) const;  // in digits
   std::string text() const;                           // "[::1]:80", as a URL has it
 };
 
-// Nullopt if there is no host, as in ":80", if the port is none of 0 to 65535, or if a bracket is not closed.
+// Nullopt if there is no host, as in ":80", if the port is none of 0 to 65535, if a bracket is not closed, or
+// if a host with colons is no IPv6 address.
 std::optional<Address> parse_address(std::string_view text);
 
 }  // namespace rackline::net

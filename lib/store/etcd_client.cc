@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/etcd_client.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -103,11 +101,7 @@ EtcdAddress parse_etcd_url(const std::string& url) {
     if (host.empty()) throw wrong("an empty address");
     if (!plain) throw wrong("\"" + host + "\" is no address");
     auto endpoint = net::parse_address(host);
-    in6_addr ignored{};
-    const bool v6 = endpoint && endpoint->host.find(':') != std::string::npos;
-    if (!endpoint || endpoint->port == 0 ||
-        (v6 && inet_pton(AF_INET6, endpoint->host.c_str(), &ignored) != 1))
-      throw wrong("\"" + host + "\" is no address");
+    if (!endpoint || endpoint->port == 0) throw wrong("\"" + host + "\" is no address");
     endpoint->port = endpoint->port.value_or(kDefaultPort);
     address.endpoints.push_back(http + endpoint->text());
   }

@@ -142,23 +142,23 @@ void add_vm(record::HostSample& host, const record::VmSample& vm) {
 
 // Reads what `before` does not tell. The VMs are those of `reading`.
 void read_details(const Connection& connection, const Reading& reading, const Baseline* before,
-                  Baseline& memory) {
+                  Baseline& baseline) {
   const bool fresh = before != nullptr && reading.stats.taken - before->details_read < kDetailsLast;
-  memory.details_read = fresh ? before->details_read : reading.stats.taken;
+  baseline.details_read = fresh ? before->details_read : reading.stats.taken;
   std::optional<std::set<std::string>> persistent;
   for (std::size_t i = 0; i < reading.domains.size(); ++i) {
     const VmStats& vm = reading.stats.vms[i];
     if (fresh) {
       const auto known = before->details.find(vm.uuid);
       if (known != before->details.end() && known->second.domain_id == vm.domain_id) {
-        memory.details.insert(*known);
+        baseline.details.insert(*known);
         continue;
       }
     }
     const auto wishes = read_wishes(reading.domains[i].get());
     if (!wishes) continue;  // it vanished while we looked: it is on no host, or in the answer of another
     if (!persistent) persistent = read_persistent(connection);
-    memory.details[vm.uuid] = {vm.domain_id, *wishes, persistent->contains(vm.uuid)};
+    baseline.details[vm.uuid] = {vm.domain_id, *wishes, persistent->contains(vm.uuid)};
   }
 }
 
@@ -243,13 +243,13 @@ Sample assemble(const HostStats& now, const HostStats* before, const HostModel& 
 }
 
 Sample sample(const Connection& connection, const BaselinePtr& before, const Pause& pause) {
-  auto memory = std::make_shared<Baseline>();
+  auto baseline = std::make_shared<Baseline>();
   // The capabilities of a host are slow when it is asked for them for the first time: libvirtd then tries
   // every emulator.
-  const auto learn_model = [&] { memory->model = read_model(connection); };
+  const auto learn_model = [&] { baseline->model = read_model(connection); };
   std::optional<HostStats> past;
   if (before != nullptr) {
-    memory->model = before->model;
+    baseline->model = before->model;
   } else if (pause) {
     past = read_counters(connection);
     pause(learn_model);
@@ -259,10 +259,10 @@ Sample sample(const Connection& connection, const BaselinePtr& before, const Pau
   const HostStats* since = before != nullptr ? &before->stats : past ? &*past : nullptr;
 
   Reading reading = read_stats(connection);
-  read_details(connection, reading, before.get(), *memory);
-  Sample sample = assemble(reading.stats, since, memory->model, memory->details);
-  memory->stats = std::move(reading.stats);
-  sample.memory = std::move(memory);
+  read_details(connection, reading, before.get(), *baseline);
+  Sample sample = assemble(reading.stats, since, baseline->model, baseline->details);
+  baseline->stats = std::move(reading.stats);
+  sample.baseline = std::move(baseline);
   return sample;
 }
 

@@ -34,7 +34,7 @@ using BaselinePtr = std::shared_ptr<const Baseline>;
 struct Sample {
   record::HostSample host;  // state "up"; its name, the inventory's fields and elapsed_ms are the caller's
   std::vector<record::VmSample> vms;
-  BaselinePtr memory;
+  BaselinePtr baseline;
 };
 
 // Lets time pass between two samples; `meanwhile` is work that fits in there.

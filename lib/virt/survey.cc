@@ -47,8 +47,8 @@ Question<Sample> Survey::question(std::size_t index) {
     };
   }
   return {index,
-          [memory = known.memory, pause = std::move(pause)](const Connection& connection) {
-            return sample(connection, memory, pause);
+          [baseline = known.baseline, pause = std::move(pause)](const Connection& connection) {
+            return sample(connection, baseline, pause);
           },
           known.suspect ? patience_.suspect_timeout : patience_.timeout,
           [paused = known.paused] { return Milliseconds{*paused}; }};
@@ -62,14 +62,14 @@ Survey::Seen Survey::seen(Answer<Sample> answer) {
     seen.host = std::move(answer.value->host);
     seen.vms = std::move(answer.value->vms);
     for (auto& vm : seen.vms) vm.host = known.host;
-    state.memory = std::move(answer.value->memory);
+    state.baseline = std::move(answer.value->baseline);
     state.suspect = false;
   } else {
     state.suspect = answer.error->status() == Status::kTimeout;
     seen.host.state = state.suspect ? "timeout" : "unreachable";
     seen.host.error = answer.error->what();
     // Counters from before an outage are no base for rates: the host may have been started anew.
-    state.memory = nullptr;
+    state.baseline = nullptr;
   }
   seen.host.host = known.host;
   seen.host.failure_domain = known.failure_domain;

@@ -46,7 +46,7 @@ class Survey {
  private:
   struct Known {
     record::Host host;
-    BaselinePtr memory;  // null: no counters to compare with
+    BaselinePtr baseline;  // null: no counters to compare with
     bool suspect = false;
     // Time that the work of the present round spends between two samples; shared with it.
     std::shared_ptr<std::atomic<Milliseconds::rep>> paused;

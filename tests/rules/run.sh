@@ -197,7 +197,7 @@ without() { # NAME TEST WHAT
       while read -r one; do
         local user=${one#*.dir/}
         compile "$one" "$tree/lib/${user%.o}" || status=9
-      done < <(users_of "$file" "${units[0]}" )
+      done < <(users_of "$file" "${units[0]}")
       ;;
     esac
     for one in "${units[@]}"; do
@@ -237,13 +237,15 @@ if [ $check = no ] && [ -z "$share" ]; then
   mapfile -t programs < <(for test in "${tests[@]}"; do
     case $test in unit:*) ;; *) program_of "$test" ;; esac
   done | sort -u)
-  mapfile -t names < <(printf '%s\n' "${tests[@]}" | sed -n 's/^unit://p' | tr : '\n' | sort -u)
-  mapfile -t units < <(for name in "${names[@]}"; do unit_of_test "$name"; done | sort -u)
+  # "PROGRAM SUITE.NAME" of each unit test.
+  mapfile -t homes < <(printf '%s\n' "${tests[@]}" | sed -n 's/^unit://p' | tr : '\n' | sort -u |
+    while read -r name; do echo "$(unit_of_test "$name") $name"; done)
+  mapfile -t units < <(printf '%s\n' "${homes[@]}" | cut -d ' ' -f 1 | sort -u | grep .)
   grep -q unit-base "$build/build.ninja" 2>/dev/null || cmake -S . -B "$build" -G Ninja -DRACKLINE_TESTS=ON >/dev/null
   ninja -C "$build" --quiet "${units[@]}" ${programs[@]:+"${programs[@]}" rackline-records} >&2
   # Only a test that passes with the rule says something by failing without it.
   for unit in "${units[@]}"; do
-    filter=$(for name in "${names[@]}"; do [ "$(unit_of_test "$name")" != "$unit" ] || printf '%s:' "$name"; done)
+    filter=$(printf '%s\n' "${homes[@]}" | sed -n "s/^$unit //p" | paste -sd :)
     run_unit "$build/tests/$unit" "$filter" || not_ok "all: these do not pass with the rules in place"
   done
   fresh_programs

@@ -282,7 +282,7 @@ on_terminal() { timeout 20 script -qec "$*" /dev/null </dev/null | tr -d '\r'; }
   assert_regex "$stderr" 'dead-after'
   run -2 --separate-stderr heartbeat
   run -2 --separate-stderr heartbeat watch --listen 'nonsense:port' --once
-  assert_regex "$stderr" 'ADDRESS:PORT'
+  assert_regex "$stderr" 'expected ADDRESS\[:PORT\]'
   run -2 --separate-stderr heartbeat maintenance h1 yes
   assert_regex "$stderr" 'expected one of on.off'
   run -0 heartbeat __complete maintenance h1 ''

@@ -28,8 +28,8 @@ TEST(Address, OfIPv6HasBracketsWhenItHasAPort) {
 }
 
 TEST(Address, OfAPortAloneOrOfNoPortIsNone) {
-  for (const char* text :
-       {"", ":80", "[]:80", "h1:", "h1:x", "h1:-1", "h1:65536", "h1:80x", "[::1", "[::1]80"})
+  for (const char* text : {"", ":80", "[]:80", "h1:", "h1:x", "h1:-1", "h1:65536", "h1:80x", "[::1",
+                           "[::1]80", "a:b:c", "[a:b]:80", "::1:80:"})
     EXPECT_EQ(read(text), "none") << text;
 }
 

@@ -145,18 +145,14 @@ TEST_P(AnyStore, AnUpdateThatThrowsOrWantsNothingLeavesEverythingAsItWas) {
 }
 
 TEST_P(AnyStore, AnUpdateWhoseWriterIsKilledLetsTheNextOneIn) {
-  std::array<int, 2> ready{};
-  ASSERT_EQ(pipe(ready.data()), 0);
+  Word ready;
   Forked writer([&] {
     Store::open(url())->update(lock_name("n"), [&](View&) -> std::optional<Transaction> {
-      if (write(ready[1], "y", 1) != 1) return std::nullopt;
+      ready.say('y');
       for (;;) pause();
     });
   });
-  close(ready[1]);
-  char answer = 0;
-  ASSERT_EQ(read(ready[0], &answer, 1), 1);
-  close(ready[0]);
+  ASSERT_EQ(ready.hear(), 'y');
   const auto store = Store::open(url());
   std::thread waiting([&] {
     Store::open(url())->update(lock_name("n"), [&](View&) {
@@ -184,25 +180,19 @@ TEST_P(AnyStore, ALockIsHeldOnceAndGivenBackWithItsObject) {
 }
 
 TEST_P(AnyStore, ALockDiesWithItsHolderWhoeverKillsIt) {
-  std::array<int, 2> ready{};
-  ASSERT_EQ(pipe(ready.data()), 0);
+  Word ready;
   Forked holder([&] {
     const auto store = Store::open(url());
     const auto held = store->try_lock(lock_name("one"));
-    const char answer = held ? 'y' : 'n';
-    if (write(ready[1], &answer, 1) != 1) return;
+    ready.say(held ? 'y' : 'n');
     for (;;) pause();
   });
-  char answer = 0;
-  ASSERT_EQ(read(ready[0], &answer, 1), 1);
-  ASSERT_EQ(answer, 'y');
+  ASSERT_EQ(ready.hear(), 'y');
   const auto store = Store::open(url());
   EXPECT_FALSE(store->try_lock(lock_name("one")));
   holder.kill();
   EXPECT_TRUE(
       store->lock(lock_name("one"), system_clock(), system_clock().monotonic() + Milliseconds{10'000}));
-  close(ready[0]);
-  close(ready[1]);
 }
 
 TEST_P(AnyStore, WaitingForALockEndsAtTheDeadline) {

@@ -7,10 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "base/id.h"
 #include "etcd_cluster.h"
@@ -42,6 +46,30 @@ class ScratchDirectory {
 
  private:
   std::filesystem::path path_;
+};
+
+// One word from a process that was forked, to be heard once.
+class Word {
+ public:
+  Word() {
+    if (pipe(ends_.data()) != 0) throw std::runtime_error("no pipe");
+  }
+  ~Word() {
+    close(ends_[0]);
+    if (ends_[1] >= 0) close(ends_[1]);
+  }
+  Word(const Word&) = delete;
+  Word& operator=(const Word&) = delete;
+  void say(char word) { EXPECT_EQ(write(ends_[1], &word, 1), 1); }
+  // Waits for it; nullopt if the process has ended without a word.
+  std::optional<char> hear() {
+    close(std::exchange(ends_[1], -1));
+    char word = 0;
+    return read(ends_[0], &word, 1) == 1 ? std::optional(word) : std::nullopt;
+  }
+
+ private:
+  std::array<int, 2> ends_{};
 };
 
 // Runs a function in a process of its own, which is killed with this object at the latest.

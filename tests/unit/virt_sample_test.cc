@@ -206,7 +206,7 @@ TEST(Sample, OfALiveConnectionTakesRatesAgainstTheOneBefore) {
   };
   const Sample first = sample(connection, nullptr, pause);
   EXPECT_EQ(pauses, 1) << "the first sample is two";
-  const Sample second = sample(connection, first.memory, pause);
+  const Sample second = sample(connection, first.baseline, pause);
   EXPECT_EQ(pauses, 1);
   EXPECT_EQ(second.host.arch, first.host.arch);
   EXPECT_TRUE(second.host.arch);

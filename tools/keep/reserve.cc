@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// reserve: the reservation ledgers: who holds how much of what, when, and who has lent it to whom.
+// reserve: the reservation ledger: who holds how much of what, when, and who has lent it to whom.
 #include "cli/program.h"
 #include "reserve/command.h"
 #include "reserve/options.h"
@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   cli::Program program(
       {.name = "reserve",
        .nature = cli::Nature::kKeep,
-       .summary = "the reservation ledgers: who holds how much of what, and when",
+       .summary = "the reservation ledger: who holds how much of what, and when",
        .description = "Keeps pools, claims and loans in a ledger, in which nothing is granted twice.",
        .examples = {
            {"reserve pool add rack1 --capacity cpu=64,memory=512GiB", "what there is"},

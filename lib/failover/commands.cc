@@ -180,13 +180,7 @@ class Failover {
 
   Status finish(const Recovery& recovery) { return finish(recovery, program_.dry_run()); }
   Status finish(const Recovery& recovery, bool only_planned) {
-    const auto summary = recovery.summary();
-    auto& end = program_.end();
-    (only_planned ? end.planned : end.done) = summary.planned + summary.done;
-    end.already = summary.already;
-    end.unplaced = summary.unplaced;
-    end.refused = summary.refused;
-    end.failed = summary.failed;
+    recovery.tell(program_.end(), only_planned);
     return recovery.status();
   }
 

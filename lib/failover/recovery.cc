@@ -13,7 +13,7 @@
 namespace rackline::failover {
 namespace {
 
-using What = Outcome::What;
+using What = act::Outcome;
 
 }  // namespace
 
@@ -83,7 +83,7 @@ void Recovery::settle() {
 bool Recovery::pending() const {
   return waiting_ || std::any_of(told_.begin(), told_.end(), [this](const auto& told) {
            const What what = told.second.what;
-           return what == What::kRefused || what == What::kUnknown || what == What::kUnplaced ||
+           return what == What::kRefused || what == What::kUnknown ||
                   (what == What::kFailed && failed_.contains(told.first) &&
                    failed_.at(told.first).rounds < kRounds);
          });
@@ -104,7 +104,7 @@ bool Recovery::keep(const View* seen) {
   auto lock = turn(false);
   if (lock == nullptr) return false;
   work(situation(seen), std::move(lock));
-  journal_.prune(std::chrono::days{30}, 10'000);
+  journal_.prune();
   return true;
 }
 
@@ -178,7 +178,7 @@ void Recovery::pass(const View* seen) {
   // A pass can take minutes, in which somebody may have fenced or cleared a host.
   work(situation(seen), std::move(lock));
   waiting_ = false;
-  journal_.prune(std::chrono::days{30}, 10'000);
+  journal_.prune();
 }
 
 // A host that is marked is proven to be off, whoever read the proof and has died since.
@@ -258,8 +258,9 @@ void Recovery::forget_all_but(const std::vector<Verdict>& verdicts) {
   std::set<Key> keys;
   for (const auto& verdict : verdicts) keys.insert({verdict.fence.id, verdict.vm.vm});
   std::erase_if(told_, [&keys](const auto& told) {
-    const What what = told.second.what;
-    return (what == What::kRefused || what == What::kUnknown) && !keys.contains(told.first);
+    const Outcome& last = told.second;
+    return (last.what == What::kUnknown || (last.what == What::kRefused && !last.unplaced)) &&
+           !keys.contains(told.first);
   });
 }
 

@@ -66,12 +66,8 @@ class Recovery {
   // The same for each host, from one look. Tells of those that would not run, and what each death comes to.
   void drill_all(const std::function<void(const record::HostDrill&)>& each);
 
-  struct Summary {
-    int done = 0, planned = 0, already = 0, unplaced = 0, refused = 0, failed = 0;
-    int check_silent = 0;
-    bool twice = false;
-  };
-  Summary summary() const;  // the last word on each virtual server
+  // By the last word on each virtual server. Fills in the counts; `planned`: of a drill or a dry run.
+  void tell(record::End& end, bool planned) const;
   Status status() const;
 
  private:
@@ -99,6 +95,8 @@ class Recovery {
   void forget_all_but(const std::vector<Verdict>& verdicts);
   void close_history(const std::vector<Verdict>& verdicts);
   void report(const Verdict& verdict, const Outcome& outcome);
+  act::Tally tally() const;
+  std::int64_t unplaced() const;
 
   RecoveryPolicy policy_;
   std::vector<std::string> inventory_;

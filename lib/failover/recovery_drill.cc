@@ -10,7 +10,7 @@
 namespace rackline::failover {
 namespace {
 
-using What = Outcome::What;
+using What = act::Outcome;
 
 }  // namespace
 
@@ -64,7 +64,7 @@ void Recovery::drill_all(const std::function<void(const record::HostDrill&)>& ea
         ++restarted;
         continue;
       }
-      ++(outcome.what == What::kRefused ? refused : unplaced);
+      ++(outcome.what == What::kRefused && !outcome.unplaced ? refused : unplaced);
       const std::string& name = key.second;
       const auto vm = std::find_if(now.vms.begin(), now.vms.end(),
                                    [&name](const Protected& known) { return known.vm == name; });

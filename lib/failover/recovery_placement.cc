@@ -2,7 +2,6 @@
 #include "failover/recovery_placement.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "capacity/planner.h"
 #include "failover/affinity.h"
@@ -90,17 +89,10 @@ Placement::Placement(const View& view, const std::map<std::string, cluster::Host
 std::map<std::string, Placement::Answer> Placement::ask(
     const std::vector<Protected>& vms, const std::map<std::string, std::set<std::string>>& barred) const {
   capacity::Planner planner(policy());
-  const auto held = held_for_others(vms);
-  for (record::HostSample host : hosts_) {
-    for (const auto& each : held) {
-      if (each.host == host.host) add_to(host, *each.memory_bytes, *each.cpu_cores, 1);
-    }
+  for (const auto& reservation : reserved_for_others(vms)) planner.hear(reservation);
+  for (const auto& host : hosts_) {
     planner.round().host_slot() = host;
     planner.round().keep_host();
-  }
-  for (const auto& each : held) {
-    planner.round().vm_slot() = each;
-    planner.round().keep_vm();
   }
   for (const auto& vm : vms_) {
     planner.round().vm_slot() = vm;
@@ -174,36 +166,24 @@ void Placement::count(const Protected& vm, const std::string& host, int sign) {
   }
 }
 
-std::vector<record::VmSample> Placement::held_for_others(const std::vector<Protected>& vms) const {
-  std::vector<record::VmSample> samples;
+std::vector<record::Reservation> Placement::reserved_for_others(const std::vector<Protected>& vms) const {
+  std::vector<record::Reservation> others;
   for (const auto& held : held_) {
-    const bool there =
-        std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& host) { return host.host == held.host; });
     const bool for_one_of_them =
         !held.vm.empty() &&
         std::any_of(vms.begin(), vms.end(), [&](const Protected& vm) { return vm.vm == held.vm; });
-    if (!there || for_one_of_them) continue;
+    if (for_one_of_them) continue;
     constexpr double kThousandths = 1000;
-    double cores = static_cast<double>(held.cpu_thousandths) / kThousandths;
-    std::int64_t memory = held.memory_bytes;
-    for (const auto& vm : vms_) {
-      if (held.vm.empty() || vm.vm != held.vm || vm.host != held.host) continue;
-      cores -= vm.cpu_cores.value_or(0);
-      memory -= vm.memory_bytes.value_or(0);
-    }
-    if (cores <= 0 && memory <= 0) continue;
-    record::VmSample sample;
-    sample.vm = "what is reserved for " + held.owner + " (" + held.id + ")";
-    sample.uuid = "reserved-" + held.id;
-    sample.host = held.host;
-    sample.time = now_;
-    sample.state = "running";
-    sample.memory_bytes = std::max<std::int64_t>(memory, 0);
-    sample.cpu_cores = std::max(cores, 0.0);
-    sample.vcpus = std::llround(std::ceil(*sample.cpu_cores * capacity::Policy{}.cpu_overcommit));
-    samples.push_back(std::move(sample));
+    record::Reservation& other = others.emplace_back();
+    other.id = held.id;
+    other.owner = held.owner;
+    other.state = "active";
+    other.host = held.host;
+    if (!held.vm.empty()) other.vm = held.vm;
+    other.memory_bytes = held.memory_bytes;
+    other.cpu_cores = static_cast<double>(held.cpu_thousandths) / kThousandths;
   }
-  return samples;
+  return others;
 }
 
 std::string Placement::weakness() const {

@@ -11,6 +11,7 @@
 #include "failover/protection.h"
 #include "failover/recovery_cluster.h"
 #include "record/kinds.h"
+#include "record/kinds_reserve.h"
 #include "reserve/reserved_on_hosts.h"
 
 namespace rackline::failover {
@@ -55,8 +56,7 @@ class Placement {
   std::map<std::string, Answer> ask(const std::vector<Protected>& vms,
                                     const std::map<std::string, std::set<std::string>>& barred) const;
   void count(const Protected& vm, const std::string& host, int sign);
-  // What is reserved and not used by whom it is for, as virtual servers that would run there.
-  std::vector<record::VmSample> held_for_others(const std::vector<Protected>& vms) const;
+  std::vector<record::Reservation> reserved_for_others(const std::vector<Protected>& vms) const;
 
   record::Time now_;
   std::vector<record::HostSample> hosts_;

@@ -7,23 +7,11 @@
 namespace rackline::failover {
 namespace {
 
-using What = Outcome::What;
+using What = act::Outcome;
 
-const char* word_of(What what, bool planned) {
-  switch (what) {
-    case What::kDone:
-      return planned ? "planned" : "done";
-    case What::kAlready:
-      return "already";
-    case What::kUnplaced:
-      return "unplaced";
-    case What::kRefused:
-      return "refused";
-    case What::kUnknown:
-      return "unknown";
-    default:
-      return "failed";
-  }
+const char* word_of(const Outcome& outcome) {
+  if (outcome.unplaced) return "unplaced";
+  return outcome.planned && outcome.what == What::kDone ? "planned" : act::word_of(outcome.what);
 }
 
 template <class Record>
@@ -35,7 +23,7 @@ Record filled(const Verdict& verdict, const Outcome& outcome) {
   record.vm = verdict.vm.vm;
   record.uuid = verdict.vm.uuid;
   record.from = verdict.from;
-  record.outcome = word_of(outcome.what, outcome.planned);
+  record.outcome = word_of(outcome);
   record.priority = verdict.vm.priority;
   record.memory_bytes = verdict.vm.memory_bytes;
   if (outcome.planned) record.planned = true;
@@ -108,37 +96,31 @@ void Recovery::report(const Verdict& verdict, const Outcome& settled) {
     hooks_.warn(verdict.vm.vm + " is not restarted: " + record.outcome + ": " + outcome.reason);
 }
 
-Recovery::Summary Recovery::summary() const {
-  Summary summary;
+// Without those for which there was no host.
+act::Tally Recovery::tally() const {
+  act::Tally tally;
   for (const auto& [key, outcome] : told_) {
-    switch (outcome.what) {
-      case What::kDone:
-        ++(outcome.planned ? summary.planned : summary.done);
-        break;
-      case What::kAlready:
-        ++summary.already;
-        break;
-      case What::kUnplaced:
-        ++summary.unplaced;
-        break;
-      case What::kRefused:
-        ++summary.refused;
-        break;
-      default:
-        ++summary.failed;
-        break;
-    }
-    summary.check_silent += outcome.check_silent ? 1 : 0;
+    if (!outcome.unplaced) tally.add(outcome.what);
   }
-  summary.twice = twice_;
-  return summary;
+  return tally;
+}
+
+std::int64_t Recovery::unplaced() const {
+  return std::count_if(told_.begin(), told_.end(), [](const auto& told) { return told.second.unplaced; });
+}
+
+void Recovery::tell(record::End& end, bool planned) const {
+  tally().tell(end, planned);
+  end.unplaced = unplaced();
 }
 
 Status Recovery::status() const {
-  const Summary now = summary();
-  if (now.twice) return Status::kRefused;
-  if (now.unplaced + now.failed + now.check_silent > 0) return Status::kNo;
-  return now.refused > 0 || objected_ ? Status::kRefused : Status::kDone;
+  if (twice_) return Status::kRefused;
+  const bool silent =
+      std::any_of(told_.begin(), told_.end(), [](const auto& told) { return told.second.check_silent; });
+  if (silent || unplaced() > 0) return Status::kNo;
+  const Status status = tally().status();
+  return status == Status::kDone && objected_ ? Status::kRefused : status;
 }
 
 }  // namespace rackline::failover

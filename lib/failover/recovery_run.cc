@@ -14,7 +14,7 @@
 namespace rackline::failover {
 namespace {
 
-using What = Outcome::What;
+using What = act::Outcome;
 
 // Hosts that do not see its disks. Where the definition's host left the inventory, any host may see them: it
 // was found to be on shared storage when it was protected.
@@ -57,12 +57,6 @@ RecoveryRun::RecoveryRun(World world, Situation situation, std::vector<Verdict> 
   }
 }
 
-RecoveryRun::~RecoveryRun() {
-  for (Job& job : jobs_) {
-    if (job.thread.joinable()) job.thread.join();
-  }
-}
-
 bool RecoveryRun::go() {
   order();
   std::vector<Job*> homeless;
@@ -85,15 +79,12 @@ bool RecoveryRun::go() {
       }
       return true;
     }
-    std::unique_lock lock(mutex_);
-    while (events_.empty()) {
-      constexpr Milliseconds kGlance{100};
-      arrived_.wait_for(lock, kGlance, [this] { return !events_.empty(); });
-      if (!events_.empty() || !world_.urgent || !only_keeps() || !world_.urgent()) continue;
+    constexpr Milliseconds kGlance{100};
+    while (!workers_.wait(false, kGlance)) {
+      if (!world_.urgent || !only_keeps() || !world_.urgent()) continue;
       left_ = true;
       return false;
     }
-    lock.unlock();
     handle_events();
   }
 }
@@ -108,10 +99,7 @@ bool RecoveryRun::only_keeps() const {
 }
 
 void RecoveryRun::handle_events() {
-  std::unique_lock lock(mutex_);
-  auto events = std::exchange(events_, {});
-  lock.unlock();
-  for (Event& event : events) {
+  for (Event& event : workers_.take()) {
     if (event.failure) failure_ = event.failure;
     handle(event);
   }
@@ -119,10 +107,7 @@ void RecoveryRun::handle_events() {
 
 bool RecoveryRun::collect(bool wait) {
   for (;;) {
-    if (wait && is(Job::State::kRunning)) {
-      std::unique_lock lock(mutex_);
-      arrived_.wait(lock, [this] { return !events_.empty(); });
-    }
+    if (wait && is(Job::State::kRunning)) workers_.wait(false);
     handle_events();
     if (!is(Job::State::kRunning)) break;
     if (!wait) return false;
@@ -164,7 +149,12 @@ void RecoveryRun::place(const std::vector<Job*>& jobs) {
     const auto& answer = answers.at(job->verdict.vm.vm);
     job->to = answer.host;
     job->why = answer.reason;
-    if (job->to.empty()) settle(*job, What::kUnplaced, answer.reason);
+    if (!job->to.empty()) continue;
+    Outcome outcome;
+    outcome.what = What::kRefused;
+    outcome.unplaced = true;
+    outcome.reason = answer.reason;
+    settle(*job, outcome);
   }
 }
 
@@ -283,7 +273,7 @@ bool RecoveryRun::begin(Job& job) {
   order.verify_only = verify;
   job.state = Job::State::kRunning;
   const auto index = static_cast<std::size_t>(&job - jobs_.data());
-  job.thread = std::thread([this, index, order, host = world_.cluster.host(job.to)] {
+  workers_.start(index, [this, index, order, host = world_.cluster.host(job.to)] {
     Event event{index, {}, nullptr};
     try {
       event.report =
@@ -292,16 +282,14 @@ bool RecoveryRun::begin(Job& job) {
     } catch (...) {
       event.failure = std::current_exception();
     }
-    const std::lock_guard guard(mutex_);
-    events_.push_back(std::move(event));
-    arrived_.notify_one();
+    workers_.post(std::move(event));
   });
   return true;
 }
 
 void RecoveryRun::handle(Event& event) {
   Job& job = jobs_[event.job];
-  job.thread.join();
+  workers_.join(event.job);
   if (event.failure) {
     job.state = Job::State::kOver;  // nothing is said of it: its fate is in the journal
     return;

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "act/outcome.h"
+#include "act/workers.h"
 #include "failover/recovery_placement.h"
 #include "failover/recovery_start.h"
 #include "failover/recovery_verdict.h"
@@ -22,9 +20,9 @@ namespace rackline::failover {
 
 // What became of one virtual server.
 struct Outcome {
-  enum class What { kDone, kAlready, kUnplaced, kRefused, kFailed, kUnknown };
-  What what = What::kFailed;
+  act::Outcome what = act::Outcome::kFailed;
   std::string to, reason;
+  bool unplaced = false;  // refused, as there was no host for it
   bool checked = false, check_silent = false, planned = false;
   int attempts = 0;
   std::optional<Milliseconds> start;
@@ -52,7 +50,6 @@ class RecoveryRun {
   // `todo`: those to be started or verified. A drill passes a look of its own making, which is not taken
   // again, and `planned`.
   RecoveryRun(World world, Situation situation, std::vector<Verdict> todo, bool planned, Settled settled);
-  ~RecoveryRun();
   RecoveryRun(const RecoveryRun&) = delete;
   RecoveryRun& operator=(const RecoveryRun&) = delete;
 
@@ -78,7 +75,6 @@ class RecoveryRun {
     std::vector<std::string> failures;  // HOST: why, in their order
     enum class State { kWaiting, kRunning, kOver } state = State::kWaiting;
     bool runs = false;
-    std::thread thread;
   };
   struct Event {
     std::size_t job;
@@ -104,7 +100,7 @@ class RecoveryRun {
   std::vector<Job*> waiting_companions(const Job& job);
   void again(Job& job, const StartReport& report);
   void settle(Job& job, Outcome outcome);
-  void settle(Job& job, Outcome::What what, const std::string& reason);
+  void settle(Job& job, act::Outcome what, const std::string& reason);
   // A start was tried: "start: VM: HOST: why; HOST: why".
   static std::string tried(const Job& job);
 
@@ -115,11 +111,9 @@ class RecoveryRun {
   Placement placement_;
   std::vector<Job> jobs_;
   Milliseconds looked_{0};
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<Event> events_;
   bool left_ = false;  // for something urgent
   std::exception_ptr failure_;
+  act::Workers<Event> workers_;  // the last member: its threads use the others
 };
 
 }  // namespace rackline::failover

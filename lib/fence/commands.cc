@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "act/outcome.h"
 #include "base/interrupt.h"
 #include "base/person.h"
 #include "cli/program.h"
@@ -100,14 +101,15 @@ void follow(cli::Program& program, record::Reader& reader, FenceEngine& engine) 
 }
 
 Status conclude(cli::Program& program, std::map<Outcome, int> outcomes, bool understood) {
-  auto& end = program.end();
-  (program.dry_run() ? end.planned : end.done) = outcomes[Outcome::kFenced];
-  end.failed = outcomes[Outcome::kFailed];
-  end.refused = outcomes[Outcome::kRefused] + outcomes[Outcome::kBusy];
-  if (end.failed > 0) return Status::kNo;
+  act::Tally tally;
+  tally.add(act::Outcome::kDone, outcomes[Outcome::kFenced]);
+  tally.add(act::Outcome::kFailed, outcomes[Outcome::kFailed]);
+  tally.add(act::Outcome::kRefused, outcomes[Outcome::kRefused] + outcomes[Outcome::kBusy]);
+  tally.tell(program.end(), program.dry_run());
+  const Status status = tally.status();
+  if (status == Status::kNo) return status;
   if (!understood) return Status::kUsage;
-  if (outcomes[Outcome::kBusy] > 0) return Status::kBusy;
-  return end.refused > 0 ? Status::kRefused : Status::kDone;
+  return outcomes[Outcome::kBusy] > 0 ? Status::kBusy : status;
 }
 
 Status fence_what_is_told(cli::Program& program, const Options& options) {
@@ -186,22 +188,21 @@ Status confirm(cli::Program& program, const Options& options) {
 }
 
 Status unfence_hosts(cli::Program& program, const Options& options) {
-  using Unfenced = UnfenceReport::Outcome;
   Session session(program, options);
   Status worst = Status::kDone;
   for (const auto& host : options.hosts) {
     if (interrupt::requested()) break;
     const auto result = unfence(session.world, options.policy, host);
     program.out().write(unfenced_record(result));
-    if (result.outcome == Unfenced::kFailed) worst = Status::kNo;
-    if (result.outcome == Unfenced::kRefused && worst == Status::kDone) worst = Status::kRefused;
-    if (!result.reason.empty() && result.outcome != Unfenced::kAlready)
+    if (result.outcome == act::Outcome::kFailed) worst = Status::kNo;
+    if (result.outcome == act::Outcome::kRefused && worst == Status::kDone) worst = Status::kRefused;
+    if (!result.reason.empty() && result.outcome != act::Outcome::kAlready)
       program.warn(host + ": " + result.reason);
-    if (result.outcome == Unfenced::kAlready && !result.reason.empty())
+    if (result.outcome == act::Outcome::kAlready && !result.reason.empty())
       program.note(host + ": " + result.reason + ": nothing was done");
-    else if (result.planned && result.outcome == Unfenced::kDone)
+    else if (result.planned && result.outcome == act::Outcome::kDone)
       program.note(host + " would be marked as returning and switched on");
-    else if (result.outcome == Unfenced::kDone || result.outcome == Unfenced::kAlready)
+    else if (result.outcome == act::Outcome::kDone || result.outcome == act::Outcome::kAlready)
       program.note(host + " is on and takes no virtual servers yet; when it is in order: failover clear " +
                    host);
   }

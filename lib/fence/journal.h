@@ -29,7 +29,7 @@ class FenceJournal {
   std::vector<Open> open(std::vector<std::string>* broken = nullptr);
   // How often the host was fenced in the time that ends now.
   int fenced_within(const std::string& host, Milliseconds window);
-  void prune() { journal_.prune(std::chrono::days{30}, 10'000); }
+  void prune() { journal_.prune(); }
 
  private:
   std::vector<store::Journal::Item> all(std::vector<std::string>* broken);

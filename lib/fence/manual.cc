@@ -139,7 +139,7 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
   auto mark = there.mark;
   if (there.broken) {
     if (!policy.force) {
-      report.outcome = UnfenceReport::Outcome::kRefused;
+      report.outcome = act::Outcome::kRefused;
       report.reason =
           "its mark cannot be read, and says neither that it is fenced nor that it is not (--force)";
       return report;
@@ -148,7 +148,7 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
     mark->version = there.version;
   }
   if (!mark) {
-    report.outcome = UnfenceReport::Outcome::kAlready;
+    report.outcome = act::Outcome::kAlready;
     report.reason = "it is not fenced";
     return report;
   }
@@ -156,7 +156,7 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
   report.cause = mark->cause;
   if (policy.dry_run) {
     const auto reading = bmc::PowerDriver(world.power, world.time).read(levels, policy.deadline);
-    report.outcome = UnfenceReport::Outcome::kDone;
+    report.outcome = act::Outcome::kDone;
     report.power.method = reading.method;
     report.power.after = reading.power;
     return report;
@@ -167,9 +167,9 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
   if (!returning && !put(world.store, *mark)) throw changed(host);
   report.power = bmc::PowerDriver(world.power, world.time).on(levels, clock.monotonic() + policy.deadline);
   report.elapsed = clock.monotonic() - started;
-  report.outcome = !report.power.proven                  ? UnfenceReport::Outcome::kFailed
-                   : report.power.untouched && returning ? UnfenceReport::Outcome::kAlready
-                                                         : UnfenceReport::Outcome::kDone;
+  report.outcome = !report.power.proven                  ? act::Outcome::kFailed
+                   : report.power.untouched && returning ? act::Outcome::kAlready
+                                                         : act::Outcome::kDone;
   if (!report.power.proven) report.reason = report.power.why;
   return report;
 }

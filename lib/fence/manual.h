@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "act/outcome.h"
 #include "fence/answer.h"
 #include "fence/engine.h"
 
@@ -21,8 +22,7 @@ FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, co
                         const std::string& person, const HostAnswer& ask);
 
 struct UnfenceReport {
-  enum class Outcome { kDone, kAlready, kFailed, kRefused };
-  Outcome outcome = Outcome::kFailed;
+  act::Outcome outcome = act::Outcome::kFailed;
   std::string host, id, cause, reason;
   bmc::PowerReport power;
   bool planned = false;

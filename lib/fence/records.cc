@@ -72,15 +72,12 @@ record::HostNotFenced not_fenced_record(const FenceReport& report) {
 }
 
 record::HostUnfenced unfenced_record(const UnfenceReport& report) {
-  using Outcome = UnfenceReport::Outcome;
   record::HostUnfenced record;
   record.id = report.id;
   record.cause = if_any(report.cause);
   record.host = report.host;
-  record.outcome = report.outcome == Outcome::kDone      ? (report.planned ? "planned" : "done")
-                   : report.outcome == Outcome::kAlready ? "already"
-                   : report.outcome == Outcome::kRefused ? "refused"
-                                                         : "failed";
+  const bool only_planned = report.planned && report.outcome == act::Outcome::kDone;
+  record.outcome = only_planned ? "planned" : act::word_of(report.outcome);
   record.method = if_any(report.power.method);
   record.power_after = power_text(report.power.after);
   record.reason = if_any(report.reason);

@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migrate/engine.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-
-#include <array>
-#include <cerrno>
-#include <deque>
-#include <mutex>
 #include <set>
-#include <thread>
-#include <variant>
+#include <utility>
 
+#include "act/run.h"
 #include "base/error.h"
-#include "base/fd.h"
-#include "base/interrupt.h"
 #include "migrate/journal.h"
 #include "migrate/mover.h"
 #include "migrate/schedule.h"
@@ -22,166 +13,7 @@
 namespace rackline::migrate {
 namespace {
 
-struct Event {
-  std::size_t move = 0;
-  std::variant<MoveReport, MoveProgress, std::string> what;  // the string is a warning
-};
-
-// What movers tell the thread that runs the engine; readable on a descriptor, so that it can wait for
-// signals, too.
-class Events {
- public:
-  Events() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (!fd_) throw system_error(Status::kUnreachable, "wait for migrations", "eventfd");
-  }
-  void post(Event event) {
-    const std::lock_guard guard(mutex_);
-    queue_.push_back(std::move(event));
-    eventfd_write(fd_.get(), 1);
-  }
-  std::deque<Event> take() {
-    const std::lock_guard guard(mutex_);
-    eventfd_t count = 0;
-    eventfd_read(fd_.get(), &count);
-    return std::exchange(queue_, {});
-  }
-  // Until there is an event or, when `interruptible`, a stop is asked for.
-  void wait(bool interruptible) const {
-    std::array<pollfd, 2> watched{
-        {{fd_.get(), POLLIN, 0}, {interruptible ? interrupt::fd() : -1, POLLIN, 0}}};
-    if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) {
-      throw system_error(Status::kUnreachable, "wait for migrations", "poll");
-    }
-  }
-
- private:
-  Fd fd_;
-  std::mutex mutex_;
-  std::deque<Event> queue_;
-};
-
-// One run of a plan.
-class Run {
- public:
-  Run(std::shared_ptr<MoveShared> shared, const std::map<std::string, MigrationHost>& hosts,
-      std::map<std::string, std::shared_ptr<Hypervisor>> open, const MigrationEngine::Hooks& hooks,
-      std::vector<Move> moves)
-      : shared_(std::move(shared)),
-        hosts_(hosts),
-        open_(std::move(open)),
-        hooks_(hooks),
-        schedule_(std::move(moves), hosts, shared_->policy) {}
-
-  ~Run() {
-    shared_->cancelled = true;
-    shared_->wakeup->notify();
-    for (auto& [move, thread] : threads_) thread.join();
-  }
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-
-  MigrationEngine::Summary go() {
-    while (!schedule_.over() || !threads_.empty()) {
-      if (interrupt::requested() && !shared_->cancelled) cancel();
-      start_ready();
-      if (threads_.empty()) continue;
-      events_.wait(!shared_->cancelled);
-      for (Event& event : events_.take()) handle(event);
-    }
-    return summary_;
-  }
-
-  void settle(std::size_t move, const MoveReport& report) {
-    switch (report.outcome) {
-      case MoveOutcome::kDone:
-        ++summary_.done;
-        break;
-      case MoveOutcome::kAlready:
-        ++summary_.already;
-        break;
-      case MoveOutcome::kRefused:
-        ++summary_.refused;
-        break;
-      case MoveOutcome::kFailed:
-        ++summary_.failed;
-        break;
-      case MoveOutcome::kCancelled:
-        ++summary_.cancelled;
-        break;
-      case MoveOutcome::kUnknown:
-        ++summary_.unknown;
-        break;
-    }
-    summary_.inconsistent |= report.inconsistent;
-    hooks_.finished(schedule_.move(move), report);
-  }
-
-  void refuse(std::size_t move, const std::string& reason) {
-    finish(move, reported(MoveOutcome::kRefused, reason));
-  }
-
- private:
-  MoveReport reported(MoveOutcome outcome, const std::string& reason) const {
-    MoveReport report;
-    report.outcome = outcome;
-    report.reason = reason;
-    report.planned = shared_->policy.dry_run;
-    return report;
-  }
-
-  void finish(std::size_t move, const MoveReport& report) {
-    schedule_.finish(move, report.outcome == MoveOutcome::kDone || report.outcome == MoveOutcome::kAlready);
-    settle(move, report);
-    for (const auto& dependant : schedule_.refused()) {
-      settle(dependant.move, reported(MoveOutcome::kRefused, dependant.reason));
-    }
-  }
-
-  void cancel() {
-    shared_->cancelled = true;
-    shared_->wakeup->notify();
-    for (const std::size_t move : schedule_.give_up())
-      settle(move, reported(MoveOutcome::kCancelled, "not begun"));
-  }
-
-  void start_ready() {
-    for (const std::size_t index : schedule_.begin()) {
-      const Move& move = schedule_.move(index);
-      Mover mover(
-          shared_, move, hosts_.at(move.from), hosts_.at(move.to), open_.at(move.from), open_.at(move.to),
-          [this, index](const MoveProgress& progress) {
-            events_.post({index, progress});
-          },
-          [this, index](const std::string& warning) {
-            events_.post({index, warning});
-          });
-      threads_.emplace(index, std::thread([this, index, mover = std::move(mover)]() mutable {
-                         events_.post({index, mover.run()});
-                       }));
-    }
-  }
-
-  void handle(Event& event) {
-    if (const auto* progress = std::get_if<MoveProgress>(&event.what)) {
-      hooks_.progress(schedule_.move(event.move), *progress);
-    } else if (const auto* warning = std::get_if<std::string>(&event.what)) {
-      hooks_.warn(*warning);
-    } else {
-      threads_.at(event.move).join();
-      threads_.erase(event.move);
-      finish(event.move, std::get<MoveReport>(event.what));
-    }
-  }
-
-  std::shared_ptr<MoveShared> shared_;
-  const std::map<std::string, MigrationHost>& hosts_;
-  std::map<std::string, std::shared_ptr<Hypervisor>> open_;
-  const MigrationEngine::Hooks& hooks_;
-  MigrationSchedule schedule_;
-  Events events_;
-  std::map<std::size_t, std::thread> threads_;
-  MigrationEngine::Summary summary_;
-};
+using MigrationRun = act::Run<MoveReport, MoveProgress>;
 
 using Hypervisors = std::map<std::string, std::shared_ptr<Hypervisor>>;
 
@@ -234,7 +66,7 @@ std::map<std::size_t, std::string> MigrationEngine::objections(const std::vector
   return wrong;
 }
 
-MigrationEngine::Summary MigrationEngine::run(const std::vector<Move>& moves) {
+act::Tally MigrationEngine::run(const std::vector<Move>& moves) {
   const auto wrong = objections(moves);
   auto shared =
       std::make_shared<MoveShared>(policy_, clock_, policy_.dry_run ? nullptr : &journal_, hooks_.why_closed);
@@ -250,17 +82,44 @@ MigrationEngine::Summary MigrationEngine::run(const std::vector<Move>& moves) {
       const wait::Pending<void> ahead(shared->wakeup, [host] { host->connect(); });
     }
   }
-  Summary summary;
+  act::Tally tally;
   {
-    Run run(shared, hosts_, *open, hooks_, moves);
+    MigrationRun run(
+        migration_schedule(moves, hosts_, policy_),
+        {.work =
+             [&](std::size_t i, const MigrationRun::Voice& voice) {
+               const Move& move = moves[i];
+               const auto mover = std::make_shared<Mover>(shared, move, hosts_.at(move.from),
+                                                          hosts_.at(move.to), open->at(move.from),
+                                                          open->at(move.to), voice.progress, voice.warn);
+               return [mover] { return mover->run(); };
+             },
+         .not_begun =
+             [&](act::Outcome outcome, const std::string& reason) {
+               MoveReport report;
+               report.outcome = outcome;
+               report.reason = reason;
+               report.planned = policy_.dry_run;
+               return report;
+             },
+         .finished = [&](std::size_t i, const MoveReport& report) { hooks_.finished(moves[i], report); },
+         .progress = [&](std::size_t i,
+                         const MoveProgress& progress) { hooks_.progress(moves[i], progress); },
+         .warn = hooks_.warn,
+         .cancel =
+             [&] {
+               shared->cancelled = true;
+               shared->wakeup->notify();
+             }});
     for (const auto& [move, reason] : wrong) run.refuse(move, reason);
-    summary = run.go();
+    run.go();
+    tally = run.tally();
   }
   // Closing a connection waits for the host; one that hangs is left behind.
   const wait::Pending<void> closing(shared->wakeup,
                                     [closed = std::exchange(open, nullptr)]() mutable { closed.reset(); });
   shared->wakeup->wait_for(Milliseconds{1000}, [&] { return closing.ready(); });
-  return summary;
+  return tally;
 }
 
 }  // namespace rackline::migrate

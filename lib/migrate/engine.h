@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "act/outcome.h"
 #include "base/time.h"
 #include "migrate/hypervisor.h"
 #include "migrate/move.h"
@@ -30,25 +31,9 @@ class MigrationEngine {
   MigrationEngine(MigrationPolicy policy, std::map<std::string, MigrationHost> hosts, HypervisorFactory open,
                   store::Journal& journal, const Clock& clock, Hooks hooks);
 
-  struct Summary {
-    int done = 0, already = 0, refused = 0, failed = 0, cancelled = 0, unknown = 0;
-    bool inconsistent = false;
-
-    Summary& operator+=(const Summary& more) {
-      done += more.done;
-      already += more.already;
-      refused += more.refused;
-      failed += more.failed;
-      cancelled += more.cancelled;
-      unknown += more.unknown;
-      inconsistent = inconsistent || more.inconsistent;
-      return *this;
-    }
-  };
-
   // Returns when every move is settled, or when a stop was asked for (interrupt.h) and what was begun is
   // rolled back. Throws Error(kUsage) for a plan in which two moves have one id.
-  Summary run(const std::vector<Move>& moves);
+  act::Tally run(const std::vector<Move>& moves);
 
   // The moves that were begun and have no result: what `migrate --resume` is about.
   std::vector<Move> open_moves();

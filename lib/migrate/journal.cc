@@ -63,7 +63,7 @@ MoveIntent intent_of(const store::Journal::Item& item) {
 
 std::string to_document(const MoveReport& report) {
   Json document;
-  document["outcome"] = word_of(report.outcome);
+  document["outcome"] = act::word_of(report.outcome);
   document["reason"] = report.reason;
   document["attempts"] = report.attempts;
   document["elapsed_ms"] = report.elapsed.count();
@@ -73,25 +73,8 @@ std::string to_document(const MoveReport& report) {
 bool was_done(const store::Journal::Item& item) {
   if (!item.result) return false;
   const Json document = Json::parse(*item.result, nullptr, false);
-  return document.is_object() && document.value("outcome", std::string{}) == word_of(MoveOutcome::kDone);
-}
-
-const char* word_of(MoveOutcome outcome) {
-  switch (outcome) {
-    case MoveOutcome::kDone:
-      return "done";
-    case MoveOutcome::kAlready:
-      return "already";
-    case MoveOutcome::kRefused:
-      return "refused";
-    case MoveOutcome::kFailed:
-      return "failed";
-    case MoveOutcome::kCancelled:
-      return "cancelled";
-    case MoveOutcome::kUnknown:
-      return "unknown";
-  }
-  return "unknown";
+  return document.is_object() &&
+         document.value("outcome", std::string{}) == act::word_of(act::Outcome::kDone);
 }
 
 }  // namespace rackline::migrate

@@ -23,6 +23,4 @@ MoveIntent intent_of(const store::Journal::Item& item);
 std::string to_document(const MoveReport& report);
 bool was_done(const store::Journal::Item& item);  // it has a result, and that says so
 
-const char* word_of(MoveOutcome outcome);
-
 }  // namespace rackline::migrate

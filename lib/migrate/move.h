@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "act/outcome.h"
 #include "base/time.h"
 
 namespace rackline::migrate {
@@ -128,10 +129,8 @@ struct JobStats {
   std::optional<Milliseconds> downtime;
 };
 
-enum class MoveOutcome { kDone, kAlready, kRefused, kFailed, kCancelled, kUnknown };
-
 struct MoveReport {
-  MoveOutcome outcome = MoveOutcome::kFailed;
+  act::Outcome outcome = act::Outcome::kFailed;
   std::string reason;  // empty for kDone
   bool planned = false;
   // The world is not what any crash of ours could have left: a person has to look.

@@ -118,7 +118,7 @@ Mover::View Mover::look() {
   return view;
 }
 
-MoveReport Mover::report(MoveOutcome outcome, std::string reason) const {
+MoveReport Mover::report(act::Outcome outcome, std::string reason) const {
   MoveReport report;
   report.outcome = outcome;
   report.reason = std::move(reason);
@@ -140,11 +140,11 @@ MoveReport Mover::run() {
     result = carry_out();
   } catch (const std::exception& error) {
     // Once the intent is written, nobody knows what became of the act unless somebody looked.
-    result = intent_open_ ? report(MoveOutcome::kUnknown, std::string("outcome unknown: ") + error.what())
-                          : report(MoveOutcome::kFailed, error.what());
+    result = intent_open_ ? report(act::Outcome::kUnknown, std::string("outcome unknown: ") + error.what())
+                          : report(act::Outcome::kFailed, error.what());
   }
   // A migration that may still be running may still need what it was promised.
-  if (memory_promised_ && result.outcome != MoveOutcome::kUnknown) {
+  if (memory_promised_ && result.outcome != act::Outcome::kUnknown) {
     shared_->release_memory(to_.host, intent_.move.id);
   }
   result.uuid = intent_.move.uuid;
@@ -155,12 +155,12 @@ MoveReport Mover::carry_out() {
   std::optional<store::Journal::Item> item;
   if (shared_->journal != nullptr) item = shared_->journal->find(intent_.move.id);
   if (item && !item->result) return recover(*item);
-  if (shared_->cancelled) return report(MoveOutcome::kCancelled, "not begun");
+  if (shared_->cancelled) return report(act::Outcome::kCancelled, "not begun");
   const View view = look();
-  if (!view.source || !view.target) return report(MoveOutcome::kFailed, view.error);
+  if (!view.source || !view.target) return report(act::Outcome::kFailed, view.error);
   // Done before, and not as we left it: somebody has moved it since, and this plan knows nothing of that.
   if (item && was_done(*item) && view.source->present()) {
-    return report(MoveOutcome::kRefused, "this decision was carried out before, and the VM came back since");
+    return report(act::Outcome::kRefused, "this decision was carried out before, and the VM came back since");
   }
   return begin_anew(view);
 }
@@ -176,9 +176,10 @@ std::string Mover::target_closed() const {
 }
 
 MoveReport Mover::begin_anew(const View& view) {
-  if (auto closed = target_closed(); !closed.empty()) return report(MoveOutcome::kRefused, std::move(closed));
+  if (auto closed = target_closed(); !closed.empty())
+    return report(act::Outcome::kRefused, std::move(closed));
   if (auto refusal = check(view)) return *refusal;
-  if (shared_->policy.dry_run) return report(MoveOutcome::kDone, "");
+  if (shared_->policy.dry_run) return report(act::Outcome::kDone, "");
   write_intent();
   MoveReport report = intent_.live ? migrate_live(false) : move_definition();
   return close(std::move(report));
@@ -188,8 +189,8 @@ MoveReport Mover::begin_anew(const View& view) {
 // their time.
 std::optional<MoveReport> Mover::check(const View& view) {
   const CheckResult place = check_place(intent_.move, *view.source, *view.target);
-  if (place.answer == Answer::kAlready) return report(MoveOutcome::kAlready, "");
-  if (place.answer != Answer::kGo) return report(MoveOutcome::kRefused, place.reason);
+  if (place.answer == Answer::kAlready) return report(act::Outcome::kAlready, "");
+  if (place.answer != Answer::kGo) return report(act::Outcome::kRefused, place.reason);
 
   intent_.move.uuid = view.source->uuid;
   intent_.move.domain_id = view.source->domain_id;
@@ -199,7 +200,7 @@ std::optional<MoveReport> Mover::check(const View& view) {
   const VmDescription vm = ask(from_, [host = source_, uuid = uuid()] { return host->describe(uuid); });
   intent_.autostart = vm.autostart;
   const CheckResult what = check_description(from_, to_, vm, intent_.live);
-  if (what.answer != Answer::kGo) return report(MoveOutcome::kRefused, what.reason);
+  if (what.answer != Answer::kGo) return report(act::Outcome::kRefused, what.reason);
 
   const std::string key = to_.host + '\n' + vm.arch + '\n' + vm.machine + '\n' + vm.virt_type + '\n' +
                           vm.emulator + '\n' + vm.cpu_xml + '\n' + vm.host_cpu_xml;
@@ -208,7 +209,7 @@ std::optional<MoveReport> Mover::check(const View& view) {
     incompatible = ask(to_, [host = target_, vm] { return host->incompatible(vm); });
     shared_->learn_compatibility(key, *incompatible);
   }
-  if (*incompatible) return report(MoveOutcome::kRefused, **incompatible);
+  if (*incompatible) return report(act::Outcome::kRefused, **incompatible);
   return intent_.live ? check_memory_of_target(memory_bytes_) : std::nullopt;
 }
 
@@ -224,12 +225,12 @@ std::optional<MoveReport> Mover::check_memory_of_target(std::int64_t needed) {
     }
     const Milliseconds left = started_ + allowed() - now();
     if (memory.answer == Answer::kRefuse || left <= Milliseconds{0}) {
-      return report(MoveOutcome::kRefused, memory.reason);
+      return report(act::Outcome::kRefused, memory.reason);
     }
     say("waiting for memory on " + to_.host);
     shared_->wakeup->wait_for(left,
                               [&] { return shared_->cancelled || shared_->releases(to_.host) != seen; });
-    if (shared_->cancelled) return report(MoveOutcome::kCancelled, "not begun");
+    if (shared_->cancelled) return report(act::Outcome::kCancelled, "not begun");
   }
 }
 
@@ -239,7 +240,7 @@ void Mover::write_intent() {
 }
 
 MoveReport Mover::close(MoveReport report) {
-  if (!intent_open_ || report.outcome == MoveOutcome::kUnknown) return report;
+  if (!intent_open_ || report.outcome == act::Outcome::kUnknown) return report;
   try {
     shared_->journal->result(intent_.move.id, to_document(report));
     intent_open_ = false;
@@ -258,7 +259,7 @@ MoveReport Mover::done() {
       warn_(error.what());
     }
   }
-  MoveReport report = this->report(MoveOutcome::kDone, "");
+  MoveReport report = this->report(act::Outcome::kDone, "");
   report.live = intent_.live;
   if (!intent_.live) return report;
   std::optional<JobStats> job = last_job_;
@@ -279,11 +280,11 @@ MoveReport Mover::done() {
 
 MoveReport Mover::unsettled(const MoveFate& fate) const {
   if (fate.verdict != Verdict::kInconsistent) {
-    return report(MoveOutcome::kUnknown,
+    return report(act::Outcome::kUnknown,
                   "outcome unknown: " + fate.reason + "; repeat the command when both hosts answer");
   }
   MoveReport report =
-      this->report(MoveOutcome::kUnknown, fate.reason + "; touched nothing, look at both hosts");
+      this->report(act::Outcome::kUnknown, fate.reason + "; touched nothing, look at both hosts");
   report.inconsistent = true;
   return report;
 }
@@ -305,10 +306,10 @@ MoveReport Mover::recover(const store::Journal::Item& item) {
   }
   if (fate.verdict != Verdict::kSource) return close(migrate_live(true));
   // Nothing has happened: from here on it is as if it had never been begun.
-  if (shared_->cancelled) return report(MoveOutcome::kCancelled, "not begun again");
-  close(report(MoveOutcome::kFailed, fate.reason));
+  if (shared_->cancelled) return report(act::Outcome::kCancelled, "not begun again");
+  close(report(act::Outcome::kFailed, fate.reason));
   const View fresh = look();
-  if (!fresh.source || !fresh.target) return report(MoveOutcome::kFailed, fresh.error);
+  if (!fresh.source || !fresh.target) return report(act::Outcome::kFailed, fresh.error);
   return begin_anew(fresh);
 }
 

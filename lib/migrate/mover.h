@@ -121,7 +121,7 @@ class Mover {
 
   void write_intent();
   MoveReport close(MoveReport report);  // writes the result of the intent, where the outcome is known
-  MoveReport report(MoveOutcome outcome, std::string reason) const;
+  MoveReport report(act::Outcome outcome, std::string reason) const;
   MoveReport done();
   MoveReport unsettled(const MoveFate& fate) const;
   void say(const std::string& state);

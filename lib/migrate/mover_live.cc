@@ -64,12 +64,12 @@ MoveReport Mover::report_live(const MoveFate& fate) {
     case Verdict::kSource: {
       MoveReport report;
       if (stop_ == Stop::kSignal) {
-        report = this->report(MoveOutcome::kCancelled, "by signal; " + fate.reason);
+        report = this->report(act::Outcome::kCancelled, "by signal; " + fate.reason);
       } else if (stop_ == Stop::kDeadline) {
-        report = this->report(MoveOutcome::kCancelled, "not done within its deadline; " + fate.reason);
+        report = this->report(act::Outcome::kCancelled, "not done within its deadline; " + fate.reason);
       } else {
         const std::string why = call_error_.empty() ? "the migration ended by itself" : call_error_;
-        report = this->report(MoveOutcome::kFailed, why + "; " + fate.reason);
+        report = this->report(act::Outcome::kFailed, why + "; " + fate.reason);
       }
       report.live = true;
       if (last_job_ && last_job_->transferred_bytes > 0)
@@ -271,7 +271,7 @@ MoveReport Mover::finish_definition() {
     if (fate.verdict == Verdict::kDone) return done();
     if (fate.verdict == Verdict::kUnknown) return unsettled({Verdict::kUnknown, view.error});
     if (fate.verdict == Verdict::kSource) {
-      MoveReport failed = report(MoveOutcome::kFailed, call_error_ + "; " + fate.reason);
+      MoveReport failed = report(act::Outcome::kFailed, call_error_ + "; " + fate.reason);
       failed.live = false;
       return failed;
     }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "act/plans.h"
 #include "base/interrupt.h"
 #include "cli/program.h"
 #include "cluster/state.h"
@@ -17,28 +18,6 @@
 
 namespace rackline::migrate {
 namespace {
-
-MigrationEngine::Hooks hooks(cli::Program& program, store::Store& store,
-                             const std::vector<record::Host>& inventory, const Finished& finished) {
-  return {
-      .finished =
-          [&program, &store, &finished](const Move& move, const MoveReport& report) {
-            if (report.inconsistent) program.warn(move.vm + ": " + report.reason);
-            finished(store, move, report);
-            program.out().write(record_of(move, report));
-          },
-      .progress = [&program](const Move& move,
-                             const MoveProgress& progress) { program.progress(record_of(move, progress)); },
-      .warn = [&program](const std::string& text) { program.warn(text); },
-      .why_closed =
-          [&program, &store, &inventory](const std::string& name) {
-            const auto now = program.clock().wall();
-            for (const auto& host : inventory) {
-              if (host.host == name) return cluster::why_not(cluster::host_status(store, host, now));
-            }
-            return cluster::why_not(cluster::host_status(store, name, now));
-          }};
-}
 
 // How long a plan waits while another migrate is at work, which may be the same plan begun by hand.
 constexpr std::chrono::minutes kPatience{1};
@@ -52,45 +31,31 @@ class Session {
         inventory_(program.inventory()),
         hosts_(migration_hosts(inventory_)) {}
 
-  // A plan is whole with its round_end, which capplan writes behind the moves of each round, or with the end
-  // of the stream: half a plan of a dead producer is not a plan. So of a stream that goes on each plan is
-  // carried out as it comes.
   void carry_out_stdin() {
     const auto reader = program_.stdin_reader(record::Policy::kRefuse);
-    std::vector<Move> plan;
-    record::VmMove decision;
-    while (!interrupt::requested() && reader->next()) {
-      if (reader->is<record::VmMove>()) {
-        if (reader->read(decision)) plan.push_back(move_of(decision));
-        continue;
-      }
-      if (reader->is<record::RoundEnd>()) carry_out(std::exchange(plan, {}));
-      program_.out().pass(*reader);
-    }
+    const auto last = act::whole_plans<record::VmMove>(
+        *reader, [this](const auto& plan) { carry_out(plan); },
+        [this](record::Reader& other) { program_.out().pass(other); });
     if (interrupt::requested()) return;
     cli::Program::require_complete(*reader, "carry out the plan");
-    carry_out(plan);
+    carry_out(last);
   }
 
   void resume() { run(nullptr); }
 
   Status finish() {
     if (batches_ == 0) return Status::kDone;
-    auto& end = program_.end();
-    end.moves = moves_;
-    (policy_.dry_run ? end.planned : end.done) = total_.done;
-    end.already = total_.already;
-    end.refused = total_.refused;
-    end.failed = total_.failed + total_.unknown;
-    end.cancelled = total_.cancelled;
-    if (total_.inconsistent) return Status::kRefused;
-    if (total_.failed + total_.cancelled + total_.unknown > 0) return Status::kNo;
-    return total_.refused > 0 ? Status::kRefused : Status::kDone;
+    program_.end().moves = moves_;
+    tally_.tell(program_.end(), policy_.dry_run);
+    return inconsistent_ ? Status::kRefused : tally_.status();
   }
 
  private:
-  void carry_out(const std::vector<Move>& plan) {
-    if (!plan.empty()) run(&plan);
+  void carry_out(const std::vector<record::VmMove>& decisions) {
+    if (decisions.empty()) return;
+    std::vector<Move> plan;
+    for (const auto& decision : decisions) plan.push_back(move_of(decision));
+    run(&plan);
   }
 
   // Of no plan: what was begun and has no result. The lock is held for as long as something is done, so that
@@ -109,12 +74,34 @@ class Session {
     }
     ++batches_;
     store::Journal journal(*store_, "migrate", program_.clock());
-    MigrationEngine engine(policy_, hosts_, libvirt_hypervisor, journal, program_.clock(),
-                           hooks(program_, *store_, inventory_, finished_));
+    MigrationEngine engine(policy_, hosts_, libvirt_hypervisor, journal, program_.clock(), hooks());
     const auto moves = plan != nullptr ? *plan : engine.open_moves();
-    total_ += engine.run(moves);
+    tally_ += engine.run(moves);
     moves_ += static_cast<std::int64_t>(moves.size());
-    if (!policy_.dry_run) journal.prune(std::chrono::days{30}, 10'000);
+    if (!policy_.dry_run) journal.prune();
+  }
+
+  MigrationEngine::Hooks hooks() {
+    return {
+        .finished =
+            [this](const Move& move, const MoveReport& report) {
+              inconsistent_ |= report.inconsistent;
+              if (report.inconsistent) program_.warn(move.vm + ": " + report.reason);
+              finished_(*store_, move, report);
+              program_.out().write(record_of(move, report));
+            },
+        .progress = [this](const Move& move,
+                           const MoveProgress& progress) { program_.progress(record_of(move, progress)); },
+        .warn = [this](const std::string& text) { program_.warn(text); },
+        .why_closed = [this](const std::string& host) { return why_closed(host); }};
+  }
+
+  std::string why_closed(const std::string& name) {
+    const auto now = program_.clock().wall();
+    for (const auto& host : inventory_) {
+      if (host.host == name) return cluster::why_not(cluster::host_status(*store_, host, now));
+    }
+    return cluster::why_not(cluster::host_status(*store_, name, now));
   }
 
   cli::Program& program_;
@@ -123,7 +110,8 @@ class Session {
   const std::vector<record::Host> inventory_;
   std::map<std::string, MigrationHost> hosts_;
   std::unique_ptr<store::Store> store_;
-  MigrationEngine::Summary total_;
+  act::Tally tally_;
+  bool inconsistent_ = false;
   std::int64_t moves_ = 0;
   int batches_ = 0;
 };

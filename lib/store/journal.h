@@ -42,7 +42,8 @@ class Journal {
   std::vector<Item> all();   // in no particular order
 
   // Forgets results older than `age`, and the oldest ones above `number`. Open intents are never forgotten.
-  void prune(std::chrono::seconds age, std::size_t number);
+  // Long enough for a person to look what became of something, and few enough to be read in each run.
+  void prune(std::chrono::seconds age = std::chrono::days{30}, std::size_t number = 10'000);
 
  private:
   std::string key(const std::string& id) const;

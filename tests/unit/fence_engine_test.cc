@@ -261,11 +261,11 @@ TEST_F(Engine, UnfenceMarksAsReturningBeforeItSwitchesOn) {
     returning = mark("h1")->state == cluster::FenceMark::State::kReturning;
   };
   auto here = world();
-  EXPECT_EQ(unfence(here, policy, "h1").outcome, UnfenceReport::Outcome::kDone);
+  EXPECT_EQ(unfence(here, policy, "h1").outcome, act::Outcome::kDone);
   EXPECT_TRUE(returning);
   EXPECT_EQ(power.plugs["h1"].power, bmc::Power::kOn);
-  EXPECT_EQ(unfence(here, policy, "h1").outcome, UnfenceReport::Outcome::kAlready);
-  EXPECT_EQ(unfence(here, policy, "h2").outcome, UnfenceReport::Outcome::kAlready);
+  EXPECT_EQ(unfence(here, policy, "h1").outcome, act::Outcome::kAlready);
+  EXPECT_EQ(unfence(here, policy, "h2").outcome, act::Outcome::kAlready);
 }
 
 }  // namespace

@@ -117,9 +117,9 @@ TEST_F(Evidence, APersonWritesOverATornMark) {
   EXPECT_EQ(mark("h1")->id, report.id);
   tear("fence/h1");
   power.plugs["h1"].mute = false;
-  EXPECT_EQ(unfence(here, policy, "h1").outcome, UnfenceReport::Outcome::kRefused);
+  EXPECT_EQ(unfence(here, policy, "h1").outcome, act::Outcome::kRefused);
   policy.force = true;
-  EXPECT_EQ(unfence(here, policy, "h1").outcome, UnfenceReport::Outcome::kDone);
+  EXPECT_EQ(unfence(here, policy, "h1").outcome, act::Outcome::kDone);
   EXPECT_EQ(mark("h1")->state, cluster::FenceMark::State::kReturning);
 }
 

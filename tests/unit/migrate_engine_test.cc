@@ -64,7 +64,7 @@ class MigrateTest : public testing::Test {
          .warn = [this](const std::string& text) { warnings_.push_back(text); },
          .why_closed = why_closed_}};
   }
-  MigrationEngine::Summary run(const std::vector<Move>& moves) { return engine().run(moves); }
+  act::Tally run(const std::vector<Move>& moves) { return engine().run(moves); }
   MoveReport& report(const Move& move) { return reports_.at(move.id); }
 
   // As a killed migrate would leave it: the intent is there, and nothing after it.
@@ -90,9 +90,9 @@ TEST_F(MigrateTest, MovesARunningVmAndReportsTheTargetsFigures) {
   world_->add("h1", "db1");
   world_->with("h1", "db1", [](FakeWorld::Vm& vm) { vm.autostart = true; });
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->whereabouts("db1"), "h2");
-  EXPECT_EQ(report(db1).outcome, MoveOutcome::kDone);
+  EXPECT_EQ(report(db1).outcome, act::Outcome::kDone);
   EXPECT_EQ(report(db1).downtime, Milliseconds{42});
   EXPECT_EQ(report(db1).attempts, 1);
   EXPECT_EQ(report(db1).live, true);
@@ -104,7 +104,7 @@ TEST_F(MigrateTest, ARepeatedPlanIsRecognised) {
   world_->add("h1", "db1");
   const Move db1 = move("db1", "h1", "h2");
   run({db1});
-  EXPECT_EQ(run({db1}).already, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kAlready], 1);
   EXPECT_EQ(world_->begun, 1);
 }
 
@@ -113,7 +113,7 @@ TEST_F(MigrateTest, ADecisionThatWasCarriedOutIsNotCarriedOutAgainOnceTheVmCameB
   const Move db1 = move("db1", "h1", "h2");
   run({db1});
   run({move("db1", "h2", "h1")});
-  EXPECT_EQ(run({db1}).refused, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kRefused], 1);
   EXPECT_EQ(world_->whereabouts("db1"), "h1");
 }
 
@@ -123,8 +123,8 @@ TEST_F(MigrateTest, ADryRunChecksAndTouchesNothing) {
   world_->with("h1", "db2", [](FakeWorld::Vm& vm) { vm.description.disks[0].source = "/var/local/db2"; });
   policy_.dry_run = true;
   const auto summary = run({move("db1", "h1", "h2"), move("db2", "h1", "h2")});
-  EXPECT_EQ(summary.done, 1);
-  EXPECT_EQ(summary.refused, 1);
+  EXPECT_EQ(summary[act::Outcome::kDone], 1);
+  EXPECT_EQ(summary[act::Outcome::kRefused], 1);
   EXPECT_EQ(world_->begun + world_->changes, 0);
   EXPECT_TRUE(report(move("db1", "h1", "h2")).planned);
   EXPECT_TRUE(journal_->open().empty());
@@ -132,9 +132,9 @@ TEST_F(MigrateTest, ADryRunChecksAndTouchesNothing) {
 
 TEST_F(MigrateTest, RefusesWhatThePlanCannotMean) {
   world_->add("h1", "db1");
-  EXPECT_EQ(run({move("db1", "h1", "h9")}).refused, 1);
-  EXPECT_EQ(run({move("db1", "h1", "h1")}).refused, 1);
-  EXPECT_EQ(run({move("db1", "h1", "h2"), move("db1", "h1", "h3")}).refused, 1);
+  EXPECT_EQ(run({move("db1", "h1", "h9")})[act::Outcome::kRefused], 1);
+  EXPECT_EQ(run({move("db1", "h1", "h1")})[act::Outcome::kRefused], 1);
+  EXPECT_EQ(run({move("db1", "h1", "h2"), move("db1", "h1", "h3")})[act::Outcome::kRefused], 1);
   EXPECT_THROW(run({move("db1", "h1", "h2"), move("db1", "h1", "h2", 2)}), Error);
 }
 
@@ -146,12 +146,12 @@ TEST_F(MigrateTest, NothingGoesToAHostThatDoesNotServe) {
     return host + " is in maintenance";
   };
   const std::vector moves{move("db1", "h1", "h2"), move("db2", "h1", "h3")};
-  EXPECT_EQ(run(moves).refused, 2);
+  EXPECT_EQ(run(moves)[act::Outcome::kRefused], 2);
   EXPECT_EQ(report(moves[0]).reason, "h2 is in maintenance");
   EXPECT_NE(report(moves[1]).reason.find("it is locked"), std::string::npos);
   EXPECT_EQ(world_->begun, 0);
   policy_.dry_run = true;
-  EXPECT_EQ(run(moves).refused, 2);
+  EXPECT_EQ(run(moves)[act::Outcome::kRefused], 2);
 }
 
 TEST_F(MigrateTest, RefusesAnIncompatibleOrFullTarget) {
@@ -159,7 +159,7 @@ TEST_F(MigrateTest, RefusesAnIncompatibleOrFullTarget) {
   world_->add("h1", "db2");
   world_->incompatible["h2"] = "h2 lacks AVX";
   world_->free_memory["h3"] = kGibibyte - 1;
-  EXPECT_EQ(run({move("db1", "h1", "h2"), move("db2", "h1", "h3")}).refused, 2);
+  EXPECT_EQ(run({move("db1", "h1", "h2"), move("db2", "h1", "h3")})[act::Outcome::kRefused], 2);
   EXPECT_EQ(world_->begun, 0);
 }
 
@@ -177,7 +177,7 @@ TEST_F(MigrateTest, TwoMovesCannotBothTakeTheLastGigabyte) {
   });
   const auto summary = run({move("db1", "h1", "h2"), move("db2", "h3", "h2")});
   hand.join();
-  EXPECT_EQ(summary.done, 2);
+  EXPECT_EQ(summary[act::Outcome::kDone], 2);
   EXPECT_EQ(world_->most_inbound, 1);
 }
 
@@ -199,7 +199,7 @@ TEST_F(MigrateTest, KeepsItsLimits) {
       world_->end_migration(world_->order[static_cast<std::size_t>(i)]);
     }
   });
-  EXPECT_EQ(run(moves).done, 8);
+  EXPECT_EQ(run(moves)[act::Outcome::kDone], 8);
   hand.join();
   EXPECT_LE(world_->most_outbound, 2);
   EXPECT_EQ(world_->most_inbound, 3);
@@ -218,13 +218,13 @@ TEST_F(MigrateTest, AFailedMoveLeavesTheSourceRunningAndTheOthersGoOn) {
   world_->add("h1", "db1");
   world_->ending = FakeWorld::Ending::kFailure;
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).failed, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kFailed], 1);
   EXPECT_NE(report(db1).reason.find("it broke"), std::string::npos);
   EXPECT_NE(report(db1).reason.find("h1 runs it"), std::string::npos);
   EXPECT_EQ(world_->whereabouts("db1"), "h1");
   EXPECT_TRUE(journal_->open().empty());
   world_->ending = FakeWorld::Ending::kAtOnce;
-  EXPECT_EQ(run({db1}).done, 1) << "a failed move may be repeated";
+  EXPECT_EQ(run({db1})[act::Outcome::kDone], 1) << "a failed move may be repeated";
 }
 
 // Rule 10: after the deadline the source runs it, and the target has nothing.
@@ -233,7 +233,7 @@ TEST_F(MigrateTest, AtTheDeadlineTheMigrationIsAborted) {
   world_->ending = FakeWorld::Ending::kWhenTold;
   policy_.deadline = Milliseconds{30};
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).cancelled, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kCancelled], 1);
   EXPECT_NE(report(db1).reason.find("deadline"), std::string::npos);
   EXPECT_EQ(world_->whereabouts("db1"), "h1");
   EXPECT_TRUE(journal_->open().empty());
@@ -244,7 +244,7 @@ TEST_F(MigrateTest, RemovesALeftoverThatNeverRan) {
   world_->add("h1", "db1");
   world_->ending = FakeWorld::Ending::kFailure;
   world_->forgets_the_copy = true;
-  EXPECT_EQ(run({move("db1", "h1", "h2")}).failed, 1);
+  EXPECT_EQ(run({move("db1", "h1", "h2")})[act::Outcome::kFailed], 1);
   EXPECT_EQ(world_->whereabouts("db1"), "h1");
   EXPECT_EQ(world_->discarded, 1);
 }
@@ -256,13 +256,13 @@ TEST_F(MigrateTest, WhatCannotBeAbortedIsUnknownAndStaysInTheJournal) {
   policy_.deadline = Milliseconds{20};
   policy_.settle = Milliseconds{80};
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).unknown, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kUnknown], 1);
   EXPECT_NE(report(db1).reason.find("outcome unknown"), std::string::npos);
   ASSERT_EQ(journal_->open().size(), 1U);
   // Later the migration has ended after all; the repeated command learns it from the hosts.
   world_->end_migration("db1");
   ASSERT_TRUE(world_->wait_until([&] { return world_->total == 0; }));
-  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->begun, 1);
   EXPECT_TRUE(journal_->open().empty());
 }
@@ -270,7 +270,7 @@ TEST_F(MigrateTest, WhatCannotBeAbortedIsUnknownAndStaysInTheJournal) {
 TEST_F(MigrateTest, ASuccessIsBelievedOnlyWhenTheTargetRunsIt) {
   world_->add("h1", "db1");
   world_->confirm_is_lost = true;
-  EXPECT_EQ(run({move("db1", "h1", "h2")}).done, 1);
+  EXPECT_EQ(run({move("db1", "h1", "h2")})[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->whereabouts("db1"), "h2") << "the definition that stayed behind is gone, too";
 }
 
@@ -291,7 +291,7 @@ TEST_F(MigrateTest, WithoutConsentNothingEverGoesToPostcopy) {
   world_->statistics = never_converging;
   policy_.deadline = Milliseconds{600};
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).cancelled, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kCancelled], 1);
   EXPECT_EQ(world_->postcopied, 0);
   EXPECT_EQ(world_->whereabouts("db1"), "h1");
   ASSERT_GE(world_->requests.size(), 2U);
@@ -308,7 +308,7 @@ TEST_F(MigrateTest, WithConsentPostcopyIsAnnouncedAndRecorded) {
   policy_.allow_postcopy = true;
   policy_.deadline = Milliseconds{10'000};
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->postcopied, 1);
   EXPECT_TRUE(report(db1).postcopy);
   EXPECT_NE(std::find(states_.begin(), states_.end(), "post-copy, guest at risk"), states_.end());
@@ -327,7 +327,7 @@ TEST_F(MigrateTest, ARefusedPostcopyIsPrecopyStillAndEndsAtTheDeadline) {
   policy_.allow_postcopy = true;
   policy_.deadline = Milliseconds{800};
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).cancelled, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kCancelled], 1);
   EXPECT_FALSE(report(db1).postcopy);
   EXPECT_EQ(world_->whereabouts("db1"), "h1");
 }
@@ -341,8 +341,8 @@ TEST_F(MigrateTest, AFrozenHostIsATimeoutAndDelaysNobodyElse) {
   const Move stuck = move("db1", "h1", "h3");
   const Move free = move("db2", "h1", "h2");
   const auto summary = run({stuck, free});
-  EXPECT_EQ(summary.done, 1);
-  EXPECT_EQ(summary.failed, 1);
+  EXPECT_EQ(summary[act::Outcome::kDone], 1);
+  EXPECT_EQ(summary[act::Outcome::kFailed], 1);
   EXPECT_NE(report(stuck).reason.find("h3: no answer within 300ms"), std::string::npos);
   EXPECT_LT(report(free).elapsed, Milliseconds{300});
   EXPECT_TRUE(journal_->open().empty()) << "nothing was begun";
@@ -359,11 +359,11 @@ TEST_F(MigrateTest, ATargetThatFreezesInTheMiddleIsUnknownUntilItAnswers) {
     world_->end_migration("db1");
   });
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).unknown, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kUnknown], 1);
   hand.join();
   EXPECT_EQ(journal_->open().size(), 1U);
   world_->thaw();
-  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->begun, 1);
 }
 
@@ -372,7 +372,7 @@ TEST_F(MigrateTest, AnInterruptedMoveThatIsDoneIsNotDoneAgain) {
   world_->add("h2", "db1");
   const Move db1 = move("db1", "h1", "h2");
   leave_intent(db1);
-  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->begun, 0);
   EXPECT_TRUE(journal_->open().empty());
 }
@@ -380,7 +380,7 @@ TEST_F(MigrateTest, AnInterruptedMoveThatIsDoneIsNotDoneAgain) {
 TEST_F(MigrateTest, AnInterruptedMoveThatNeverHappenedIsDoneNow) {
   world_->add("h1", "db1");
   leave_intent(move("db1", "h1", "h2"));
-  EXPECT_EQ(run(engine().open_moves()).done, 1);
+  EXPECT_EQ(run(engine().open_moves())[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->whereabouts("db1"), "h2");
 }
 
@@ -394,7 +394,7 @@ TEST_F(MigrateTest, AMigrationThatGoesOnIsAdoptedAndNotBegunTwice) {
     world_->wait_until([&] { return world_->asked >= 2; });
     world_->end_migration("db1");
   });
-  EXPECT_EQ(run(engine().open_moves()).done, 1);
+  EXPECT_EQ(run(engine().open_moves())[act::Outcome::kDone], 1);
   former.join();
   hand.join();
   EXPECT_EQ(world_->begun, 1);
@@ -410,7 +410,7 @@ TEST_F(MigrateTest, AnAdoptedMigrationHasADeadlineToo) {
   ASSERT_TRUE(world_->wait_for_migrations(1));
   leave_intent(move("db1", "h1", "h2"));
   policy_.deadline = Milliseconds{30};
-  EXPECT_EQ(run(engine().open_moves()).cancelled, 1);
+  EXPECT_EQ(run(engine().open_moves())[act::Outcome::kCancelled], 1);
   former.join();
   EXPECT_EQ(world_->whereabouts("db1"), "h1");
 }
@@ -421,8 +421,8 @@ TEST_F(MigrateTest, TwoRunningCopiesAreReportedAndNotTouched) {
   const Move db1 = move("db1", "h1", "h2");
   leave_intent(db1);
   const auto summary = run({db1});
-  EXPECT_TRUE(summary.inconsistent);
-  EXPECT_EQ(summary.unknown, 1);
+  EXPECT_TRUE(report(db1).inconsistent);
+  EXPECT_EQ(summary[act::Outcome::kUnknown], 1);
   EXPECT_EQ(world_->begun + world_->changes + world_->aborted, 0);
   EXPECT_EQ(world_->whereabouts("db1"), "h1 h2");
   EXPECT_EQ(journal_->open().size(), 1U);
@@ -431,7 +431,7 @@ TEST_F(MigrateTest, TwoRunningCopiesAreReportedAndNotTouched) {
 TEST_F(MigrateTest, AVmWithAnUnsettledMoveIsNotMovedByAnotherPlan) {
   world_->add("h1", "db1");
   leave_intent(move("db1", "h1", "h3"));
-  EXPECT_EQ(run({move("db1", "h1", "h2")}).refused, 1);
+  EXPECT_EQ(run({move("db1", "h1", "h2")})[act::Outcome::kRefused], 1);
   EXPECT_EQ(world_->begun, 0);
 }
 
@@ -441,7 +441,7 @@ TEST_F(MigrateTest, AStoppedVmMovesAsADefinition) {
   world_->add("h1", "db1", false);
   world_->with("h1", "db1", [](FakeWorld::Vm& vm) { vm.autostart = true; });
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).done, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->whereabouts("db1"), "h2(off)");
   EXPECT_EQ(report(db1).live, false);
   world_->with("h2", "db1", [](FakeWorld::Vm& vm) { EXPECT_TRUE(vm.autostart); });
@@ -451,7 +451,7 @@ TEST_F(MigrateTest, ADefinitionThatTheTargetDoesNotTakeStays) {
   world_->add("h1", "db1", false);
   world_->define_error = "unsupported";
   const Move db1 = move("db1", "h1", "h2");
-  EXPECT_EQ(run({db1}).failed, 1);
+  EXPECT_EQ(run({db1})[act::Outcome::kFailed], 1);
   EXPECT_EQ(world_->whereabouts("db1"), "h1(off)");
   EXPECT_TRUE(journal_->open().empty());
 }
@@ -460,7 +460,7 @@ TEST_F(MigrateTest, ADefinitionThatIsOnBothHostsLeavesTheSource) {
   world_->add("h1", "db1", false);
   world_->add("h2", "db1", false);
   leave_intent(move("db1", "h1", "h2"), false);
-  EXPECT_EQ(run(engine().open_moves()).done, 1);
+  EXPECT_EQ(run(engine().open_moves())[act::Outcome::kDone], 1);
   EXPECT_EQ(world_->whereabouts("db1"), "h2(off)");
 }
 
@@ -468,15 +468,17 @@ TEST_F(MigrateTest, ADefinitionThatDiffersOnTheTargetIsNotTakenForOurs) {
   world_->add("h1", "db1", false);
   world_->add("h2", "db1", false);
   world_->with("h2", "db1", [](FakeWorld::Vm& vm) { vm.description.disks[0].source = "/srv/other"; });
-  leave_intent(move("db1", "h1", "h2"), false);
-  EXPECT_TRUE(run(engine().open_moves()).inconsistent);
+  const Move db1 = move("db1", "h1", "h2");
+  leave_intent(db1, false);
+  run(engine().open_moves());
+  EXPECT_TRUE(report(db1).inconsistent);
   EXPECT_EQ(world_->whereabouts("db1"), "h1(off) h2(off)");
 }
 
 TEST_F(MigrateTest, AStoppedVmNeedsNoMemory) {
   world_->add("h1", "db1", false);
   world_->free_memory["h2"] = 0;
-  EXPECT_EQ(run({move("db1", "h1", "h2")}).done, 1);
+  EXPECT_EQ(run({move("db1", "h1", "h2")})[act::Outcome::kDone], 1);
 }
 
 TEST_F(MigrateTest, StagesWaitForOneAnotherAndDependantsOfAFailureAreRefused) {
@@ -484,7 +486,7 @@ TEST_F(MigrateTest, StagesWaitForOneAnotherAndDependantsOfAFailureAreRefused) {
   world_->add("h3", "db2");
   world_->with("h1", "db1", [](FakeWorld::Vm& vm) { vm.facts.job = true; });
   const auto summary = run({move("db1", "h1", "h2", 1), move("db2", "h3", "h1", 2)});
-  EXPECT_EQ(summary.refused, 2);
+  EXPECT_EQ(summary[act::Outcome::kRefused], 2);
   EXPECT_EQ(world_->begun, 0);
 }
 
@@ -523,7 +525,7 @@ TEST_F(MigrateTest, AStopRollsBackWhatRunsAndBeginsNothing) {
     });
     const auto summary = run({move("db1", "h1", "h2"), move("db2", "h1", "h2")});
     hand.join();
-    EXPECT_EQ(summary.cancelled, 2);
+    EXPECT_EQ(summary[act::Outcome::kCancelled], 2);
     EXPECT_EQ(world_->begun, 1);
     EXPECT_EQ(world_->whereabouts("db1"), "h1");
     EXPECT_EQ(report(move("db2", "h1", "h2")).reason, "not begun");

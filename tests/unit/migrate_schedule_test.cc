@@ -38,8 +38,8 @@ std::map<std::string, MigrationHost> hosts(const std::map<std::string, std::stri
 using Indices = std::vector<std::size_t>;
 
 TEST(MigrationSchedule, StartsAStageWhenTheOneBeforeIsOver) {
-  MigrationSchedule schedule({move("c", "h1", "h2", 3), move("a", "h1", "h2", 1), move("b", "h1", "h3", 1)},
-                             {}, policy(9, 9, 9));
+  auto schedule = migration_schedule(
+      {move("c", "h1", "h2", 3), move("a", "h1", "h2", 1), move("b", "h1", "h3", 1)}, {}, policy(9, 9, 9));
   EXPECT_EQ(schedule.begin(), (Indices{1, 2}));
   schedule.finish(2, true);
   EXPECT_EQ(schedule.begin(), Indices{});
@@ -51,7 +51,7 @@ TEST(MigrationSchedule, StartsAStageWhenTheOneBeforeIsOver) {
 }
 
 TEST(MigrationSchedule, AFullHostDoesNotHoldUpOthers) {
-  MigrationSchedule schedule(
+  auto schedule = migration_schedule(
       {move("a", "h1", "h2"), move("b", "h1", "h2"), move("c", "h1", "h3"), move("d", "h4", "h3")}, {},
       policy(1, 9, 9));
   EXPECT_EQ(schedule.begin(), (Indices{0, 3}));
@@ -69,7 +69,7 @@ TEST(MigrationSchedule, KeepsAllLimitsAtEveryMomentOfRandomPlans) {
       moves.push_back(move("vm" + std::to_string(i), "h" + std::to_string(from),
                            "h" + std::to_string((from + 1 + pick(3)) % 4), 1 + pick(3)));
     }
-    MigrationSchedule schedule(moves, {}, limits);
+    auto schedule = migration_schedule(moves, {}, limits);
     std::vector<std::size_t> running;
     std::size_t finished = 0;
     while (!schedule.over()) {
@@ -93,25 +93,25 @@ TEST(MigrationSchedule, KeepsAllLimitsAtEveryMomentOfRandomPlans) {
 }
 
 TEST(MigrationSchedule, RefusesWhatRestsOnAFailedMoveAndNothingElse) {
-  MigrationSchedule schedule({move("a", "h1", "h2", 1),   // fails: stays on h1
-                              move("b", "h3", "h1", 2),   // wanted its place
-                              move("c", "h2", "h3", 3),   // independent
-                              move("d", "h4", "h3", 3),   // wanted b's place
-                              move("a", "h2", "h4", 3)},  // the same VM
-                             {}, policy(9, 9, 9));
+  auto schedule = migration_schedule({move("a", "h1", "h2", 1),   // fails: stays on h1
+                                      move("b", "h3", "h1", 2),   // wanted its place
+                                      move("c", "h2", "h3", 3),   // independent
+                                      move("d", "h4", "h3", 3),   // wanted b's place
+                                      move("a", "h2", "h4", 3)},  // the same VM
+                                     {}, policy(9, 9, 9));
   schedule.begin();
   schedule.finish(0, false);
   const auto refused = schedule.refused();
   ASSERT_EQ(refused.size(), 4U);  // c: to h3, which b did not leave
-  EXPECT_EQ(refused[0].move, 1U);
+  EXPECT_EQ(refused[0].item, 1U);
   EXPECT_NE(refused[0].reason.find("a did not leave h1"), std::string::npos);
   EXPECT_TRUE(schedule.over());
   EXPECT_TRUE(schedule.refused().empty());
 }
 
 TEST(MigrationSchedule, GoesOnWithWhatDoesNotRestOnAFailedMove) {
-  MigrationSchedule schedule({move("a", "h1", "h2", 1), move("b", "h1", "h3", 1), move("c", "h4", "h3", 2)},
-                             {}, policy(9, 9, 9));
+  auto schedule = migration_schedule(
+      {move("a", "h1", "h2", 1), move("b", "h1", "h3", 1), move("c", "h4", "h3", 2)}, {}, policy(9, 9, 9));
   schedule.begin();
   schedule.finish(0, false);
   EXPECT_TRUE(schedule.refused().empty());
@@ -120,27 +120,27 @@ TEST(MigrationSchedule, GoesOnWithWhatDoesNotRestOnAFailedMove) {
 }
 
 TEST(MigrationSchedule, AFailureDomainThatWasNotLeftHoldsBackWhatWasToEnterIt) {
-  MigrationSchedule schedule({move("a", "h1", "h3", 1), move("b", "h4", "h2", 2), move("c", "h3", "h4", 2)},
-                             hosts({{"h1", "rack1"}, {"h2", "rack1"}, {"h3", "rack2"}, {"h4", ""}}),
-                             policy(9, 9, 9));
+  auto schedule = migration_schedule(
+      {move("a", "h1", "h3", 1), move("b", "h4", "h2", 2), move("c", "h3", "h4", 2)},
+      hosts({{"h1", "rack1"}, {"h2", "rack1"}, {"h3", "rack2"}, {"h4", ""}}), policy(9, 9, 9));
   schedule.begin();
   schedule.finish(0, false);
   const auto refused = schedule.refused();
   ASSERT_EQ(refused.size(), 1U);
-  EXPECT_EQ(refused[0].move, 1U);
+  EXPECT_EQ(refused[0].item, 1U);
   EXPECT_NE(refused[0].reason.find("rack1"), std::string::npos);
 }
 
 TEST(MigrationSchedule, AFailureHoldsBackNothingOfItsOwnStage) {
-  MigrationSchedule schedule({move("a", "h1", "h2"), move("b", "h3", "h1")}, {}, policy(1, 1, 1));
+  auto schedule = migration_schedule({move("a", "h1", "h2"), move("b", "h3", "h1")}, {}, policy(1, 1, 1));
   schedule.begin();
   schedule.finish(0, false);
   EXPECT_EQ(schedule.begin(), Indices{1});
 }
 
 TEST(MigrationSchedule, GivesUpOnlyWhatHasNotBegun) {
-  MigrationSchedule schedule({move("a", "h1", "h2"), move("b", "h1", "h2"), move("c", "h1", "h2", 2)}, {},
-                             policy(1, 9, 9));
+  auto schedule = migration_schedule({move("a", "h1", "h2"), move("b", "h1", "h2"), move("c", "h1", "h2", 2)},
+                                     {}, policy(1, 9, 9));
   EXPECT_EQ(schedule.begin(), Indices{0});
   EXPECT_EQ(schedule.give_up(), (Indices{1, 2}));
   EXPECT_FALSE(schedule.over());

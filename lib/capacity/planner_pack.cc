@@ -78,7 +78,7 @@ Plan Planner::pack() {
     }
     if (moved(state) > most) {
       too_many = true;
-    } else if (!policy_.keep_spare || plan::bins_without_spare(state, room.out()) <= without_spare) {
+    } else if (!policy_.keep_spare || state.bins_without_spare(room.out()) <= without_spare) {
       return true;
     } else {
       refuse(bin, "without it, the virtual servers of a host that fails would no longer fit on the others");

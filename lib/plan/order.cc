@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <map>
 
-#include "plan/room.h"
-
 namespace rackline::plan {
 namespace {
 
@@ -22,11 +20,10 @@ class Stages {
       : model_(model),
         caps_(caps),
         keep_spare_(keep_spare),
-        state_(model),
+        state_(model, false),
         in_(index(model.bins()), 0),
         out_(index(model.bins()), 0),
-        leaving_(index(model.bins() * model.resources()), 0),
-        none_(index(model.bins()), false) {
+        leaving_(index(model.bins() * model.resources()), 0) {
     if (keep_spare_) without_spare_ = state_.bins_without_spare();
   }
 
@@ -91,19 +88,20 @@ class Stages {
   // either have arrived, and have to go elsewhere, or still take the room at their source. So all sets of
   // these are tried, few as they are by the caps.
   bool spare_is_kept() {
+    if (state_.has_spare_whatever_arrives(flying_)) return true;
     int without = state_.bins_without_spare();
     if (without > without_spare_) return false;
     std::map<int, std::vector<int>> coming;
     for (const int item : flying_) coming[state_.target(item)].push_back(item);
     for (const auto& [bin, items] : coming) {
-      if (has_spare(state_, bin, none_) && loses_spare(bin, items)) ++without;
+      if (state_.has_spare(bin) && loses_spare(bin, items)) ++without;
     }
     // One that lacks it until an item has come and one that lacks it afterwards were both counted.
     return without <= without_spare_ || (flying_.size() <= kMostTogether && every_instant_has_spare());
   }
 
   bool loses_spare(int bin, const std::vector<int>& coming) {
-    return any_arrived(coming, [&] { return !has_spare(state_, bin, none_); });
+    return any_arrived(coming, [&] { return !state_.has_spare(bin); });
   }
 
   bool every_instant_has_spare() {
@@ -145,7 +143,6 @@ class Stages {
   std::vector<int> in_;
   std::vector<int> out_;
   std::vector<Amount> leaving_;  // [bin][resource]
-  std::vector<bool> none_;
   std::vector<int> flying_;
   std::vector<Move> moves_;
   int stage_ = 1;

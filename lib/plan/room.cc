@@ -16,65 +16,7 @@ std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }
 
-bool can_fail(const State& state, int bin, const std::vector<bool>& out) {
-  const BinState kind = state.model().state(bin);
-  return !out[index(bin)] && (kind == BinState::kOpen || kind == BinState::kClosed);
-}
-
 }  // namespace
-
-// First fit decreasing.
-bool has_spare(const State& state, int failed, const std::vector<bool>& out) {
-  const Model& model = state.model();
-  const int r = model.spare_resource();
-  std::vector<Amount> sizes;
-  Amount all = 0;
-  Amount largest = 0;
-  for (const int item : state.items_on(failed)) {
-    const Amount peak = model.demand(item, r).peak;
-    if (peak <= 0 || state.in_flight(item)) continue;
-    sizes.push_back(peak);
-    all += peak;
-    largest = std::max(largest, peak);
-  }
-  if (sizes.empty()) return true;
-  std::vector<Amount> rooms;
-  Amount certain = 0;
-  for (int bin = 0; bin < model.bins(); ++bin) {
-    if (bin == failed || out[index(bin)] || model.state(bin) != BinState::kOpen) continue;
-    const Amount room = model.capacity(bin, r) - state.used(bin, r);
-    if (room <= 0) continue;
-    rooms.push_back(room);
-    // Whatever order they come in, a bin is passed over only with less room left than the largest needs. In a
-    // cluster that is not full a few bins decide it.
-    certain += std::max<Amount>(0, room - largest);
-    if (certain >= all) return true;
-  }
-  std::sort(sizes.begin(), sizes.end(), std::greater<>());
-  return std::all_of(sizes.begin(), sizes.end(), [&](Amount size) {
-    const auto room = std::find_if(rooms.begin(), rooms.end(), [size](Amount f) { return f >= size; });
-    if (room == rooms.end()) return false;
-    *room -= size;
-    return true;
-  });
-}
-
-int bins_without_spare(const State& state, const std::vector<bool>& out) {
-  if (state.model().spare_resource() == kNowhere) return 0;
-  int count = 0;
-  for (int bin = 0; bin < state.model().bins(); ++bin) {
-    if (can_fail(state, bin, out) && !has_spare(state, bin, out)) ++count;
-  }
-  return count;
-}
-
-int first_without_spare(const State& state, const std::vector<bool>& out) {
-  if (state.model().spare_resource() == kNowhere) return kNowhere;
-  for (int bin = 0; bin < state.model().bins(); ++bin) {
-    if (can_fail(state, bin, out) && !has_spare(state, bin, out)) return bin;
-  }
-  return kNowhere;
-}
 
 Room::Room(State& state, const Limits& limits)
     : state_(state), model_(state.model()), limits_(limits), out_(index(model_.bins()), false) {
@@ -121,7 +63,7 @@ bool Room::go_somewhere(int item, int except, std::size_t most, Step::Why why, i
   for (int bin = 0; bin < model_.bins(); ++bin) {
     if (bin == except || bin == state_.where(item) || out_[index(bin)]) continue;
     // The fullest are mostly too full, so they are asked before they are put in order.
-    if (limits_.fill && (obstacle(item, bin) || overloads(item, bin))) continue;
+    if (limits_.fill && (overloads(item, bin) || obstacle(item, bin))) continue;
     const double full = fullness(item, bin);
     // An empty bin is the last that is to be filled.
     const bool fresh = limits_.fill && state_.items_on(bin).empty();

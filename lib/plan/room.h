@@ -9,16 +9,6 @@
 
 namespace rackline::plan {
 
-// Whether the items of the bin would find room on the open others if it failed, but for the bins of `out`.
-bool has_spare(const State& state, int failed, const std::vector<bool>& out);
-
-// Bins whose items would not fit on the open others if it failed, as State::bins_without_spare counts them,
-// while the bins of `out` are out of use: they give no room, and cannot fail.
-int bins_without_spare(const State& state, const std::vector<bool>& out);
-
-// The first of them; kNowhere when there is none.
-int first_without_spare(const State& state, const std::vector<bool>& out);
-
 // Looks for places step by step, and takes steps back. Each step is allowed by State::obstacle when it is
 // taken, and with `keep_spare` leaves no more bins without spare than there were at first, also while the
 // item is on its way: so the steps can be carried out in their order.

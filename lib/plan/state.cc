@@ -11,8 +11,9 @@ constexpr int kMovesBetweenSums = 256;
 
 }  // namespace
 
-State::State(const Model& model)
+State::State(const Model& model, bool scored)
     : model_(&model),
+      scored_(scored),
       where_(index(model.items()), kNowhere),
       flight_(index(model.items()), kNowhere),
       position_(index(model.items()), 0),
@@ -220,6 +221,10 @@ void State::put_on(int item, int bin) {
 
 void State::set_load(int bin, int r, Amount load) {
   Amount& present = load_[at(bin, r)];
+  if (!scored_) {
+    present = load;
+    return;
+  }
   overload_ += overload(bin, r, load) - overload(bin, r, present);
   deviation_[index(r)] += deviation(bin, r, load) - deviation(bin, r, present);
   if (model_->state(bin) == BinState::kOpen && model_->supply(bin, r).size > 0) {
@@ -230,17 +235,19 @@ void State::set_load(int bin, int r, Amount load) {
 
 // The loads and costs of an item that goes from bin to bin.
 void State::carry(int item, int from, int bin) {
-  for (const int there : {from, bin}) {
-    if (there != kNowhere) mismatch_ -= mismatch(there, nullptr, 0);
-  }
+  const auto count_mismatch = [&](int sign) {
+    if (!scored_) return;
+    for (const int there : {from, bin}) {
+      if (there != kNowhere) mismatch_ += sign * mismatch(there, nullptr, 0);
+    }
+  };
+  count_mismatch(-1);
   for (int r = 0; r < model_->resources(); ++r) {
     const Amount usual = model_->demand(item, r).usual;
     if (from != kNowhere) set_load(from, r, load(from, r) - usual);
     if (bin != kNowhere) set_load(bin, r, load(bin, r) + usual);
   }
-  for (const int there : {from, bin}) {
-    if (there != kNowhere) mismatch_ += mismatch(there, nullptr, 0);
-  }
+  count_mismatch(1);
   cost_of_moves_ += cost_of_move(item, bin) - cost_of_move(item, from);
   if (groups_moved_.empty()) return;
   if (displaced(item, from)) count_moved(item, -1);
@@ -336,7 +343,7 @@ void State::move(int item, int bin) {
   }
   carry(item, from, bin);
   put_on(item, bin);
-  if (++moves_since_sum_ >= kMovesBetweenSums) sum_up();
+  if (scored_ && ++moves_since_sum_ >= kMovesBetweenSums) sum_up();
 }
 
 void State::depart(int item, int bin) {
@@ -392,7 +399,7 @@ void State::arrive(int item) {
   }
   carry(item, from, bin);
   put_on(item, bin);
-  if (++moves_since_sum_ >= kMovesBetweenSums) sum_up();
+  if (scored_ && ++moves_since_sum_ >= kMovesBetweenSums) sum_up();
 }
 
 }  // namespace rackline::plan

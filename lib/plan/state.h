@@ -65,8 +65,9 @@ struct Violation {
 // coefficient of variation. Only open bins count for the imbalance, open and closed ones for the rest.
 class State {
  public:
-  // All items where they start.
-  explicit State(const Model& model);
+  // All items where they start. `scored`: whether the score is kept up to date as well; without it, moves cost
+  // half as much, and score() and what is named after it must not be called.
+  explicit State(const Model& model, bool scored = true);
 
   const Model& model() const { return *model_; }
   int where(int item) const { return where_[index(item)]; }
@@ -114,8 +115,14 @@ class State {
 
   // Bins whose items would not fit on the open others if it failed: first fit decreasing in the spare
   // resource, those in flight keeping the place that they have been promised. 0 when the model has no spare
-  // resource.
-  int bins_without_spare() const;
+  // resource. Bins of `out` are out of use: they give no room, and cannot fail. Empty: none are.
+  int bins_without_spare(const std::vector<bool>& out = {}) const;
+  // The first of them; kNowhere when there is none.
+  int first_without_spare(const std::vector<bool>& out = {}) const;
+  // Whether that bin is none of them, in a model that has a spare resource.
+  bool has_spare(int failed, const std::vector<bool>& out = {}) const;
+  // True: every bin could fail, whichever of the items in flight have arrived by then. False says nothing.
+  bool has_spare_whatever_arrives(const std::vector<int>& flying) const;
 
  private:
   static std::size_t index(int i) { return static_cast<std::size_t>(i); }
@@ -137,6 +144,9 @@ class State {
     bool known = false;
   };
   const Legacy& legacy(int bin) const;
+  Legacy worst_legacy(const std::vector<bool>& out) const;
+  bool has_spare_for(const Legacy& worst, const std::vector<bool>& out) const;
+  bool gives_room(int bin, const std::vector<bool>& out) const;
   void count_needs(int item, int bin, int provides, int depends);
   void count_certain(int item, int bin, int by);
   void count_flying(int item, int by);
@@ -153,6 +163,7 @@ class State {
   void sum_up();
 
   const Model* model_;
+  bool scored_;
   std::vector<int> where_;
   std::vector<int> flight_;    // target of an item in flight
   std::vector<int> position_;  // in on_bin_[where_]

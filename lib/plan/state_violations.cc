@@ -2,6 +2,7 @@
 // What is wrong with a placement, and whether one more bin could fail.
 #include <algorithm>
 #include <functional>
+#include <map>
 
 #include "plan/state.h"
 
@@ -109,58 +110,94 @@ const State::Legacy& State::legacy(int bin) const {
   return legacy;
 }
 
-int State::bins_without_spare() const {
+bool State::gives_room(int bin, const std::vector<bool>& out) const {
+  return model_->state(bin) == BinState::kOpen && (out.empty() || !out[index(bin)]);
+}
+
+// As long as a bin has the room of the largest item it takes any of them, so it takes at least its room less
+// that. Where that is enough for the worst bin, whichever other fails with it, it is for all: mostly that
+// settles it.
+bool State::has_spare_for(const Legacy& worst, const std::vector<bool>& out) const {
   const int r = model_->spare_resource();
-  if (r == kNowhere) return 0;
-  // As long as a bin has the room of the largest item it takes any of them, so it takes at least its room
-  // less that. Where that is enough for the worst bin, whichever other fails with it, it is for all: mostly
-  // that settles it.
-  Legacy worst;
-  for (int bin = 0; bin < model_->bins(); ++bin) {
-    worst.largest = std::max(worst.largest, legacy(bin).largest);
-    worst.all = std::max(worst.all, legacy(bin).all);
-  }
   Amount sum = 0;
   Amount most = 0;
   for (int bin = 0; bin < model_->bins(); ++bin) {
-    if (model_->state(bin) != BinState::kOpen) continue;
+    if (!gives_room(bin, out)) continue;
     const Amount room = std::max<Amount>(0, model_->capacity(bin, r) - used(bin, r) - worst.largest);
     sum += room;
     most = std::max(most, room);
   }
-  if (sum - most >= worst.all) return 0;
-  int without = 0;
-  std::vector<Amount> free;
+  return sum - most >= worst.all;
+}
+
+State::Legacy State::worst_legacy(const std::vector<bool>& out) const {
+  Legacy worst;
+  for (int bin = 0; bin < model_->bins(); ++bin) {
+    if (!out.empty() && out[index(bin)]) continue;
+    worst.largest = std::max(worst.largest, legacy(bin).largest);
+    worst.all = std::max(worst.all, legacy(bin).all);
+  }
+  return worst;
+}
+
+bool State::has_spare(int failed, const std::vector<bool>& out) const {
+  const int r = model_->spare_resource();
+  const Legacy& left = legacy(failed);
+  std::vector<Amount> rooms;
+  Amount certain = 0;
+  for (int bin = 0; bin < model_->bins() && certain < left.all; ++bin) {
+    if (bin == failed || !gives_room(bin, out)) continue;
+    const Amount room = model_->capacity(bin, r) - used(bin, r);
+    if (room <= 0) continue;
+    rooms.push_back(room);
+    certain += std::max<Amount>(0, room - left.largest);
+  }
+  if (certain >= left.all) return true;
   std::vector<Amount> sizes;
-  for (int failed = 0; failed < model_->bins(); ++failed) {
-    const Legacy& left = legacy(failed);
-    if (left.all == 0) continue;
-    // The same for this bin alone, and then one item after the other.
-    free.clear();
-    Amount certain = 0;
-    for (int bin = 0; bin < model_->bins() && certain < left.all; ++bin) {
-      if (bin == failed || model_->state(bin) != BinState::kOpen) continue;
-      const Amount room = model_->capacity(bin, r) - used(bin, r);
-      if (room <= 0) continue;
-      free.push_back(room);
-      certain += std::max<Amount>(0, room - left.largest);
-    }
-    if (certain >= left.all) continue;
-    sizes.clear();
-    for (const int item : items_on(failed)) {
-      const Amount peak = model_->demand(item, r).peak;
-      if (!in_flight(item) && peak > 0) sizes.push_back(peak);
-    }
-    std::sort(sizes.begin(), sizes.end(), std::greater<>());
-    const bool fits = std::all_of(sizes.begin(), sizes.end(), [&](Amount size) {
-      const auto room = std::find_if(free.begin(), free.end(), [size](Amount f) { return f >= size; });
-      if (room == free.end()) return false;
-      *room -= size;
-      return true;
-    });
-    if (!fits) ++without;
+  for (const int item : items_on(failed)) {
+    const Amount peak = model_->demand(item, r).peak;
+    if (!in_flight(item) && peak > 0) sizes.push_back(peak);
+  }
+  std::sort(sizes.begin(), sizes.end(), std::greater<>());
+  return std::all_of(sizes.begin(), sizes.end(), [&](Amount size) {
+    const auto room = std::find_if(rooms.begin(), rooms.end(), [size](Amount f) { return f >= size; });
+    if (room == rooms.end()) return false;
+    *room -= size;
+    return true;
+  });
+}
+
+int State::bins_without_spare(const std::vector<bool>& out) const {
+  if (model_->spare_resource() == kNowhere || has_spare_for(worst_legacy(out), out)) return 0;
+  int without = 0;
+  for (int bin = 0; bin < model_->bins(); ++bin) {
+    if ((out.empty() || !out[index(bin)]) && !has_spare(bin, out)) ++without;
   }
   return without;
+}
+
+int State::first_without_spare(const std::vector<bool>& out) const {
+  if (model_->spare_resource() == kNowhere) return kNowhere;
+  for (int bin = 0; bin < model_->bins(); ++bin) {
+    if ((out.empty() || !out[index(bin)]) && !has_spare(bin, out)) return bin;
+  }
+  return kNowhere;
+}
+
+bool State::has_spare_whatever_arrives(const std::vector<int>& flying) const {
+  const int r = model_->spare_resource();
+  if (r == kNowhere) return true;
+  Legacy worst = worst_legacy({});
+  std::map<int, Legacy> with_arrived;
+  for (const int item : flying) {
+    const int bin = target(item);
+    Legacy& there = with_arrived.try_emplace(bin, legacy(bin)).first->second;
+    const Amount peak = model_->demand(item, r).peak;
+    there.all += peak;
+    worst.largest = std::max(worst.largest, peak);
+    worst.all = std::max(worst.all, there.all);
+  }
+  return has_spare_for(worst, {});
 }
 
 }  // namespace rackline::plan

@@ -105,10 +105,10 @@ TEST(PlanRoom, WhatIsOutOfUseGivesNoSpare) {
   model.add_item(item(6, 1, 0));
   model.add_item(item(6, 1, 1));
   const State state(model);
-  EXPECT_EQ(bins_without_spare(state, {false, false, false}), 0);
-  EXPECT_EQ(bins_without_spare(state, {false, false, true}), 2);
-  EXPECT_EQ(first_without_spare(state, {false, false, true}), 0);
-  EXPECT_EQ(bins_without_spare(state, {false, false, false}), state.bins_without_spare());
+  EXPECT_EQ(state.bins_without_spare({false, false, false}), 0);
+  EXPECT_EQ(state.bins_without_spare({false, false, true}), 2);
+  EXPECT_EQ(state.first_without_spare({false, false, true}), 0);
+  EXPECT_EQ(state.bins_without_spare({false, false, false}), state.bins_without_spare());
 }
 
 // --- headroom ---

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// What migrate keeps in a store is read by every later version, and written as it was.
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "migrate/journal.h"
+#include "store_fixture.h"
+
+namespace rackline::migrate {
+namespace {
+
+using store::fixture;
+
+MoveIntent full() {
+  return {{"m-1", "incident-1", "db 1", "h1", "h2", "uuid-1", 7, 3, std::int64_t{1} << 40}, false, true};
+}
+
+MoveIntent by_hand() {
+  return {{"m-2", {}, "db2", "h1", "h2", {}, {}, 1, {}}, true, false};
+}
+
+MoveReport report(act::Outcome outcome) {
+  MoveReport report;
+  report.outcome = outcome;
+  if (outcome == act::Outcome::kFailed) report.reason = "no \"route\"";
+  report.attempts = 2;
+  report.elapsed = Milliseconds{12'345};
+  return report;
+}
+
+store::Journal::Item item(const std::string& intent, std::optional<std::string> result = {}) {
+  return {"m-1", intent, std::move(result), {}, {}};
+}
+
+TEST(MigrateDocuments, AreWrittenAsTheyWere) {
+  store::MemoryStore store;
+  store.commit({{}, {{"intent/by_hand", to_document(by_hand())}}, {}});
+  store.commit({{}, {{"intent/full", to_document(full())}}, {}});
+  store.commit({{}, {{"result/done", to_document(report(act::Outcome::kDone))}}, {}});
+  store.commit({{}, {{"result/failed", to_document(report(act::Outcome::kFailed))}}, {}});
+  EXPECT_EQ(store::lines_of(store), fixture("migrate.tsv"));
+}
+
+TEST(MigrateDocuments, AreReadAsTheyWereMeantAndWrittenAgain) {
+  store::MemoryStore store;
+  fill(store, fixture("migrate.tsv"));
+  const std::string text = store.get("intent/full")->value;
+  const MoveIntent read = intent_of(item(text));
+  EXPECT_EQ(read.move.id, "m-1");
+  EXPECT_EQ(read.move.cause, "incident-1");
+  EXPECT_EQ(read.move.vm, "db 1");
+  EXPECT_EQ(read.move.from, "h1");
+  EXPECT_EQ(read.move.to, "h2");
+  EXPECT_EQ(read.move.uuid, "uuid-1");
+  EXPECT_EQ(read.move.domain_id, 7);
+  EXPECT_EQ(read.move.stage, 3);
+  EXPECT_EQ(read.move.memory_bytes, std::int64_t{1} << 40);
+  EXPECT_FALSE(read.live);
+  EXPECT_TRUE(read.autostart);
+  EXPECT_EQ(to_document(read), text);
+  const std::string hand = store.get("intent/by_hand")->value;
+  EXPECT_EQ(intent_of(item(hand)).move.uuid, std::nullopt);
+  EXPECT_EQ(intent_of(item(hand)).move.domain_id, std::nullopt);
+  EXPECT_EQ(intent_of(item(hand)).move.cause, std::nullopt);
+  EXPECT_TRUE(intent_of(item(hand)).live);
+  EXPECT_EQ(to_document(intent_of(item(hand))), hand);
+  EXPECT_TRUE(was_done(item(text, store.get("result/done")->value)));
+  EXPECT_FALSE(was_done(item(text, store.get("result/failed")->value)));
+  EXPECT_FALSE(was_done(item(text)));
+}
+
+TEST(MigrateDocuments, OlderOnesAreRead) {
+  const MoveIntent read = intent_of(item(R"({"vm":"a","from":"h1","to":"h2","live":true,"later":[]})"));
+  EXPECT_EQ(read.move.vm, "a");
+  EXPECT_EQ(read.move.stage, 1);
+  EXPECT_EQ(read.move.uuid, std::nullopt);
+  EXPECT_FALSE(read.autostart);
+  EXPECT_TRUE(was_done(item("{}", R"({"outcome":"done"})")));
+}
+
+TEST(MigrateDocuments, BrokenOnesAreNoIntent) {
+  for (const char* torn :
+       {"", "{", "[]", "{}", R"({"vm":"a","from":"h1","to":"h2"})", R"({"vm":"a","from":"h1","live":true})",
+        R"({"vm":"a","from":"h1","to":5,"live":true})", R"({"vm":"a","from":"h1","to":"h2","live":"yes"})",
+        R"({"vm":"a","from":"h1","to":"h2","live":null})",
+        R"({"vm":"a","from":"h1","to":"h2","live":true,"uuid":5})",
+        R"({"vm":"a","from":"h1","to":"h2","live":true,"domain_id":"7"})",
+        R"({"vm":"a","from":"h1","to":"h2","live":true,"stage":null})"}) {
+    EXPECT_THROW(intent_of(item(torn)), Error) << torn;
+  }
+  for (const char* torn : {"", "{", "[]", "{}", R"({"outcome":"Done"})"}) {
+    EXPECT_FALSE(was_done(item("{}", torn))) << torn;
+  }
+}
+
+}  // namespace
+}  // namespace rackline::migrate

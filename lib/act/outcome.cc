@@ -3,24 +3,6 @@
 
 namespace rackline::act {
 
-const char* word_of(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kDone:
-      return "done";
-    case Outcome::kAlready:
-      return "already";
-    case Outcome::kRefused:
-      return "refused";
-    case Outcome::kFailed:
-      return "failed";
-    case Outcome::kCancelled:
-      return "cancelled";
-    case Outcome::kUnknown:
-      break;
-  }
-  return "unknown";
-}
-
 Tally& Tally::operator+=(const Tally& more) {
   for (std::size_t i = 0; i < kOutcomes; ++i) counts_[i] += more.counts_[i];
   return *this;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/error.h"
 #include "record/kinds.h"
@@ -20,9 +21,13 @@ enum class Outcome : std::uint8_t {
   kUnknown,    // not to be learnt now: it may have been done, and its intent stays open
 };
 inline constexpr std::size_t kOutcomes = 6;
+inline constexpr std::array<std::string_view, kOutcomes> kOutcomeWords{"done",   "already",   "refused",
+                                                                       "failed", "cancelled", "unknown"};
 
 // As records and journals have it.
-const char* word_of(Outcome outcome);
+inline const char* word_of(Outcome outcome) {
+  return kOutcomeWords[static_cast<std::size_t>(outcome)].data();
+}
 
 // How many things came to each outcome, and what that says of the run.
 class Tally {

@@ -3,40 +3,28 @@
 
 #include "base/time.h"
 #include "cluster/marks.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::cluster {
 namespace {
-
-using store::Json;
 
 constexpr const char* kKey = "disarmed";
 
 }  // namespace
 
+const store::Fields DisarmMark::kFields{FIELD(DisarmMark, reason), FIELD(DisarmMark, time),
+                                        FIELD(DisarmMark, by), FIELD(DisarmMark, until, store::kOmitted)};
+
 std::optional<DisarmMark> disarm_mark(store::Store& store) {
   const auto entry = store.get(kKey);
   if (!entry) return std::nullopt;
-  const Json document = Json::parse(entry->value, nullptr, false);
-  const auto broken = [] { return BrokenMark(kKey, ""); };
-  const auto text = [&](const char* name) {
-    if (!document.is_object() || !document.contains(name) || !document[name].is_string()) throw broken();
-    return document[name].get<std::string>();
-  };
-  const auto time = [&](const char* name) {
-    const auto parsed = parse_time(text(name));
-    if (!parsed) throw broken();
-    return *parsed;
-  };
-  DisarmMark mark{text("reason"), time("time"), text("by"), {}};
-  if (document.contains("until")) mark.until = time("until");
+  auto mark = store::from_text<DisarmMark>(entry->value);
+  if (!mark) throw BrokenMark(kKey, "");
   return mark;
 }
 
 void put(store::Store& store, const DisarmMark& mark) {
-  Json document = {{"reason", mark.reason}, {"time", format_time(mark.time)}, {"by", mark.by}};
-  if (mark.until) document["until"] = format_time(*mark.until);
-  store.commit({{}, {{kKey, store::dump(document)}}, {}});
+  store.commit({{}, {{kKey, store::to_text(mark)}}, {}});
 }
 
 bool remove_disarm(store::Store& store) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "record/kinds_cluster.h"
+#include "store/document.h"
 #include "store/store.h"
 
 namespace rackline::cluster {
@@ -19,6 +20,7 @@ struct DisarmMark {
   std::string by{};                                 // who set it; may be empty
   std::optional<std::chrono::sys_seconds> until{};  // it ends by itself then
   bool holds(std::chrono::sys_seconds now) const { return !until || now < *until; }
+  static const store::Fields kFields;
 };
 
 // Throws BrokenMark (marks.h) for one that cannot be read, Error(kUnreachable) for a store that does not

@@ -9,6 +9,7 @@
 
 #include "base/clocks.h"
 #include "base/error.h"
+#include "store/document.h"
 #include "store/store.h"
 
 namespace rackline::cluster {
@@ -38,6 +39,7 @@ struct FenceMark {
   std::chrono::sys_seconds time{};
   State state = State::kFenced;
   std::int64_t version = 0;  // of the store's entry; 0: not stored yet
+  static const store::Fields kFields;
 };
 
 std::optional<FenceMark> fence_mark(store::Store& store, const std::string& host);
@@ -62,6 +64,7 @@ struct MaintenanceMark {
   std::optional<std::chrono::sys_seconds> until{};  // the host serves again from then on
   bool empty = false;                               // rackline drain has seen it without a virtual server
   bool holds(std::chrono::sys_seconds now) const { return !until || now < *until; }
+  static const store::Fields kFields;
 };
 std::optional<MaintenanceMark> maintenance_mark(store::Store& store, const std::string& host);
 std::vector<MaintenanceMark> maintenance_marks(store::Store& store, BrokenMarks* broken = nullptr);
@@ -77,6 +80,7 @@ struct DrainMark {
   std::string by{};
   std::optional<std::chrono::sys_seconds> until{};
   bool holds(std::chrono::sys_seconds now) const { return !until || now < *until; }
+  static const store::Fields kFields;
 };
 std::optional<DrainMark> drain_mark(store::Store& store, const std::string& host);
 std::vector<DrainMark> drain_marks(store::Store& store, BrokenMarks* broken = nullptr);
@@ -103,6 +107,7 @@ struct HealthMark {
   bool contradicts(const FenceMark& mark) const {
     return verdict == "fence_contradicted" && (fence.empty() ? since >= mark.time : fence == mark.id);
   }
+  static const store::Fields kFields;
 };
 std::optional<HealthMark> health_mark(store::Store& store, const std::string& host);
 std::vector<HealthMark> health_marks(store::Store& store, BrokenMarks* broken = nullptr);

@@ -5,35 +5,14 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/time.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::failover {
 namespace {
 
-using store::Json;
 using What = Verdict::What;
 
 constexpr const char* kPrefix = "keep/";
-
-KeepNote note_of(const store::Entry& entry) {
-  const Json document = Json::parse(entry.value, nullptr, false);
-  try {
-    KeepNote note;
-    document.at("vm").get_to(note.vm);
-    if (const auto since = document.find("since"); since != document.end() && !since->is_null())
-      note.since = std::chrono::sys_seconds(std::chrono::seconds(since->get<std::int64_t>()));
-    note.storm = document.value("storm", false);
-    for (const auto& start : document.at("starts"))
-      note.starts.emplace_back(std::chrono::seconds(start.get<std::int64_t>()));
-    note.failed = document.value("failed", 0);
-    note.failure = document.value("failure", "");
-    note.version = entry.version;
-    return note;
-  } catch (const Json::exception&) {
-    throw Error(Status::kUnreachable, "read what was kept running", entry.key, "it is not an entry of ours");
-  }
-}
 
 // How it ended there, in libvirt's word; empty where it is not defined, or active.
 std::string ended_on(const HostView& host, const std::string& uuid) {
@@ -66,31 +45,30 @@ std::string home_of(const Situation& situation, const Protected& vm) {
 
 }  // namespace
 
+const store::Fields KeepNote::kFields{
+    FIELD(KeepNote, vm),
+    FIELD(KeepNote, since, store::kLater, store::Seconds),
+    FIELD(KeepNote, storm, store::kLater),
+    FIELD(KeepNote, starts, store::kRequired, store::Seconds),
+    FIELD(KeepNote, failed, store::kLater),
+    FIELD(KeepNote, failure, store::kLater),
+};
+
 std::map<std::string, KeepNote> keep_notes(store::Store& store) {
   std::map<std::string, KeepNote> notes;
   for (const auto& entry : store.list(kPrefix)) {
-    try {
-      KeepNote note = note_of(entry);
-      notes[note.vm] = std::move(note);
-    } catch (const Error&) {
-      // Only how often it was started lately is lost; a note in its place counts anew.
-      const auto vm = store::from_key_part(entry.key.substr(std::string_view(kPrefix).size()));
-      notes[vm].vm = vm;
-      notes[vm].version = entry.version;
-    }
+    auto note = store::from_text<KeepNote>(entry.value).value_or(KeepNote());
+    // Only how often it was started lately is lost; a note in its place counts anew.
+    if (note.vm.empty()) note.vm = store::from_key_part(entry.key.substr(std::string_view(kPrefix).size()));
+    note.version = entry.version;
+    notes[note.vm] = std::move(note);
   }
   return notes;
 }
 
 bool put(store::Store& store, const KeepNote& note) {
-  Json starts = Json::array();
-  for (const auto& start : note.starts) starts.push_back(start.time_since_epoch().count());
-  const Json document = {
-      {"vm", note.vm},         {"since", note.since ? Json(note.since->time_since_epoch().count()) : Json()},
-      {"storm", note.storm},   {"starts", starts},
-      {"failed", note.failed}, {"failure", note.failure}};
   const std::string key = kPrefix + store::key_part(note.vm);
-  return store.commit({{{key, note.version}}, {{key, store::dump(document)}}, {}}).has_value();
+  return store.commit({{{key, note.version}}, {{key, store::to_text(note)}}, {}}).has_value();
 }
 
 void forget_starts(store::Store& store, const std::string& vm) {

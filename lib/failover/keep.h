@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "failover/recovery_verdict.h"
+#include "store/document.h"
 #include "store/store.h"
 
 namespace rackline::failover {
@@ -39,8 +40,9 @@ struct KeepNote {
   int failed = 0;                                 // starts in a row, while it was off
   std::string failure;                            // why the last of them did
   std::int64_t version = 0;                       // of the store's entry; 0: not stored yet
+  static const store::Fields kFields;
 };
-// Both throw Error(kUnreachable) for a store that does not answer or a note that cannot be read.
+// All throw Error(kUnreachable) for a store that does not answer. A note that cannot be read counts anew.
 std::map<std::string, KeepNote> keep_notes(store::Store& store);
 bool put(store::Store& store, const KeepNote& note);
 // A person has looked: it is tried as if it had never been started.

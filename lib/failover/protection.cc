@@ -8,12 +8,13 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "net/address.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::failover {
 namespace {
 
-using store::Json;
+using store::kLater;
+using store::kOmitted;
 
 constexpr const char* kPrefix = "protected/";
 
@@ -21,49 +22,47 @@ std::string key_of(const std::string& vm) {
   return kPrefix + store::key_part(vm);
 }
 
+constexpr std::string_view kStates[] = {"stopped", "running"};
+constexpr std::string_view kWants[] = {"", "stopped"};
+
 Protected protected_of(const store::Entry& entry) {
-  const Json document = Json::parse(entry.value, nullptr, false);
-  try {
-    Protected vm;
-    document.at("vm").get_to(vm.vm);
-    document.at("uuid").get_to(vm.uuid);
-    document.at("host").get_to(vm.host);
-    vm.running = document.at("state").get<std::string>() == "running";
-    document.at("priority").get_to(vm.priority);
-    document.at("after").get_to(vm.after);
-    const auto optional_text = [&document](const char* name) -> std::optional<std::string> {
-      const auto found = document.find(name);
-      if (found == document.end() || found->is_null()) return std::nullopt;
-      return found->get<std::string>();
-    };
-    vm.anti_affinity = optional_text("anti_affinity");
-    vm.check = optional_text("check");
-    vm.affinity.prefer = document.value("prefer", std::vector<std::string>());
-    vm.affinity.only = document.value("only", false);
-    vm.affinity.together = optional_text("together");
-    vm.affinity.failback = document.value("failback", false);
-    document.at("memory_bytes").get_to(vm.memory_bytes);
-    document.at("vcpus").get_to(vm.vcpus);
-    vm.refreshed =
-        parse_time(document.at("refreshed").get<std::string>()).value_or(std::chrono::sys_seconds{});
-    // Older programs looked at the place when they read the definition, and only then.
-    vm.seen = parse_time(document.value("seen", "")).value_or(vm.refreshed);
-    vm.autostart = document.value("autostart", false);
-    vm.stay_off = document.value("want", "") == "stopped";
-    if (vm.stay_off) vm.running = false;
-    vm.pinned = optional_text("pinned");
-    if (const auto unfit = document.find("unfit"); unfit != document.end()) {
-      for (const auto& [host, why] : unfit->items()) vm.unfit[host] = why.get<std::string>();
-    }
-    document.at("xml").get_to(vm.xml);
-    vm.version = entry.version;
-    return vm;
-  } catch (const Json::exception&) {
+  constexpr auto kAbsent = std::chrono::sys_seconds::min();
+  Protected vm;
+  vm.seen = kAbsent;
+  if (!store::from_text(entry.value, store::pass_document<Protected>, &vm))
     throw Error(Status::kUnreachable, "read what is protected", entry.key, "it is not an entry of ours");
-  }
+  // Older programs looked at the place when they read the definition, and only then.
+  if (vm.seen == kAbsent) vm.seen = vm.refreshed;
+  if (vm.stay_off) vm.running = false;
+  vm.version = entry.version;
+  return vm;
 }
 
 }  // namespace
+
+const store::Fields Protected::kFields{
+    FIELD(Protected, vm),
+    FIELD(Protected, uuid),
+    FIELD(Protected, host),
+    FIELD_AT(Protected, "state", running, store::kRequired, store::Words<kStates>),
+    FIELD(Protected, priority),
+    FIELD(Protected, after),
+    FIELD(Protected, anti_affinity, kLater),
+    FIELD(Protected, check, kLater),
+    FIELD_AT(Protected, "prefer", affinity.prefer, kLater),
+    FIELD_AT(Protected, "only", affinity.only, kLater),
+    FIELD_AT(Protected, "together", affinity.together, kLater),
+    FIELD_AT(Protected, "failback", affinity.failback, kLater),
+    FIELD(Protected, memory_bytes),
+    FIELD(Protected, vcpus),
+    FIELD(Protected, refreshed),
+    FIELD(Protected, seen, kLater),
+    FIELD(Protected, autostart, kLater),
+    FIELD(Protected, xml),
+    FIELD_AT(Protected, "want", stay_off, kOmitted, store::Words<kWants>),
+    FIELD(Protected, pinned, kOmitted),
+    FIELD(Protected, unfit, kOmitted),
+};
 
 std::vector<Protected> protected_vms(store::Store& store, std::vector<std::string>* torn) {
   std::vector<Protected> vms;
@@ -86,31 +85,8 @@ std::optional<Protected> protected_vm(store::Store& store, const std::string& vm
 }
 
 bool put(store::Store& store, const Protected& vm) {
-  const auto or_null = [](const std::optional<std::string>& text) { return text ? Json(*text) : Json(); };
-  Json document = {{"vm", vm.vm},
-                   {"uuid", vm.uuid},
-                   {"host", vm.host},
-                   {"state", vm.running ? "running" : "stopped"},
-                   {"priority", vm.priority},
-                   {"after", vm.after},
-                   {"anti_affinity", or_null(vm.anti_affinity)},
-                   {"check", or_null(vm.check)},
-                   {"prefer", vm.affinity.prefer},
-                   {"only", vm.affinity.only},
-                   {"together", or_null(vm.affinity.together)},
-                   {"failback", vm.affinity.failback},
-                   {"memory_bytes", vm.memory_bytes},
-                   {"vcpus", vm.vcpus},
-                   {"refreshed", format_time(vm.refreshed)},
-                   {"seen", format_time(vm.seen)},
-                   {"autostart", vm.autostart},
-                   {"xml", vm.xml}};
-  if (vm.stay_off) document["want"] = "stopped";
-  if (vm.pinned) document["pinned"] = *vm.pinned;
-  if (!vm.unfit.empty()) document["unfit"] = vm.unfit;
   const std::string key = key_of(vm.vm);
-  const std::string text = store::dump(document);
-  return store.commit({{{key, vm.version}}, {{key, text}}, {}}).has_value();
+  return store.commit({{{key, vm.version}}, {{key, store::to_text(vm)}}, {}}).has_value();
 }
 
 bool remove(store::Store& store, const Protected& vm) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "record/kinds_availability.h"
+#include "store/document.h"
 #include "store/store.h"
 
 namespace rackline::failover {
@@ -42,6 +43,7 @@ struct Protected {
   bool autostart = false;    // whether libvirt started it before it was protected
   std::string xml;           // the inactive definition with its secrets
   std::int64_t version = 0;  // of the store's entry; 0: not stored yet
+  static const store::Fields kFields;
 };
 
 // All of these throw Error(kUnreachable) for a store that does not answer or an entry that cannot be read.

@@ -2,7 +2,6 @@
 #include "failover/recovery.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/clocks.h"
@@ -223,9 +222,8 @@ Situation Recovery::situation(const View* seen) {
   now.done = [this](const std::string& id) -> std::optional<std::string> {
     const auto item = journal_.find(id);
     if (!item || !item->result) return std::nullopt;
-    const auto result = nlohmann::json::parse(*item->result, nullptr, false);
-    if (!result.is_object() || result.value("outcome", "") != "done") return std::nullopt;
-    return result.value("to", "");
+    const auto result = store::from_text<StartResult>(*item->result);
+    return result && result->outcome == "done" ? std::optional(result->to) : std::nullopt;
   };
   if (seen != nullptr && fits(now, *seen)) {
     now.view = *seen;

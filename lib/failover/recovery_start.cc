@@ -10,15 +10,7 @@
 namespace rackline::failover {
 namespace {
 
-using store::Json;
 using Outcome = StartReport::Outcome;
-
-std::string result_document(const StartOrder& order, const StartReport& report) {
-  const Json document = {{"outcome", report.outcome == Outcome::kFailed ? "failed" : "done"},
-                         {"to", order.intent.to},
-                         {"reason", report.reason}};
-  return store::dump(document);
-}
 
 // libvirt's own words, as one line. QEMU puts what a lock is about into the middle of a long message.
 std::string words_of(const Error& error) {
@@ -52,7 +44,8 @@ StartReport Starter::run(const StartOrder& order) {
   if (report.outcome == Outcome::kUnknown) return report;
   // The place first: with the result the start is history, and nobody would correct the place any more.
   if (report.outcome != Outcome::kFailed) settle_host(store_, order.vm.vm, order.intent.to, clock_.wall());
-  journal_.result(order.intent.id, result_document(order, report));
+  const char* const outcome = report.outcome == Outcome::kFailed ? "failed" : "done";
+  journal_.result(order.intent.id, store::to_text(StartResult{outcome, order.intent.to, report.reason}));
   return report;
 }
 
@@ -74,7 +67,7 @@ Starter::Begun Starter::begin(const StartOrder& order, StartReport& report) {
     report.reason = to + " does not answer";
     return Begun::kNot;
   }
-  if (!order.intent_open) journal_.intent(order.intent.id, document_of(order.intent));
+  if (!order.intent_open) journal_.intent(order.intent.id, store::to_text(order.intent));
   if (before->present() && before->state != migrate::VmState::kShutoff) return Begun::kRunning;
   if (order.verify_only) {
     report.reason = "it has ended";

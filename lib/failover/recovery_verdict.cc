@@ -8,12 +8,11 @@
 #include "base/joined.h"
 #include "base/time.h"
 #include "cluster/disarm.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::failover {
 namespace {
 
-using store::Json;
 using What = Verdict::What;
 
 class Judge {
@@ -148,29 +147,19 @@ std::string journal_id(const cluster::FenceMark& fence, const std::string& vm) {
   return fence.id + "." + vm;
 }
 
-std::string document_of(const Intent& intent) {
-  const Json document = {{"vm", intent.vm},          {"uuid", intent.uuid},   {"from", intent.from},
-                         {"to", intent.to},          {"fence", intent.fence}, {"cause", intent.cause},
-                         {"attempt", intent.attempt}};
-  return store::dump(document);
-}
+const store::Fields Intent::kFields{
+    FIELD(Intent, vm),    FIELD(Intent, uuid),  FIELD(Intent, from),    FIELD(Intent, to),
+    FIELD(Intent, fence), FIELD(Intent, cause), FIELD(Intent, attempt),
+};
+const store::Fields StartResult::kFields{FIELD(StartResult, outcome, store::kLater),
+                                         FIELD(StartResult, to, store::kLater),
+                                         FIELD(StartResult, reason, store::kLater)};
 
 Intent intent_of(const std::string& id, const std::string& document) {
-  const Json json = Json::parse(document, nullptr, false);
-  try {
-    Intent intent;
-    intent.id = id;
-    json.at("vm").get_to(intent.vm);
-    json.at("uuid").get_to(intent.uuid);
-    json.at("from").get_to(intent.from);
-    json.at("to").get_to(intent.to);
-    json.at("fence").get_to(intent.fence);
-    json.at("cause").get_to(intent.cause);
-    json.at("attempt").get_to(intent.attempt);
-    return intent;
-  } catch (const Json::exception&) {
-    throw Error(Status::kUnreachable, "read the journal", id, "it is not an entry of ours");
-  }
+  auto intent = store::from_text<Intent>(document);
+  if (!intent) throw Error(Status::kUnreachable, "read the journal", id, "it is not an entry of ours");
+  intent->id = id;
+  return *std::move(intent);
 }
 
 bool Situation::fenced(const std::string& host) const {

@@ -12,6 +12,7 @@
 #include "cluster/state.h"
 #include "failover/protection.h"
 #include "failover/recovery_cluster.h"
+#include "store/document.h"
 
 namespace rackline::failover {
 
@@ -24,10 +25,16 @@ struct Intent {
   std::string vm, uuid, from, to;
   std::string fence, cause;
   int attempt = 1;
+  static const store::Fields kFields;
 };
-std::string document_of(const Intent& intent);  // JSON
 // Throws Error(kUnreachable) when it cannot be read.
 Intent intent_of(const std::string& id, const std::string& document);
+
+// What became of it.
+struct StartResult {
+  std::string outcome, to, reason;  // done or failed; the host; why it failed
+  static const store::Fields kFields;
+};
 
 struct Situation {
   std::vector<std::string> inventory;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "record/kinds_availability.h"
+#include "store/document.h"
 #include "store/store.h"
 
 namespace rackline::failover {
@@ -19,6 +20,7 @@ struct StandingRule {
   std::chrono::sys_seconds since{};
   std::set<std::string> except;  // whom a person left out, or took out since
   std::int64_t version = 0;      // of the store's entry; 0: not stored yet
+  static const store::Fields kFields;
 };
 
 // All of these throw Error(kUnreachable) for a store that does not answer, or a rule that cannot be read.

@@ -7,49 +7,37 @@
 #include "base/error.h"
 #include "bmc/agent_kind.h"
 #include "bmc/switch.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::fence {
 namespace {
 
-using store::Json;
-
 constexpr const char* kPrefix = "identity/";
 
-Error broken(const store::Entry& entry) {
-  return {Status::kUnreachable, "read the identity", entry.key, "it is not an answer of ours",
-          "fence verify asks again"};
-}
+constexpr std::string_view kIdentities[] = {"unknown", "confirmed", "mismatch"};
 
-std::string text(const Json& document, const char* name, const store::Entry& entry) {
-  const auto found = document.find(name);
-  if (found == document.end() || !found->is_string()) throw broken(entry);
-  return found->get<std::string>();
-}
+struct KeptSwitch {
+  std::string method, place;
+  SwitchIdentity identity = SwitchIdentity::kUnknown;
+  std::string bmc_uuid, host_uuid;  // empty: not known
+  std::string reason;
+  static const store::Fields kFields;
+};
+const store::Fields KeptSwitch::kFields{
+    FIELD(KeptSwitch, method),
+    FIELD(KeptSwitch, place),
+    FIELD(KeptSwitch, identity, store::kRequired, store::Words<kIdentities>),
+    FIELD(KeptSwitch, bmc_uuid),
+    FIELD(KeptSwitch, host_uuid),
+    FIELD(KeptSwitch, reason),
+};
 
-std::vector<IdentityFinding> findings_of(const store::Entry& entry) {
-  const Json document = Json::parse(entry.value, nullptr, false);
-  if (!document.is_object()) throw broken(entry);
-  const auto switches = document.find("switches");
-  if (switches == document.end() || !switches->is_array()) throw broken(entry);
-  std::vector<IdentityFinding> findings;
-  for (const auto& each : *switches) {
-    if (!each.is_object()) throw broken(entry);
-    auto& finding = findings.emplace_back();
-    finding.host = store::from_key_part(entry.key.substr(std::string_view(kPrefix).size()));
-    finding.method = text(each, "method", entry);
-    finding.place = text(each, "place", entry);
-    const std::string identity = text(each, "identity", entry);
-    if (identity != "confirmed" && identity != "mismatch" && identity != "unknown") throw broken(entry);
-    finding.identity = identity == "confirmed"  ? SwitchIdentity::kConfirmed
-                       : identity == "mismatch" ? SwitchIdentity::kMismatch
-                                                : SwitchIdentity::kUnknown;
-    finding.bmc_uuid = bmc::parse_uuid(text(each, "bmc_uuid", entry));
-    finding.host_uuid = bmc::parse_uuid(text(each, "host_uuid", entry));
-    finding.reason = text(each, "reason", entry);
-  }
-  return findings;
-}
+struct KeptHost {
+  std::chrono::sys_seconds time{};
+  std::vector<KeptSwitch> switches;
+  static const store::Fields kFields;
+};
+const store::Fields KeptHost::kFields{FIELD(KeptHost, time, store::kLater), FIELD(KeptHost, switches)};
 
 bool says(const std::optional<bmc::Uuid>& one, const std::optional<bmc::Uuid>& other) {
   return one && other && bmc::same_system(*one, *other);
@@ -86,57 +74,54 @@ void judge_by_memory(IdentityFinding& finding, const std::vector<IdentityFinding
 }  // namespace
 
 const char* name_of(SwitchIdentity identity) {
-  return identity == SwitchIdentity::kConfirmed  ? "confirmed"
-         : identity == SwitchIdentity::kMismatch ? "mismatch"
-                                                 : "unknown";
+  return kIdentities[static_cast<std::size_t>(identity)].data();
 }
 
 std::vector<IdentityFinding> kept_identities(store::Store& store, const std::string& host) {
   const auto entry = store.get(kPrefix + store::key_part(host));
   if (!entry) return {};
-  return findings_of(*entry);
+  const auto kept = store::from_text<KeptHost>(entry->value);
+  if (!kept) {
+    throw Error(Status::kUnreachable, "read the identity", entry->key, "it is not an answer of ours",
+                "fence verify asks again");
+  }
+  std::vector<IdentityFinding> findings;
+  for (const auto& each : kept->switches) {
+    findings.push_back({host, each.method, each.place, each.identity, bmc::parse_uuid(each.bmc_uuid),
+                        bmc::parse_uuid(each.host_uuid), each.reason});
+  }
+  return findings;
 }
 
 void keep_identities(store::Store& store, const std::vector<IdentityFinding>& findings,
                      std::chrono::sys_seconds now) {
-  std::map<std::string, Json> documents;
+  std::map<std::string, KeptHost> hosts;
   for (const auto& finding : findings) {
     // What a controller says of itself is kept although its host said nothing: that of another host may say
     // the same one day.
     if (finding.identity == SwitchIdentity::kUnknown && !finding.bmc_uuid) continue;
-    auto& document = documents[finding.host];
-    if (document.is_null()) document = {{"time", format_time(now)}, {"switches", Json::array()}};
     const auto uuid = [](const auto& value) { return value ? bmc::to_text(*value) : std::string(); };
-    document["switches"].push_back({{"method", finding.method},
-                                    {"place", finding.place},
-                                    {"identity", name_of(finding.identity)},
-                                    {"bmc_uuid", uuid(finding.bmc_uuid)},
-                                    {"host_uuid", uuid(finding.host_uuid)},
-                                    {"reason", finding.reason}});
+    hosts[finding.host].switches.push_back({finding.method, finding.place, finding.identity,
+                                            uuid(finding.bmc_uuid), uuid(finding.host_uuid), finding.reason});
   }
-  for (auto& [host, document] : documents) {
+  for (const auto& [host, fresh] : hosts) {
     const auto key = kPrefix + store::key_part(host);
-    const Json fresh = document;
-    store.update("identity", [&, &host = host](store::View& view) -> std::optional<store::Transaction> {
-      Json whole = fresh;
+    store.update("identity", [&, &fresh = fresh](store::View& view) -> std::optional<store::Transaction> {
+      KeptHost whole{now, fresh.switches};
       // What is known of this host's other switches stays, and so does a verdict on a controller that says
       // the same as before while its host says nothing.
       const auto entry = view.get(key);
-      const Json before = entry ? Json::parse(entry->value, nullptr, false) : Json();
-      if (before.is_object() && before.contains("switches") && before["switches"].is_array()) {
-        for (const auto& each : before["switches"]) {
-          if (!each.is_object()) continue;
-          const auto same = std::find_if(
-              whole["switches"].begin(), whole["switches"].end(),
-              [&](const auto& one) { return each.contains("place") && each["place"] == one["place"]; });
-          if (same == whole["switches"].end()) {
-            whole["switches"].push_back(each);
-          } else if ((*same)["identity"] == "unknown" && each.value("bmc_uuid", "") == (*same)["bmc_uuid"]) {
-            *same = each;
-          }
+      const auto before = entry ? store::from_text<KeptHost>(entry->value) : std::nullopt;
+      for (const auto& each : before ? before->switches : std::vector<KeptSwitch>()) {
+        const auto same = std::find_if(whole.switches.begin(), whole.switches.end(),
+                                       [&](const auto& one) { return each.place == one.place; });
+        if (same == whole.switches.end()) {
+          whole.switches.push_back(each);
+        } else if (same->identity == SwitchIdentity::kUnknown && each.bmc_uuid == same->bmc_uuid) {
+          *same = each;
         }
       }
-      return store::Transaction{{}, {{key, store::dump(whole)}}, {}};
+      return store::Transaction{{}, {{key, store::to_text(whole)}}, {}};
     });
   }
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "store/document.h"
 #include "store/journal.h"
 
 namespace rackline::fence {
@@ -14,10 +15,10 @@ class FenceJournal {
   struct Open {
     std::string id, host, cause;
     std::chrono::sys_seconds begun{};
+    static const store::Fields kFields;
   };
 
-  FenceJournal(store::Store& store, const Clock& clock)
-      : store_(store), journal_(store, "fence", clock), clock_(clock) {}
+  FenceJournal(store::Store& store, const Clock& clock) : journal_(store, "fence", clock), clock_(clock) {}
 
   // Durable when it returns.
   void begin(const std::string& id, const std::string& host, const std::string& cause);
@@ -32,9 +33,6 @@ class FenceJournal {
   void prune() { journal_.prune(); }
 
  private:
-  std::vector<store::Journal::Item> all(std::vector<std::string>* broken);
-
-  store::Store& store_;
   store::Journal journal_;
   const Clock& clock_;
 };

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/units.h"
-#include "store/document.h"
 
 namespace rackline::fence {
 namespace {
@@ -85,19 +84,13 @@ std::string living_channel(Kind kind, const record::HostState& state) {
 
 // heartbeat has no dry run. A record that was made for a trial says so as those of other programs do, and
 // what is written there in another way is no permission.
-bool is_planned(std::string_view line) {
-  const auto document = store::Json::parse(line, nullptr, false);
-  const auto planned = document.is_object() ? document.find("planned") : document.end();
-  return planned != document.end() && !planned->is_null() && *planned != false;
-}
-
 template <class K>
 bool read_as(record::Reader& reader, Kind kind, FenceRequest& request) {
   K state;
   if (!reader.read(state)) return false;
   request.kind = kind;
   request.state = std::move(static_cast<record::HostState&>(state));
-  request.planned = is_planned(reader.text());
+  request.planned = reader.says("planned");
   return true;
 }
 

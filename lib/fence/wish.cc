@@ -2,7 +2,7 @@
 #include "fence/wish.h"
 
 #include "base/error.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::fence {
 namespace {
@@ -12,11 +12,17 @@ constexpr Milliseconds kBetweenLooks{1000};
 // A store that is locked or out of reach takes its time to say so, and that is time of the fencing in hand.
 constexpr Milliseconds kAfterTrouble{30'000};
 
+struct Wish {
+  std::chrono::sys_seconds time{};
+  static const store::Fields kFields;
+};
+const store::Fields Wish::kFields{FIELD(Wish, time)};
+
 }  // namespace
 
 FenceWish::FenceWish(store::Store& store, const std::string& host, std::chrono::sys_seconds now)
     : store_(store), key_(std::string(kPrefix) + store::key_part(host)) {
-  store_.commit({{}, {{key_, store::dump({{"time", format_time(now)}})}}, {}});
+  store_.commit({{}, {{key_, store::to_text(Wish{now})}}, {}});
 }
 
 FenceWish::~FenceWish() {
@@ -46,11 +52,8 @@ void FenceWishes::look() {
   hosts_.clear();
   try {
     for (const auto& entry : store_.list(kPrefix)) {
-      const auto document = store::Json::parse(entry.value, nullptr, false);
-      const auto text = document.is_object() ? document.find("time") : document.end();
-      if (text == document.end() || !text->is_string()) continue;
-      const auto time = parse_time(text->get<std::string>());
-      if (!time || std::chrono::abs(clock_.wall() - *time) > FenceWish::kValid) continue;
+      const auto stored = store::from_text<Wish>(entry.value);
+      if (!stored || std::chrono::abs(clock_.wall() - stored->time) > FenceWish::kValid) continue;
       hosts_.insert(store::from_key_part(std::string_view(entry.key).substr(kPrefix.size())));
     }
   } catch (const Error&) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "migrate/move.h"
+#include "store/document.h"
 #include "store/journal.h"
 
 namespace rackline::migrate {
@@ -14,13 +15,10 @@ struct MoveIntent {
   Move move;
   bool live = true;
   bool autostart = false;  // to be set on the target
+  static const store::Fields kFields;
 };
-
-std::string to_document(const MoveIntent& intent);
 // Throws Error(kUnreachable) for a document that is no intent.
 MoveIntent intent_of(const store::Journal::Item& item);
-
-std::string to_document(const MoveReport& report);
 bool was_done(const store::Journal::Item& item);  // it has a result, and that says so
 
 }  // namespace rackline::migrate

@@ -8,6 +8,7 @@
 
 #include "act/outcome.h"
 #include "base/time.h"
+#include "store/document.h"
 
 namespace rackline::migrate {
 
@@ -142,6 +143,7 @@ struct MoveReport {
   std::optional<Milliseconds> downtime;
   std::optional<std::int64_t> memory_bytes, transferred_bytes, iterations;
   std::optional<std::string> uuid{};  // of the VM that was moved, also where the decision named none
+  static const store::Fields kFields;
 };
 
 struct MoveProgress {

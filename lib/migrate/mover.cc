@@ -235,14 +235,14 @@ std::optional<MoveReport> Mover::check_memory_of_target(std::int64_t needed) {
 }
 
 void Mover::write_intent() {
-  shared_->journal->intent(intent_.move.id, to_document(intent_));
+  shared_->journal->intent(intent_.move.id, store::to_text(intent_));
   intent_open_ = true;
 }
 
 MoveReport Mover::close(MoveReport report) {
   if (!intent_open_ || report.outcome == act::Outcome::kUnknown) return report;
   try {
-    shared_->journal->result(intent_.move.id, to_document(report));
+    shared_->journal->result(intent_.move.id, store::to_text(report));
     intent_open_ = false;
   } catch (const Error& error) {
     // It happened all the same: the record says what, and the next run learns it from the hosts.

@@ -429,6 +429,20 @@ bool Reader::next() {
   return false;
 }
 
+bool Reader::says(std::string_view field) {
+  Input& in = *input_;
+  const std::size_t offset = static_cast<std::size_t>(text_.data() - in.buffer.data());
+  json::document document;
+  json::value value;
+  if (in.parser.iterate(text_.data(), text_.size(), in.buffer.size() - offset).get(document) !=
+          simdjson::SUCCESS ||
+      document.find_field_unordered(field).get(value) != simdjson::SUCCESS)
+    return false;
+  bool flag = false;
+  if (value.is_null().get(flag) == simdjson::SUCCESS && flag) return false;
+  return value.get_bool().get(flag) != simdjson::SUCCESS || flag;
+}
+
 bool Reader::decode(const Kind& kind, void* out) {
   Input& in = *input_;
   const std::size_t offset = static_cast<std::size_t>(text_.data() - in.buffer.data());

@@ -72,6 +72,10 @@ class Reader {
   // check the record and keep nothing.
   bool decode(const Kind& kind, void* out);
 
+  // Whether the present record has this field, be it one that its kind lacks, with another value than null or
+  // false.
+  bool says(std::string_view field);
+
   // From now on a stop is asked for (interrupt.h) when nobody reads from `fd` any more while there is nothing
   // to be read here: a pipeline that only waits would not notice that its end is gone.
   void stops_without_reader_of(int fd);

@@ -181,20 +181,6 @@ Amounts bases(const Quantities& quantities) {
   return amounts;
 }
 
-std::string_view unit_name(Unit unit) {
-  switch (unit) {
-    case Unit::kCores:
-      return "cores";
-    case Unit::kPieces:
-      return "pieces";
-    case Unit::kBytes:
-      return "bytes";
-    case Unit::kBits:
-      return "bits_per_second";
-  }
-  return "";
-}
-
 std::optional<Unit> parse_unit(std::string_view name) {
   for (const Unit unit : {Unit::kCores, Unit::kPieces, Unit::kBytes, Unit::kBits}) {
     if (unit_name(unit) == name) return unit;

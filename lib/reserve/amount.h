@@ -15,6 +15,7 @@ namespace rackline::reserve {
 // 0.3 refuses the last claim that fits.
 
 enum class Unit : std::uint8_t { kCores, kPieces, kBytes, kBits };
+inline constexpr std::string_view kUnitNames[] = {"cores", "pieces", "bytes", "bits_per_second"};
 
 // The most of anything that can be kept: what JSON readers hold exactly (8 PiB of bytes).
 inline constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
@@ -40,8 +41,9 @@ Quantities parse_amounts(std::string_view text, bool zero = false);
 
 Amounts bases(const Quantities& quantities);
 
-// "cores", "pieces", "bytes", "bits_per_second", and back.
-std::string_view unit_name(Unit unit);
+inline std::string_view unit_name(Unit unit) {
+  return kUnitNames[static_cast<std::size_t>(unit)];
+}
 std::optional<Unit> parse_unit(std::string_view name);
 
 // As records have it: cores and pieces as numbers with at most three decimals, the others whole.

@@ -143,13 +143,13 @@ class Check {
   }
 
   void take_index(const std::string& key, const std::string& text) {
-    const auto document = store::Json::parse(text, nullptr, false);
-    if (!document.is_object() || !document.contains("key") || !document.at("key").is_string()) {
+    const auto index = store::from_text<Index>(text);
+    if (!index) {
       report("unreadable", key, "it names no key");
       return;
     }
     index_.emplace_back(fnv1a(store::from_key_part(key.substr(std::string_view("reserve/i/").size()))),
-                        fnv1a(document.at("key").get<std::string>()));
+                        fnv1a(index->key));
   }
 
   void check_index() {

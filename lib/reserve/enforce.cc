@@ -4,12 +4,10 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::reserve {
 namespace {
-
-using store::Json;
 
 // What both versions of control groups take; a new group weighs 1024 in the one and 100 in the other.
 constexpr std::int64_t kLeastShares = 2;
@@ -82,31 +80,14 @@ std::map<std::string, std::int64_t> wanted_of(const Wish& wish, const virt::VmTu
 
 }  // namespace
 
-std::string to_text(const Applied& applied) {
-  Json document = Json::object();
-  document["vm"] = applied.vm;
-  document["host"] = applied.host;
-  document["id"] = applied.id;
-  Json& settings = document["settings"] = Json::object();
-  for (const auto& [name, value] : applied.settings)
-    settings[name] = {{"before", value.before}, {"set", value.set}};
-  return store::dump(document);
-}
+const store::Fields Applied::Value::kFields{FIELD(Applied::Value, before), FIELD(Applied::Value, set)};
+const store::Fields Applied::kFields{FIELD(Applied, vm), FIELD(Applied, host), FIELD(Applied, id),
+                                     FIELD(Applied, settings)};
 
 Applied applied_from(const std::string& key, const std::string& text) {
-  try {
-    const Json document = Json::parse(text);
-    Applied applied;
-    applied.vm = document.at("vm").get<std::string>();
-    applied.host = document.at("host").get<std::string>();
-    applied.id = document.at("id").get<std::string>();
-    for (const auto& [name, value] : document.at("settings").items()) {
-      applied.settings[name] = {value.at("before").get<std::int64_t>(), value.at("set").get<std::int64_t>()};
-    }
-    return applied;
-  } catch (const Json::exception&) {
-    throw Error(Status::kUnreachable, "read ledger", key, "it is no document of ours");
-  }
+  auto applied = store::from_text<Applied>(text);
+  if (!applied) throw Error(Status::kUnreachable, "read ledger", key, "it is no document of ours");
+  return *std::move(applied);
 }
 
 std::vector<Step> enforce(const std::map<std::string, virt::HostTuning>& hosts, bool complete,

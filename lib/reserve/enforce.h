@@ -20,10 +20,11 @@ struct Applied {
   std::string vm, host, id;
   struct Value {
     std::int64_t before = 0, set = 0;
+    static const store::Fields kFields;
   };
   std::map<std::string, Value> settings;
+  static const store::Fields kFields;
 };
-std::string to_text(const Applied& applied);
 Applied applied_from(const std::string& key, const std::string& text);
 
 struct Step {

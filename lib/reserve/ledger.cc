@@ -160,25 +160,25 @@ void Ledger::adjust(const std::string& name, const Amounts& amounts, const std::
 std::optional<std::string> Ledger::place_of(const std::string& id) {
   const auto text = writes_.read(index_key(id));
   if (!text) return std::nullopt;
-  const auto document = store::Json::parse(*text, nullptr, false);
-  if (!document.is_object() || !document.contains("key") || !document.at("key").is_string()) {
+  const auto index = store::from_text<Index>(*text);
+  if (!index) {
     throw Error(Status::kUnreachable, "read ledger", index_key(id), "it names no key", "see reserve check");
   }
-  return document.at("key").get<std::string>();
+  return index->key;
 }
 
 void Ledger::put(const Claim& claim, const std::string& old_key) {
   const std::string key = claim_key(claim);
   if (!old_key.empty() && old_key != key) writes_.erase(old_key);
   writes_.write(key, to_text(claim));
-  if (old_key != key) writes_.write(index_key(claim.id), store::dump({{"key", key}}));
+  if (old_key != key) writes_.write(index_key(claim.id), to_text(Index{key}));
 }
 
 void Ledger::put(const Loan& loan, const std::string& old_key) {
   const std::string key = loan_key(loan);
   if (!old_key.empty() && old_key != key) writes_.erase(old_key);
   writes_.write(key, to_text(loan));
-  if (old_key != key) writes_.write(index_key(loan.id), store::dump({{"key", key}}));
+  if (old_key != key) writes_.write(index_key(loan.id), to_text(Index{key}));
 }
 
 std::vector<Claim> Ledger::claims_ending_after(const std::string& name, Second time, std::size_t most) {

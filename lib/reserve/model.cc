@@ -5,69 +5,21 @@
 #include <cstdio>
 
 #include "base/error.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::reserve {
 namespace {
 
-using store::Json;
+using store::kOmitted;
 
-[[noreturn]] void damaged(const std::string& key, const std::string& why) {
-  throw Error(Status::kUnreachable, "read ledger", key, why, "see reserve check");
-}
-
-// A document that lacks a field, or has it with another type, was not written by us.
-template <class T>
-T read(const std::string& key, const std::string& text, T (*take)(const Json&)) {
-  const Json document = Json::parse(text, nullptr, false);
-  if (!document.is_object()) damaged(key, "it is no JSON object");
-  try {
-    return take(document);
-  } catch (const Json::exception&) {
-    damaged(key, "a field is missing or has another type than it should");
+template <class D>
+D read(const std::string& key, const std::string& text) {
+  auto document = store::from_text<D>(text);
+  if (!document) {
+    throw Error(Status::kUnreachable, "read ledger", key,
+                "a field is missing or has another type than it should", "see reserve check");
   }
-}
-
-Json spans_json(const std::vector<Span>& spans) {
-  Json list = Json::array();
-  for (const auto& span : spans) list.push_back(Json::array({span.from, span.until}));
-  return list;
-}
-std::vector<Span> spans_from(const Json& list) {
-  std::vector<Span> spans;
-  for (const auto& pair : list) spans.push_back({pair.at(0).get<Second>(), pair.at(1).get<Second>()});
-  return spans;
-}
-
-Json amounts_json(const Amounts& amounts) {
-  Json object = Json::object();
-  for (const auto& [name, amount] : amounts) object[name] = amount;
-  return object;
-}
-Amounts amounts_from(const Json& object) {
-  Amounts amounts;
-  for (const auto& [name, amount] : object.items()) amounts[name] = amount.get<std::int64_t>();
-  return amounts;
-}
-
-void put_text(Json& document, const char* name, const std::string& value) {
-  if (!value.empty()) document[name] = value;
-}
-void put_list(Json& document, const char* name, const std::vector<std::string>& value) {
-  if (!value.empty()) document[name] = value;
-}
-std::string text_of(const Json& document, const char* name) {
-  return document.value(name, std::string{});
-}
-std::vector<std::string> list_of(const Json& document, const char* name) {
-  return document.value(name, std::vector<std::string>{});
-}
-void put_number(Json& document, const char* name, const std::optional<std::int64_t>& value) {
-  if (value) document[name] = *value;
-}
-std::optional<std::int64_t> number_of(const Json& document, const char* name) {
-  if (!document.contains(name)) return std::nullopt;
-  return document.at(name).get<std::int64_t>();
+  return *std::move(document);
 }
 
 std::string until_digits(Second until) {
@@ -77,73 +29,70 @@ std::string until_digits(Second until) {
   return digits;
 }
 
-Pool take_pool(const Json& document) {
-  Pool pool;
-  pool.name = document.at("name").get<std::string>();
-  pool.parent = text_of(document, "parent");
-  pool.hosts = list_of(document, "hosts");
-  pool.children = list_of(document, "children");
-  pool.tracks_use = document.value("tracks_use", false);
-  pool.since = document.at("since").get<Second>();
-  pool.headroom.largest_host = document.value("headroom_largest_host", false);
-  if (document.contains("headroom")) pool.headroom.amounts = amounts_from(document.at("headroom"));
-  for (const auto& [name, about] : document.at("resources").items()) {
-    Resource resource;
-    const auto unit = parse_unit(about.at("unit").get<std::string>());
-    if (!unit) return {};  // whoever reads it refuses a pool without a name
-    resource.unit = *unit;
-    resource.capacity = about.at("capacity").get<std::int64_t>();
-    resource.ratio = about.at("ratio").get<std::int64_t>();
-    resource.given = about.at("given").get<std::int64_t>();
-    resource.limit = number_of(about, "limit");
-    resource.borrow_limit = number_of(about, "borrow_limit");
-    resource.shares = number_of(about, "shares");
-    resource.never_lent = about.value("never_lent", std::int64_t{0});
-    resource.expandable = about.value("expandable", false);
-    pool.resources[name] = resource;
-  }
-  return pool;
-}
-
-Claim take_claim(const Json& document) {
-  Claim claim;
-  claim.id = document.at("id").get<std::string>();
-  claim.pool = document.at("pool").get<std::string>();
-  claim.owner = document.at("owner").get<std::string>();
-  claim.priority = document.at("priority").get<std::int64_t>();
-  claim.amounts = amounts_from(document.at("amounts"));
-  claim.spans = spans_from(document.at("spans"));
-  claim.made = document.at("made").get<Second>();
-  claim.from = document.at("from").get<Second>();
-  claim.every = text_of(document, "every");
-  claim.tags = list_of(document, "tags");
-  claim.loans = list_of(document, "loans");
-  claim.vm = text_of(document, "vm");
-  claim.host = text_of(document, "host");
-  if (document.contains("limits")) claim.limits = amounts_from(document.at("limits"));
-  claim.borrow = document.value("borrow", false);
-  claim.lendable = document.value("lendable", false);
-  claim.ended = text_of(document, "ended");
-  return claim;
-}
-
-Loan take_loan(const Json& document) {
-  Loan loan;
-  loan.id = document.at("id").get<std::string>();
-  loan.lender = document.at("lender").get<std::string>();
-  loan.borrower = document.at("borrower").get<std::string>();
-  loan.owner = text_of(document, "owner");
-  loan.priority = document.at("priority").get<std::int64_t>();
-  loan.amounts = amounts_from(document.at("amounts"));
-  loan.spans = spans_from(document.at("spans"));
-  loan.made = document.at("made").get<Second>();
-  loan.from = document.at("from").get<Second>();
-  loan.claim = text_of(document, "claim");
-  loan.ended = text_of(document, "ended");
-  return loan;
-}
-
 }  // namespace
+
+bool Span::pass(store::Value& value) {
+  std::vector<Second> both{from, until};
+  if (value.reading()) both.clear();
+  if (!store::pass(value, both) || both.size() != 2) return false;
+  *this = {both[0], both[1]};
+  return true;
+}
+const store::Fields Resource::kFields{
+    FIELD(Resource, unit, store::kRequired, store::Words<kUnitNames>),
+    FIELD(Resource, capacity),
+    FIELD(Resource, ratio),
+    FIELD(Resource, given),
+    FIELD(Resource, limit, kOmitted),
+    FIELD(Resource, borrow_limit, kOmitted),
+    FIELD(Resource, shares, kOmitted),
+    FIELD(Resource, never_lent, kOmitted),
+    FIELD(Resource, expandable, kOmitted),
+};
+const store::Fields Pool::kFields{
+    FIELD(Pool, name),
+    FIELD(Pool, parent, kOmitted),
+    FIELD(Pool, hosts, kOmitted),
+    FIELD(Pool, children, kOmitted),
+    FIELD(Pool, tracks_use, kOmitted),
+    FIELD(Pool, since),
+    FIELD_AT(Pool, "headroom_largest_host", headroom.largest_host, kOmitted),
+    FIELD_AT(Pool, "headroom", headroom.amounts, kOmitted),
+    FIELD(Pool, resources),
+};
+const store::Fields Claim::kFields{
+    FIELD(Claim, id),
+    FIELD(Claim, pool),
+    FIELD(Claim, owner),
+    FIELD(Claim, priority),
+    FIELD(Claim, amounts),
+    FIELD(Claim, spans),
+    FIELD(Claim, made),
+    FIELD(Claim, from),
+    FIELD(Claim, every, kOmitted),
+    FIELD(Claim, tags, kOmitted),
+    FIELD(Claim, loans, kOmitted),
+    FIELD(Claim, vm, kOmitted),
+    FIELD(Claim, host, kOmitted),
+    FIELD(Claim, limits, kOmitted),
+    FIELD(Claim, borrow, kOmitted),
+    FIELD(Claim, lendable, kOmitted),
+    FIELD(Claim, ended, kOmitted),
+};
+const store::Fields Loan::kFields{
+    FIELD(Loan, id),
+    FIELD(Loan, lender),
+    FIELD(Loan, borrower),
+    FIELD(Loan, owner, kOmitted),
+    FIELD(Loan, priority),
+    FIELD(Loan, amounts),
+    FIELD(Loan, spans),
+    FIELD(Loan, made),
+    FIELD(Loan, from),
+    FIELD(Loan, claim, kOmitted),
+    FIELD(Loan, ended, kOmitted),
+};
+const store::Fields Index::kFields{FIELD(Index, key)};
 
 Headroom parse_headroom(std::string_view text) {
   Headroom headroom;
@@ -191,80 +140,14 @@ std::vector<Span> after(const std::vector<Span>& spans, Second begin) {
   return kept;
 }
 
-std::string to_text(const Pool& pool) {
-  Json document = Json::object();
-  document["name"] = pool.name;
-  put_text(document, "parent", pool.parent);
-  put_list(document, "hosts", pool.hosts);
-  put_list(document, "children", pool.children);
-  if (pool.tracks_use) document["tracks_use"] = true;
-  document["since"] = pool.since;
-  if (pool.headroom.largest_host) document["headroom_largest_host"] = true;
-  if (!pool.headroom.amounts.empty()) document["headroom"] = amounts_json(pool.headroom.amounts);
-  Json& resources = document["resources"] = Json::object();
-  for (const auto& [name, resource] : pool.resources) {
-    Json& about = resources[name] = Json::object();
-    about["unit"] = unit_name(resource.unit);
-    about["capacity"] = resource.capacity;
-    about["ratio"] = resource.ratio;
-    about["given"] = resource.given;
-    put_number(about, "limit", resource.limit);
-    put_number(about, "borrow_limit", resource.borrow_limit);
-    put_number(about, "shares", resource.shares);
-    if (resource.never_lent != 0) about["never_lent"] = resource.never_lent;
-    if (resource.expandable) about["expandable"] = true;
-  }
-  return store::dump(document);
-}
-
-std::string to_text(const Claim& claim) {
-  Json document = Json::object();
-  document["id"] = claim.id;
-  document["pool"] = claim.pool;
-  document["owner"] = claim.owner;
-  document["priority"] = claim.priority;
-  document["amounts"] = amounts_json(claim.amounts);
-  document["spans"] = spans_json(claim.spans);
-  document["made"] = claim.made;
-  document["from"] = claim.from;
-  put_text(document, "every", claim.every);
-  put_list(document, "tags", claim.tags);
-  put_list(document, "loans", claim.loans);
-  put_text(document, "vm", claim.vm);
-  put_text(document, "host", claim.host);
-  if (!claim.limits.empty()) document["limits"] = amounts_json(claim.limits);
-  if (claim.borrow) document["borrow"] = true;
-  if (claim.lendable) document["lendable"] = true;
-  put_text(document, "ended", claim.ended);
-  return store::dump(document);
-}
-
-std::string to_text(const Loan& loan) {
-  Json document = Json::object();
-  document["id"] = loan.id;
-  document["lender"] = loan.lender;
-  document["borrower"] = loan.borrower;
-  put_text(document, "owner", loan.owner);
-  document["priority"] = loan.priority;
-  document["amounts"] = amounts_json(loan.amounts);
-  document["spans"] = spans_json(loan.spans);
-  document["made"] = loan.made;
-  document["from"] = loan.from;
-  put_text(document, "claim", loan.claim);
-  put_text(document, "ended", loan.ended);
-  return store::dump(document);
-}
-
 Pool pool_from(const std::string& key, const std::string& text) {
-  Pool pool = read(key, text, take_pool);
-  if (pool.name.empty()) damaged(key, "a resource is counted in an unknown unit");
-  return pool;
+  return read<Pool>(key, text);
 }
 Claim claim_from(const std::string& key, const std::string& text) {
-  return read(key, text, take_claim);
+  return read<Claim>(key, text);
 }
 Loan loan_from(const std::string& key, const std::string& text) {
-  return read(key, text, take_loan);
+  return read<Loan>(key, text);
 }
 
 std::string pool_key(std::string_view name) {

@@ -11,6 +11,7 @@
 
 #include "reserve/amount.h"
 #include "reserve/recurrence.h"
+#include "store/document.h"
 
 namespace rackline::reserve {
 
@@ -35,6 +36,7 @@ struct Resource {
   std::optional<std::int64_t> limit, borrow_limit, shares;
   std::int64_t never_lent = 0;
   bool expandable = false;  // claims take what the parent has not given away
+  static const store::Fields kFields;
 
   std::int64_t size() const { return times(capacity, ratio); }
   // What the pool itself can grant: not what its children are guaranteed. A limit below the size, which only
@@ -61,6 +63,7 @@ struct Pool {
   // The profile has what is granted in the pool and in all below it, for the headroom; it has had children.
   bool tracks_use = false;
   Second since = 0;  // when its sizes last changed: before that, other ones held
+  static const store::Fields kFields;
 };
 
 struct Claim {
@@ -76,6 +79,7 @@ struct Claim {
   Second made = 0;
   Second from = 0;    // as it was granted
   std::string ended;  // "released" or "reclaimed", when it was cut short
+  static const store::Fields kFields;
 
   // One that was ended before it began never held anything, and is over since it was made.
   Second until() const { return spans.empty() ? made : spans.back().until; }
@@ -90,6 +94,7 @@ struct Loan {
   Second made = 0;
   Second from = 0;
   std::string ended;
+  static const store::Fields kFields;
 
   // One that was ended before it began never held anything, and is over since it was made.
   Second until() const { return spans.empty() ? made : spans.back().until; }
@@ -101,9 +106,13 @@ std::string state_of(const std::vector<Span>& spans, const std::string& ended, S
 std::vector<Span> before(const std::vector<Span>& spans, Second end);
 std::vector<Span> after(const std::vector<Span>& spans, Second begin);
 
-std::string to_text(const Pool& pool);
-std::string to_text(const Claim& claim);
-std::string to_text(const Loan& loan);
+// What is found by an id.
+struct Index {
+  std::string key;  // of the claim or the loan
+  static const store::Fields kFields;
+};
+
+using store::to_text;
 // Throw Error(kUnreachable) naming the key, for a document that is none of ours.
 Pool pool_from(const std::string& key, const std::string& text);
 Claim claim_from(const std::string& key, const std::string& text);

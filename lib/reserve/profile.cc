@@ -6,12 +6,10 @@
 #include <limits>
 
 #include "base/error.h"
-#include "store/document.h"
+#include "store/describe.h"
 
 namespace rackline::reserve {
 namespace {
-
-using store::Json;
 
 constexpr int kRootShift = 36;
 constexpr int kBelowRoot = 24;
@@ -27,6 +25,18 @@ int child_shift(int shift) {
 [[noreturn]] void damaged(const std::string& key, const std::string& why) {
   throw Error(Status::kUnreachable, "read ledger", key, why, "see reserve check");
 }
+
+// A node as it is kept. Numbers of a series stand one behind the other, which keeps it short.
+struct Stored {
+  using Series = std::map<std::string, std::vector<std::int64_t>>;
+  std::optional<Second> at;
+  std::optional<Series> children;  // index, sum, peak and low of each
+  std::optional<Series> changes;   // when, counted from where the node begins, and by how much
+  static const store::Fields kFields;
+};
+const store::Fields Stored::kFields{FIELD(Stored, at, store::kOmitted),
+                                    FIELD_AT(Stored, "c", children, store::kOmitted),
+                                    FIELD_AT(Stored, "p", changes, store::kOmitted)};
 
 // The running sum, and what it goes through.
 struct Course {
@@ -108,29 +118,25 @@ std::optional<Span> Profile::extent(std::string_view name) {
 }
 
 Profile::Content Profile::parse(const std::string& key, const std::string& text, Second base) {
-  const Json document = Json::parse(text, nullptr, false);
-  if (!document.is_object()) damaged(key, "it is no JSON object");
+  const auto stored = store::from_text<Stored>(text);
+  if (!stored) damaged(key, "a value has another type than it should");
   Content content;
-  try {
-    content.written = document.value("at", Second{0});
-    content.split = document.contains("c");
-    const char* const part = content.split ? "c" : "p";
-    if (!document.contains(part)) return content;
-    for (const auto& [series, numbers] : document.at(part).items()) {
-      const auto list = numbers.get<std::vector<std::int64_t>>();
-      if (list.size() % (content.split ? 4 : 2) != 0) damaged(key, "a series is cut off");
-      if (content.split) {
-        auto& children = content.children[series];
-        for (std::size_t i = 0; i < list.size(); i += 4) {
-          children.push_back({list[i], list[i + 1], list[i + 2], list[i + 3]});
-        }
-      } else {
-        auto& changes = content.changes[series];
-        for (std::size_t i = 0; i < list.size(); i += 2) changes.push_back({base + list[i], list[i + 1]});
+  content.written = stored->at.value_or(0);
+  content.split = stored->children.has_value();
+  const std::size_t each = content.split ? 4 : 2;
+  const auto& part = content.split ? stored->children : stored->changes;
+  if (!part) return content;
+  for (const auto& [series, list] : *part) {
+    if (list.size() % each != 0) damaged(key, "a series is cut off");
+    if (content.split) {
+      auto& children = content.children[series];
+      for (std::size_t i = 0; i < list.size(); i += each) {
+        children.push_back({list[i], list[i + 1], list[i + 2], list[i + 3]});
       }
+    } else {
+      auto& changes = content.changes[series];
+      for (std::size_t i = 0; i < list.size(); i += each) changes.push_back({base + list[i], list[i + 1]});
     }
-  } catch (const Json::exception&) {
-    damaged(key, "a value has another type than it should");
   }
   return content;
 }
@@ -158,23 +164,19 @@ void Profile::save() {
       writes_.erase(name);
       continue;
     }
-    Json document = Json::object();
-    if (node->shift == kRootShift) document["at"] = node->content.written;
-    Json& part = document[node->content.split ? "c" : "p"] = Json::object();
+    Stored stored;
+    if (node->shift == kRootShift) stored.at = node->content.written;
+    auto& part = (node->content.split ? stored.children : stored.changes).emplace();
     for (const auto& [series, children] : node->content.children) {
-      Json& list = part[series] = Json::array();
-      for (const auto& child : children) {
-        for (const auto number : {child.index, child.sum, child.peak, child.low}) list.push_back(number);
-      }
+      auto& list = part[series];
+      for (const auto& child : children)
+        list.insert(list.end(), {child.index, child.sum, child.peak, child.low});
     }
     for (const auto& [series, changes] : node->content.changes) {
-      Json& list = part[series] = Json::array();
-      for (const auto& change : changes) {
-        list.push_back(change.at - node->base);
-        list.push_back(change.delta);
-      }
+      auto& list = part[series];
+      for (const auto& change : changes) list.insert(list.end(), {change.at - node->base, change.delta});
     }
-    writes_.write(name, store::dump(document));
+    writes_.write(name, store::to_text(stored));
   }
 }
 

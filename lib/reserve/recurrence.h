@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "store/document.h"
+
 namespace rackline::reserve {
 
 // Whole seconds since 1970, UTC.
@@ -19,6 +21,7 @@ inline constexpr Second kForever = Second{1} << 36;
 struct Span {
   Second from = 0;
   Second until = kForever;
+  bool pass(store::Value& value);  // as a list of both
   bool operator==(const Span&) const = default;
 };
 

@@ -10,7 +10,7 @@
 
 #include "base/time.h"
 #include "net/http.h"
-#include "store/document.h"
+#include "store/json.h"
 
 namespace rackline::store {
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "store/document.h"
+#include "store/json.h"
 
 namespace rackline::store {
 namespace {
@@ -76,16 +77,21 @@ std::optional<Journal::Item> Journal::find(const std::string& id) {
   return item_of(id, *entry);
 }
 
-std::vector<Journal::Item> Journal::all() {
+std::vector<Journal::Item> Journal::all(std::vector<std::string>* broken) {
   std::vector<Item> items;
   for (const Entry& entry : store_.list(prefix_)) {
-    items.push_back(item_of(from_key_part(std::string_view(entry.key).substr(prefix_.size())), entry));
+    try {
+      items.push_back(item_of(from_key_part(std::string_view(entry.key).substr(prefix_.size())), entry));
+    } catch (const Error& error) {
+      if (broken == nullptr) throw;
+      broken->emplace_back(error.what());
+    }
   }
   return items;
 }
 
-std::vector<Journal::Item> Journal::open() {
-  auto items = all();
+std::vector<Journal::Item> Journal::open(std::vector<std::string>* broken) {
+  auto items = all(broken);
   std::erase_if(items, [](const Item& item) { return item.result.has_value(); });
   std::stable_sort(items.begin(), items.end(),
                    [](const Item& a, const Item& b) { return a.begun < b.begun; });

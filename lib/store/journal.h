@@ -38,8 +38,9 @@ class Journal {
   void result(const std::string& id, const std::string& document);
 
   std::optional<Item> find(const std::string& id);
-  std::vector<Item> open();  // intents without a result, oldest first
-  std::vector<Item> all();   // in no particular order
+  // Entries that cannot be read are told in `broken`; where that is not given, they are thrown.
+  std::vector<Item> open(std::vector<std::string>* broken = nullptr);  // without a result, oldest first
+  std::vector<Item> all(std::vector<std::string>* broken = nullptr);   // in no particular order
 
   // Forgets results older than `age`, and the oldest ones above `number`. Open intents are never forgotten.
   // Long enough for a person to look what became of something, and few enough to be read in each run.

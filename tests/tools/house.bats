@@ -31,3 +31,11 @@ setup() {
     [[ $file == lib/cli/* ]] || fail "$file includes CLI11"
   done
 }
+
+@test "only records, the store and readers of outside JSON know its library" {
+  run grep -rlE '#include <nlohmann/|#include "store/json.h"' lib tools
+  for file in "${lines[@]}"; do
+    [[ $file =~ ^lib/(record|store)/ || $file == lib/bmc/reply.cc || $file == lib/audit/* ]] ||
+      fail "$file includes nlohmann: describe the document (lib/store/describe.h)"
+  done
+}

@@ -58,7 +58,7 @@ TEST(FailoverDocuments, AreWrittenAsTheyWere) {
   EXPECT_TRUE(put(store, KeepNote{"a", {}, false, {}, 0, "", 0}));
   EXPECT_TRUE(put(store, KeepNote{"b/1", kTime, true, {kTime, kTime + kHour}, 2, "no \"disk\"", 0}));
   EXPECT_TRUE(put(store, StandingRule{"ann", kTime, {"b", "a"}, 0}));
-  store.commit({{}, {{"intent", document_of(intent())}}, {}});
+  store.commit({{}, {{"intent", store::to_text(intent())}}, {}});
   EXPECT_EQ(store::lines_of(store), fixture("failover.tsv"));
 }
 
@@ -142,7 +142,7 @@ TEST(FailoverDocuments, AreWrittenAgainAsTheyWereRead) {
   for (const auto& vm : protected_vms(store)) EXPECT_TRUE(put(store, vm));
   for (const auto& [vm, note] : keep_notes(store)) EXPECT_TRUE(put(store, note));
   EXPECT_TRUE(put(store, *standing_rule(store)));
-  EXPECT_EQ(document_of(intent_of("f-1.a", store.get("intent")->value)), store.get("intent")->value);
+  EXPECT_EQ(store::to_text(intent_of("f-1.a", store.get("intent")->value)), store.get("intent")->value);
   EXPECT_EQ(store::lines_of(store), fixture("failover.tsv"));
 }
 

@@ -230,7 +230,7 @@ TEST_F(KeepTest, ClearWaitsForRestartsThatHaveNoResultAndForTheHostItself) {
   protect({"a"});
   mark("h1", cluster::FenceMark::State::kFenced);
   store::Journal journal(*store_, "failover", system_clock());
-  journal.intent("f1.a", document_of({"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+  journal.intent("f1.a", store::to_text(Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
   EXPECT_EQ(clear("h1").outcome, "refused");
   journal.result("f1.a", "{}");
   cluster_.at("h1").silent = true;
@@ -242,7 +242,7 @@ TEST_F(KeepTest, OneWithARestartThatHasNoResultIsNotForgotten) {
   cluster_.add("h1", "a");
   protect({"a"});
   store::Journal journal(*store_, "failover", system_clock());
-  journal.intent("f1.a", document_of({"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+  journal.intent("f1.a", store::to_text(Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
   EXPECT_EQ(protector().unprotect({"a"}), Status::kRefused);
   EXPECT_TRUE(protected_vm(*store_, "a"));
   journal.result("f1.a", "{}");

@@ -136,7 +136,7 @@ TEST_F(StartTest, AStartOfABrokenConnectionWhoseDefinitionStaysIsTriedNowhereEls
 // libvirtd is still at it, and tells a later start no.
 TEST_F(StartTest, AStartThatAKilledRunLeftUnderWayIsNotForgottenForALaterOnesNo) {
   store::Journal(*store_, "failover", system_clock())
-      .intent("f1.a", document_of({"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+      .intent("f1.a", store::to_text(Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
   cluster_.add("h2", "a", migrate::VmState::kShutoff);
   cluster_.definitions_stick = true;
   cluster_.at("h2").failing_starts = 1;

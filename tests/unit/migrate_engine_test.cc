@@ -72,7 +72,7 @@ class MigrateTest : public testing::Test {
     move.uuid = "uuid-" + move.vm;
     if (live) move.domain_id = 7;
     move.memory_bytes = kGibibyte;
-    journal_->intent(move.id, to_document(MoveIntent{move, live, false}));
+    journal_->intent(move.id, store::to_text(MoveIntent{move, live, false}));
   }
 
   std::filesystem::path path_;

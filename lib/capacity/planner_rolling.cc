@@ -94,8 +94,7 @@ Rolling Planner::rolling(const std::vector<std::string>& hosts, int most) const 
     if (!room.empty(bin, refusal.item)) return false;
     if (!policy_.keep_spare || state.bins_without_spare(room.out()) <= without_spare) return true;
     refusal.constraint = "spare";
-    refusal.why = "without it there is no spare: if " +
-                  cluster.host(state.first_without_spare(room.out())) +
+    refusal.why = "without it there is no spare: if " + cluster.host(state.first_without_spare(room.out())) +
                   " failed, its virtual servers would not fit on the others (--spare ignore leaves that out)";
     room.back_to(mark);
     room.take_out(bin, false);

@@ -65,8 +65,8 @@ struct Violation {
 // coefficient of variation. Only open bins count for the imbalance, open and closed ones for the rest.
 class State {
  public:
-  // All items where they start. `scored`: whether the score is kept up to date as well; without it, moves cost
-  // half as much, and score() and what is named after it must not be called.
+  // All items where they start. `scored`: whether the score is kept up to date as well; without it, moves
+  // cost half as much, and score() and what is named after it must not be called.
   explicit State(const Model& model, bool scored = true);
 
   const Model& model() const { return *model_; }

@@ -83,7 +83,8 @@ field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
 
 @test "every weekday from 8 to 18 leaves the nights and weekends" {
   run -0 reserve claim rack1 --owner office --amount cpu=64 --every "weekdays 8-18" --for 28d
-  assert_equal "$(field reservation .occurrences)" 20
+  # In the middle of such a day, that one counts as well.
+  assert_regex "$(field reservation .occurrences)" "^2[01]\$"
   run -0 reserve claim rack1 --owner night --amount cpu=64 --every "daily 18-8" --for 28d
   run -0 reserve claim rack1 --owner weekend --amount cpu=64 --every "sat,sun 8-18" --for 28d
   run -1 --separate-stderr reserve claim rack1 --owner z --amount cpu=1 --every "mon 9-10" --for 28d

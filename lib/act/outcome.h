@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "record/kinds.h"
+#include "record/kinds_stream.h"
 
 namespace rackline::act {
 

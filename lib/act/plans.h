@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/interrupt.h"
-#include "record/kinds.h"
+#include "record/kinds_stream.h"
 #include "record/reader.h"
 
 namespace rackline::act {

@@ -9,6 +9,7 @@
 #include "audit/query.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "record/kinds.h"
 #include "record/writer.h"
 
 namespace rackline::audit {

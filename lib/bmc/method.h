@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "base/time.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_fence.h"
+#include "record/kinds_inventory.h"
 
 namespace rackline::bmc {
 

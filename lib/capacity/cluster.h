@@ -12,6 +12,8 @@
 #include "plan/model.h"
 #include "plan/order.h"
 #include "plan/state.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_planning.h"
 #include "record/kinds_reserve.h"
 
 namespace rackline::capacity {

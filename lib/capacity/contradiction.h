@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "capacity/facts.h"
+#include "record/kinds_planning.h"
 
 namespace rackline::capacity {
 

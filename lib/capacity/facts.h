@@ -10,7 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "record/kinds.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_inventory.h"
+#include "record/kinds_migration.h"
 
 namespace rackline::capacity {
 

@@ -13,9 +13,11 @@
 #include "capacity/relief.h"
 #include "capacity/usage.h"
 #include "plan/search.h"
-#include "record/kinds_availability.h"
 #include "record/kinds_capacity.h"
+#include "record/kinds_heartbeat.h"
+#include "record/kinds_migration.h"
 #include "record/kinds_planning.h"
+#include "record/kinds_reserve.h"
 
 namespace rackline::capacity {
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "record/kinds.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_planning.h"
 
 namespace rackline::capacity {
 

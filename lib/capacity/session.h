@@ -9,7 +9,7 @@
 
 #include "capacity/cluster.h"
 #include "cli/program.h"
-#include "record/kinds.h"
+#include "record/kinds_planning.h"
 
 namespace rackline::capacity {
 

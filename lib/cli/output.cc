@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/time.h"
+#include "record/kinds.h"
 #include "record/writer.h"
 
 namespace rackline::cli {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "record/kinds.h"
+#include "record/kind.h"
 #include "record/reader.h"
 
 namespace rackline::cli {

@@ -11,7 +11,8 @@
 #include "base/time.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "record/kinds.h"
+#include "record/kinds_inventory.h"
+#include "record/kinds_stream.h"
 #include "record/reader.h"
 
 namespace rackline::cli {

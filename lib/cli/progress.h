@@ -8,7 +8,7 @@
 
 #include "base/time.h"
 #include "cli/output.h"
-#include "record/kinds.h"
+#include "record/kinds_stream.h"
 
 namespace rackline::cli {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cluster/state.h"
-#include "record/kinds.h"
+#include "record/kinds_capacity.h"
 
 namespace rackline::cluster {
 

@@ -8,6 +8,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_migration.h"
+#include "record/kinds_planning.h"
 #include "record/reader.h"
 
 namespace rackline::cluster {

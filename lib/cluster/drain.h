@@ -9,7 +9,6 @@
 
 #include "base/time.h"
 #include "cluster/state.h"
-#include "record/kinds.h"
 #include "record/reader.h"
 
 namespace rackline::cluster {

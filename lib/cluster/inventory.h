@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "record/kinds.h"
+#include "record/kinds_inventory.h"
 
 namespace rackline::cluster {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cluster/marks.h"
-#include "record/kinds.h"
+#include "record/kinds_inventory.h"
 
 namespace rackline::cluster {
 

@@ -7,7 +7,8 @@
 
 #include "base/time.h"
 #include "failover/recovery_cluster.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_failover.h"
+#include "record/kinds_inventory.h"
 #include "store/store.h"
 
 namespace rackline::failover {

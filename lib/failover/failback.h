@@ -7,7 +7,8 @@
 
 #include "base/time.h"
 #include "failover/recovery_verdict.h"
-#include "record/kinds.h"
+#include "record/kinds_inventory.h"
+#include "record/kinds_migration.h"
 #include "reserve/reserved_on_hosts.h"
 #include "store/store.h"
 

@@ -14,7 +14,7 @@
 
 #include "base/time.h"
 #include "fence/rules.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_fence.h"
 #include "record/reader.h"
 
 namespace rackline::failover {

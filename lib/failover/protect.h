@@ -14,7 +14,9 @@
 #include "failover/recovery_cluster.h"
 #include "failover/standing.h"
 #include "migrate/move.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_failover.h"
+#include "record/kinds_inventory.h"
 #include "store/store.h"
 
 namespace rackline::failover {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "record/kinds_availability.h"
+#include "record/kinds_failover.h"
 #include "store/document.h"
 #include "store/store.h"
 

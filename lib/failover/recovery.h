@@ -13,7 +13,9 @@
 #include "failover/recovery_start.h"
 #include "failover/recovery_verdict.h"
 #include "fence/rules.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_failover.h"
+#include "record/kinds_fence.h"
+#include "record/kinds_inventory.h"
 
 namespace rackline::failover {
 

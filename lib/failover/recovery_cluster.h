@@ -12,7 +12,8 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "migrate/move.h"
-#include "record/kinds.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_inventory.h"
 #include "wait/pending.h"
 
 namespace rackline::failover {

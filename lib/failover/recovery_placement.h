@@ -10,7 +10,7 @@
 #include "cluster/state.h"
 #include "failover/protection.h"
 #include "failover/recovery_cluster.h"
-#include "record/kinds.h"
+#include "record/kinds_capacity.h"
 #include "record/kinds_reserve.h"
 #include "reserve/reserved_on_hosts.h"
 

@@ -14,7 +14,6 @@
 #include "failover/recovery_start.h"
 #include "failover/recovery_verdict.h"
 #include "migrate/move.h"
-#include "record/kinds_availability.h"
 
 namespace rackline::failover {
 

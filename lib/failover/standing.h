@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "record/kinds_availability.h"
+#include "record/kinds_failover.h"
 #include "store/document.h"
 #include "store/store.h"
 

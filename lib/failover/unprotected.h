@@ -9,7 +9,7 @@
 #include "failover/protection.h"
 #include "failover/recovery_cluster.h"
 #include "failover/standing.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_failover.h"
 
 namespace rackline::failover {
 

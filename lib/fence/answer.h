@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/time.h"
-#include "record/kinds.h"
+#include "record/kinds_inventory.h"
 #include "store/store.h"
 
 namespace rackline::fence {

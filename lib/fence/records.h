@@ -3,7 +3,7 @@
 
 #include "fence/identity.h"
 #include "fence/manual.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_fence.h"
 
 namespace rackline::fence {
 

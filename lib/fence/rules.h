@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/time.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_heartbeat.h"
 #include "record/reader.h"
 
 namespace rackline::fence {

@@ -18,7 +18,7 @@
 #include "heartbeat/peers.h"
 #include "heartbeat/self_fence.h"
 #include "net/udp.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_heartbeat.h"
 
 namespace rackline::heartbeat {
 

@@ -16,7 +16,7 @@
 #include "heartbeat/detector.h"
 #include "heartbeat/message.h"
 #include "heartbeat/proven_off.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_heartbeat.h"
 
 namespace rackline::heartbeat {
 

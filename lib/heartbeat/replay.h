@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "base/time.h"
 #include "heartbeat/detector.h"
-#include "record/kinds_availability.h"
+#include "record/kinds_heartbeat.h"
 
 namespace rackline::heartbeat {
 

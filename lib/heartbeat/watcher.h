@@ -17,6 +17,7 @@
 #include "heartbeat/membership.h"
 #include "heartbeat/message.h"
 #include "net/udp.h"
+#include "record/kinds_inventory.h"
 #include "store/store.h"
 #include "virt/worker.h"
 

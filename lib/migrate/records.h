@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "migrate/move.h"
-#include "record/kinds.h"
+#include "record/kinds_inventory.h"
+#include "record/kinds_migration.h"
+#include "record/kinds_stream.h"
 
 namespace rackline::migrate {
 

@@ -67,6 +67,13 @@ struct Head {
   std::string tool;
 };
 
+// What need not be there, or not be known.
+using Text = std::optional<std::string>;
+using Integer = std::optional<std::int64_t>;
+using Number = std::optional<double>;
+using Flag = std::optional<bool>;
+using List = std::optional<std::vector<std::string>>;
+
 // The Type of a member, through std::optional.
 template <class T>
 struct Member {
@@ -103,10 +110,5 @@ constexpr Field field(std::string_view name, std::string_view text, std::string_
           text,
           column};
 }
-
-// Every kind there is, in the order of rackline-records(5).
-std::span<const Kind* const> kinds();
-// nullptr when there is no such kind.
-const Kind* find_kind(std::string_view name);
 
 }  // namespace rackline::record

@@ -2,6 +2,7 @@
 #include "record/kinds_audit.h"
 
 #include "record/describe.h"
+#include "record/kinds.h"
 
 // How every line of a trail begins and ends.
 #define TRAIL_HEAD(K) HEAD(K), FIELD(K, seq, "number of the line in its trail, from 0", "SEQ")
@@ -150,6 +151,11 @@ constexpr Field kPartFields[] = {
     FIELD(AuditPart, last, "seq of its last line", "LAST-SEQ"),
 };
 
+constexpr const Kind* kDone[] = {&AuditRecord::kKind,     &AuditBegin::kKind,     &AuditClose::kKind,
+                                 &AuditCheckpoint::kKind, &AuditRepaired::kKind,  &AuditRotated::kKind,
+                                 &AuditRedacted::kKind,   &AuditTruncated::kKind, &AuditFinding::kKind,
+                                 &AuditVerified::kKind,   &AuditStep::kKind,      &AuditPart::kKind};
+
 }  // namespace
 
 const Kind AuditBegin::kKind{"audit_begin", Role::kControl, "The first line of a part of an audit trail.",
@@ -191,5 +197,7 @@ const Kind AuditStep::kKind{"audit_step",  Role::kFact, "A step of an incident, 
                             "audit trail", "people",    kStepFields};
 const Kind AuditPart::kKind{"audit_part",   Role::kFact, "A full part of an audit trail was put aside.",
                             "audit rotate", "people",    kPartFields};
+
+const Subject kAuditKinds{.done = kDone};
 
 }  // namespace rackline::record

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "record/kinds.h"
+#include "record/kind.h"
 
 namespace rackline::record {
 

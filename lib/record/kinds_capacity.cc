@@ -2,9 +2,105 @@
 #include "record/kinds_capacity.h"
 
 #include "record/describe.h"
+#include "record/kinds.h"
 
 namespace rackline::record {
 namespace {
+
+constexpr Field kHostSampleFields[] = {
+    HEAD(HostSample),
+    FIELD(HostSample, host, "name of the host", "HOST"),
+    FIELD(HostSample, state, "up; unreachable: no connection; timeout: no answer in time", "STATE"),
+    FIELD(HostSample, error, "why it is not up", {}, kOmitted),
+    FIELD(HostSample, cpus, "logical CPUs", "CPUS"),
+    FIELD(HostSample, cpu_percent, "share of all its CPUs that was busy in the window, 0 to 100", "CPU%"),
+    FIELD(HostSample, cpu_steal_percent,
+          "time for which its virtual servers' CPUs were ready and waited for one of the host, as a share of "
+          "all its CPUs: demand that was not met",
+          "STEAL%"),
+    FIELD(HostSample, cpu_pressure_percent,
+          "share of the window in which some work waited for a CPU (PSI); known of the local host only"),
+    FIELD(HostSample, memory_pressure_percent,
+          "the same for memory: it waited to be reclaimed or swapped in"),
+    FIELD(HostSample, io_pressure_percent, "the same for input and output"),
+    FIELD(HostSample, vcpus_allocated, "sum of the virtual CPUs of its running virtual servers", "VCPUS"),
+    FIELD(HostSample, memory_bytes, "memory of the host", "MEMORY"),
+    FIELD(HostSample, memory_used_bytes, "memory in use, caches not counted", "USED"),
+    FIELD(HostSample, memory_free_bytes,
+          "memory that a new virtual server could have, caches counted as free"),
+    FIELD(HostSample, memory_allocated_bytes, "sum of the memory of its running virtual servers",
+          "ALLOCATED"),
+    FIELD(HostSample, memory_ballooned_bytes,
+          "memory that balloons have taken back from its virtual servers"),
+    FIELD(HostSample, vms_running, "running or paused virtual servers", "VMS"),
+    FIELD(HostSample, vms_stopped, "virtual servers that are only defined"),
+    FIELD(HostSample, disk_read_bytes_per_second, "read by its virtual servers", "READ/S"),
+    FIELD(HostSample, disk_write_bytes_per_second, "written by its virtual servers", "WRITE/S"),
+    FIELD(HostSample, net_rx_bytes_per_second, "received by its virtual servers", "RX/S"),
+    FIELD(HostSample, net_tx_bytes_per_second, "sent by its virtual servers", "TX/S"),
+    FIELD(HostSample, arch, "machine architecture"),
+    FIELD(HostSample, cpu_model, "CPU model as libvirt names it"),
+    FIELD(HostSample, cpu_mhz, "clock of its CPUs"),
+    FIELD(HostSample, failure_domain, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, neighbourhood, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, drained, "from the inventory", {}, kOmitted),
+    FIELD(
+        HostSample, cluster_state,
+        "serving; or draining, maintenance, fenced, returning or unknown: nothing may be placed there; null: "
+        "no program has left a mark about any host",
+        {}, kOmitted),
+    FIELD(HostSample, cluster_since, "since when it does not serve", {}, kOmitted),
+    FIELD(HostSample, cluster_by, "who says so", {}, kOmitted),
+    FIELD(HostSample, cluster_reason, "why", {}, kOmitted),
+    FIELD(HostSample, cpu_overcommit, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, memory_reserve_bytes, "from the inventory", {}, kOmitted),
+    FIELD(HostSample, window_ms, "time over which the rates were measured; null: no rates yet"),
+    FIELD(HostSample, elapsed_ms, "time that the host took to answer"),
+    FIELD(HostSample, imported,
+          "ganeti or csv: read from a saved cluster, where null tells of the file and not of the host", {},
+          kOmitted),
+};
+
+constexpr Field kVmSampleFields[] = {
+    HEAD(VmSample),
+    FIELD(VmSample, vm, "name of the virtual server", "VM"),
+    FIELD(VmSample, host, "host on which it is", "HOST"),
+    FIELD(VmSample, state, "running, paused, shutoff, crashed, suspended or unknown", "STATE"),
+    FIELD(VmSample, uuid, "its UUID, the same on every host"),
+    FIELD(VmSample, domain_id,
+          "libvirt's number of this run on this host: with the UUID, its incarnation; null: not running"),
+    FIELD(VmSample, vcpus, "virtual CPUs", "VCPUS"),
+    FIELD(VmSample, cpu_cores, "CPU seconds used per second", "CPU"),
+    FIELD(VmSample, cpu_percent, "share of its own virtual CPUs that was busy, 0 to 100", "CPU%"),
+    FIELD(VmSample, cpu_steal_percent,
+          "share of the time of its virtual CPUs for which they were ready and waited for a CPU of the host",
+          "STEAL%"),
+    FIELD(VmSample, memory_bytes, "memory given to it", "MEMORY"),
+    FIELD(VmSample, memory_used_bytes, "memory of the host that it really occupies", "USED"),
+    FIELD(VmSample, memory_max_bytes, "memory that it may have at most, where a balloon has taken some back",
+          {}, kOmitted),
+    FIELD(VmSample, memory_usable_bytes, "memory that the guest says it can still use without swapping", {},
+          kOmitted),
+    FIELD(VmSample, swap_in_bytes_per_second, "read from its swap, as the guest says", {}, kOmitted),
+    FIELD(VmSample, swap_out_bytes_per_second, "written to its swap", {}, kOmitted),
+    FIELD(VmSample, disk_capacity_bytes, "sum of its disks' sizes"),
+    FIELD(VmSample, disk_allocation_bytes, "sum of what its disks occupy"),
+    FIELD(VmSample, disk_read_bytes_per_second, "read", "READ/S"),
+    FIELD(VmSample, disk_write_bytes_per_second, "written", "WRITE/S"),
+    FIELD(VmSample, net_rx_bytes_per_second, "received", "RX/S"),
+    FIELD(VmSample, net_tx_bytes_per_second, "sent", "TX/S"),
+    FIELD(VmSample, anti_affinity, "group of which no two may share a host", "GROUP"),
+    FIELD(VmSample, priority, "restart priority, higher first", {}, kOmitted),
+    FIELD(VmSample, persistent, "its definition survives a stop"),
+    FIELD(
+        VmSample, migrating,
+        "true: paused here by a live migration that is under way, and running on the other host or about to",
+        {}, kOmitted),
+    FIELD(VmSample, state_reason,
+          "of one that is off, how it ended: shutdown, destroyed, crashed, migrated, saved, failed, "
+          "from_snapshot, daemon or unknown",
+          {}, kOmitted),
+};
 
 constexpr Field kHostUsageFields[] = {
     HEAD(HostUsage),
@@ -88,8 +184,16 @@ constexpr Field kFluctuationFields[] = {
     FIELD(Fluctuation, reason, "the same for a person", "REASON"),
 };
 
+constexpr const Kind* kSeen[] = {&HostSample::kKind, &VmSample::kKind, &HostUsage::kKind, &VmUsage::kKind,
+                                 &Fluctuation::kKind};
+
 }  // namespace
 
+const Kind HostSample::kKind{
+    "host_sample", Role::kFact, "What a host has, has given away and uses. What is not known is null.",
+    "capwatch",    "capplan",   kHostSampleFields};
+const Kind VmSample::kKind{"vm_sample", Role::kFact, "What a virtual server has and uses.",
+                           "capwatch",  "capplan",   kVmSampleFields};
 const Kind HostUsage::kKind{
     "host_usage",        Role::kFact,       "What the samples of a host over the last while come to.",
     "capwatch --follow", "capplan, people", kHostUsageFields};
@@ -108,5 +212,7 @@ const Kind Fluctuation::kKind{
     "capwatch --follow",
     "capplan, people",
     kFluctuationFields};
+
+const Subject kCapacityKinds{.seen = kSeen};
 
 }  // namespace rackline::record

@@ -4,14 +4,48 @@
 #include <cstdint>
 #include <string>
 
-#include "record/kinds.h"
+#include "record/kind.h"
 
 namespace rackline::record {
 
-// The records of a capacity watchdog: what the samples of the last while come to, and when usage leaves its
-// band. As in kinds.h, the meaning of each field stands beside its description, in kinds_capacity.cc.
+// The records of a capacity watchdog: samples, what those of the last while come to, and when usage leaves
+// its band. Written by capwatch; all but the samples by --follow and --replay alone, beside the samples of
+// the same round.
 
-// --- facts: written by capwatch --follow and --replay, beside the samples of the same round ---
+struct HostSample : Head {
+  std::string host, state;
+  Text error;
+  Integer cpus, cpu_mhz, memory_bytes, memory_used_bytes, memory_free_bytes, memory_allocated_bytes,
+      vcpus_allocated, vms_running, vms_stopped;
+  Number cpu_percent, cpu_steal_percent, cpu_pressure_percent, memory_pressure_percent, io_pressure_percent;
+  Integer memory_ballooned_bytes;
+  Number disk_read_bytes_per_second, disk_write_bytes_per_second, net_rx_bytes_per_second,
+      net_tx_bytes_per_second;
+  Text arch, cpu_model, failure_domain, neighbourhood;
+  Flag drained;
+  Number cpu_overcommit;
+  Integer memory_reserve_bytes, window_ms, elapsed_ms;
+  Text imported;
+  Text cluster_state, cluster_since, cluster_by, cluster_reason;
+  static const Kind kKind;
+};
+
+struct VmSample : Head {
+  std::string vm, host, state;
+  Text uuid;
+  Integer domain_id, vcpus, memory_bytes, memory_used_bytes;
+  Number cpu_cores, cpu_percent, cpu_steal_percent;
+  Integer disk_capacity_bytes, disk_allocation_bytes;
+  Number disk_read_bytes_per_second, disk_write_bytes_per_second, net_rx_bytes_per_second,
+      net_tx_bytes_per_second;
+  Integer memory_max_bytes, memory_usable_bytes;
+  Number swap_in_bytes_per_second, swap_out_bytes_per_second;
+  Text anti_affinity;
+  Integer priority;
+  Flag persistent, migrating;
+  Text state_reason;
+  static const Kind kKind;
+};
 
 // The window of a host. Percent, as in its samples.
 struct HostUsage : Head {

@@ -2,6 +2,7 @@
 #include "record/kinds_cluster.h"
 
 #include "record/describe.h"
+#include "record/kinds.h"
 
 namespace rackline::record {
 namespace {
@@ -47,6 +48,8 @@ constexpr Field kHostDrainedFields[] = {
     FIELD(HostDrained, elapsed_ms, "how long it took", "TIME"),
 };
 
+constexpr const Kind* kDone[] = {&HostStatus::kKind, &HostDrained::kKind, &ClusterHealing::kKind};
+
 }  // namespace
 
 const Kind HostStatus::kKind{"host_status",
@@ -63,5 +66,7 @@ const Kind ClusterHealing::kKind{"cluster_healing",
                                  kClusterHealingFields};
 const Kind HostDrained::kKind{"host_drained",   Role::kResult, "What became of emptying a host.",
                               "rackline drain", "people",      kHostDrainedFields};
+
+const Subject kClusterKinds{.done = kDone};
 
 }  // namespace rackline::record

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <string>
 
-#include "record/kinds.h"
+#include "record/kind.h"
 
 namespace rackline::record {
 
-// What is believed of the hosts of a cluster, and what rackline drain has done to one. As in kinds.h, the
-// meaning of each field stands beside its description, in kinds_cluster.cc.
+// What is believed of the hosts of a cluster, and what rackline drain has done to one.
 
 struct HostStatus : Head {
   std::string host, state;

@@ -2,6 +2,7 @@
 #include "record/kinds_planning.h"
 
 #include "record/describe.h"
+#include "record/kinds.h"
 
 namespace rackline::record {
 namespace {
@@ -11,6 +12,52 @@ constexpr auto kConstraintText =
     "spread, dependency, "
     "pin, exclude, arch, cpu_model, drained or held (too "
     "little is known, or it has moved lately)";
+
+constexpr Field kVmRequestFields[] = {
+    HEAD(VmRequest),
+    FIELD(VmRequest, vm, "name of the virtual server that is to be placed", "VM"),
+    FIELD(VmRequest, memory_bytes, "its memory", "MEMORY"),
+    FIELD(VmRequest, vcpus, "its virtual CPUs; null: 1", "VCPUS"),
+    FIELD(VmRequest, cpu_cores, "CPUs that it is expected to keep busy; null: all of its virtual CPUs",
+          "CPU"),
+    FIELD(VmRequest, anti_affinity, "group of which no two may share a host", "GROUP"),
+};
+
+constexpr Field kVmPlaceFields[] = {
+    HEAD(VmPlace),
+    FIELD(VmPlace, id, "name of the decision, derived from its facts"),
+    FIELD(VmPlace, vm, "virtual server that was asked for", "VM"),
+    FIELD(VmPlace, host, "host that should run it", "HOST"),
+    FIELD(VmPlace, memory_bytes, "its memory", "MEMORY"),
+    FIELD(VmPlace, after_stage, "there is room when this stage of the moves is done; left out: there is now",
+          "STAGE", kOmitted),
+    FIELD(VmPlace, reason, "why there", "REASON"),
+};
+
+constexpr Field kVmUnplacedFields[] = {
+    HEAD(VmUnplaced),
+    FIELD(VmUnplaced, vm, "virtual server for which there is no host", "VM"),
+    FIELD(VmUnplaced, host, "host that it is on", "HOST"),
+    FIELD(VmUnplaced, reason, "what forbids each host", "REASON"),
+};
+
+constexpr Field kNoBeneficialMoveFields[] = {
+    HEAD(NoBeneficialMove),
+    FIELD(NoBeneficialMove, reason, "why nothing is to be moved", "REASON"),
+    FIELD(NoBeneficialMove, score, "imbalance as it is, 0 is perfect", "SCORE"),
+    FIELD(NoBeneficialMove, lower_bound, "no placement can score below this", "BOUND"),
+};
+
+constexpr Field kBalanceCheckFields[] = {
+    HEAD(BalanceCheck),
+    FIELD(BalanceCheck, balanced, "true: nothing needs to move", "BALANCED"),
+    FIELD(BalanceCheck, score, "imbalance, 0 is perfect", "SCORE"),
+    FIELD(BalanceCheck, lower_bound, "no placement can score below this", "BOUND"),
+    FIELD(BalanceCheck, hosts, "hosts in the last round", "HOSTS"),
+    FIELD(BalanceCheck, vms, "virtual servers in the last round", "VMS"),
+    FIELD(BalanceCheck, hosts_over, "hosts above the threshold", "OVER"),
+    FIELD(BalanceCheck, reason, "what needs balancing", "REASON"),
+};
 
 constexpr Field kHostFreedFields[] = {
     HEAD(HostFreed),
@@ -81,8 +128,28 @@ constexpr Field kExplanationFields[] = {
     FIELD(Explanation, reason, "the same for a person", "REASON"),
 };
 
+constexpr const Kind* kWritten[] = {&VmRequest::kKind};
+constexpr const Kind* kDecided[] = {&VmPlace::kKind,           &VmUnplaced::kKind, &NoBeneficialMove::kKind,
+                                    &BalanceCheck::kKind,      &HostFreed::kKind,  &ServiceGroup::kKind,
+                                    &HostUnserviceable::kKind, &Headroom::kKind,   &HostRoom::kKind,
+                                    &Explanation::kKind};
+
 }  // namespace
 
+const Kind VmRequest::kKind{"vm_request", Role::kConfiguration, "A virtual server that wants a place.",
+                            "people",     "capplan place",      kVmRequestFields};
+const Kind VmPlace::kKind{"vm_place",      Role::kDecision, "Run a requested virtual server on this host.",
+                          "capplan place", "people",        kVmPlaceFields};
+const Kind VmUnplaced::kKind{"vm_unplaced", Role::kFact, "There is no host for a virtual server, and why.",
+                             "capplan",     "people",    kVmUnplacedFields};
+const Kind NoBeneficialMove::kKind{"no_beneficial_move",
+                                   Role::kFact,
+                                   "Nothing is worth moving: the answer of a planner that has no plan.",
+                                   "capplan",
+                                   "people",
+                                   kNoBeneficialMoveFields};
+const Kind BalanceCheck::kKind{"balance_check", Role::kFact, "Whether a cluster needs balancing.",
+                               "capplan check", "people",    kBalanceCheckFields};
 const Kind HostFreed::kKind{"host_freed",   Role::kFact, "A host that a plan leaves empty.",
                             "capplan pack", "people",    kHostFreedFields};
 const Kind ServiceGroup::kKind{"service_group",
@@ -102,5 +169,7 @@ const Kind HostRoom::kKind{"host_room",        Role::kFact, "What a host gives o
 const Kind Explanation::kKind{
     "explanation",     Role::kFact, "Why a virtual server goes to a host, or why it does not.",
     "capplan explain", "people",    kExplanationFields};
+
+const Subject kPlanningKinds{.written = kWritten, .decided = kDecided};
 
 }  // namespace rackline::record

@@ -5,13 +5,49 @@
 #include <string>
 #include <vector>
 
-#include "record/kinds.h"
+#include "record/kind.h"
 
 namespace rackline::record {
 
-// The answers of the capacity planner beside its moves. As in kinds.h, the meaning of each field stands
-// beside its description, in kinds_planning.cc. All of them are facts: what they tell of is carried out by
-// the moves, or asked for by a person.
+// What the capacity planner is asked for and answers, beside its moves. But for vm_place they are facts: what
+// they tell of is carried out by the moves, or asked for by a person.
+
+struct VmRequest : Head {
+  std::string vm;
+  std::int64_t memory_bytes = 0;
+  Integer vcpus;
+  Number cpu_cores;
+  Text anti_affinity;
+  static const Kind kKind;
+};
+
+struct VmPlace : Head {
+  std::string id;
+  std::string vm, host, reason;
+  Integer memory_bytes, after_stage;
+  static const Kind kKind;
+};
+
+struct VmUnplaced : Head {
+  std::string vm;
+  Text host;
+  std::string reason;
+  static const Kind kKind;
+};
+
+struct NoBeneficialMove : Head {
+  std::string reason;
+  Number score, lower_bound;
+  static const Kind kKind;
+};
+
+struct BalanceCheck : Head {
+  bool balanced = true;
+  Number score, lower_bound;
+  std::int64_t hosts = 0, vms = 0, hosts_over = 0;
+  Text reason;
+  static const Kind kKind;
+};
 
 // capplan pack: a host that nothing runs on once the moves are done.
 struct HostFreed : Head {

@@ -2,6 +2,7 @@
 #include "record/kinds_reserve.h"
 
 #include "record/describe.h"
+#include "record/kinds.h"
 
 namespace rackline::record {
 namespace {
@@ -230,6 +231,11 @@ constexpr Field kReservationAppliedFields[] = {
 
 #undef AMOUNTS
 
+constexpr const Kind* kWritten[] = {&ReservationRequest::kKind};
+constexpr const Kind* kDone[] = {&Reservation::kKind, &RequestRefused::kKind, &PoolShare::kKind,
+                                 &Loan::kKind,        &ReclaimHit::kKind,     &CalendarRow::kKind,
+                                 &LedgerFault::kKind, &LedgerCheck::kKind,    &ReservationApplied::kKind};
+
 }  // namespace
 
 const Kind ReservationRequest::kKind{"reservation_request",
@@ -264,5 +270,7 @@ const Kind LedgerCheck::kKind{"ledger_check",  Role::kFact, "Whether everything 
 const Kind ReservationApplied::kKind{
     "reservation_applied", Role::kResult,   "What a hypervisor was told because of a reservation.",
     "reserve apply",       "audit, people", kReservationAppliedFields};
+
+const Subject kReserveKinds{.written = kWritten, .done = kDone};
 
 }  // namespace rackline::record

@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "record/kinds.h"
+#include "record/kind.h"
 
 namespace rackline::record {
 
-// The records of the reservation ledgers. As in kinds.h, the meaning of each field stands beside its
-// description, in kinds_reserve.cc.
+// The records of the reservation ledgers.
 //
 // Amounts are several at once (a claim takes CPU and memory together), and records are flat: `amounts` has
 // them all as "name=number" in base units (cores, bytes, bits per second, pieces), never humanised, and the

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/time.h"
+#include "record/kinds.h"
 
 namespace rackline::record {
 namespace {

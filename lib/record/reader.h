@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "record/kinds.h"
+#include "record/kinds_stream.h"
 
 namespace rackline::record {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "record/kinds.h"
+#include "record/kind.h"
 
 namespace rackline::record {
 

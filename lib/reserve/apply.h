@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "record/kinds.h"
+#include "record/kinds_inventory.h"
 #include "record/kinds_reserve.h"
 #include "reserve/ledger_store.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "record/kinds_reserve.h"
+#include "record/kind.h"
 #include "record/reader.h"
 #include "reserve/ledger_store.h"
 

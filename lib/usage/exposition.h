@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "record/kinds_capacity.h"
+#include "record/kinds_stream.h"
 
 namespace rackline::usage {
 

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/time.h"
-#include "record/kinds.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_inventory.h"
+#include "record/kinds_stream.h"
 
 namespace rackline::usage {
 

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/time.h"
 #include "record/kinds_capacity.h"
+#include "record/kinds_stream.h"
 #include "record/reader.h"
 
 namespace rackline::usage {

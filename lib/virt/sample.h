@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "record/kinds.h"
+#include "record/kinds_capacity.h"
 #include "virt/stats.h"
 
 namespace rackline::virt {

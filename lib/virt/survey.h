@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "base/time.h"
-#include "record/kinds.h"
+#include "record/kinds_capacity.h"
+#include "record/kinds_inventory.h"
 #include "virt/pool.h"
 #include "virt/sample.h"
 

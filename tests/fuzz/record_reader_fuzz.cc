@@ -11,7 +11,12 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "record/kinds.h"
 #include "record/kinds_capacity.h"
+#include "record/kinds_inventory.h"
+#include "record/kinds_migration.h"
+#include "record/kinds_planning.h"
+#include "record/kinds_stream.h"
 #include "record/reader.h"
 #include "record/writer.h"
 

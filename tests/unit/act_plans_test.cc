@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "act/plans.h"
+#include "record/kinds_migration.h"
 #include "record_support.h"
 
 namespace rackline::act {

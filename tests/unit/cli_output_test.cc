@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "cli/output.h"
+#include "record/kinds_planning.h"
 #include "record_support.h"
 
 namespace rackline::cli {

@@ -4,6 +4,9 @@
 #include <thread>
 
 #include "base/error.h"
+#include "record/kinds_inventory.h"
+#include "record/kinds_migration.h"
+#include "record/kinds_planning.h"
 #include "record/kinds_reserve.h"
 #include "record/reader.h"
 #include "record_support.h"

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "record/kinds.h"
+#include "record/kinds_capacity.h"
 #include "record/reference.h"
 #include "record/writer.h"
 #include "record_support.h"

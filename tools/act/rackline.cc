@@ -12,6 +12,8 @@
 #include "cluster/drain.h"
 #include "proc/child.h"
 #include "record/kinds_cluster.h"
+#include "record/kinds_migration.h"
+#include "record/kinds_planning.h"
 
 namespace rackline {
 namespace {

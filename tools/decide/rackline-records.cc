@@ -5,6 +5,7 @@
 
 #include "base/interrupt.h"
 #include "cli/program.h"
+#include "record/kinds.h"
 #include "record/reference.h"
 
 namespace rackline {

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record/kinds_inventory.h"
+
+#include "record/describe.h"
+#include "record/kinds.h"
+
+namespace rackline::record {
+namespace {
+
+constexpr Field kHostFields[] = {
+    HEAD(Host),
+    FIELD(Host, host, "name of the host, unique in the inventory", "HOST"),
+    FIELD(Host, uri, "libvirt connection URI as seen from the machine that runs the programs", "URI"),
+    FIELD(Host, peer_uri,
+          "libvirt URI as seen from the other hosts, for peer-to-peer migration; null: same as uri", {},
+          kOmitted),
+    FIELD(Host, bmc, "its management controller: ipmi://ADDRESS or redfish://ADDRESS", "BMC"),
+    FIELD(Host, bmc_tls, "of redfish: verify or insecure, which takes any certificate; null: verify", {},
+          kOmitted),
+    FIELD(Host, bmc_ca_file,
+          "of redfish: file of the authorities that its certificate is of; null: the system's", {}, kOmitted),
+    FIELD(Host, bmc_cipher, "of ipmi: its cipher suite; null: that of --bmc-cipher", {}, kOmitted),
+    FIELD(Host, failure_domain, "what fails together with it: a rack, a room, a power feed", "DOMAIN",
+          kOmitted),
+    FIELD(Host, neighbourhood, "hosts of one are near enough to each other for what depends on the other", {},
+          kOmitted),
+    FIELD(Host, shared_storage,
+          "directories below which it sees the same files as every host that names them", {}, kOmitted),
+    FIELD(Host, drained, "true: nothing may be placed there", {}, kOmitted),
+    FIELD(Host, cpu_overcommit, "virtual CPUs allowed for each CPU", {}, kOmitted),
+    FIELD(Host, memory_reserve_bytes, "memory kept for the host itself", {}, kOmitted),
+};
+
+constexpr Field kPlacementRuleFields[] = {
+    HEAD(PlacementRule),
+    FIELD(PlacementRule, rule,
+          "anti_affinity: no two of vms on one host; spread: no two in one failure domain, or with domains "
+          "in at least so many; pin: vms only on hosts; exclude: vms not on hosts; depends: each of vms in a "
+          "neighbourhood where one of on is; compatible: between hosts vms may move live whatever their CPU "
+          "models are",
+          "RULE"),
+    FIELD(PlacementRule, vms, "the virtual servers it binds; of compatible: none means all", "VMS"),
+    FIELD(PlacementRule, hosts, "the hosts that pin, exclude and compatible speak of", "HOSTS"),
+    FIELD(PlacementRule, on, "the virtual servers that those of depends need", {}, kOmitted),
+    FIELD(PlacementRule, domains, "failure domains that spread asks for; null: one for each of vms", {},
+          kOmitted),
+};
+
+constexpr const Kind* kWritten[] = {&Host::kKind, &PlacementRule::kKind};
+
+}  // namespace
+
+const Kind Host::kKind{"host",
+                       Role::kConfiguration,
+                       "A hypervisor host: one line of the inventory.",
+                       "people, lab inventory",
+                       "every program that takes an inventory",
+                       kHostFields};
+const Kind PlacementRule::kKind{
+    "placement_rule", Role::kConfiguration, "A rule that every placement must obey.", "people",
+    "capplan",        kPlacementRuleFields};
+
+const Subject kInventoryKinds{.written = kWritten};
+
+}  // namespace rackline::record

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "record/kind.h"
+
+namespace rackline::record {
+
+// About the stream itself.
+
+struct Progress : Head {
+  Text id;
+  std::string object;
+  Number percent;
+  Integer remaining_bytes, bytes_per_second, eta_ms;
+  Text state;
+  static const Kind kKind;
+};
+
+struct RoundEnd : Head {
+  std::int64_t round = 0;
+  Integer hosts, hosts_up, vms, elapsed_ms, at_ms;
+  static const Kind kKind;
+};
+
+struct End : Head {
+  std::string outcome;
+  Text reason;
+  Integer skipped, rounds, hosts, vms, fluctuations, records, moves, done, planned, already, failed, refused,
+      cancelled, unplaced;
+  Number score_before, score_after, lower_bound;
+  Integer elapsed_ms;
+  static const Kind kKind;
+};
+
+}  // namespace rackline::record

@@ -41,8 +41,8 @@ for hosts in "$@"; do
   cluster "$hosts" >"$scratch/samples"
   heading "$hosts hosts, $((20 * hosts)) virtual servers"
   took=$(seconds bash -c "capplan balance --imbalance 0.02 --force <$scratch/samples")
-  end=$(grep '"kind":"end"' "$scratch/out" | tail -1)
-  figure() { sed -n "s/.*\"$1\":\([^,}]*\).*/\1/p" <<<"$end"; }
+  summary=$(grep '"kind":"plan_summary"' "$scratch/out" | tail -1)
+  figure() { sed -n "s/.*\"$1\":\([^,}]*\).*/\1/p" <<<"$summary"; }
   row "score before" "$(figure score_before)"
   row "score after (target: half)" "$(figure score_after)" "lower bound $(figure lower_bound)"
   row "moves" "$(figure moves)"

@@ -101,7 +101,7 @@ Status verify(cli::Program& program, Options& options) {
                                   [&](const Finding& finding) { program.out().write(record_of(finding)); });
   if (interrupt::requested()) return Status::kNo;
   program.out().write(record_of(result, key.has_value()));
-  program.end().records = result.records;
+  program.summary<record::ReadSummary>().records = result.records;
   return result.findings == 0 ? Status::kDone : Status::kNo;
 }
 
@@ -121,7 +121,7 @@ Status query(cli::Program& program, const Options& options) {
     return !interrupt::requested();
   });
   for (const auto& line : last) show(program, options, line);
-  program.end().records = found + static_cast<std::int64_t>(last.size());
+  program.summary<record::ReadSummary>().records = found + static_cast<std::int64_t>(last.size());
   return Status::kDone;
 }
 
@@ -135,7 +135,7 @@ Status follow(cli::Program& program, const Options& options) {
     show(program, options, line);
     program.out().flush();
   });
-  program.end().records = found;
+  program.summary<record::ReadSummary>().records = found;
   return Status::kDone;
 }
 
@@ -146,7 +146,7 @@ Status tell(cli::Program& program, const Options& options) {
     if (const auto id = id_that_begins(options.id, all)) steps = story_of(*id, all);
   }
   for (const auto& step : steps) program.out().write(step);
-  program.end().records = static_cast<std::int64_t>(steps.size());
+  program.summary<record::ReadSummary>().records = static_cast<std::int64_t>(steps.size());
   if (!steps.empty()) return Status::kDone;
   program.warn("tell: " + options.id + ": nothing in the trail has this id or cause");
   return Status::kNo;

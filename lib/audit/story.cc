@@ -31,6 +31,7 @@ std::string phase_of(const record::Kind* kind) {
       return "decided";
     case record::Role::kResult:
       return "done";
+    case record::Role::kSummary:
     case record::Role::kControl:
       return "told";
   }

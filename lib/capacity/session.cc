@@ -61,7 +61,6 @@ class Session {
     if (interrupt::requested()) return Status::kDone;
     if (!reader->complete() || !stopped) cli::Program::require_complete(*reader, "plan");
     if (!planner_.round().empty() && !stopped) close({}, nullptr);
-    program_.end().rounds = rounds_;
     return finish();
   }
 
@@ -121,17 +120,18 @@ class Session {
     if (out.format() == cli::Format::kTable && !plan.outlook.empty()) {
       out.illustrate(draw(chart_of(plan.outlook, options_.policy), cli::output_columns(), out.colour()));
     }
-    record::End& end = program_.end();
-    if (moves_ == 0) end.score_before = plan.score_before;
-    end.score_after = plan.score_after;
-    end.lower_bound = plan.lower_bound;
+    auto& summary = program_.summary<record::PlanSummary>();
+    if (moves_ == 0) summary.score_before = plan.score_before;
+    summary.score_after = plan.score_after;
+    summary.lower_bound = plan.lower_bound;
     moves_ += static_cast<std::int64_t>(plan.moves.size());
     unplaced_ += static_cast<std::int64_t>(plan.unplaced.size());
-    if (verb_ != Verb::kPlace || moves_ > 0) end.moves = moves_;
-    if (verb_ == Verb::kEvacuate || verb_ == Verb::kPlace) end.unplaced = unplaced_;
+    if (verb_ != Verb::kPlace || moves_ > 0) summary.moves = moves_;
+    if (verb_ == Verb::kEvacuate || verb_ == Verb::kPlace) program_.end().unplaced = unplaced_;
   }
 
   Status finish() {
+    program_.summary<record::PlanSummary>().rounds = rounds_;
     if (!closed_) planner_.close({});
     if (verb_ != Verb::kBalance) examine();
     program_.end().outcome = "ok";  // also of a no: what could be told is whole

@@ -59,8 +59,12 @@ class Writer {
     for (auto& usage : round.hosts) program_.out().write(std::move(usage));
     for (auto& usage : round.vms) program_.out().write(std::move(usage));
     for (auto& fluctuation : round.fluctuations) program_.out().write(std::move(fluctuation));
-    program_.end().rounds = rounds_.rounds();
-    program_.end().fluctuations = rounds_.fluctuations();
+    auto& summary = program_.summary<record::WatchSummary>();
+    summary.rounds = rounds_.rounds();
+    summary.hosts = end.hosts;
+    summary.hosts_up = end.hosts_up;
+    summary.vms = end.vms;
+    summary.fluctuations = rounds_.fluctuations();
     program_.out().write(std::move(end));
   }
 

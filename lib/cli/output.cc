@@ -96,7 +96,7 @@ void Output::emit(const record::Kind& kind, const void* record, record::Time tim
     put(record::to_line(kind, record) + "\n");
     return;
   }
-  if (kind.role == record::Role::kControl) {
+  if (kind.role == record::Role::kControl || kind.role == record::Role::kSummary) {
     flush_locked();
     std::string line(kind.name);
     const auto names = record::headings(kind, all_columns_);
@@ -104,7 +104,7 @@ void Output::emit(const record::Kind& kind, const void* record, record::Time tim
     for (std::size_t i = 0; i < cells.size(); ++i) {
       if (cells[i] != "-") line += "  " + names[i] + " " + cells[i];
     }
-    put(line + "\n");
+    if (kind.role == record::Role::kControl || line.size() > kind.name.size()) put(line + "\n");
     return;
   }
   auto table = std::find_if(tables_.begin(), tables_.end(), [&](const Table& t) { return t.kind == &kind; });
@@ -171,8 +171,9 @@ void Output::pass(const record::Reader& reader) {
   flush_locked();
   std::string text(reader.text());
   if (format_ == Format::kTable) {
-    if (reader.is<record::RoundEnd>()) return;
     const record::Kind* kind = record::find_kind(reader.kind());
+    if (kind == &record::RoundEnd::kKind) return;
+    if (kind != nullptr && kind->role == record::Role::kSummary) return;
     const std::string words = kind == nullptr ? "" : record::to_words(*kind, text, timed_);
     if (!words.empty()) text = words;
   }

@@ -45,7 +45,7 @@ class Output {
   }
 
   // Hands the reader's present record on as it came; among tables in the words of one, if its kind is known.
-  // There the ends of rounds are left out: they tell a person nothing.
+  // There the ends of rounds, and what another program has counted, are left out: they tell a person nothing.
   void pass(const record::Reader& reader);
 
   // Hands a record on that is there only as its line, without its end.

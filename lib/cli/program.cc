@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -94,6 +95,7 @@ struct Program::State {
   CLI::App app;
   Output out;
   record::End end;
+  Summary summary;
   std::string format, inventory_path, store_url = "sqlite:/var/lib/rackline/state.db", progress_mode = "auto";
   bool quiet = false, verbose = false, dry_run = false, describes_itself = false, leaves_threads = false;
   Milliseconds timeout{0};
@@ -111,6 +113,7 @@ struct Program::State {
   void prepare_streams();
   // The body of the innermost command that was given, else that of the program.
   const std::function<Status()>& chosen(const std::function<Status()>& body) const;
+  void copy_to_end();
   void write_end(Status status, const std::string& reason, Milliseconds started);
 };
 
@@ -274,8 +277,34 @@ void Program::State::write_end(Status status, const std::string& reason, Millise
   if (skipped > 0) end.skipped = skipped;
   // What a decider writes depends on its input alone, so it does not tell how long it took.
   if (about.nature != Nature::kDecide) end.elapsed_ms = (system_clock().monotonic() - started).count();
+  if (summary.write) {
+    summary.write(out);
+    copy_to_end();
+  }
   out.write(end);
   out.flush();
+}
+
+// What stood in `end` before there were summaries, for scripts that read it there.
+void Program::State::copy_to_end() {
+  constexpr std::array<std::string_view, 7> kCopied{"rounds",       "fluctuations", "records",    "moves",
+                                                    "score_before", "score_after",  "lower_bound"};
+  const auto member = [](const record::Kind& kind, std::string_view name, void* record) -> void* {
+    for (const auto& field : kind.fields) {
+      if (field.name == name) return field.member(record);
+    }
+    return nullptr;
+  };
+  for (const auto name : kCopied) {
+    const void* from = member(*summary.kind, name, summary.record.get());
+    void* to = member(record::End::kKind, name, &end);
+    if (from == nullptr) continue;
+    if (name.starts_with("score") || name == "lower_bound") {
+      *static_cast<record::Number*>(to) = *static_cast<const record::Number*>(from);
+    } else {
+      *static_cast<record::Integer*>(to) = *static_cast<const record::Integer*>(from);
+    }
+  }
 }
 
 int Program::run(int argc, char** argv, const std::function<Status()>& body) {
@@ -338,6 +367,9 @@ Output& Program::out() {
 }
 record::End& Program::end() {
   return state_->end;
+}
+Program::Summary& Program::summary_slot() {
+  return state_->summary;
 }
 bool Program::dry_run() const {
   return state_->dry_run;

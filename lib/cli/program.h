@@ -73,6 +73,17 @@ class Program {
   const Clock& clock() const { return system_clock(); }
   Output& out();
   record::End& end();  // counts for the `end` record; its outcome is set by run()
+  // What only this program counts, as a record of its own that run() writes just before `end`; each call
+  // hands out the same one, so a program has one kind of them.
+  template <class K>
+  K& summary() {
+    Summary& kept = summary_slot();
+    if (!kept.record) {
+      const auto made = std::make_shared<K>();
+      kept = {&K::kKind, made, [made](Output& out) { out.write(*made); }};
+    }
+    return *static_cast<K*>(kept.record.get());
+  }
   bool dry_run() const;
   bool verbose() const;
   bool quiet() const;
@@ -109,6 +120,13 @@ class Program {
   void progress(const record::Progress& progress);
 
  private:
+  struct Summary {
+    const record::Kind* kind = nullptr;
+    std::shared_ptr<void> record;
+    std::function<void(Output&)> write;
+  };
+  Summary& summary_slot();
+
   struct State;
   std::unique_ptr<State> state_;
 };

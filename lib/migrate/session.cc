@@ -45,7 +45,9 @@ class Session {
 
   Status finish() {
     if (batches_ == 0) return Status::kDone;
-    program_.end().moves = moves_;
+    auto& summary = program_.summary<record::MoveSummary>();
+    summary.moves = moves_;
+    if (const auto unknown = tally_[act::Outcome::kUnknown]; unknown > 0) summary.unknown = unknown;
     tally_.tell(program_.end(), policy_.dry_run);
     return inconsistent_ ? Status::kRefused : tally_.status();
   }

@@ -46,6 +46,7 @@ enum class Role : std::uint8_t {
   kFact,           // what an observer saw; one that cannot be read is skipped and counted
   kDecision,       // what a decider wants done; one that cannot be read makes the actor refuse the rest
   kResult,         // what an actor did
+  kSummary,        // what only one program counts, written just before its `end`
   kControl,        // about the stream itself
 };
 

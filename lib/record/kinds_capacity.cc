@@ -184,8 +184,19 @@ constexpr Field kFluctuationFields[] = {
     FIELD(Fluctuation, reason, "the same for a person", "REASON"),
 };
 
+constexpr Field kWatchSummaryFields[] = {
+    HEAD(WatchSummary),
+    FIELD(WatchSummary, rounds, "rounds written"),
+    FIELD(WatchSummary, hosts, "hosts asked in the last of them"),
+    FIELD(WatchSummary, hosts_up, "hosts that answered then"),
+    FIELD(WatchSummary, vms, "virtual servers seen then"),
+    FIELD(WatchSummary, fluctuations, "times that usage left its band; left out: nobody watched",
+          "FLUCTUATIONS", kOmitted),
+};
+
 constexpr const Kind* kSeen[] = {&HostSample::kKind, &VmSample::kKind, &HostUsage::kKind, &VmUsage::kKind,
                                  &Fluctuation::kKind};
+constexpr const Kind* kStream[] = {&WatchSummary::kKind};
 
 }  // namespace
 
@@ -212,7 +223,9 @@ const Kind Fluctuation::kKind{
     "capwatch --follow",
     "capplan, people",
     kFluctuationFields};
+const Kind WatchSummary::kKind{"watch_summary", Role::kSummary, "What capwatch has counted.",
+                               "capwatch",      "people",       kWatchSummaryFields};
 
-const Subject kCapacityKinds{.seen = kSeen};
+const Subject kCapacityKinds{.seen = kSeen, .stream = kStream};
 
 }  // namespace rackline::record

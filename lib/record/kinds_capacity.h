@@ -93,4 +93,9 @@ struct Fluctuation : Head {
   static const Kind kKind;
 };
 
+struct WatchSummary : Head {
+  Integer rounds, hosts, hosts_up, vms, fluctuations;
+  static const Kind kKind;
+};
+
 }  // namespace rackline::record

@@ -50,8 +50,17 @@ constexpr Field kVmMovedFields[] = {
     FIELD(VmMoved, iterations, "passes over the guest's memory"),
 };
 
+constexpr Field kMoveSummaryFields[] = {
+    HEAD(MoveSummary),
+    FIELD(MoveSummary, moves, "moves asked for"),
+    FIELD(MoveSummary, unknown,
+          "those of which it is not to be learnt what became; end counts them as failed", "UNKNOWN",
+          kOmitted),
+};
+
 constexpr const Kind* kDecided[] = {&VmMove::kKind};
 constexpr const Kind* kDone[] = {&VmMoved::kKind};
+constexpr const Kind* kStream[] = {&MoveSummary::kKind};
 
 }  // namespace
 
@@ -60,7 +69,9 @@ const Kind VmMove::kKind{"vm_move", Role::kDecision, "Move a virtual server to a
 const Kind VmMoved::kKind{
     "vm_moved",    Role::kResult, "What became of a vm_move.", "migrate", "capplan --history, audit",
     kVmMovedFields};
+const Kind MoveSummary::kKind{"move_summary", Role::kSummary, "What migrate has counted beside its end.",
+                              "migrate",      "people",       kMoveSummaryFields};
 
-const Subject kMigrationKinds{.decided = kDecided, .done = kDone};
+const Subject kMigrationKinds{.decided = kDecided, .done = kDone, .stream = kStream};
 
 }  // namespace rackline::record

@@ -33,4 +33,9 @@ struct VmMoved : Head {
   static const Kind kKind;
 };
 
+struct MoveSummary : Head {
+  Integer moves, unknown;
+  static const Kind kKind;
+};
+
 }  // namespace rackline::record

@@ -128,11 +128,21 @@ constexpr Field kExplanationFields[] = {
     FIELD(Explanation, reason, "the same for a person", "REASON"),
 };
 
+constexpr Field kPlanSummaryFields[] = {
+    HEAD(PlanSummary),
+    FIELD(PlanSummary, rounds, "rounds read"),
+    FIELD(PlanSummary, moves, "moves decided; left out: none was asked for", "MOVES", kOmitted),
+    FIELD(PlanSummary, score_before, "imbalance before the first plan, 0 is perfect", "BEFORE", kOmitted),
+    FIELD(PlanSummary, score_after, "imbalance after the last", "AFTER", kOmitted),
+    FIELD(PlanSummary, lower_bound, "no placement can score below this", "BOUND", kOmitted),
+};
+
 constexpr const Kind* kWritten[] = {&VmRequest::kKind};
 constexpr const Kind* kDecided[] = {&VmPlace::kKind,           &VmUnplaced::kKind, &NoBeneficialMove::kKind,
                                     &BalanceCheck::kKind,      &HostFreed::kKind,  &ServiceGroup::kKind,
                                     &HostUnserviceable::kKind, &Headroom::kKind,   &HostRoom::kKind,
                                     &Explanation::kKind};
+constexpr const Kind* kStream[] = {&PlanSummary::kKind};
 
 }  // namespace
 
@@ -169,7 +179,9 @@ const Kind HostRoom::kKind{"host_room",        Role::kFact, "What a host gives o
 const Kind Explanation::kKind{
     "explanation",     Role::kFact, "Why a virtual server goes to a host, or why it does not.",
     "capplan explain", "people",    kExplanationFields};
+const Kind PlanSummary::kKind{"plan_summary", Role::kSummary, "What the plans of a run come to.",
+                              "capplan",      "people",       kPlanSummaryFields};
 
-const Subject kPlanningKinds{.written = kWritten, .decided = kDecided};
+const Subject kPlanningKinds{.written = kWritten, .decided = kDecided, .stream = kStream};
 
 }  // namespace rackline::record

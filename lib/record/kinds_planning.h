@@ -112,4 +112,10 @@ struct Explanation : Head {
   static const Kind kKind;
 };
 
+struct PlanSummary : Head {
+  Integer rounds, moves;
+  Number score_before, score_after, lower_bound;
+  static const Kind kKind;
+};
+
 }  // namespace rackline::record

@@ -30,17 +30,22 @@ constexpr Field kRoundEndFields[] = {
           {}, kOmitted),
 };
 
+constexpr Field kReadSummaryFields[] = {
+    HEAD(ReadSummary),
+    FIELD(ReadSummary, records, "records read, or found", "RECORDS"),
+};
+
 constexpr Field kEndFields[] = {
     HEAD(End),
     FIELD(End, outcome, "ok, failed, refused or interrupted", "OUTCOME"),
     FIELD(End, reason, "why it is not ok", "REASON", kOmitted),
     FIELD(End, skipped, "lines that could not be read and were left out", "SKIPPED", kOmitted),
-    FIELD(End, rounds, "rounds read or written", {}, kOmitted),
-    FIELD(End, hosts, "hosts seen", "HOSTS", kOmitted),
-    FIELD(End, vms, "virtual servers seen", "VMS", kOmitted),
-    FIELD(End, fluctuations, "times that usage left its band", "FLUCTUATIONS", kOmitted),
-    FIELD(End, records, "records read", "RECORDS", kOmitted),
-    FIELD(End, moves, "moves decided or asked for", "MOVES", kOmitted),
+    FIELD(End, rounds, "see watch_summary and plan_summary; goes with the next release", {}, kOmitted),
+    FIELD(End, hosts, "see watch_summary; goes with the next release", {}, kOmitted),
+    FIELD(End, vms, "see watch_summary; goes with the next release", {}, kOmitted),
+    FIELD(End, fluctuations, "see watch_summary; goes with the next release", {}, kOmitted),
+    FIELD(End, records, "see read_summary; goes with the next release", {}, kOmitted),
+    FIELD(End, moves, "see plan_summary and move_summary; goes with the next release", {}, kOmitted),
     FIELD(End, done, "done now", "DONE", kOmitted),
     FIELD(End, planned, "what a dry run would have done", "PLANNED", kOmitted),
     FIELD(End, already, "found done", "ALREADY", kOmitted),
@@ -48,13 +53,13 @@ constexpr Field kEndFields[] = {
     FIELD(End, refused, "refused", "REFUSED", kOmitted),
     FIELD(End, cancelled, "cancelled", "CANCELLED", kOmitted),
     FIELD(End, unplaced, "virtual servers for which there was no host", "UNPLACED", kOmitted),
-    FIELD(End, score_before, "imbalance before the plan, 0 is perfect", "BEFORE", kOmitted),
-    FIELD(End, score_after, "imbalance after it", "AFTER", kOmitted),
-    FIELD(End, lower_bound, "no placement can score below this", "BOUND", kOmitted),
+    FIELD(End, score_before, "see plan_summary; goes with the next release", {}, kOmitted),
+    FIELD(End, score_after, "see plan_summary; goes with the next release", {}, kOmitted),
+    FIELD(End, lower_bound, "see plan_summary; goes with the next release", {}, kOmitted),
     FIELD(End, elapsed_ms, "duration of the whole run", "TIME", kOmitted),
 };
 
-constexpr const Kind* kStream[] = {&Progress::kKind, &RoundEnd::kKind, &End::kKind};
+constexpr const Kind* kStream[] = {&Progress::kKind, &RoundEnd::kKind, &ReadSummary::kKind, &End::kKind};
 
 }  // namespace
 
@@ -63,6 +68,12 @@ const Kind Progress::kKind{"progress", Role::kControl, "How far a long piece of 
 const Kind RoundEnd::kKind{
     "round_end", Role::kControl, "Closes a round of samples: a decider decides here, never on half a round.",
     "observers", "deciders",     kRoundEndFields};
+const Kind ReadSummary::kKind{"read_summary",
+                              Role::kSummary,
+                              "What a program that reads or searches records has counted.",
+                              "rackline-records --check, audit",
+                              "people",
+                              kReadSummaryFields};
 const Kind End::kKind{"end",
                       Role::kControl,
                       "The last record of every stream. A stream without it was cut off: its producer died.",

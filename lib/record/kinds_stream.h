@@ -25,13 +25,20 @@ struct RoundEnd : Head {
   static const Kind kKind;
 };
 
+struct ReadSummary : Head {
+  Integer records;
+  static const Kind kKind;
+};
+
 struct End : Head {
   std::string outcome;
   Text reason;
-  Integer skipped, rounds, hosts, vms, fluctuations, records, moves, done, planned, already, failed, refused,
-      cancelled, unplaced;
-  Number score_before, score_after, lower_bound;
+  Integer skipped;
+  Integer done, planned, already, failed, refused, cancelled, unplaced;  // by an actor, or of a decider
   Integer elapsed_ms;
+  // Until the next release, for scripts: cli::Program copies them from the summaries.
+  Integer rounds, hosts, vms, fluctuations, records, moves;
+  Number score_before, score_after, lower_bound;
   static const Kind kKind;
 };
 

@@ -68,6 +68,8 @@ constexpr std::string_view role_name(Role role) {
       return "decision";
     case Role::kResult:
       return "result";
+    case Role::kSummary:
+      return "summary";
     case Role::kControl:
       return "control";
   }
@@ -148,6 +150,11 @@ The last record of every stream is
 .Cm end :
 a stream without it was cut off because its producer died, and no actor acts
 on it.
+.Pp
+What a program has counted stands in
+.Cm end
+if every actor counts it, and otherwise in a summary just before it, which
+filters hand on like any record.
 .Pp
 A fact that cannot be read is reported, left out and counted.
 A decision that cannot be read makes the actor refuse all of them.

@@ -362,7 +362,7 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
   assert_equal "$(TZ=UTC ids --since '2026-11-22 12:00' --until 2026-11-22T12:00:02Z --kind vm_moved)" 'm1 m2 '
   run -2 audit query --field vm
   run -0 audit query --records --object db1 -o table
-  jq -es 'length == 2 and .[1].kind == "end"' <<<"$output" >/dev/null
+  jq -es 'length == 3 and .[1].kind == "read_summary" and .[1].records == 1 and .[2].kind == "end"' <<<"$output" >/dev/null
 }
 
 @test "an incident as a story" {

@@ -34,6 +34,9 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   assert_equal "$(jq -r 'select(.kind == "vm_move").reason' <<<"$output" | sort -u)" 'h1 cpu 90% > 75%'
   assert_equal "$(jq -rs '.[-1] | [.kind, .outcome] | @tsv' <<<"$output")" $'end\tok'
   assert_equal "$(jq -rs '.[-1] | .score_after < .score_before' <<<"$output")" true
+  # What end still has of it is what plan_summary says.
+  assert_equal "$(jq -rs '.[-2] | .kind == "plan_summary" and .rounds == 1 and .moves > 0 and .score_after < .score_before' <<<"$output")" true
+  assert_equal "$(jq -cs '.[-2:] | map([.rounds, .moves, .score_before, .score_after, .lower_bound]) | unique | length' <<<"$output")" 1
   capplan balance <facts >plan
   run -0 rackline-records --check <plan
 }
@@ -66,7 +69,7 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
 
 @test "below the threshold there is one no_beneficial_move, with the reason" {
   run -0 capplan < <(one_round 70)
-  assert_equal "$(jq -r '.kind' <<<"$output" | tr '\n' ' ')" 'no_beneficial_move end '
+  assert_equal "$(jq -r '.kind' <<<"$output" | tr '\n' ' ')" 'no_beneficial_move plan_summary end '
   assert_output --partial 'no host is above 75% cpu or 90% memory'
   run -0 capplan --cpu-threshold 60 < <(one_round 70)
   assert_output --partial '"reason":"h1 cpu 70% > 60%"'
@@ -158,7 +161,7 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   run -0 capplan --hold 3 < <(cluster 90 && round_end 1 && cluster 90 && round_end 2 && cluster 90 && round_end 3 && end)
   assert [ -n "$(moves)" ]
   # One plan, closed by its round, in spite of three rounds.
-  assert_equal "$(jq -r .kind <<<"$output" | uniq | tr '\n' ' ')" 'vm_move round_end end '
+  assert_equal "$(jq -r .kind <<<"$output" | uniq | tr '\n' ' ')" 'vm_move round_end plan_summary end '
 }
 
 @test "what has moved lately stays" {
@@ -221,7 +224,7 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   echo '{"kind":"placement_rule","rule":"exclude","vms":["a1","a2","a3","a4","a5"],"hosts":["h1"]}' >rules
   run -4 --separate-stderr capplan --rules rules <facts
   assert_equal "$(moves)" ''
-  assert_equal "$(jq -r '.outcome' <<<"$output")" refused
+  assert_equal "$(jq -r 'select(.kind == "end").outcome' <<<"$output")" refused
   [[ $stderr == *'5 of 16 virtual servers would move'*'--force'* ]]
   run -0 capplan --rules rules --force <facts
   assert_equal "$(moves | wc -l)" 5
@@ -556,6 +559,8 @@ END
 
 @test "a table shows the same moves" {
   run -0 capplan -o table < <(one_round)
+  assert_regex "${lines[-2]}" '^plan_summary  MOVES [0-9]+  BEFORE [0-9.]+  AFTER [0-9.]+  BOUND [0-9.]+$'
+  assert_line --index -1 'end  OUTCOME ok'
   assert_line --regexp '^STAGE +VM +FROM +TO '
   assert_output --partial 'h1 cpu 90% > 75%'
 }
@@ -592,7 +597,7 @@ at() { sed -E "s/2026-11-22T12:00:00Z/2026-11-22T$(printf '%02d:%02d' $((12 + $1
   assert_equal "$(moves | cut -f2 | sort -u)" h1
   assert_output --partial 'h1 cpu 90% > 75%, expected to be above it'
   # The whole plan of the second round, before the stream ends.
-  assert_equal "$(jq -r .kind <<<"$output" | uniq | tr '\n' ' ')" 'vm_move round_end end '
+  assert_equal "$(jq -r .kind <<<"$output" | uniq | tr '\n' ' ')" 'vm_move round_end plan_summary end '
 }
 
 @test "a single round is answered at once, one round of a stream that was cut off is not" {

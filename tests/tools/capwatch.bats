@@ -57,7 +57,7 @@ refusing_host() {
   assert_equal "$stderr" ""
   rackline-records --check <<<"$output"
   assert_equal "$(jq -rs 'map(.kind) | group_by(.) | map("\(length) \(.[0])") | join(", ")' <<<"$output")" \
-    "1 end, 2 host_sample, 1 round_end, 3 vm_sample"
+    "1 end, 2 host_sample, 1 round_end, 3 vm_sample, 1 watch_summary"
   assert_equal "$(jq -c 'select(.host == "h1" and .kind == "host_sample") |
     [.state, .cpus, .memory_bytes, .vcpus_allocated, .memory_allocated_bytes, .vms_running, .vms_stopped]' <<<"$output")" \
     '["up",8,17179869184,4,2147483648,2,0]'
@@ -115,7 +115,7 @@ refusing_host() {
 @test "none answers: exit 3, and the records are there" {
   refusing_host >inventory
   run -3 --separate-stderr capwatch --inventory inventory
-  assert_equal "$(jq -r .kind <<<"$output" | paste -sd' ')" "host_sample round_end end"
+  assert_equal "$(jq -r .kind <<<"$output" | paste -sd' ')" "host_sample round_end watch_summary end"
   assert_equal "$(jq -r 'select(.kind == "end").outcome' <<<"$output")" failed
   assert_equal "$stderr" "capwatch: sample the hosts: all 1: none of them answered"
 }
@@ -126,6 +126,8 @@ refusing_host() {
   assert_equal "$(jq -c 'select(.kind == "round_end").round' <<<"$output" | paste -sd' ')" "1 2 3"
   jq -es 'map(select(.kind == "host_sample").window_ms) | .[0] < 250 and .[2] > 150' <<<"$output"
   assert_equal "$(jq -r 'select(.kind == "end").rounds' <<<"$output")" 3
+  assert_equal "$(jq -c 'select(.kind == "watch_summary") | [.rounds, .hosts, .hosts_up, .vms, .fluctuations]' <<<"$output")" \
+    '[3,1,1,1,null]'
 }
 
 @test "a host that stays frozen does not hold up round after round" {
@@ -272,8 +274,9 @@ stream_end='{"kind":"end","time":"2027-01-15T09:00:00Z","tool":"capwatch","outco
   assert_equal "$(jq -c 'select(.kind == "vm_usage" and .vm == "a") | [.host, .samples]' <<<"$output" | paste -sd' ')" \
     '["h1",1] ["h1",2] ["h1",3]'
   holds '.kind == "vm_usage"' '.cpu_p95_cores > 0.9 and .cpu_p95_cores < 1.1 and .vm != "c"'
-  assert_equal "$(jq -r .kind <<<"$output" | uniq | tail -3 | paste -sd' ')" "vm_usage round_end end"
+  assert_equal "$(jq -r .kind <<<"$output" | uniq | tail -4 | paste -sd' ')" "vm_usage round_end watch_summary end"
   assert_equal "$(jq -c 'select(.kind == "end") | [.rounds, .fluctuations]' <<<"$output")" '[3,0]'
+  assert_equal "$(jq -c 'select(.kind == "watch_summary") | [.rounds, .hosts, .vms, .fluctuations]' <<<"$output")" '[3,2,3,0]'
 }
 
 @test "--replay: usage that stays outside is a fluctuation with its evidence, and so is the way back" {
@@ -286,7 +289,7 @@ stream_end='{"kind":"end","time":"2027-01-15T09:00:00Z","tool":"capwatch","outco
     $'host h1 cpu above 75 percent\nhost h1 cpu back 75 percent'
   assert_equal "$(jq -s '.[1].cause == .[0].id and .[0].id != .[1].id' said)" true
   jq -es '.[0] | .value > 75 and .held_ms >= 60000 and .p95 == 95 and .trend_per_hour > 0 and (.reason | test("^h1 cpu .* > 75% for 1m"))' said
-  assert_equal "$(jq -r 'select(.kind == "end").fluctuations' <<<"$output")" 1
+  assert_equal "$(jq -r 'select(.kind == "end" or .kind == "watch_summary").fluctuations' <<<"$output")" $'1\n1'
 }
 
 @test "--replay: one spike reports nothing, and nor does usage that trembles around the edge" {
@@ -324,7 +327,9 @@ stream_end='{"kind":"end","time":"2027-01-15T09:00:00Z","tool":"capwatch","outco
   assert_equal "$(jq -r .kind rec | sort | uniq -c | xargs)" "1 end 8 host_sample 4 round_end 12 vm_sample"
   run -0 --separate-stderr capwatch --replay rec --hold 150ms --vm-band cpu=1
   assert_equal "$stderr" ""
-  diff <(grep -v '"kind":"end"' live | sort) <(grep -v '"kind":"end"' <<<"$output" | sort)
+  # But for when the streams ended.
+  said() { sed '/"kind":"end"/d; /"kind":"watch_summary"/s/"time":"[^"]*",//' | sort; }
+  diff <(said <live) <(said <<<"$output")
   # A second run stands behind the first.
   run -0 capwatch --inventory inventory --window 10ms --record rec
   run -0 --separate-stderr capwatch --replay rec

@@ -133,6 +133,26 @@ TEST(Output, HandsOnWhatItReadsAndKeepsRoundEndsOutOfTables) {
   EXPECT_EQ(packets.next(), "host_down  HOST h?2  VERDICT dead  SILENT 3.5s\n");
 }
 
+TEST(Output, ASummaryIsALineOfATableOnlyIfItSaysSomethingAndIsOnesOwn) {
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  output.set_format(Format::kTable, false, false);
+  record::PlanSummary summary;
+  summary.rounds = 1;
+  output.write(summary);
+  summary.moves = 3;
+  output.write(summary);
+  EXPECT_EQ(packets.next(), "plan_summary  MOVES 3\n");
+  const std::string other =
+      R"({"kind":"watch_summary","time":"2026-11-22T12:00:00Z","tool":"t","fluctuations":1})";
+  for (const Format format : {Format::kTable, Format::kJson}) {
+    record::Stream stream(other + "\n");
+    output.set_format(format, false, false);
+    while (stream.reader.next()) output.pass(stream.reader);
+    EXPECT_EQ(packets.next(), format == Format::kJson ? other + "\n" : "");
+  }
+}
+
 TEST(Output, StampsWithTheTimeOfTheInput) {
   const Packets packets;
   Output output(packets.in.get(), "tool", Output::Closed::kDie);

@@ -24,7 +24,7 @@ Status check(cli::Program& program, const std::string& file) {
                    ": unknown kind \"" + std::string(reader->kind()) + "\"");
     }
   }
-  program.end().records = reader->records();
+  program.summary<record::ReadSummary>().records = reader->records();
   if (interrupt::requested()) return Status::kNo;
   if (!reader->complete())
     program.warn("check the stream: no end record: its producer died, or it was cut off");

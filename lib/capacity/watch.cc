@@ -76,7 +76,7 @@ class Writer {
     // ":9750" is every address, as elsewhere.
     const std::string at = (options.listen.starts_with(':') ? "0.0.0.0" : "") + options.listen;
     auto server = std::make_unique<net::PageServer>(net::resolve(at, kPort), "/metrics",
-                                                    usage::Exposition::kContentType);
+                                                    series::Metrics::kContentType);
     program_.note("metrics are at " + server->url());
     return server;
   }
@@ -161,7 +161,7 @@ Status watch(cli::Program& program, const WatchOptions& options) {
 
 // Rounds that were sampled at another time: the same stream as then, with what the windows make of it now.
 Status replay(cli::Program& program, const WatchOptions& options) {
-  usage::check_times(options.replay);  // before anything is written of it
+  series::check_times(options.replay);  // before anything is written of it
   const auto reader = program.file_reader(options.replay, record::Policy::kSkip);
   usage::Recording recording(*reader, options.replay == "-" ? "stdin" : options.replay, options.hosts,
                              [&](const std::string& text) { program.warn(text); });

@@ -1,121 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "usage/recording.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <utility>
 
-#include "base/error.h"
 #include "base/interrupt.h"
 #include "base/units.h"
-#include "record/writer.h"
 
 namespace rackline::usage {
-namespace {
-
-// The last line of the file, or as much of its end as is enough to tell whether it is an `end`.
-std::string tail_of(int fd, const std::string& path) {
-  constexpr off_t kEnough = 4096;
-  const off_t size = lseek(fd, 0, SEEK_END);
-  std::string tail(static_cast<std::size_t>(std::min(std::max<off_t>(size, 0), kEnough)), '\0');
-  const ssize_t got = pread(fd, tail.data(), tail.size(), size - static_cast<off_t>(tail.size()));
-  if (got != static_cast<ssize_t>(tail.size()))
-    throw system_error(Status::kUnreachable, "record the rounds", path);
-  return tail;
-}
-
-Error no_round(const std::string& source) {
-  return {Status::kUsage, "replay the rounds", source, "there is no whole round in it"};
-}
-
-}  // namespace
-
-RecordingWriter::RecordingWriter(const std::string& path)
-    : path_(path), file_(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
-  if (!file_) throw system_error(Status::kUnreachable, "record the rounds", path_);
-  if (lseek(file_.get(), 0, SEEK_END) <= 0) return;  // new, or a pipe
-  const std::string tail = tail_of(file_.get(), path_);
-  const bool torn = tail.back() != '\n';
-  const auto before = tail.rfind('\n', tail.size() - 2);
-  const std::string_view line =
-      std::string_view(tail).substr(before == std::string::npos || tail.size() < 2 ? 0 : before + 1);
-  if (!torn && line.starts_with(R"({"kind":"end")")) return;
-  if (torn) lines_ = "\n";
-  record::End end;
-  end.time = system_clock().wall();
-  end.tool = "capwatch";
-  end.outcome = "failed";
-  end.reason = "its recorder had died; this was written by the next";
-  lines_ += record::to_line(end) + "\n";
-  flush();
-}
-
-void RecordingWriter::add(const record::HostSample& host) {
-  lines_ += record::to_line(host) + "\n";
-}
-
-void RecordingWriter::add(const record::VmSample& vm) {
-  lines_ += record::to_line(vm) + "\n";
-}
-
-void RecordingWriter::end_round(const record::RoundEnd& end) {
-  lines_ += record::to_line(end) + "\n";
-  flush();
-}
-
-void RecordingWriter::end(const record::End& end) {
-  lines_ = record::to_line(end) + "\n";  // and without the round that was cut off
-  flush();
-}
-
-void RecordingWriter::flush() {
-  std::string_view left = lines_;
-  while (!left.empty()) {
-    const ssize_t wrote = ::write(file_.get(), left.data(), left.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) throw system_error(Status::kUnreachable, "record the rounds", path_);
-    left.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  lines_.clear();
-}
-
-Milliseconds Timeline::place(const record::RoundEnd& end, bool fresh, std::int64_t line) {
-  const auto backwards = [&](const std::string& what) {
-    throw Error(Status::kUsage, "replay the rounds", source_ + ": line " + std::to_string(line),
-                "time runs backwards: " + what, "what follows from rounds in a wrong order would be wrong");
-  };
-  constexpr Milliseconds kLongest = std::chrono::years(100);
-  if (end.at_ms && (*end.at_ms < 0 || *end.at_ms > kLongest.count())) {
-    throw Error(Status::kUsage, "replay the rounds", source_ + ": line " + std::to_string(line),
-                "at_ms: " + std::to_string(*end.at_ms) + " is no time of a run");
-  }
-  const std::optional<Milliseconds> measured =
-      end.at_ms ? std::optional(Milliseconds{*end.at_ms}) : std::nullopt;
-  set_back_ = last_ ? std::max<Milliseconds>(last_->time - end.time, Milliseconds{0}) : Milliseconds{0};
-  if (!last_) {
-    base_ = measured.value_or(Milliseconds{0});
-  } else if (measured && last_->at_ms && !(fresh && end.round <= last_->round)) {
-    if (*end.at_ms < *last_->at_ms) {
-      backwards("the round is at " + format_duration(*measured) + " of its run, the one before at " +
-                format_duration(Milliseconds{*last_->at_ms}));
-    }
-    at_ = *measured - base_;
-  } else {
-    const Milliseconds later = end.time - last_->time;
-    if (later < Milliseconds{0}) {
-      backwards("the round is of " + format_time(end.time) + ", the one before of " +
-                format_time(last_->time));
-    }
-    at_ += later;
-    if (measured) base_ = *measured - at_;
-  }
-  last_ = end;
-  return at_;
-}
 
 void Recording::drop(Round& round) {
   if (!round.hosts.empty() || !round.vms.empty()) {
@@ -159,28 +50,9 @@ bool Recording::next(Round& round) {
   }
   if (interrupt::requested()) return false;
   drop(round);
-  if (!any_) throw no_round(source_);
+  if (!any_) throw series::no_round(source_);
   for (const auto& host : unseen_) report_("replay the rounds: " + source_ + ": there is no host " + host);
   return false;
-}
-
-void check_times(const std::string& path) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return;  // whoever reads it next says so
-  record::Reader reader(file.get(), path, record::Policy::kSkip, {});
-  Timeline timeline(path);
-  std::int64_t ends = 0;
-  bool any = false;
-  record::RoundEnd end;
-  while (reader.next()) {
-    if (!reader.is<record::RoundEnd>() || !reader.read(end)) continue;
-    timeline.place(end, reader.ends() != ends, reader.line());
-    ends = reader.ends();
-    any = true;
-  }
-  if (!any && !interrupt::requested()) throw no_round(path);
 }
 
 }  // namespace rackline::usage

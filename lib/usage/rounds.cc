@@ -9,7 +9,7 @@ namespace rackline::usage {
 
 Rounds::Rounds(Wanted wanted) : metrics_(std::move(wanted.metrics)) {
   if (wanted.windows) watch_.emplace(*wanted.windows);
-  if (!wanted.record.empty()) recording_.emplace(wanted.record);
+  if (!wanted.record.empty()) recording_.emplace(wanted.record, "capwatch");
   if (metrics_) page_.emplace();
 }
 

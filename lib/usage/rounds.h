@@ -44,7 +44,7 @@ class Rounds {
  private:
   std::function<void(std::string)> metrics_;
   std::optional<Watch> watch_;
-  std::optional<RecordingWriter> recording_;
+  std::optional<series::RecordingWriter> recording_;
   std::optional<Exposition> page_;
   std::string tool_;
   std::int64_t rounds_ = 0, fluctuations_ = 0;

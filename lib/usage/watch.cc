@@ -2,13 +2,11 @@
 #include "usage/watch.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <iterator>
 #include <utility>
 
-#include "base/error.h"
 #include "base/id.h"
 #include "base/units.h"
 
@@ -52,50 +50,7 @@ std::string amount(double value, std::size_t resource) {
   return text.data();
 }
 
-double edge(std::string_view text, std::string_view all) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) || value < 0) {
-    throw Error(Status::kUsage, "read a band", std::string(all), "expected a number from 0",
-                "bands look like cpu=75, cpu=10..75 or cpu=off");
-  }
-  return value;
-}
-
-void parse_band(std::string_view text, Bands& bands) {
-  const auto equals = text.find('=');
-  const auto found = std::find(kResources.begin(), kResources.end(), text.substr(0, equals));
-  if (equals == std::string_view::npos || found == kResources.end()) {
-    throw Error(Status::kUsage, "read a band", std::string(text),
-                "expected RESOURCE=HIGH, with cpu, memory, steal, pressure or swap");
-  }
-  Edges& edges = bands[static_cast<std::size_t>(found - kResources.begin())];
-  const std::string_view value = text.substr(equals + 1);
-  edges = {};
-  if (value == "off") return;
-  const auto dots = value.find("..");
-  if (dots == std::string_view::npos) {
-    edges.high = edge(value, text);
-    return;
-  }
-  const std::string_view high = value.substr(dots + 2);
-  edges.low = edge(value.substr(0, dots), text);
-  if (!high.empty()) edges.high = edge(high, text);
-  if (edges.high && *edges.high <= *edges.low) {
-    throw Error(Status::kUsage, "read a band", std::string(text), "its upper edge is not above its lower");
-  }
-}
-
 }  // namespace
-
-void parse_bands(std::string_view text, Bands& bands) {
-  for (;;) {
-    const auto comma = text.find(',');
-    parse_band(text.substr(0, comma), bands);
-    if (comma == std::string_view::npos) return;
-    text.remove_prefix(comma + 1);
-  }
-}
 
 void Watch::add(const record::HostSample& sample) {
   Object& host = hosts_[sample.host];
@@ -198,15 +153,15 @@ void Watch::follow(Object& object, const Bands& bands, Milliseconds at, record::
     if (!crossing) continue;
     track.threshold = crossing->threshold;
     track.release = crossing->release;
-    const bool back = crossing->to == Band::Side::kInside;
-    const Band::Side side = back ? crossing->from : crossing->to;
+    const bool back = crossing->to == series::Band::Side::kInside;
+    const series::Band::Side side = back ? crossing->from : crossing->to;
     record::Fluctuation fluctuation = describe(object, i, at, time);
     fluctuation.value = smooth;
     fluctuation.held_ms = crossing->held.count();
-    fluctuation.direction = back ? "back" : side == Band::Side::kAbove ? "above" : "below";
+    fluctuation.direction = back ? "back" : side == series::Band::Side::kAbove ? "above" : "below";
     fluctuation.id = derived_id({"fluctuation", object.name, object.uuid, kResources[i],
                                  fluctuation.direction, format_time(time), std::to_string(at.count())});
-    const bool greater = (side == Band::Side::kAbove) != back;
+    const bool greater = (side == series::Band::Side::kAbove) != back;
     fluctuation.reason += amount(smooth, i) + (greater ? " > " : " < ") +
                           amount(back ? crossing->release : crossing->threshold, i) + " for " +
                           format_duration(crossing->held) + (back ? ", back in its band" : "");
@@ -254,7 +209,7 @@ record::Fluctuation Watch::describe(const Object& object, std::size_t resource, 
     fluctuation.vm = object.name;
     if (!object.uuid.empty()) fluctuation.uuid = object.uuid;
   }
-  const Summary window = track.window.summary(policy_.shape, at);
+  const series::Summary window = track.window.summary(policy_.shape, at);
   const double factor = object.vm && resource == index(Resource::kCpu) ? 100 / object.vcpus.value_or(1) : 1;
   fluctuation.p50 = scaled(window.p50, factor);
   fluctuation.p90 = scaled(window.p90, factor);
@@ -270,10 +225,10 @@ record::HostUsage Watch::host_usage(const Object& host, Milliseconds at, record:
   const auto summary = [&](Resource resource) {
     return host.tracks[index(resource)].window.summary(policy_.shape, at);
   };
-  const Summary cpu = summary(Resource::kCpu);
-  const Summary memory = summary(Resource::kMemory);
-  const Summary steal = summary(Resource::kSteal);
-  const Summary pressure = summary(Resource::kPressure);
+  const series::Summary cpu = summary(Resource::kCpu);
+  const series::Summary memory = summary(Resource::kMemory);
+  const series::Summary steal = summary(Resource::kSteal);
+  const series::Summary pressure = summary(Resource::kPressure);
   record::HostUsage usage;
   usage.time = time;
   usage.host = host.name;
@@ -300,10 +255,10 @@ record::VmUsage Watch::vm_usage(const Object& vm, Milliseconds at, record::Time 
   const auto summary = [&](Resource resource) {
     return vm.tracks[index(resource)].window.summary(policy_.shape, at);
   };
-  const Summary cpu = summary(Resource::kCpu);
-  const Summary memory = vm.memory.summary(policy_.shape, at);
-  const Summary steal = summary(Resource::kSteal);
-  const Summary swap = summary(Resource::kSwap);
+  const series::Summary cpu = summary(Resource::kCpu);
+  const series::Summary memory = vm.memory.summary(policy_.shape, at);
+  const series::Summary steal = summary(Resource::kSteal);
+  const series::Summary swap = summary(Resource::kSwap);
   record::VmUsage usage;
   usage.time = time;
   usage.vm = vm.name;

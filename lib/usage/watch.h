@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "record/kinds_capacity.h"
-#include "usage/band.h"
-#include "usage/window.h"
+#include "series/band.h"
+#include "series/window.h"
 
 namespace rackline::usage {
 
@@ -18,19 +18,15 @@ namespace rackline::usage {
 enum class Resource { kCpu, kMemory, kSteal, kPressure, kSwap };
 inline constexpr std::array<std::string_view, 5> kResources{"cpu", "memory", "steal", "pressure", "swap"};
 
-using Bands = std::array<Edges, kResources.size()>;  // by Resource
+using Bands = std::array<series::Edges, kResources.size()>;  // by Resource
 
 struct WatchPolicy {
-  Shape shape;
-  BandPolicy band;
+  series::Shape shape;
+  series::BandPolicy band;
   // Of a virtual server: memory is what the guest itself says it cannot do without.
   Bands hosts{{{.high = 75}, {.high = 90}, {.high = 10}, {.high = 10}, {}}};
   Bands vms{{{.high = 90}, {.high = 95}, {.high = 10}, {}, {.high = 1 << 20}}};
 };
-
-// Reads "cpu=75", "cpu=10..75", "cpu=10.." or "cpu=off", several of them with commas between, into `bands`.
-// Throws Error(kUsage).
-void parse_bands(std::string_view text, Bands& bands);
 
 // Follows hosts and virtual servers through rounds of samples: windows of what they use, and the
 // fluctuations when use leaves its band. Time is what the rounds say; the memory of whoever was not seen for
@@ -59,8 +55,8 @@ class Watch {
 
  private:
   struct Track {
-    Window window;
-    Band band;
+    series::Window window;
+    series::Band band;
     std::optional<double> value;  // of the present round
     std::string incident;         // while it is out: the id of the fluctuation
     double threshold = 0, release = 0;
@@ -75,7 +71,7 @@ class Watch {
     std::string doubt;
     bool vm = false;
     // Of virtual servers:
-    Window memory;  // that they occupy, in bytes; the track has the guest's view
+    series::Window memory;  // that they occupy, in bytes; the track has the guest's view
     std::optional<double> memory_bytes, vcpus;
     bool runs = false;
   };

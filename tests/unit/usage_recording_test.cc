@@ -130,7 +130,7 @@ class RecordingFile : public testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
   void record_round(const std::string& time, bool whole = true, bool end = true) {
-    RecordingWriter writer(path_);
+    series::RecordingWriter writer(path_, "capwatch");
     record::HostSample host;
     host.tool = "capwatch";
     host.host = "h1";
@@ -177,11 +177,11 @@ TEST_F(RecordingFile, ARecorderThatDiedIsClosedByTheNext) {
 TEST_F(RecordingFile, TimesAreCheckedBeforeAnythingIsRead) {
   std::ofstream(path_) << sample("h1") << round_end(1, "2026-11-25T12:00:10Z")
                        << round_end(2, "2026-11-25T12:00:09Z");
-  EXPECT_THROW(check_times(path_), Error);
+  EXPECT_THROW(series::check_times(path_), Error);
   std::ofstream(path_) << sample("h1");
-  EXPECT_THROW(check_times(path_), Error);
+  EXPECT_THROW(series::check_times(path_), Error);
   std::ofstream(path_) << sample("h1") << round_end(1, "2026-11-25T12:00:10Z");
-  EXPECT_NO_THROW(check_times(path_));
+  EXPECT_NO_THROW(series::check_times(path_));
 }
 
 }  // namespace

@@ -233,7 +233,7 @@ TEST_F(WatchTest, ServersThatComeAndGoLeaveNothingBehind) {
 
 TEST(Bands, AreReadAsPeopleWriteThem) {
   Bands bands = WatchPolicy{}.hosts;
-  parse_bands("cpu=10..60,memory=off,steal=5.5,pressure=20..", bands);
+  series::parse_bands("cpu=10..60,memory=off,steal=5.5,pressure=20..", kResources, bands);
   EXPECT_EQ(bands[0].low, 10);
   EXPECT_EQ(bands[0].high, 60);
   EXPECT_FALSE(bands[1].low || bands[1].high);
@@ -243,7 +243,7 @@ TEST(Bands, AreReadAsPeopleWriteThem) {
   EXPECT_FALSE(bands[3].high);
   for (const char* wrong : {"", "cpu", "cpu=", "disk=5", "cpu=a", "cpu=-1", "cpu=60..10", "cpu=10..10",
                             "cpu=nan", "cpu=inf", "cpu=5,", "cpu=5;memory=7", "cpu=..50"}) {
-    EXPECT_THROW(parse_bands(wrong, bands), Error) << wrong;
+    EXPECT_THROW(series::parse_bands(wrong, kResources, bands), Error) << wrong;
   }
 }
 

@@ -14,7 +14,7 @@ void declare_windows(cli::Options at, usage::WatchPolicy& policy) {
              "back is only what is so far inside the edge, as a share of it");
   const auto band = [&](const char* flag, usage::Bands& bands, const char* about) {
     at.read(
-        flag, [&bands](const std::string& given) { usage::parse_bands(given, bands); }, about, "BAND");
+        flag, [&bands](const std::string& given) { series::parse_bands(given, usage::kResources, bands); }, about, "BAND");
   };
   band("--band", policy.hosts,
        "RESOURCE=HIGH, =LOW..HIGH or =off of hosts; cpu=75,memory=90,steal=10,pressure=10 percent");

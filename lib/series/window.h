@@ -7,7 +7,7 @@
 
 #include "base/time.h"
 
-namespace rackline::usage {
+namespace rackline::series {
 
 // What the values of one quantity over the last while come to.
 struct Summary {
@@ -52,4 +52,4 @@ class Window {
   std::optional<double> ewma_;
 };
 
-}  // namespace rackline::usage
+}  // namespace rackline::series

@@ -6,9 +6,9 @@
 #include <random>
 #include <vector>
 
-#include "usage/window.h"
+#include "series/window.h"
 
-namespace rackline::usage {
+namespace rackline::series {
 namespace {
 
 using std::chrono::hours;
@@ -104,4 +104,4 @@ TEST(Window, AGapOfAWholeSpanIsANewBeginning) {
 }
 
 }  // namespace
-}  // namespace rackline::usage
+}  // namespace rackline::series

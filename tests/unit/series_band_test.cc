@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "usage/band.h"
+#include "series/band.h"
 
-namespace rackline::usage {
+namespace rackline::series {
 namespace {
 
 using std::chrono::minutes;
@@ -108,4 +108,4 @@ TEST_F(BandTest, WithoutEdgesNothingIsCrossed) {
 }
 
 }  // namespace
-}  // namespace rackline::usage
+}  // namespace rackline::series

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "usage/window.h"
+#include "series/window.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-namespace rackline::usage {
+namespace rackline::series {
 namespace {
 
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
@@ -105,4 +105,4 @@ Summary Window::summary(const Shape& shape, Milliseconds now) const {
   return summary;
 }
 
-}  // namespace rackline::usage
+}  // namespace rackline::series

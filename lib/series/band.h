@@ -2,15 +2,21 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string_view>
 
 #include "base/time.h"
 
-namespace rackline::usage {
+namespace rackline::series {
 
 // Where usage is at home. An edge that is not there is never crossed.
 struct Edges {
   std::optional<double> low = {}, high = {};
 };
+
+// Reads "cpu=75", "cpu=10..75", "cpu=10.." or "cpu=off", several of them with commas between, into the one of
+// `bands` that stands where `resources` has the name. Throws Error(kUsage).
+void parse_bands(std::string_view text, std::span<const std::string_view> resources, std::span<Edges> bands);
 
 struct BandPolicy {
   // Usage has to be out, or back, for so long without a break before it is said.
@@ -48,4 +54,4 @@ class Band {
   std::optional<Milliseconds> pending_;  // since when it has been on `towards_`
 };
 
-}  // namespace rackline::usage
+}  // namespace rackline::series

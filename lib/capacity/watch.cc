@@ -6,7 +6,7 @@
 
 #include "base/interrupt.h"
 #include "cluster/annotate.h"
-#include "net/page_server.h"
+#include "observe/options.h"
 #include "usage/import.h"
 #include "usage/rounds.h"
 #include "virt/survey.h"
@@ -33,7 +33,9 @@ std::vector<record::Host> chosen_hosts(cli::Program& program, const std::vector<
 class Writer {
  public:
   Writer(cli::Program& program, const WatchOptions& options)
-      : program_(program), server_(serve(options)), rounds_(wanted(options)) {}
+      : program_(program),
+        server_(observe::serve_metrics(program, options.listen, kPort)),
+        rounds_(wanted(options)) {}
 
   template <class Sample>
   void sample(Sample sample) {
@@ -71,16 +73,6 @@ class Writer {
   void finish() { rounds_.end(program_.clock().wall(), interrupt::requested() ? "interrupted" : "ok"); }
 
  private:
-  std::unique_ptr<net::PageServer> serve(const WatchOptions& options) {
-    if (options.listen.empty()) return nullptr;
-    // ":9750" is every address, as elsewhere.
-    const std::string at = (options.listen.starts_with(':') ? "0.0.0.0" : "") + options.listen;
-    auto server = std::make_unique<net::PageServer>(net::resolve(at, kPort), "/metrics",
-                                                    series::Metrics::kContentType);
-    program_.note("metrics are at " + server->url());
-    return server;
-  }
-
   usage::Rounds::Wanted wanted(const WatchOptions& options) {
     usage::Rounds::Wanted wanted{.windows = {}, .record = options.record, .metrics = {}};
     if (options.follow) wanted.windows = options.policy;
@@ -93,33 +85,25 @@ class Writer {
   usage::Rounds rounds_;
 };
 
-// False when it was interrupted: then there is no round_end, and nobody decides on half a round.
-bool round(cli::Program& program, virt::Survey& survey, cluster::Observed& states, Writer& writer,
-           record::RoundEnd& end) {
+// One round; see observe::Observer.
+bool look(cli::Program& program, virt::Survey& survey, cluster::Observed& states, Writer& writer,
+          record::RoundEnd& end) {
   end.hosts = static_cast<std::int64_t>(survey.size());
   end.hosts_up = end.vms = 0;
   if (const auto why = states.read(program.clock().wall()); !why.empty()) {
     program.warn(why + "; no host is told to serve");
   }
-  const auto write = [&](virt::Survey::Seen& seen) {
-    states.annotate(seen.host);
-    writer.sample(std::move(seen.host));
-    for (auto& vm : seen.vms) writer.sample(std::move(vm));
-  };
-  // A table is for people and in the inventory's order; a stream has each host as it answers.
-  const bool table = program.out().format() == cli::Format::kTable;
-  std::vector<virt::Survey::Seen> held;
-  const bool complete = survey.round([&](virt::Survey::Seen seen) {
-    if (seen.host.state == "up") ++*end.hosts_up;
-    *end.vms += static_cast<std::int64_t>(seen.vms.size());
-    if (table) {
-      held.push_back(std::move(seen));
-    } else {
-      write(seen);
-    }
+  observe::InOrder<virt::Survey::Seen> seen(program.out().format() == cli::Format::kTable, [&](auto& one) {
+    states.annotate(one.host);
+    writer.sample(std::move(one.host));
+    for (auto& vm : one.vms) writer.sample(std::move(vm));
   });
-  std::sort(held.begin(), held.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
-  for (auto& seen : held) write(seen);
+  const bool complete = survey.round([&](virt::Survey::Seen one) {
+    if (one.host.state == "up") ++*end.hosts_up;
+    *end.vms += static_cast<std::int64_t>(one.vms.size());
+    seen.add(std::move(one));
+  });
+  seen.finish();
   return complete;
 }
 
@@ -131,28 +115,18 @@ Status watch(cli::Program& program, const WatchOptions& options) {
   virt::Survey survey(
       chosen_hosts(program, options.hosts),
       {.timeout = timeout,
-       .suspect_timeout = options.rounds ? std::min(timeout, options.interval * 4 / 5) : timeout,
-       .window = options.rounds ? std::min(options.window, options.interval) : options.window});
+       .suspect_timeout = options.pace.repeats ? std::min(timeout, options.pace.interval * 4 / 5) : timeout,
+       .window = options.pace.repeats ? std::min(options.window, options.pace.interval) : options.window});
   Writer writer(program, options);
   cluster::Observed states(program.store_url());
-  const auto first = program.clock().monotonic();
-  auto next = first;
   bool answered = false;
-  record::RoundEnd end;
-  for (end.round = 1;; ++end.round) {
-    const auto started = program.clock().monotonic();
-    if (!round(program, survey, states, writer, end)) break;
-    end.time = program.clock().wall();
-    end.elapsed_ms = (program.clock().monotonic() - started).count();
-    if (options.rounds) end.at_ms = (started - first).count();
-    writer.end_round(end, started - first);
-    answered = answered || *end.hosts_up > 0;
-    if (!options.rounds || end.round == options.count) break;
-    // On the grid of the start, so that rounds do not drift; those that a slow one missed are left out.
-    const auto now = program.clock().monotonic();
-    while (next <= now) next += options.interval;
-    if (interrupt::wait_until(program.clock(), next, true) != interrupt::Woken::kTime) break;
-  }
+  observe::rounds(program.clock(), options.pace,
+                  {.look = [&](record::RoundEnd& end) { return look(program, survey, states, writer, end); },
+                   .close =
+                       [&](const record::RoundEnd& end, Milliseconds at) {
+                         writer.end_round(end, at);
+                         answered = answered || *end.hosts_up > 0;
+                       }});
   writer.finish();
   if (answered || interrupt::requested()) return Status::kDone;
   throw Error(Status::kUnreachable, "sample the hosts", "all " + std::to_string(survey.size()),

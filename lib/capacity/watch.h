@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/program.h"
+#include "observe/rounds.h"
 #include "usage/watch.h"
 
 namespace rackline::capacity {
@@ -13,13 +14,13 @@ namespace rackline::capacity {
 // What the command line of capwatch says.
 struct WatchOptions {
   std::vector<std::string> hosts;
-  Milliseconds interval{10'000}, window{1000};
-  std::int64_t count = 0;
+  observe::Pace pace;
+  Milliseconds window{1000};
   std::string list, record, replay, listen;
   std::vector<std::string> from;
   double assumed_percent = 0;
   bool assumes = false;
-  bool rounds = false, follow = false;
+  bool follow = false;
   usage::WatchPolicy policy;
 };
 

@@ -2,6 +2,7 @@
 // capwatch: what every host and virtual server has, has given away and uses, as rounds of records.
 #include "capacity/watch.h"
 #include "cli/program.h"
+#include "observe/options.h"
 
 namespace rackline {
 namespace {
@@ -14,7 +15,8 @@ void declare_windows(cli::Options at, usage::WatchPolicy& policy) {
              "back is only what is so far inside the edge, as a share of it");
   const auto band = [&](const char* flag, usage::Bands& bands, const char* about) {
     at.read(
-        flag, [&bands](const std::string& given) { series::parse_bands(given, usage::kResources, bands); }, about, "BAND");
+        flag, [&bands](const std::string& given) { series::parse_bands(given, usage::kResources, bands); },
+        about, "BAND");
   };
   band("--band", policy.hosts,
        "RESOURCE=HIGH, =LOW..HIGH or =off of hosts; cpu=75,memory=90,steal=10,pressure=10 percent");
@@ -50,10 +52,7 @@ int main(int argc, char** argv) {
   // The first answer of a libvirtd that has just started takes seconds: it asks every emulator what it can
   // do.
   program.takes_timeout(Milliseconds{10'000});
-  const auto interval = at.duration("-i,--interval", options.interval,
-                                    "sample again and again, this far apart (with --follow 10s)")
-                            .hides_default();
-  const auto count = at.number("-c,--count", options.count, "end after N rounds", {.least = 1});
+  observe::PaceOptions pace(at, options.pace, "sample again and again, this far apart (with --follow 10s)");
   at.duration("--window", options.window, "rates of a host not seen before: time between two samples");
   at.flag("-f,--follow", options.follow,
           "keep windows of usage, and tell when it leaves its band and when it is back");
@@ -75,18 +74,12 @@ int main(int argc, char** argv) {
   const auto names =
       at.choice("--list", options.list, {"hosts", "vms"}, "print their names, one a line, and nothing else");
   at.operands("HOST", options.hosts, "only these hosts of the inventory").offers(cli::Values::kHosts);
-  replay_file.excludes({interval, count, listen, record, names, from});
-  from.excludes({interval, count, listen, record, names});
+  replay_file.excludes({pace.interval(), pace.count(), listen, record, names, from});
+  from.excludes({pace.interval(), pace.count(), listen, record, names});
 
   return program.run(argc, argv, [&] {
-    if (interval.given() && options.interval <= Milliseconds{0}) {
-      throw Error(Status::kUsage, "read the command line", "--interval", "0 is no interval");
-    }
     options.follow = options.follow || !options.listen.empty() || !options.replay.empty();
-    options.rounds = options.follow || interval.given();
-    if (count.given() && !options.rounds) {
-      throw Error(Status::kUsage, "read the command line", "--count", "it needs --interval or --follow");
-    }
+    pace.settle(options.follow, " or --follow");
     options.assumes = assume.given();
     if (!options.from.empty()) return capacity::import(program, options);
     if (!options.replay.empty()) return capacity::replay(program, options);

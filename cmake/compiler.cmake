@@ -54,7 +54,7 @@ set(rackline_std_headers
 
 # What waits for hosts, controllers and disks is compiled for size: that takes a quarter off its compile time and nearly
 # half off its code. What reckons is compiled for speed.
-set(rackline_small proc net store act cluster cli bmc migrate heartbeat fence failover)
+set(rackline_small proc net probe store act cluster cli bmc observe migrate heartbeat fence failover)
 set(rackline_small_options $<$<CONFIG:RelWithDebInfo,Release>:-Os>)
 
 # rackline_library(FOLDER USES...): lib/FOLDER as the static library rackline_FOLDER, from every .cc in it.

@@ -150,7 +150,7 @@ class Failover {
             *cluster_,
             *store_,
             program_.clock(),
-            probe_tcp,
+            probe::probe,
             {.restarted = [this](const record::VmRestarted& record) { program_.out().write(record); },
              .not_restarted = [this](const record::VmNotRestarted& record) { program_.out().write(record); },
              .warn = [this](const std::string& text) { program_.warn(text); },

@@ -73,8 +73,10 @@ void declare_protect(cli::Options at, Options& options) {
       .checked(name_of_something);
   at.flag("--failback", wishes.affinity.failback,
           "failover failback moves them back to a better host that serves again");
-  at.text("--check", wishes.check, "how they prove that they serve: tcp:ADDRESS:PORT", "CHECK")
-      .checked([](const std::string& text) { return parse_check(text) ? "" : "expected tcp:ADDRESS:PORT"; });
+  at.text("--check", wishes.check, "how they prove that they serve: tcp:ADDRESS:PORT or http://...", "CHECK")
+      .checked([](const std::string& text) {
+        return parse_check(text) ? "" : "expected tcp:ADDRESS:PORT or http://ADDRESS...";
+      });
   std::vector<std::string> wish_names;
   for (const auto& [name, is_given] : given({})) wish_names.push_back(name);
   at.comma_list("--without", wishes.without, "take these wishes away again, such as after or check",

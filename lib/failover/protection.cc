@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "net/address.h"
 #include "store/describe.h"
 
 namespace rackline::failover {
@@ -161,12 +160,11 @@ record::VmProtected record_of(const Protected& vm) {
   return record;
 }
 
-std::optional<TcpCheck> parse_check(std::string_view text) {
-  if (!text.starts_with("tcp:")) return std::nullopt;
-  text.remove_prefix(4);
-  const auto address = net::parse_address(text);
-  if (!address || address->port.value_or(0) == 0) return std::nullopt;
-  return TcpCheck{address->host, address->port_or("")};
+std::optional<probe::Check> parse_check(std::string_view text) {
+  auto check = probe::parse(text);
+  const bool asks_it =
+      check && (std::holds_alternative<probe::Tcp>(*check) || std::holds_alternative<probe::Http>(*check));
+  return asks_it ? check : std::nullopt;
 }
 
 }  // namespace rackline::failover

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "probe/check.h"
 #include "record/kinds_failover.h"
 #include "store/document.h"
 #include "store/store.h"
@@ -68,10 +69,8 @@ std::string dependency_cycle(const std::vector<Protected>& vms);
 
 record::VmProtected record_of(const Protected& vm);
 
-// "tcp:ADDRESS:PORT", ADDRESS in brackets where it has colons.
-struct TcpCheck {
-  std::string address, port;
-};
-std::optional<TcpCheck> parse_check(std::string_view text);
+// Those of probe::parse() that ask the virtual server itself: "tcp:ADDRESS:PORT", "http://..." and
+// "https://...".
+std::optional<probe::Check> parse_check(std::string_view text);
 
 }  // namespace rackline::failover

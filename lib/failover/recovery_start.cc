@@ -153,8 +153,11 @@ void Starter::await_check(const StartOrder& order, StartReport& report) {
   report.outcome = Outcome::kDone;
   const auto check = order.vm.check ? parse_check(*order.vm.check) : std::nullopt;
   if (!check) return;
+  std::string why;
   while (!report.checked && left() > Milliseconds{0}) {
-    report.checked = probe_(*check, std::clamp(left(), Milliseconds{1}, Milliseconds{1000}));
+    const auto answer = probe_(*check, std::clamp(left(), Milliseconds{1}, Milliseconds{1000}));
+    report.checked = answer.ok;
+    why = answer.why;
     if (!report.checked)
       std::this_thread::sleep_for(std::min(policy_.poll, std::max(left(), Milliseconds{0})));
   }
@@ -166,7 +169,8 @@ void Starter::await_check(const StartOrder& order, StartReport& report) {
     return;
   }
   report.check_silent = true;
-  report.reason = "its check " + *order.vm.check + " did not answer in time";
+  report.reason =
+      "its check " + *order.vm.check + " did not answer in time" + (why.empty() ? "" : ": " + why);
 }
 
 void Starter::clean_up(const StartOrder& order, Begun begun, StartReport& report) {

@@ -10,6 +10,7 @@
 #include "failover/protection.h"
 #include "failover/recovery_cluster.h"
 #include "failover/recovery_verdict.h"
+#include "probe/check.h"
 #include "store/journal.h"
 #include "store/store.h"
 #include "wait/pending.h"
@@ -31,10 +32,8 @@ struct RecoveryPolicy {
   bool dry_run = false;
 };
 
-// Whether something serves at that address; must return within about `timeout`.
-using Probe = std::function<bool(const TcpCheck&, Milliseconds timeout)>;
-// Connects over TCP; whoever accepts and closes at once does not serve.
-bool probe_tcp(const TcpCheck& check, Milliseconds timeout);
+// Whether what it checks serves, as probe::probe(); must return within about `timeout`.
+using Probe = std::function<probe::Answer(const probe::Check&, Milliseconds timeout)>;
 
 struct StartOrder {
   Intent intent;

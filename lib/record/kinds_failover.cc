@@ -61,7 +61,7 @@ constexpr Field kVmProtectedFields[] = {
     FIELD(VmProtected, priority, "restart priority, higher first", "PRIORITY"),
     FIELD(VmProtected, after, "virtual servers that have to run before it", "AFTER"),
     FIELD(VmProtected, anti_affinity, "group of which no two may share a host", "GROUP"),
-    FIELD(VmProtected, check, "how it proves that it serves: tcp:ADDRESS:PORT", "CHECK"),
+    FIELD(VmProtected, check, "how it proves that it serves: tcp:ADDRESS:PORT, or a URL of http or https", "CHECK"),
     FIELD(VmProtected, prefer, "hosts where it is to be, the best one first", "PREFER", kOmitted),
     FIELD(VmProtected, only, "true: it is started nowhere else", {}, kOmitted),
     FIELD(VmProtected, together, "group of which all run on one host", "TOGETHER", kOmitted),

@@ -484,6 +484,8 @@ dead_h1() { { host h1 && host h2 app1 && host h3; } | sed '1s|test://.*h1.xml|qe
 @test "options that make no sense are refused" {
   run -2 failover protect
   run -2 failover protect db1 --check http:x
+  run -2 failover protect db1 --check http://me:secret@10.0.0.1/
+  run -2 failover protect db1 --check command:true
   run -2 failover protect db1 --check tcp:10.0.0.1:99999
   run -2 failover clear
   run -2 failover --max-total 0 < <(finish)

@@ -34,7 +34,7 @@ class KeepAfterAFenceTest : public testing::Test {
             cluster_,
             *store_,
             system_clock(),
-            [](const TcpCheck&, Milliseconds) { return true; },
+            [](const probe::Check&, Milliseconds) { return probe::Answer{true}; },
             {.restarted = [this](const record::VmRestarted& r) { words_.push_back(r.outcome); },
              .not_restarted = [](const record::VmNotRestarted&) {},
              .warn = [](const std::string&) {}}};

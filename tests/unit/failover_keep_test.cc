@@ -27,7 +27,7 @@ class KeepRunningTest : public testing::Test {
   // After these words of the stream.
   void keep(const std::vector<fence::LifeSign>& told = {}) {
     Recovery recovery(policy_, inventory_, cluster_, *store_, system_clock(),
-                      [](const TcpCheck&, Milliseconds) { return true; },
+                      [](const probe::Check&, Milliseconds) { return probe::Answer{true}; },
                       {.restarted = [](const record::VmRestarted&) {},
                        .not_restarted = [this](const record::VmNotRestarted& r) { reason_ = r.reason; },
                        .warn = [](const std::string&) {}});

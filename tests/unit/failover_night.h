@@ -76,7 +76,8 @@ class Night {
         std::make_unique<fence::FenceEngine>(fence_policy, fence_world(engine_switch_, engine_time()),
                                              [this](const fence::FenceReport& report) { finished(report); });
     recovery_ = std::make_unique<Recovery>(
-        recovery_policy, inventory, site, store, clock, [](const TcpCheck&, Milliseconds) { return true; },
+        recovery_policy, inventory, site, store, clock,
+        [](const probe::Check&, Milliseconds) { return probe::Answer{true}; },
         Recovery::Hooks{
             .restarted =
                 [this](const record::VmRestarted& r) { note(r.vm + " " + r.outcome + " on " + r.to); },

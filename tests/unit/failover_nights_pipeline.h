@@ -58,7 +58,7 @@ class Pipeline {
                           [this](const std::string& host) { contradicted(host); }});
     recovery_ = std::make_unique<Recovery>(
         setup_.recovery, setup_.inventory, cluster_, store_, clock_,
-        [](const TcpCheck&, Milliseconds) { return true; },
+        [](const probe::Check&, Milliseconds) { return probe::Answer{true}; },
         Recovery::Hooks{.restarted = [this](const record::VmRestarted& r) { restarted(r); },
                         .not_restarted = [this](const record::VmNotRestarted& r) { not_restarted(r); },
                         .warn = [this](const std::string& text) { call("", text); }});

@@ -250,10 +250,12 @@ TEST_F(KeepTest, OneWithARestartThatHasNoResultIsNotForgotten) {
 }
 
 TEST(ParseCheck, TakesAddressesAndPortsAndNothingElse) {
-  EXPECT_EQ(parse_check("tcp:10.0.0.1:80")->port, "80");
-  EXPECT_EQ(parse_check("tcp:[fe80::1]:80")->address, "fe80::1");
-  for (const char* wrong : {"", "tcp:", "tcp:a", "tcp:a:", "tcp::80", "tcp:a:0", "tcp:a:65536", "tcp:a:b",
-                            "tcp:fe80::1:80", "udp:a:80", "tcp:[]:80"}) {
+  EXPECT_EQ(std::get<probe::Tcp>(*parse_check("tcp:10.0.0.1:80")).port, "80");
+  EXPECT_EQ(std::get<probe::Tcp>(*parse_check("tcp:[fe80::1]:80")).address, "fe80::1");
+  EXPECT_EQ(std::get<probe::Http>(*parse_check("http://10.0.0.1/health")).url, "http://10.0.0.1/health");
+  for (const char* wrong :
+       {"", "tcp:", "tcp:a", "tcp:a:", "tcp::80", "tcp:a:0", "tcp:a:65536", "tcp:a:b", "tcp:fe80::1:80",
+        "udp:a:80", "tcp:[]:80", "http:a", "http://", "command:true", "file:/f:5m"}) {
     EXPECT_FALSE(parse_check(wrong)) << wrong;
   }
 }

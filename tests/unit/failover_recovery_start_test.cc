@@ -36,7 +36,7 @@ class StartTest : public testing::Test {
     outcome_.clear();
     reason_.clear();
     Recovery recovery(policy_, inventory_, cluster_, *store_, system_clock(),
-                      [](const TcpCheck&, Milliseconds) { return true; },
+                      [](const probe::Check&, Milliseconds) { return probe::Answer{true}; },
                       {.restarted = [this](const record::VmRestarted& r) { outcome_ = r.outcome; },
                        .not_restarted =
                            [this](const record::VmNotRestarted& r) {
@@ -155,7 +155,7 @@ TEST_F(StartTest, AfterEightRoundsAPersonIsCalled) {
   FakeClock clock;
   std::vector<std::string> reasons;
   Recovery recovery(policy_, inventory_, cluster_, *store_, clock,
-                    [](const TcpCheck&, Milliseconds) { return true; },
+                    [](const probe::Check&, Milliseconds) { return probe::Answer{true}; },
                     {.restarted = [](const record::VmRestarted&) {},
                      .not_restarted = [&](const record::VmNotRestarted& r) { reasons.push_back(r.reason); },
                      .warn = [](const std::string&) {}});

@@ -45,7 +45,7 @@ class StreamTest : public testing::Test {
     const auto reader =
         std::make_shared<record::Reader>(pipe_[0], "stream", record::Policy::kRefuse, nullptr);
     Recovery recovery(policy_, inventory_, cluster_, *store_, system_clock(),
-                      [](const TcpCheck&, Milliseconds) { return true; },
+                      [](const probe::Check&, Milliseconds) { return probe::Answer{true}; },
                       {.restarted =
                            [this](const record::VmRestarted& r) {
                              const std::lock_guard guard(mutex_);

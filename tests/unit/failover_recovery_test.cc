@@ -62,7 +62,7 @@ class RecoveryTest : public testing::Test {
             cluster_,
             store,
             system_clock(),
-            [this](const TcpCheck&, Milliseconds) { return on_check_(), serves_; },
+            [this](const probe::Check&, Milliseconds) { return on_check_(), probe::Answer{serves_}; },
             {.restarted = [this](const record::VmRestarted& record) { restarted_.push_back(record); },
              .not_restarted = [this](const record::VmNotRestarted& r) { not_restarted_.push_back(r); },
              .warn = [this](const std::string& text) { warnings_ += text + "\n"; }}};

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "failover/recovery_start.h"
 #include "net/tcp.h"
 
 namespace rackline::net {
@@ -46,11 +45,6 @@ TEST(Tcp, WhereNobodyListensOrTheNameIsNoneThereIsNoConnection) {
   listener.close();
   EXPECT_FALSE(try_tcp("127.0.0.1", listener.port(), 5s, kAny));
   EXPECT_FALSE(try_tcp("no such name", "80", 5s, kAny));
-}
-
-TEST(Tcp, ACheckIsContentWithAServerThatLetsTheClientSpeakFirst) {
-  const Listener silent;
-  EXPECT_TRUE(failover::probe_tcp({"127.0.0.1", silent.port()}, 5s));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct FenceMethod {
   Milliseconds timeout{20'000};  // of one call
   Milliseconds delay{0};         // before the first attempt
 
-  // Nobody is asked: a cut-off host stops its own virtual servers, and we wait until it must have.
+  // Nobody is asked: a cut-off host stops its own VMs, and we wait until it must have.
   bool self() const { return agent == "self"; }
   // For people: "fence_ipmilan 10.0.0.11".
   std::string title() const;

@@ -31,7 +31,7 @@ struct HostFacts {
   std::int64_t seen_running = 0;
   plan::Amount cpu_of_vms = 0;
   plan::Amount memory_of_vms = 0;  // that they really occupy, as far as it is known
-  std::string unclear;             // why it cannot be told what its virtual servers take
+  std::string unclear;             // why it cannot be told what its VMs take
   plan::Amount held[2] = {0, 0};   // kMemory, kCpu: reserved for others
 };
 
@@ -76,7 +76,7 @@ class Builder {
   bool leaving(const std::string& host) const {
     return std::find(question_.leaving.begin(), question_.leaving.end(), host) != question_.leaving.end();
   }
-  // The rules about a virtual server and the hosts that it could move between as one class. `from` is the
+  // The rules about a VM and the hosts that it could move between as one class. `from` is the
   // bin of its host, plan::kNowhere for a request.
   int class_of(const std::string& vm, int from, bool live);
   int class_for(std::vector<bool> allowed);
@@ -97,7 +97,7 @@ class Builder {
   std::vector<const record::VmSample*> vms_;  // those that become items
   std::map<std::string_view, int> running_on_;
   std::map<std::string, int> group_numbers_;             // of the samples' anti-affinity groups
-  std::map<std::string, std::vector<int>> rule_groups_;  // by virtual server
+  std::map<std::string, std::vector<int>> rule_groups_;  // by VM
   std::map<std::string, std::vector<const record::PlacementRule*>> host_rules_;
   std::vector<const record::PlacementRule*> compatible_;
   bool compatible_by_vm_ = false;
@@ -105,10 +105,10 @@ class Builder {
     std::string reservation;
     std::vector<std::string> hosts;
   };
-  std::map<std::string, Bound> bound_;  // virtual servers that have what is reserved for them where they are
+  std::map<std::string, Bound> bound_;  // VMs that have what is reserved for them where they are
   std::map<std::vector<bool>, int> classes_;
-  // Classes of virtual servers that no rule speaks of, by what their hosts have in common: with thousands of
-  // hosts, comparing each virtual server's with all others would take longer than the search.
+  // Classes of VMs that no rule speaks of, by what their hosts have in common: with thousands of
+  // hosts, comparing each VM's with all others would take longer than the search.
   std::map<std::tuple<std::string, int, bool>, int> plain_classes_;
   std::vector<int> cpus_;
 };
@@ -137,7 +137,7 @@ void Builder::collect() {
             [](const auto* a, const auto* b) { return std::tie(a->vm, a->host) < std::tie(b->vm, b->host); });
 }
 
-// What is reserved on a host, less what its virtual server already has there, is kept from all others. What
+// What is reserved on a host, less what its VM already has there, is kept from all others. What
 // is reserved in a pool of several hosts may be on any of them: it is kept on the one with the most free
 // memory, as a whole where it fits, so that it can be had in one piece.
 void Builder::reserve() {
@@ -343,7 +343,7 @@ std::vector<int> Builder::groups_of(const std::string& vm, const std::optional<s
   return groups;
 }
 
-// Hosts between which the virtual server may move live, as numbers that are equal: those of one CPU model,
+// Hosts between which the VM may move live, as numbers that are equal: those of one CPU model,
 // those that a rule calls compatible, and whatever these lead to together, since it could go there by two
 // moves as well.
 std::vector<int> Builder::cpus_for(const std::string& vm) const {
@@ -379,7 +379,7 @@ bool Builder::may_go(int from, int to, bool live, const std::vector<int>& cpus) 
   const auto* source = cluster_.hosts[index(from)].sample;
   const auto* target = cluster_.hosts[index(to)].sample;
   if (from == to || source == nullptr || target == nullptr) return true;
-  // A guest cannot move to another machine architecture, nor live to a CPU that lacks what it was promised.
+  // A VM cannot move to another machine architecture, nor live to a CPU that lacks what it was promised.
   return source->arch == target->arch &&
          (!live || !policy_.same_cpu_model || cpus[index(from)] == cpus[index(to)]);
 }

@@ -80,9 +80,9 @@ inline constexpr int kCpu = 1;     // thousandths of a CPU: virtual ones are pro
 // What the translation depends on beside the round.
 struct Question {
   std::vector<std::string> leaving;         // hosts to be emptied
-  std::vector<record::VmRequest> requests;  // virtual servers that are still nowhere
-  bool stopped_too = false;                 // stopped virtual servers are items as well
-  bool unmeasured_too = false;              // virtual servers of unknown CPU load may move
+  std::vector<record::VmRequest> requests;  // VMs that are still nowhere
+  bool stopped_too = false;                 // stopped VMs are items as well
+  bool unmeasured_too = false;              // VMs of unknown CPU load may move
   bool promises_only = false;               // ... and hosts of unknown CPU load take part
   // Hosts that heartbeat tells something about: by name, what. Nothing goes there.
   std::map<std::string, std::string> closed;
@@ -92,12 +92,12 @@ struct Question {
   std::function<std::string(const record::HostSample&)> held_host;  // why it is left out; empty: it is not
 };
 
-// A round as a model, and the way back to names. Hosts and virtual servers are in the order of their names,
+// A round as a model, and the way back to names. Hosts and VMs are in the order of their names,
 // so that the order of the records does not matter.
 //
-// What is not known makes a host or a virtual server frozen: a host that is not up, was sampled too long ago,
-// says nothing of its CPUs, memory or CPU load, or runs other virtual servers than were seen; a virtual
-// server without memory or CPU figures, in an unclear state, or seen running on two hosts (it is on its way).
+// What is not known makes a host or a VM frozen: a host that is not up, was sampled too long ago,
+// says nothing of its CPUs, memory or CPU load, or runs other VMs than were seen; a VM
+// without memory or CPU figures, in an unclear state, or seen running on two hosts (it is on its way).
 struct Cluster {
   struct Vm {
     std::string name;
@@ -108,7 +108,7 @@ struct Cluster {
   };
   struct HostState {
     std::string name;
-    const record::HostSample* sample = nullptr;  // nullptr: named by virtual servers only
+    const record::HostSample* sample = nullptr;  // nullptr: named by VMs only
     std::string frozen;
     std::string closed;             // why nothing goes there, if it is not drained or to be emptied
     plan::Amount held[2] = {0, 0};  // kMemory, kCpu: reserved, and not used by whom it is for
@@ -117,7 +117,7 @@ struct Cluster {
   plan::Model model;
   std::vector<HostState> hosts;
   std::vector<Vm> vms;
-  std::int64_t running = 0;  // active virtual servers, the "fleet" of the change guard
+  std::int64_t running = 0;  // active VMs, the "fleet" of the change guard
 
   const std::string& host(int bin) const { return hosts[static_cast<std::size_t>(bin)].name; }
   const Vm& vm(int item) const { return vms[static_cast<std::size_t>(item)]; }

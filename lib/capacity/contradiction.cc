@@ -78,7 +78,7 @@ class Examination {
     if (rule.rule == "depends") examine_dependency(rule, members);
   }
 
-  // Where the rules leave the virtual server a place.
+  // Where the rules leave the VM a place.
   Names allowed(const std::string& vm) const {
     Names names;
     const auto rules = by_vm_.find(vm);

@@ -19,9 +19,9 @@ struct Contradictions {
   std::vector<std::string> idle;
 };
 
-// Pins and exclusions that leave a virtual server no host; members of a group that others of it have to share
+// Pins and exclusions that leave a VM no host; members of a group that others of it have to share
 // a host or failure domain with because of such (Hall's condition, by a matching); dependencies in a circle,
-// and those between virtual servers that are kept apart. `requests` count as virtual servers.
+// and those between VMs that are kept apart. `requests` count as VMs.
 Contradictions contradictions(const Round& round, const Rules& rules,
                               const std::vector<record::VmRequest>& requests);
 

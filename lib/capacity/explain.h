@@ -22,7 +22,7 @@ class Explain {
   std::string load(const plan::State& state, int bin) const;
   // "db1, db2 on h1: anti-affinity group db"
   std::string violation(const plan::State& state, const plan::Violation& violation) const;
-  // Why the violation cannot be mended by moving one virtual server: where each of those that could be moved
+  // Why the violation cannot be mended by moving one VM: where each of those that could be moved
   // for it may not go. Empty if one of them may.
   std::string stuck(const plan::State& state, const plan::Violation& violation) const;
   // What forbids the item each host: "h1: 1.2GiB of memory missing; h2: drained". Empty if some host admits

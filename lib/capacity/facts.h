@@ -53,7 +53,7 @@ class Rules {
   // Throws Error(kUsage) for a rule that is not understood: it would be broken unknowingly.
   void add(const record::PlacementRule& rule);
   const std::vector<record::PlacementRule>& all() const { return rules_; }
-  // Whether the rule speaks of the virtual server; one of compatible that names none speaks of all.
+  // Whether the rule speaks of the VM; one of compatible that names none speaks of all.
   static bool binds(const record::PlacementRule& rule, const std::string& vm);
   static bool names_host(const record::PlacementRule& rule, const std::string& host);
 
@@ -68,16 +68,16 @@ struct TextHash {
 template <class T>
 using ByName = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
-// When virtual servers moved last, from the results that the actors wrote and from what was decided earlier
+// When VMs moved last, from the results that the actors wrote and from what was decided earlier
 // in this stream.
 class History {
  public:
   // Dry runs and refusals are no moves. A failed one counts: it is not to be tried at once again.
   void add(const record::VmMoved& moved);
   void add(const std::string& vm, record::Time time);
-  // Whether the virtual server moved less than `cooldown` before `now`.
+  // Whether the VM moved less than `cooldown` before `now`.
   bool cooling(std::string_view vm, record::Time now, std::chrono::milliseconds cooldown) const;
-  // How many virtual servers moved lately: one that moves now counts 1, one that moved a day ago 1/e.
+  // How many VMs moved lately: one that moves now counts 1, one that moved a day ago 1/e.
   double recent(record::Time now) const;
 
  private:

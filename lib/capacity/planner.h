@@ -91,7 +91,7 @@ class Planner {
   // With Objective::kGaneti: always, as far as it lowers hbal's score, and drained hosts are emptied.
   Plan balance();
   // Empties the hosts. Throws Error(kUsage) for one that was not sampled, Error(kUnreachable) for one that is
-  // not up, Error(kRefused) as balance() for what moves beyond the virtual servers of a single host.
+  // not up, Error(kRefused) as balance() for what moves beyond the VMs of a single host.
   Plan evacuate(const std::vector<std::string>& hosts);
   // A host for each request. With `by_moving` others may have to move first to make room, in the stages of
   // the plan, and up to Policy::max_change_percent of the running ones.
@@ -100,11 +100,11 @@ class Planner {
   // many that Policy::max_change_percent holds.
   Plan pack();
   // In which groups the hosts (all when empty) can be taken out of service, at most `most` together, the
-  // virtual servers staying where they went.
+  // VMs staying where they went.
   Rolling rolling(const std::vector<std::string>& hosts, int most) const;
   // For `size`; without one, for each request, or else for the usual size (median) of those that run.
   std::vector<Capacity> headroom(const std::optional<record::VmRequest>& size) const;
-  // Why a virtual server, or those of a host, move or do not. Throws Error(kUsage) for an unknown name.
+  // Why a VM, or those of a host, move or do not. Throws Error(kUsage) for an unknown name.
   std::vector<record::Explanation> explain(const std::string& name) const;
   // Whether the rules can be obeyed at all.
   Contradictions examine() const { return contradictions(closed_, rules_, requests_); }
@@ -161,7 +161,7 @@ class Planner {
   Round open_;
   Round closed_;
   // The moves that were decided last in this stream, until they are seen done.
-  std::vector<std::pair<std::string, std::string>> pending_;  // virtual server, target
+  std::vector<std::pair<std::string, std::string>> pending_;  // VM, target
   record::Time pending_since_{};
   std::map<std::string, std::string> closed_hosts_;  // by what heartbeat says
   std::map<std::string, std::string> fluctuations_;  // "vm NAME cpu" and the like: its id

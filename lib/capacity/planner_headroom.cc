@@ -45,7 +45,7 @@ record::VmRequest usual_size(const Round& round) {
   return size;
 }
 
-// A name that no virtual server has and that no rule can speak of.
+// A name that no VM has and that no rule can speak of.
 constexpr const char* kProbe = "\x01";
 
 }  // namespace

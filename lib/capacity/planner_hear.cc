@@ -33,7 +33,7 @@ void Planner::hear(const record::Reservation& reservation) {
   }
 }
 
-// The fluctuation that the move answers: of the virtual server itself, else of the host that it relieves.
+// The fluctuation that the move answers: of the VM itself, else of the host that it relieves.
 std::string Planner::cause_of(const record::VmMove& move) const {
   for (const std::string& object : {"vm " + move.vm, "host " + move.from}) {
     for (const char* resource : {"cpu", "memory", "pressure", "steal", "swap"}) {

@@ -14,7 +14,7 @@ struct Expected {
   double variance = 0;
 };
 
-// What virtual servers, and hosts beside them, have used over the rounds of a stream, and what may be
+// What VMs, and hosts beside them, have used over the rounds of a stream, and what may be
 // expected of them after that.
 //
 // One sample says little: real servers are idle now and at four times their mean five minutes later, and a
@@ -24,7 +24,7 @@ struct Expected {
 // server keeps its level, and what it did of late goes on for a while (on recorded days that is nearer to the
 // next six hours than one mean of any memory). Percentiles of a window were discarded: those of a sum cannot
 // be had from those of its parts, while means and variances add up, and what is asked is how a host fares
-// with other servers. Memory is per virtual server and host, not per round; what is not seen any more is
+// with other servers. Memory is per VM and host, not per round; what is not seen any more is
 // forgotten.
 class Usage {
  public:
@@ -36,7 +36,7 @@ class Usage {
 
   // A server that was never measured is expected to do what its sample says.
   Expected of(const record::VmSample& vm) const;
-  // What the host itself keeps busy beside its virtual servers; zero when that was never measured.
+  // What the host itself keeps busy beside its VMs; zero when that was never measured.
   Expected of_host(std::string_view host) const;
   // Whether the host is above the threshold and was in an earlier round as well, for half a minute in all of
   // the last two hours: two rounds are soon over where they are seconds apart.

@@ -18,7 +18,7 @@ namespace rackline::cli {
 namespace {
 
 // Columns on a terminal: bytes that start a UTF-8 sequence. Wide and combining characters are not told apart;
-// names of hosts and virtual servers have none.
+// names of hosts and VMs have none.
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));

@@ -25,7 +25,7 @@ struct DrainReport {
   enum class Outcome { kDone, kAlready, kFailed, kRefused, kInterrupted, kUnreachable };
   Outcome outcome = Outcome::kFailed;
   std::int64_t moved = 0, rounds = 0;
-  std::vector<std::string> left;  // virtual servers that are still on the host
+  std::vector<std::string> left;  // VMs that are still on the host
   std::string reason;
 };
 const char* name_of(DrainReport::Outcome outcome);

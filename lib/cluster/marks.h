@@ -25,11 +25,11 @@ struct BrokenMark : Error {
 using BrokenMarks = std::vector<BrokenMark>;
 
 // Set by fence, before its host_fenced record is written, and removed by failover clear alone. While a host
-// has it, nothing may be started or placed there, and its virtual servers may be started elsewhere.
+// has it, nothing may be started or placed there, and its VMs may be started elsewhere.
 struct FenceMark {
   enum class State {
     kFenced,     // proven to be off
-    kReturning,  // switched on again by fence unfence; what it still believes about its virtual servers is
+    kReturning,  // switched on again by fence unfence; what it still believes about its VMs is
                  // stale
   };
   std::string host;
@@ -54,15 +54,15 @@ bool remove(store::Store& store, const FenceMark& mark);
 // back or `until` has come, whatever their `time`. One from the future, by a clock that was wrong, does no
 // harm: failover compares only looks with it, and takes them for older than they are.
 
-// A host whose silence is planned: it is not declared dead, nothing is placed there, and no protected virtual
-// server may be on it. Set by heartbeat maintenance, and by rackline drain when the host is empty.
+// A host whose silence is planned: it is not declared dead, nothing is placed there, and no protected VM
+// may be on it. Set by heartbeat maintenance, and by rackline drain when the host is empty.
 struct MaintenanceMark {
   std::string host;
   std::string reason;
   std::chrono::sys_seconds time{};
   std::string by{};                                 // who set it; may be empty
   std::optional<std::chrono::sys_seconds> until{};  // the host serves again from then on
-  bool empty = false;                               // rackline drain has seen it without a virtual server
+  bool empty = false;                               // rackline drain has seen it without a VM
   bool holds(std::chrono::sys_seconds now) const { return !until || now < *until; }
   static const store::Fields kFields;
 };

@@ -20,7 +20,7 @@ struct ClearRequest {
   Milliseconds timeout{3000};
 };
 
-// Takes a fenced host back: what it still believes about virtual servers that live elsewhere by now is
+// Takes a fenced host back: what it still believes about VMs that live elsewhere by now is
 // removed from it, and only then its mark. The caller holds the store's lock "failover". The outcome is done,
 // already (it has no mark) or refused. Throws Error(kUnreachable) when the host does not answer.
 record::HostCleared clear(const ClearRequest& request, const std::vector<record::Host>& inventory,

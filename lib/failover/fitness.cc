@@ -104,7 +104,7 @@ Fitness::Lack Fitness::lack_of(const std::string& host, const migrate::VmDescrip
                     [description](RecoveryHost& asked) { return asked.missing_network(description); });
   };
   Lack missing = network(host);
-  // A libvirtd that does not know even what its own virtual server is plugged into is no witness.
+  // A libvirtd that does not know even what its own VM is plugged into is no witness.
   const bool witness = missing && view_.answered(home) && !hung_.contains(home) && !network(home);
   if (!witness) missing.reset();
   return missing;

@@ -17,7 +17,7 @@ namespace rackline::failover {
 std::string tie_to_host(const Protected& vm, const migrate::VmDescription& description,
                         const std::map<std::string, migrate::MigrationHost>& hosts);
 
-// On which hosts a virtual server could be started, found out before it has to be: by its definition, and by
+// On which hosts a VM could be started, found out before it has to be: by its definition, and by
 // what each host says that it lacks. A host that does not answer keeps what was found of it before.
 class Fitness {
  public:

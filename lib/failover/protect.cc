@@ -52,7 +52,7 @@ Protector::Protector(const std::vector<record::Host>& inventory, RecoveryCluster
   for (const auto& host : inventory) inventory_.push_back(host.host);
 }
 
-// Hosts with a mark have nothing to say: what they believe about their virtual servers may be stale.
+// Hosts with a mark have nothing to say: what they believe about their VMs may be stale.
 View Protector::look() {
   std::vector<std::string> asked = inventory_;
   std::erase_if(asked,
@@ -317,7 +317,7 @@ Status Protector::refresh() {
   const View view = look();
   Fitness fitness(hosts_, view, cluster_, timeout_);
   Status status = Status::kDone;
-  // Hosts that have stopped answering meanwhile. To wait for them once for each virtual server would keep the
+  // Hosts that have stopped answering meanwhile. To wait for them once for each VM would keep the
   // lock for minutes, and just then it is wanted.
   std::set<std::string> hung;
   for (const auto& before : protected_vms(store_)) {

@@ -21,7 +21,7 @@
 
 namespace rackline::failover {
 
-// What a person wants for the virtual servers named; what is not given stays as it was.
+// What a person wants for the VMs named; what is not given stays as it was.
 struct Wishes {
   std::vector<std::string> vms;
   bool all = false;                 // every one that a host knows
@@ -36,7 +36,7 @@ struct Wishes {
   std::vector<std::string> without;
 };
 
-// Keeps what failover must know of virtual servers, and is what starts them: libvirt's own autostart is off
+// Keeps what failover must know of VMs, and is what starts them: libvirt's own autostart is off
 // while they are protected, or a host that returns would start a second copy.
 class Protector {
  public:

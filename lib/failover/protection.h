@@ -24,7 +24,7 @@ struct Affinity {
   bool failback = false;                // it goes back when a better one of `prefer` serves again
 };
 
-// What failover must know of a virtual server when the host that knew it is dead: kept in the store, under
+// What failover must know of a VM when the host that knew it is dead: kept in the store, under
 // protected/NAME.
 struct Protected {
   std::string vm, uuid;
@@ -69,7 +69,7 @@ std::string dependency_cycle(const std::vector<Protected>& vms);
 
 record::VmProtected record_of(const Protected& vm);
 
-// Those of probe::parse() that ask the virtual server itself: "tcp:ADDRESS:PORT", "http://..." and
+// Those of probe::parse() that ask the VM itself: "tcp:ADDRESS:PORT", "http://..." and
 // "https://...".
 std::optional<probe::Check> parse_check(std::string_view text);
 

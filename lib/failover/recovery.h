@@ -19,7 +19,7 @@
 
 namespace rackline::failover {
 
-// Restarts the protected virtual servers of hosts that are proven to be off. What is to be done is derived
+// Restarts the protected VMs of hosts that are proven to be off. What is to be done is derived
 // anew in each pass, from the marks, the journal and a look at the hosts, so that a killed run is finished by
 // any later one.
 class Recovery {
@@ -68,7 +68,7 @@ class Recovery {
   // The same for each host, from one look. Tells of those that would not run, and what each death comes to.
   void drill_all(const std::function<void(const record::HostDrill&)>& each);
 
-  // By the last word on each virtual server. Fills in the counts; `planned`: of a drill or a dry run.
+  // By the last word on each VM. Fills in the counts; `planned`: of a drill or a dry run.
   void tell(record::End& end, bool planned) const;
   Status status() const;
 

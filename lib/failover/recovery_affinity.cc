@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Placement of virtual servers that prefer hosts, or run together.
+// Placement of VMs that prefer hosts, or run together.
 #include <algorithm>
 #include <functional>
 
@@ -8,7 +8,7 @@
 
 namespace rackline::failover {
 
-// What is placed as one: a virtual server, or those that run together, as if they were one.
+// What is placed as one: a VM, or those that run together, as if they were one.
 struct Placement::Unit {
   Protected vm;
   std::vector<Protected> members;

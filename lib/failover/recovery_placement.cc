@@ -21,7 +21,7 @@ double cores_of(std::int64_t vcpus) {
   return static_cast<double>(vcpus) / capacity::Policy{}.cpu_overcommit;
 }
 
-// A virtual server that comes (1) or goes (-1), in the figures of its host: with those of before, the planner
+// A VM that comes (1) or goes (-1), in the figures of its host: with those of before, the planner
 // would take a wrong share of the memory for what the host itself needs.
 void add_to(record::HostSample& host, std::int64_t memory_bytes, double cores, int sign) {
   if (host.vms_running) *host.vms_running += sign;

@@ -16,7 +16,7 @@
 
 namespace rackline::failover {
 
-// Hosts for virtual servers that run nowhere, by the capacity planner, on what is given away: how busy the
+// Hosts for VMs that run nowhere, by the capacity planner, on what is given away: how busy the
 // hosts are would take a window to measure, and it is about to change anyhow. Pure.
 class Placement {
  public:

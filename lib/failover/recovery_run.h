@@ -17,7 +17,7 @@
 
 namespace rackline::failover {
 
-// What became of one virtual server.
+// What became of one VM.
 struct Outcome {
   act::Outcome what = act::Outcome::kFailed;
   std::string to, reason;

@@ -16,7 +16,7 @@
 
 namespace rackline::failover {
 
-// Which virtual servers are to be started, and which must not be, from what was seen of the world just
+// Which VMs are to be started, and which must not be, from what was seen of the world just
 // before. Pure: no host is asked here and nothing is written.
 
 // A start that was begun and has no result: what the journal's intent says.

@@ -13,7 +13,7 @@
 
 namespace rackline::failover {
 
-// The rule that protects each virtual server that appears, until somebody ends it: in the store, under
+// The rule that protects each VM that appears, until somebody ends it: in the store, under
 // protection_rule.
 struct StandingRule {
   std::string by;

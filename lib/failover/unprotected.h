@@ -13,7 +13,7 @@
 
 namespace rackline::failover {
 
-// The virtual servers that are active in `view` and that nobody would start again, by host and name, with the
+// The VMs that are active in `view` and that nobody would start again, by host and name, with the
 // reason. Pure.
 std::vector<record::VmUnprotected> unprotected_vms(const View& view, const std::vector<Protected>& vms,
                                                    const std::optional<StandingRule>& rule);

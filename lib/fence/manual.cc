@@ -161,7 +161,7 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
     report.power.after = reading.power;
     return report;
   }
-  // First the mark: from the first command on what the host believes about its virtual servers is stale.
+  // First the mark: from the first command on what the host believes about its VMs is stale.
   const bool returning = mark->state == cluster::FenceMark::State::kReturning;
   mark->state = cluster::FenceMark::State::kReturning;
   if (!returning && !put(world.store, *mark)) throw changed(host);

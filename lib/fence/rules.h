@@ -79,7 +79,7 @@ std::set<std::string> maybe_alive(std::string_view line, const std::set<std::str
 // The same as sign_of_life of a record that was read: of host_down it is never one.
 bool shows_life(FenceRequest::Kind kind, const record::HostState& state);
 
-// Why the host cannot be trusted to have stopped its own virtual servers by then; empty when it can.
+// Why the host cannot be trusted to have stopped its own VMs by then; empty when it can.
 std::string self_fence_objection(const FenceRequest& request, const FencePolicy& policy);
 // When a host that fences itself has done so, on the monotonic clock.
 Milliseconds self_fenced_at(const FenceRequest& request, const FencePolicy& policy);

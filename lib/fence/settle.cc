@@ -50,7 +50,7 @@ FenceReport FenceEngine::settle_one(FenceReport& report, const FenceJournal::Ope
   report.power.method = reading.method;
   report.power.after = reading.power;
   const auto mark = cluster::fence_mark(world_.store, report.host);
-  // A later fencing has its own proof, and its virtual servers were started because of that one.
+  // A later fencing has its own proof, and its VMs were started because of that one.
   const bool marked = mark && mark->state == cluster::FenceMark::State::kFenced &&
                       (mark->id == open.id || mark->time > open.begun);
   // The watcher's first word on it may come while its power is read.

@@ -63,7 +63,7 @@ std::uint32_t promised_ms(const AgentOptions& options) {
 }  // namespace
 
 // Contact that is lost for a moment, and a standstill after which three beats find the watchers again, must
-// not cost the virtual servers. That it is well below the takeover time is for `fence` to see, which knows
+// not cost the VMs. That it is well below the takeover time is for `fence` to see, which knows
 // both.
 std::string self_fence_time_objection(const AgentOptions& options) {
   const Milliseconds slowest = std::max(options.interval, options.slot_interval);
@@ -383,7 +383,7 @@ void Agent::guard() {
                     format_duration(lost));
 }
 
-// Each change once: a channel that does not work is of no use, and costs the virtual servers when the other
+// Each change once: a channel that does not work is of no use, and costs the VMs when the other
 // one goes too.
 void Agent::tell_trouble() {
   std::string storage;

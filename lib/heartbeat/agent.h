@@ -48,7 +48,7 @@ struct AgentOptions {
 std::string self_fence_time_objection(const AgentOptions& options);
 
 // The part of heartbeat that runs on a host: tells its watchers, over the network and on the shared storage,
-// that it lives; looks at other hosts where a watcher asks; and stops its own virtual servers when it has
+// that it lives; looks at other hosts where a watcher asks; and stops its own VMs when it has
 // been cut off from both for so long that others must take it for dead.
 class Agent {
  public:

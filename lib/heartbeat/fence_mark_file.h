@@ -11,7 +11,7 @@ namespace rackline::heartbeat {
 
 // The mark of a fencing as it lies on the shared storage: DIRECTORY/HOST.fenced, written by the watcher, read
 // by that host's agent. It reaches a host that counts as fenced and lives all the same, also where no watcher
-// reaches it over the network: its virtual servers may run elsewhere, so its agent stops its own. Text, for a
+// reaches it over the network: its VMs may run elsewhere, so its agent stops its own. Text, for a
 // person who looks:
 //
 //     rackline-fenced 1 CLUSTER-TAG INCARNATION SEQ FENCE HOST

@@ -20,7 +20,7 @@ struct HealthWork {
   std::vector<std::string> removals;  // of these hosts
 };
 
-// What the watcher `me` has to write into the store so that every program that places virtual servers knows
+// What the watcher `me` has to write into the store so that every program that places VMs knows
 // which hosts are not well: `stored` are the marks there, and `broken` those that cannot be read. Only
 // watchers write these marks, so a broken one is replaced, or removed when the host is well.
 //

@@ -78,7 +78,7 @@ struct Transition {
   }
 };
 
-// How a host is, for those who place virtual servers.
+// How a host is, for those who place VMs.
 struct HostHealth {
   std::string host, verdict, reason;  // as in the records
   bool well = false;                  // it lives, or its silence is planned

@@ -58,7 +58,7 @@ struct Message {
   bool watchdog = false;    // a hardware watchdog resets the host when the agent hangs
   bool reached = false;     // kTold
   bool replaced = false;    // kAck: a younger agent of this name was heard, and is silent by now: begin anew
-  bool fenced = false;      // kAck: the host counts as off, its virtual servers may run elsewhere: stop them
+  bool fenced = false;      // kAck: the host counts as off, its VMs may run elsewhere: stop them
   std::uint64_t incarnation = 0;
   std::uint64_t seq = 0;
   std::uint64_t nonce = 0;

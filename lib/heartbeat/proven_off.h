@@ -11,7 +11,7 @@
 namespace rackline::heartbeat {
 
 // A host that is marked as fenced, in the eyes of a watcher: does it show life all the same? Then the proof
-// on which its virtual servers were started elsewhere is wrong, and nothing may be started any more.
+// on which its VMs were started elsewhere is wrong, and nothing may be started any more.
 //
 // A sign of life contradicts the fence only if it was given after the power was read back as off. No message
 // holds a time that could tell (clocks step), so each channel has to prove it by what the host could not have

@@ -26,8 +26,8 @@ struct SelfFenced {
   std::vector<std::string> left;     // still there: the kernel does not let them go (storage that hangs)
 };
 
-// Stops every virtual server of this host: through libvirtd, and where it does not do it within `patience`,
-// by killing QEMU. It is better that a virtual server is dead here than that it lives twice.
+// Stops every VM of this host: through libvirtd, and where it does not do it within `patience`,
+// by killing QEMU. It is better that a VM is dead here than that it lives twice.
 SelfFenced self_fence(virt::HostWorker& libvirt, const std::string& run_directory, Milliseconds patience);
 
 // A hardware watchdog: the machine is reset when it is not fed in time.

@@ -7,7 +7,7 @@
 
 namespace rackline::plan {
 
-// What has to be where: items (virtual servers, LUNs) in bins (hosts, arrays), each with several resources.
+// What has to be where: items (VMs, LUNs) in bins (hosts, arrays), each with several resources.
 //
 // Bins, items, groups and classes are numbers from 0, and everything about them lies in flat arrays: the
 // search looks at millions of placements, and a thousand bins with fifty thousand items have to fit the

@@ -8,7 +8,7 @@ namespace rackline::record {
 namespace {
 
 // Chapter by chapter, and the subjects in the order of a cluster's night: what it has, what becomes of a
-// host, where its virtual servers go.
+// host, where its VMs go.
 std::vector<const Kind*> chapter_by_chapter() {
   std::vector<const Kind*> all;
   for (const auto chapter :

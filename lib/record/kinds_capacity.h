@@ -59,7 +59,7 @@ struct HostUsage : Head {
   static const Kind kKind;
 };
 
-// The window of a virtual server, which goes with it from host to host. CPU in cores, since that is what it
+// The window of a VM, which goes with it from host to host. CPU in cores, since that is what it
 // takes along; memory as the host sees it.
 struct VmUsage : Head {
   std::string vm, host;

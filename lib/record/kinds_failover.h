@@ -47,7 +47,7 @@ struct VmProtected : Head {
   static const Kind kKind;
 };
 
-// A virtual server that runs and that nobody would start again.
+// A VM that runs and that nobody would start again.
 struct VmUnprotected : Head {
   std::string vm, host, reason;
   Text uuid;

@@ -49,7 +49,7 @@ struct HypervisorDown : HostState {
 struct HostMaintenance : HostState {
   static const Kind kKind;
 };
-// A host that is marked as fenced shows life: the proof that its virtual servers may be started elsewhere is
+// A host that is marked as fenced shows life: the proof that its VMs may be started elsewhere is
 // wrong.
 struct FenceContradicted : HostState {
   static const Kind kKind;

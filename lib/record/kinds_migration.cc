@@ -45,7 +45,7 @@ constexpr Field kVmMovedFields[] = {
     FIELD(VmMoved, attempts, "migrations begun"),
     FIELD(VmMoved, elapsed_ms, "from the first check to the end", "TIME"),
     FIELD(VmMoved, downtime_ms, "pause of the guest as the hypervisor measured it", "DOWNTIME"),
-    FIELD(VmMoved, memory_bytes, "memory of the guest", "MEMORY"),
+    FIELD(VmMoved, memory_bytes, "its memory", "MEMORY"),
     FIELD(VmMoved, transferred_bytes, "sent over the network", "SENT"),
     FIELD(VmMoved, iterations, "passes over the guest's memory"),
 };

@@ -8,7 +8,7 @@
 
 namespace rackline::record {
 
-// A move of a virtual server, and what became of it.
+// A move of a VM, and what became of it.
 
 struct VmMove : Head {
   std::string id;

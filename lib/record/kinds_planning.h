@@ -76,7 +76,7 @@ struct HostUnserviceable : Head {
   static const Kind kKind;
 };
 
-// capplan headroom: how many more virtual servers of a size there is room for.
+// capplan headroom: how many more VMs of a size there is room for.
 struct Headroom : Head {
   Text vm;
   std::int64_t fits = 0;
@@ -100,7 +100,7 @@ struct HostRoom : Head {
   static const Kind kKind;
 };
 
-// capplan explain: why a virtual server goes to a host, or why it does not.
+// capplan explain: why a VM goes to a host, or why it does not.
 struct Explanation : Head {
   Text vm;
   std::string host;

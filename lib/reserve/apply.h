@@ -18,7 +18,7 @@ struct ApplyOptions {
   bool planned = false;
 };
 
-// Makes the hypervisors hold what the ledger has granted to virtual servers, reads it back, and undoes what
+// Makes the hypervisors hold what the ledger has granted to VMs, reads it back, and undoes what
 // was set for those that have nothing any more. What was there before is written down before anything is
 // changed, so that an apply that was killed can be repeated and undone. kNo when something could not be done;
 // kUnreachable when a host did not answer.

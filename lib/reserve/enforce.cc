@@ -43,13 +43,13 @@ std::map<std::string, Wish> wishes_of(const std::vector<Claim>& claims) {
     Wish& wish = wishes[claim.vm];
     if (wish.id.empty()) wish.id = claim.id;
     for (const auto& [name, amount] : claim.amounts) wish.amounts[name] += amount;
-    // A limit is of the virtual server: of several the highest.
+    // A limit is of the VM: of several the highest.
     for (const auto& [name, limit] : claim.limits) wish.limits[name] = std::max(wish.limits[name], limit);
   }
   return wishes;
 }
 
-// What is wanted of one virtual server, by setting.
+// What is wanted of one VM, by setting.
 std::map<std::string, std::int64_t> wanted_of(const Wish& wish, const virt::VmTuning& vm,
                                               std::int64_t unreserved, std::int64_t reserved,
                                               std::int64_t cpus) {

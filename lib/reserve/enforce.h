@@ -11,10 +11,10 @@
 
 namespace rackline::reserve {
 
-// What follows from reservations for the settings of running virtual servers: a pure function, so that it can
+// What follows from reservations for the settings of running VMs: a pure function, so that it can
 // be tried without a hypervisor.
 
-// What was set for a virtual server, and what was there before; kept in the ledger's store until it is
+// What was set for a VM, and what was there before; kept in the ledger's store until it is
 // undone.
 struct Applied {
   std::string vm, host, id;
@@ -36,10 +36,10 @@ struct Step {
 };
 
 // `hosts` are those that answered, by name; with `complete` they are all there are. `claims` are those that
-// hold something for a virtual server now.
+// hold something for a VM now.
 //
 // A weight guarantees nothing by itself: what c of a host's n CPUs are worth depends on what the others weigh
-// together. With u for the weight of all virtual servers without a reservation and r for the reserved CPUs,
+// together. With u for the weight of all VMs without a reservation and r for the reserved CPUs,
 // each reservation weighs c * u / (n - r), which leaves it c CPUs when everybody burns. So the weights follow
 // when neighbours come and go: apply is repeated, by cron for example.
 std::vector<Step> enforce(const std::map<std::string, virt::HostTuning>& hosts, bool complete,

@@ -39,7 +39,7 @@ bool wanted(const Filter& filter, const Claim& claim) {
 }
 
 bool wanted(const Filter& filter, const Loan& loan) {
-  // A loan has neither tags nor a virtual server.
+  // A loan has neither tags nor a VM.
   return filter.tag.empty() && filter.vm.empty() && filter.host.empty() &&
          (filter.owner.empty() || filter.owner == loan.owner) &&
          (filter.id.empty() || filter.id == loan.id || filter.id == loan.claim) &&

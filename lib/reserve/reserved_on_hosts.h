@@ -10,7 +10,7 @@
 
 namespace rackline::reserve {
 
-// A part of a host that is reserved now: what a placement leaves alone, unless it is for that virtual server,
+// A part of a host that is reserved now: what a placement leaves alone, unless it is for that VM,
 // or unless it may be lent and the need is a failover's.
 struct ReservedOnHost {
   std::string id, owner, host;

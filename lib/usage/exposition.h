@@ -11,7 +11,7 @@
 
 namespace rackline::usage {
 
-// Rounds of hosts and virtual servers as a page for Prometheus.
+// Rounds of hosts and VMs as a page for Prometheus.
 class Exposition {
  public:
   Exposition();

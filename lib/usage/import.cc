@@ -133,7 +133,7 @@ Sums& add(Sums& sums, const record::VmSample& vm) {
 void complete(Imported::Round& round) {
   std::unordered_map<std::string_view, Sums> by_host;
   for (const auto& vm : round.vms) add(by_host[vm.host], vm);
-  // Where loads are told, a host without virtual servers has none; where they are not, it is unknown like the
+  // Where loads are told, a host without VMs has none; where they are not, it is unknown like the
   // others'.
   const bool told = std::any_of(round.vms.begin(), round.vms.end(),
                                 [](const record::VmSample& vm) { return vm.cpu_cores.has_value(); });
@@ -149,7 +149,7 @@ void complete(Imported::Round& round) {
     if (host.memory_bytes && host.memory_free_bytes && !host.memory_used_bytes) {
       host.memory_used_bytes = *host.memory_bytes - *host.memory_free_bytes;
     }
-    // What its virtual servers use is used; what the host itself takes is not told then.
+    // What its VMs use is used; what the host itself takes is not told then.
     if (!host.cpu_percent && told && sums.cores_known && host.cpus.value_or(0) > 0) {
       host.cpu_percent = sums.cores / static_cast<double>(*host.cpus) * 100;
     }

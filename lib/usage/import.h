@@ -31,7 +31,7 @@ struct Imported {
 
 // Reads the file, "-" for stdin, of the format, ganeti or csv. Rounds of which it does not tell the time have
 // that when it was last written, so that the same file always gives the same records; from a pipe, `now`.
-// A virtual server of which the file does not tell the load is taken to keep `assumed_percent` of each of its
+// A VM of which the file does not tell the load is taken to keep `assumed_percent` of each of its
 // virtual CPUs busy, or to be unknown. Throws Error(kUsage).
 Imported load(const std::string& format, const std::string& path, record::Time now,
               std::optional<double> assumed_percent = {});
@@ -49,7 +49,7 @@ namespace detail {
 std::string_view take_line(std::string_view& text);
 // For an error: what is no printable character becomes '?', and what is long is cut.
 std::string shown(std::string_view text);
-// Fills in what follows from the rest of a round: the sums of each host over its virtual servers.
+// Fills in what follows from the rest of a round: the sums of each host over its VMs.
 void complete(Imported::Round& round);
 }  // namespace detail
 

@@ -50,7 +50,7 @@ class Rounds {
   std::int64_t rounds_ = 0, fluctuations_ = 0;
 };
 
-// Calls `on_host` with each host and then `on_vm` with its virtual servers, as hosts are sampled; those of
+// Calls `on_host` with each host and then `on_vm` with its VMs, as hosts are sampled; those of
 // hosts that are not there come last.
 void by_host(std::vector<record::HostSample>& hosts, std::vector<record::VmSample>& vms,
              const std::function<void(record::HostSample&)>& on_host,

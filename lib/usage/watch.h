@@ -14,7 +14,7 @@
 
 namespace rackline::usage {
 
-// What is watched of hosts and virtual servers. Percent, but for swap: bytes per second.
+// What is watched of hosts and VMs. Percent, but for swap: bytes per second.
 enum class Resource { kCpu, kMemory, kSteal, kPressure, kSwap };
 inline constexpr std::array<std::string_view, 5> kResources{"cpu", "memory", "steal", "pressure", "swap"};
 
@@ -23,19 +23,19 @@ using Bands = std::array<series::Edges, kResources.size()>;  // by Resource
 struct WatchPolicy {
   series::Shape shape;
   series::BandPolicy band;
-  // Of a virtual server: memory is what the guest itself says it cannot do without.
+  // Of a VM: memory is what the guest itself says it cannot do without.
   Bands hosts{{{.high = 75}, {.high = 90}, {.high = 10}, {.high = 10}, {}}};
   Bands vms{{{.high = 90}, {.high = 95}, {.high = 10}, {}, {.high = 1 << 20}}};
 };
 
-// Follows hosts and virtual servers through rounds of samples: windows of what they use, and the
+// Follows hosts and VMs through rounds of samples: windows of what they use, and the
 // fluctuations when use leaves its band. Time is what the rounds say; the memory of whoever was not seen for
-// a whole span is let go, so that it does not grow with the virtual servers that come and go.
+// a whole span is let go, so that it does not grow with the VMs that come and go.
 class Watch {
  public:
   explicit Watch(WatchPolicy policy) : policy_(policy) {}
 
-  // A sample of the present round. A virtual server that is moving has one on each host; the one that runs
+  // A sample of the present round. A VM that is moving has one on each host; the one that runs
   // counts.
   void add(const record::HostSample& host);
   void add(const record::VmSample& vm);
@@ -70,7 +70,7 @@ class Watch {
     bool doubted = false;               // it has been said
     std::string doubt;
     bool vm = false;
-    // Of virtual servers:
+    // Of VMs:
     series::Window memory;  // that they occupy, in bytes; the track has the guest's view
     std::optional<double> memory_bytes, vcpus;
     bool runs = false;
@@ -86,7 +86,7 @@ class Watch {
   record::VmUsage vm_usage(const Object& vm, Milliseconds at, record::Time time) const;
 
   WatchPolicy policy_;
-  Objects hosts_, vms_;  // by name; of virtual servers with the UUID, since two hosts may have one name twice
+  Objects hosts_, vms_;  // by name; of VMs with the UUID, since two hosts may have one name twice
 };
 
 }  // namespace rackline::usage

@@ -10,7 +10,7 @@
 
 namespace rackline::virt {
 
-// How much of its host a running virtual server may have and is sure of. Only what the host offers is there:
+// How much of its host a running VM may have and is sure of. Only what the host offers is there:
 //
 //   cpu_shares        its weight against the others, where CPUs are short
 //   vcpu_quota        microseconds that each of its virtual CPUs may run in a period; -1: all

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// capplan: from rounds of samples to the moves that even out the load, empty a host, or place a virtual
-// server.
+// capplan: from rounds of samples to the moves that even out the load, empty a host, or place
+// a VM.
 #include <functional>
 
 #include "capacity/session.h"

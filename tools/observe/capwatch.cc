@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// capwatch: what every host and virtual server has, has given away and uses, as rounds of records.
+// capwatch: what every host and VM has, has given away and uses, as rounds of records.
 #include "capacity/watch.h"
 #include "cli/program.h"
 #include "observe/options.h"

@@ -19,8 +19,10 @@ std::vector<std::size_t> Schedule::begin() {
     if (states_[i] != State::kSettled) stage = std::min(stage, items_[i].stage);
   }
   std::vector<std::size_t> begun;
-  for (std::size_t i = 0; i < items_.size() && running_ < max_total_; ++i) {
-    if (states_[i] != State::kWaiting || items_[i].stage != stage || !has_room(items_[i])) continue;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (running_ >= max_total_) break;       // @rule 08-everywhere
+    if (items_[i].stage != stage) continue;  // @rule 05-stages
+    if (states_[i] != State::kWaiting || !has_room(items_[i])) continue;
     occupy(items_[i], 1);
     ++running_;
     states_[i] = State::kRunning;
@@ -51,7 +53,7 @@ void Schedule::settle(std::size_t item) {
 
 void Schedule::finish(std::size_t item, bool carried_out) {
   settle(item);
-  if (!carried_out) fail_dependants(item);
+  if (!carried_out) fail_dependants(item);  // @rule 05-dependants
 }
 
 void Schedule::fail_dependants(std::size_t failed) {

@@ -21,7 +21,7 @@ void keep_memory_private() {
 }
 
 std::string read_secret(const std::string& path) {
-  keep_memory_private();
+  keep_memory_private();  // @rule 20-memory
   constexpr std::size_t kMost = 64 << 10;
   const char* attempted = "read the secret";
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -29,7 +29,7 @@ std::string read_secret(const std::string& path) {
   struct stat status = {};
   if (fstat(file.get(), &status) != 0) throw system_error(Status::kUnreachable, attempted, path);
   if (!S_ISREG(status.st_mode)) throw Error(Status::kRefused, attempted, path, "it is not a regular file");
-  if ((status.st_mode & 077) != 0) {
+  if ((status.st_mode & 077) != 0) {  // @rule 20-others-may-read
     throw Error(Status::kRefused, attempted, path, "others than its owner have access to it",
                 "chmod 600 " + path);
   }

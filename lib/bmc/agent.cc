@@ -97,7 +97,7 @@ std::string agent_input(const FenceMethod& method, PowerAction action, const std
   if (way == PasswordWay::kRefuse && !password.empty())
     throw Error(Status::kRefused, "tell the fence agent", method.agent,
                 "it would show the password to everybody");
-  const bool by_file = !password.empty() && way == PasswordWay::kFile;
+  const bool by_file = !password.empty() && way == PasswordWay::kFile;  // @rule 20-argv: false
   for (const std::string& option : method.options) {
     if (!by_file || !option.starts_with("ipmitool_timeout=")) lines.push_back(option);
   }

@@ -128,7 +128,7 @@ AgentKind agent_kind(const std::string& agent) {
   for (const auto& [one, secret] : kTokens) {
     if (name == one) kind.secret = secret;
   }
-  if (has(kIpmi, name)) {
+  if (has(kIpmi, name)) {  // @rule 20-argv-sisters
     kind.family = "fence_ipmilan";
     kind.ipmi = kind.one_system = true;
     kind.password = PasswordWay::kFile;

@@ -100,6 +100,7 @@ std::string without_secret(const std::string& text, const std::string& secret) {
       at += length;
     }
   }
+  // @rule 20-encoded
   for (std::size_t before = 0; before < 3; ++before) clean = without_base64(clean, core(secret, before));
   return clean;
 }

@@ -68,13 +68,14 @@ std::string doubt_about_way(const std::filesystem::path& path) {
 
 std::string doubt_about_option(const std::string& name) {
   if (name == "action") return "has no place there";
-  if (has(kSecrets, name) || name.find("passw") != std::string::npos ||
-      name.find("secret") != std::string::npos)
+  if (has(kSecrets, name) ||  // @rule 20-other-secrets
+      name.find("passw") != std::string::npos || name.find("secret") != std::string::npos)
     return "is a secret";
-  if (has(kCommands, name)) return "makes an agent run commands";
-  if (has(kWritten, name)) return "makes an agent write a file";
+  if (has(kCommands, name)) return "makes an agent run commands";  // @rule 20-options-that-run
+  if (has(kWritten, name)) return "makes an agent write a file";   // @rule 20-files-to-write
   if (name == "port_as_ip") return "makes an address of a plug: give the address as ip";
-  if (has(kOffUnseen, name)) return "takes for off what the agent does not see";
+  if (has(kOffUnseen, name))  // @rule 15-missing-is-not-off
+    return "takes for off what the agent does not see";
   return {};
 }
 
@@ -85,7 +86,7 @@ std::string doubt_about_value(const AgentKind& kind, const std::string& name, co
     if (!value.starts_with('/')) return "is not an absolute path";
     return word ? doubt_about_program(value) : "is not one plain word";
   }
-  if (kind.web || has(kTexts, name) || word) return {};
+  if (kind.web || has(kTexts, name) || word) return {};  // @rule 20-one-word: true
   // No shell reads these, and ? and & are in many of them.
   if (is_address(name) && value.find_first_of(" '\"`\\$") == std::string::npos && !value.starts_with('-'))
     return {};

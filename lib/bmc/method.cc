@@ -161,7 +161,7 @@ std::map<std::string, FenceLevels> fence_methods(const std::vector<record::Host>
     }
     if (levels.empty() && host.bmc) levels.push_back({method_of_bmc(host, access)});
   }
-  refuse_shared_switches(methods);
+  refuse_shared_switches(methods);  // @rule 22-one-switch-one-host
   return methods;
 }
 

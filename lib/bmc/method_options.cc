@@ -42,7 +42,7 @@ void settle_options(const std::string& where, FenceMethod& method) {
   }
   const auto kind = agent_kind(method.agent);
   if (const auto file = method.self() ? "" : agent_file(method.agent); !file.empty()) {
-    if (const auto doubt = doubt_about_program(file); !doubt.empty())
+    if (const auto doubt = doubt_about_program(file); !doubt.empty())  // @rule 20-agents-of-others
       throw Error(Status::kUsage, kReading, where, "agent " + doubt, "chmod go-w, chown root");
   }
   std::set<std::string> seen;
@@ -86,7 +86,7 @@ void settle_options(const std::string& where, FenceMethod& method) {
 std::string agent_lines(const std::vector<std::string>& lines) {
   std::string text;
   for (const auto& line : lines) {
-    if (std::any_of(line.begin(), line.end(), is_control)) {
+    if (std::any_of(line.begin(), line.end(), is_control)) {  // @rule 20-control-characters
       const std::string name = line.substr(0, line.find('='));
       const bool readable = std::none_of(name.begin(), name.end(), is_control);
       throw Error(Status::kUsage, "tell the fence agent", readable ? name : "an option",

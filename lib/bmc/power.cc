@@ -58,7 +58,7 @@ PowerReading PowerDriver::read_level(const FenceLevel& level, Milliseconds patie
       reading.power = reply.power;  // one feed that is on keeps the host on, whatever the others say
     }
   }
-  if (agreed == level.size()) reading.power = wanted;
+  if (agreed == level.size()) reading.power = wanted;  // @rule 15-all-feeds: true
   return reading;
 }
 
@@ -86,7 +86,7 @@ bool PowerDriver::begun(const Goal& goal, PowerReport& report) {
 }
 
 bool PowerDriver::lives(const Goal& goal, PowerReport& report) {
-  if (goal.life() > 0) report.withdrawn = true;
+  if (goal.life() > 0) report.withdrawn = true;  // @rule 01-up-again
   return report.withdrawn;
 }
 
@@ -99,11 +99,15 @@ bool PowerDriver::yields(const Goal& goal, PowerReport& report) {
 }
 
 bool PowerDriver::over(const Goal& goal, PowerReport& report) {
-  return report.proven || !report.objection.empty() || lives(goal, report) || yields(goal, report);
+  return report.proven || !report.objection.empty() ||
+         lives(goal, report) ||  // @rule 21-between-attempts, 21-between-levels
+         yields(goal, report);
 }
 
 void PowerDriver::wait(Milliseconds time, const Goal& goal, PowerReport& report) {
-  for (const auto until = now() + time; now() < until && !lives(goal, report) && !yields(goal, report);) {
+  for (const auto until = now() + time; now() < until;) {
+    if (lives(goal, report)) return;  // @rule 21-in-a-delay
+    if (yields(goal, report)) return;
     time_.sleep(std::min(kBetweenReadings, until - now()));
   }
 }
@@ -115,7 +119,7 @@ bool PowerDriver::read_twice(const FenceLevel& level, Milliseconds until, const 
   std::string trouble;
   for (auto left = until - now(); left > Milliseconds{0}; left = until - now()) {
     if (lives(goal, report)) {
-      if (report.attempts == 0) return false;
+      if (report.attempts == 0) return false;  // @rule 21-off-and-told-nothing
       // What was read before a sign of life proves nothing after it.
       if (const int signs = goal.life(); signs != report.signs) {
         if (report.signs == 0) until = std::min(until, now() + kAftermath);
@@ -141,14 +145,16 @@ bool PowerDriver::read_twice(const FenceLevel& level, Milliseconds until, const 
 // Whether anybody was told anything.
 bool PowerDriver::command(const FenceLevel& level, Milliseconds until, const Goal& goal,
                           PowerReport& report) {
-  if (lives(goal, report) || yields(goal, report) || !begun(goal, report)) return false;
+  if (lives(goal, report)) return false;                           // @rule 21-before-the-intent
+  if (yields(goal, report) || !begun(goal, report)) return false;  // @rule 12-fence-intent
   auto waiting = static_cast<std::int64_t>(level.size());
   bool told = false;
   for (const auto& method : level) {
     // `begin`, a delay, and the method before this one took their time.
-    if (lives(goal, report)) break;
-    report.objection = goal.rules.forbids();
-    if (!report.objection.empty() || lives(goal, report)) break;
+    if (lives(goal, report)) break;           // @rule 21-before-the-command, 21-between-feeds
+    report.objection = goal.rules.forbids();  // @rule 01-maintenance-between-tries
+    if (!report.objection.empty()) break;
+    if (lives(goal, report)) break;  // @rule 21-before-the-command, 21-between-feeds
     // A third of the time is left for reading the state back: an agent that hangs may have done its work.
     const auto share = (until - now()) * 2 / 3 / waiting--;
     ++report.attempts;
@@ -171,7 +177,7 @@ void PowerDriver::attempt(const FenceLevel& level, Milliseconds until, const Goa
     if (before.power == Power::kUnknown) add(report.why, before.why);
     if (!command(level, until, goal, report)) return;
   }
-  report.proven = read_twice(level, until, goal, report);
+  report.proven = read_twice(level, until, goal, report);  // @rule 15-read-back: true
   report.untouched = report.proven && report.attempts == 0;
   if (!report.proven) return;
   report.method = agents_of(level);
@@ -209,13 +215,15 @@ void PowerDriver::try_level(const FenceLevel& level, Milliseconds limit, const G
 void PowerDriver::wait_for_self_fence(const Goal& goal, const SelfFence& self, PowerReport& report) {
   if (!self.objection.empty()) return add(report.why, "self: " + self.objection);
   if (!begun(goal, report)) return;
-  while (time_.clock.monotonic() < self.at) {
-    if (lives(goal, report) || yields(goal, report)) return;
+  while (time_.clock.monotonic() < self.at) {  // @rule 03-waited-for
+    if (lives(goal, report)) return;           // @rule 21-self-waits
+    if (yields(goal, report)) return;
     if (const auto reason = self.cancelled(); !reason.empty()) return add(report.why, "self: " + reason);
     time_.sleep(std::min(kBetweenReadings, self.at - time_.clock.monotonic()));
   }
   report.objection = goal.rules.forbids();
-  if (!report.objection.empty() || lives(goal, report)) return;
+  if (!report.objection.empty()) return;
+  if (lives(goal, report)) return;  // @rule 21-self-waits
   if (const auto reason = self.cancelled(); !reason.empty()) return add(report.why, "self: " + reason);
   report.proven = true;
   report.method = "self";

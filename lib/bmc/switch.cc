@@ -44,6 +44,7 @@ std::string choice_of(std::string value) {
 
 // fence_drac5 knows plugs only where it is told that the device is a chassis.
 bool takes_plug(const FenceMethod& method, const AgentKind& kind) {
+  // @rule 22-no-plugs: true
   return kind.takes_plug() &&
          (!kind.one_system || small_letters(method.option("drac_version")) == "drac cmc");
 }
@@ -124,7 +125,8 @@ std::string all_options(const FenceMethod& method, const AgentKind& kind) {
   for (const auto& line : method.options) {
     const auto equals = line.find('=');
     const auto name = option_name(line.substr(0, equals));
-    if (is_manner(name) || !kind.reads(name) || equals == std::string::npos) continue;
+    if (is_manner(name)) continue;  // @rule 22-manners
+    if (!kind.reads(name) || equals == std::string::npos) continue;
     lines.push_back(name + "=" + trimmed(line.substr(equals + 1)));
   }
   std::sort(lines.begin(), lines.end());

@@ -196,14 +196,16 @@ std::string Builder::why_frozen(const std::string& name, const HostFacts& facts)
   if (facts.sample == nullptr) return "there is no sample of it";
   const record::HostSample& host = *facts.sample;
   if (facts.samples > 1) return "there are two samples of it";
-  if (host.state != "up") return "it is not up but " + host.state;
+  if (host.state != "up") return "it is not up but " + host.state;  // @rule 07-not-up
   if (std::string why = why_untimely(host); !why.empty()) return why;
   if (leaving(name)) return {};
   if (!host.cpus) return "the number of its CPUs is unknown";
   if (*host.cpus <= 0) return "its sample says that it has no CPUs";
   if (!host.memory_bytes) return "its memory is unknown";
   if (*host.memory_bytes <= 0) return "its sample says that it has no memory";
-  if (!question_.promises_only && !host.cpu_percent) return "its CPU load is unknown";
+  if (!question_.promises_only && !host.cpu_percent)  // @rule 07-load-unknown
+    return "its CPU load is unknown";
+  // @rule 07-servers-unknown
   if (host.vms_running ? *host.vms_running != facts.seen_running : round_.lines_skipped) {
     return "not all of its virtual servers are known";
   }
@@ -213,7 +215,7 @@ std::string Builder::why_frozen(const std::string& name, const HostFacts& facts)
 
 std::string Builder::why_untimely(const record::HostSample& host) const {
   const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(round_.time - host.time);
-  if (age > policy_.stale) return "its sample is stale: " + format_duration(age) + " old";
+  if (age > policy_.stale) return "its sample is stale: " + format_duration(age) + " old";  // @rule 07-stale
   // Then one of the two clocks is wrong, and nobody knows how old the sample is.
   if (-age > policy_.stale) return "its sample is from the future: " + format_duration(-age) + " ahead";
   return {};
@@ -254,7 +256,7 @@ std::vector<plan::Supply> Builder::supplies(const HostFacts& facts) const {
 // What the programs of the cluster say of a host that nothing may be placed on; empty where it serves.
 std::string why_not_serving(const record::HostSample& host) {
   const std::string state = host.cluster_state.value_or("serving");
-  if (state == "serving") return {};
+  if (state == "serving") return {};  // @rule 24-planner: true
   const std::string reason = host.cluster_reason.value_or("");
   return "it does not serve (" + state + (reason.empty() ? ")" : "): " + reason);
 }
@@ -431,12 +433,12 @@ int Builder::class_of(const std::string& vm, int from, bool live) {
 std::string Builder::why_frozen(const record::VmSample& vm) const {
   const auto seen = running_on_.find(vm.vm);
   const int running = seen != running_on_.end() ? seen->second : 0;
-  if (running > 1) return "it is seen on two hosts: on its way, or running twice";
+  if (running > 1) return "it is seen on two hosts: on its way, or running twice";  // @rule 07-seen-twice
   if (!active(vm)) return running > 0 ? "it runs elsewhere: this is a definition left over" : "";
   if (vm.state == "unknown" || vm.state == "crashed" || vm.state == "suspended") return "it is " + vm.state;
   if (vm.migrating.value_or(false)) return "it is being migrated";
   if (!vm.memory_bytes) return "its memory is unknown";
-  if (!question_.unmeasured_too && !question_.promises_only && !vm.cpu_cores)
+  if (!question_.unmeasured_too && !question_.promises_only && !vm.cpu_cores)  // @rule 07-server-unmeasured
     return "its CPU load is unknown";
   if (!question_.unmeasured_too && !question_.promises_only && vm.state == "paused") return "it is paused";
   return question_.held_vm ? question_.held_vm(vm) : std::string();
@@ -460,6 +462,7 @@ void Builder::add_vm(const record::VmSample& vm) {
   item.groups = groups_of(vm.vm, vm.anti_affinity);
   std::string frozen = why_frozen(vm);
   item.frozen = !frozen.empty();
+  // @rule 06-margin
   item.move_cost = policy_.margin / static_cast<double>(std::max<std::size_t>(1, cluster_.hosts.size()));
   cluster_.model.add_item(item);
   cluster_.vms.push_back({vm.vm, &vm, runs, reservation_of(vm.vm), std::move(frozen)});

@@ -62,7 +62,7 @@ void History::add(const std::string& vm, record::Time time) {
 
 bool History::cooling(std::string_view vm, record::Time now, std::chrono::milliseconds cooldown) const {
   const auto found = last_.find(vm);
-  return found != last_.end() && now - found->second < cooldown;
+  return found != last_.end() && now - found->second < cooldown;  // @rule 06-cooldown: false
 }
 
 double History::recent(record::Time now) const {

@@ -162,6 +162,7 @@ std::vector<plan::Step> Planner::mend_and_balance(plan::State& state, const Expl
     };
     append(repair(state, limits, may_be_mended).steps);
     const Trigger now = trigger(state, explain);
+    // @rule 06-threshold: true
     if (!now.overloaded.empty() || now.imbalanced) append(improve(state, limits));
     progress = steps.size() > done;
   }
@@ -174,7 +175,7 @@ int Planner::most_without_force(std::int64_t running) const {
 }
 
 void Planner::guard(std::int64_t touched, std::int64_t running) const {
-  if (touched <= most_without_force(running)) return;
+  if (touched <= most_without_force(running)) return;  // @rule 11-part-of-the-fleet: true
   throw Error(Status::kRefused, "plan",
               std::to_string(touched) + " of " + std::to_string(running) + " virtual servers would move",
               "that is more than " + percent_text(policy_.max_change_percent) + " of the fleet",
@@ -226,7 +227,7 @@ void Planner::write_moves(const Cluster& cluster, const plan::Schedule& schedule
 
 void Planner::remember(const Plan& plan) {
   for (const auto& move : plan.moves) {
-    history_.add(move.vm, closed_.time);
+    history_.add(move.vm, closed_.time);  // @rule 06-own-moves-remembered
     std::erase_if(pending_, [&](const auto& earlier) { return earlier.first == move.vm; });
     pending_.emplace_back(move.vm, move.to);
   }
@@ -244,7 +245,7 @@ Plan Planner::balance() {
   plan.score_before = plan.score_after = state.score();
   plan.lower_bound = plan::lower_bound(state);
 
-  if (const std::string waiting = waiting_for(); !waiting.empty()) {
+  if (const std::string waiting = waiting_for(); !waiting.empty()) {  // @rule 06-under-way
     plan.none = none(state, waiting);
     return plan;
   }
@@ -252,7 +253,7 @@ Plan Planner::balance() {
   const Trigger why = trigger(state, explain);
   const bool steadily = this->steadily(state, why);
   const Steady steady = steadily ? this->steady(cluster, state, why.overloaded) : Steady{};
-  if (why.reasons.empty() && steady.hot.empty()) {
+  if (why.reasons.empty() && steady.hot.empty()) {  // @rule 06-threshold
     plan.none = none(state, idle_reason(cluster));
     return plan;
   }

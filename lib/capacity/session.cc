@@ -59,7 +59,8 @@ class Session {
     }
     const bool stopped = reader->end() && reader->end()->outcome == "interrupted" && closed_;
     if (interrupt::requested()) return Status::kDone;
-    if (!reader->complete() || !stopped) cli::Program::require_complete(*reader, "plan");
+    if (!reader->complete() || !stopped)  // @rule 07-half-a-round
+      cli::Program::require_complete(*reader, "plan");
     if (!planner_.round().empty() && !stopped) close({}, nullptr);
     return finish();
   }

@@ -32,7 +32,7 @@ std::string Observed::read(std::chrono::sys_seconds now) {
 }
 
 void Observed::annotate(record::HostSample& sample) const {
-  if (!error_.empty()) {
+  if (!error_.empty()) {  // @rule 24-marks-unreadable
     sample.cluster_state = name_of(HostState::kUnknown);
     sample.cluster_reason = error_;
     return;

@@ -65,6 +65,7 @@ std::string disarmed(store::Store& store, std::chrono::sys_seconds now) try {
   if (!mark->reason.empty()) text += ": " + mark->reason;
   return text;
 } catch (const BrokenMark& broken) {
+  // @rule 24-disarm-unreadable: {}
   return "the cluster may be disarmed: " + std::string(broken.what()) + " (failover arm)";
 }
 

@@ -157,7 +157,7 @@ std::vector<record::Host> load_inventory(const std::string& path) {
       throw Error(Status::kUsage, "read the inventory", where, "host " + host.host + " has no uri");
     for (const auto& [name, url] : {std::pair("uri", record::Text(host.uri)),
                                     std::pair("peer_uri", host.peer_uri), std::pair("bmc", host.bmc)}) {
-      if (url && has_password(*url)) {
+      if (url && has_password(*url)) {  // @rule 20-url-password
         throw Error(Status::kUsage, "read the inventory", where,
                     std::string(name) + " of host " + host.host + " holds a password",
                     "passwords come from files: fence --bmc-password-file, or libvirt's own auth.conf");

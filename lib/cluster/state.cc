@@ -37,12 +37,13 @@ HostStatus status_of(const std::string& host, const Marks& marks, std::chrono::s
             std::nullopt,
             {}};
   }
-  if (!marks.broken.empty()) return {host, HostState::kUnknown, {}, "", marks.broken, std::nullopt, {}};
+  if (!marks.broken.empty())  // @rule 24-broken-mark
+    return {host, HostState::kUnknown, {}, "", marks.broken, std::nullopt, {}};
   // A host that is meant to be silent is not well in the eyes of a watcher that has not read that yet.
   if (marks.maintenance && marks.maintenance->holds(now))
     return set_by_a_person(*marks.maintenance, HostState::kMaintenance);
   // It is not forgotten either, which would let the host serve.
-  if (marks.health && marks.health->from_the_future(now))
+  if (marks.health && marks.health->from_the_future(now))  // @rule 24-mark-from-the-future
     return {host, HostState::kUnknown, {}, "heartbeat", why_not_believed(*marks.health), std::nullopt, {}};
   if (marks.health && marks.health->valid(now)) {
     return {host,         HostState::kUnknown,  marks.health->since, "heartbeat", marks.health->reason,
@@ -90,7 +91,7 @@ HostStatus host_status(store::Store& store, const std::string& host, std::chrono
 
 HostStatus host_status(store::Store& store, const record::Host& host, std::chrono::sys_seconds now) {
   auto status = host_status(store, host.host, now);
-  if (status.serves() && host.drained.value_or(false)) {
+  if (status.serves() && host.drained.value_or(false)) {  // @rule 24-drained-in-the-inventory
     status.state = HostState::kDraining;
     status.by = "inventory";
     status.reason = "its line says that it is drained";

@@ -59,7 +59,7 @@ class Clearing {
     std::vector<std::string> removed;
     for (const auto& vm : stale) {
       removed.push_back(vm.vm);
-      if (!request_.dry_run) remove_copy(vm);
+      if (!request_.dry_run) remove_copy(vm);  // @rule 04-cleared-when-clean
     }
     if (!removed.empty()) record_.removed = removed;
     if (request_.dry_run) return;
@@ -68,6 +68,7 @@ class Clearing {
     if (!view_.answered(request_.host)) {
       throw Error(Status::kUnreachable, "clear", request_.host, view_.hosts[request_.host].error);
     }
+    // @rule 04-cleared-when-clean, 04-cleared-when-read-back
     if (const auto left = stale_here(); !left.empty())
       return refuse(left.front().vm + " is still there after it was removed");
     tell_what_is_its_own();
@@ -131,17 +132,18 @@ class Clearing {
   std::string objection(const Protected& vm) const {
     if (!active_here(vm)) {
       // With all answers in it would have been adopted.
-      if (view_.defined_on(vm.uuid).size() > 1 || !view_.answered(vm.host)) return {};
+      if (view_.defined_on(vm.uuid).size() > 1 || !view_.answered(vm.host))  // @rule 16-only-copy-known: true
+        return {};
       return vm.vm + " is defined on " + request_.host + " and on no other host that answers, also not on " +
              vm.host + ", which was its place: whether this copy is the right one is known when all answer";
     }
     const std::string what = vm.vm + " is active on " + request_.host + " although its place is " + vm.host;
     const auto active = view_.active_on(vm.uuid);
-    if (std::find(active.begin(), active.end(), vm.host) == active.end()) {
+    if (std::find(active.begin(), active.end(), vm.host) == active.end()) {  // @rule 16-the-right-copy
       return what + ", where it is not seen running: nothing is stopped; look which copy is the right one";
     }
-    return request_.destroy_stale ? ""
-                                  : what + ": two copies write to its disks; --destroy-stale ends this one";
+    if (request_.destroy_stale) return {};  // @rule 16-stale-copy: true
+    return what + ": two copies write to its disks; --destroy-stale ends this one";
   }
 
   // A restart of which it is not known where it ended: the place in the store may be about to change.

@@ -96,7 +96,7 @@ class Planner {
     Protected leaving = vm;
     leaving.vm += " on its way";
     leaving.uuid += "-leaving";
-    placement_.assign(leaving, from);
+    placement_.assign(leaving, from);  // @rule 05-failback-in-flight
     record::VmMove move;
     move.time = now_;
     move.id = random_id();
@@ -129,7 +129,7 @@ Failback failback(const std::vector<record::Host>& inventory, RecoveryCluster& c
   Situation situation;
   for (const auto& host : inventory) situation.inventory.push_back(host.host);
   situation.read_marks(store, now);
-  if (!situation.disarmed.empty())
+  if (!situation.disarmed.empty())  // @rule 24-failback-disarmed
     throw Error(Status::kRefused, "fail back", "the protected servers", situation.disarmed);
   situation.vms = protected_vms(store);
   for (const auto& item : store::Journal(store, "failover", clock).open()) {

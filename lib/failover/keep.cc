@@ -79,6 +79,7 @@ std::string keep_objection(const Situation& situation, const Protected& vm) {
   if (!situation.disarmed.empty()) return situation.disarmed;
   for (const auto& host : situation.inventory) {
     if (situation.fenced(host) || situation.view.answered(host)) continue;
+    // @rule 01-keep-silent-in-maintenance
     return host + " does not answer and is not fenced, so it could run there";
   }
   for (const auto& [name, host] : situation.view.hosts) {
@@ -125,12 +126,12 @@ Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNo
     return verdict;
   };
   if (const auto why = keep_objection(situation, vm); !why.empty()) return refused(why);
-  if (note.failed >= policy.rounds) {
+  if (note.failed >= policy.rounds) {  // @rule 04-keep-gives-up
     return refused(
         std::to_string(note.failed) + " starts of it in a row have failed, the last one: " + note.failure +
         "; it is not tried again: a person has to look, and then: failover want " + vm.vm + " running");
   }
-  if (recent >= policy.in_all) {
+  if (recent >= policy.in_all) {  // @rule 04-keep-is-bounded
     return refused("it was started " + std::to_string(policy.in_all) + " times within " +
                    std::to_string(policy.window.count()) +
                    " s and did not stay: a person has to look; it is tried again when they are older");
@@ -140,7 +141,7 @@ Verdict judge_keep(const Situation& situation, const Protected& vm, const KeepNo
   const auto grace = note.storm ? policy.storm_grace : policy.grace;
   const bool waited = now - note.since.value_or(now) >= grace;
   const auto shut = situation.closed.find(home);
-  const bool home_serves = shut == situation.closed.end();
+  const bool home_serves = shut == situation.closed.end();  // @rule 24-keep-waits-for-its-host: true
   const bool pinned = vm.pinned.has_value();
   if (home_serves && (recent < policy.at_home || pinned)) {
     verdict.prefer = home;

@@ -72,7 +72,7 @@ std::optional<Protector::Found> Protector::find(const View& view, const std::str
     for (const auto& sample : host.vms) {
       if (sample.vm != vm || (!uuid.empty() && sample.uuid != uuid)) continue;
       // Left behind by a migration: it lives where it went.
-      if (sample.state == "shutoff" && sample.state_reason == "migrated") continue;
+      if (sample.state == "shutoff" && sample.state_reason == "migrated") continue;  // @rule 01-left-behind
       (sample.state == "shutoff" ? defined : active).push_back({name, sample, std::nullopt});
     }
   }
@@ -84,6 +84,7 @@ std::optional<Protector::Found> Protector::find(const View& view, const std::str
                     " and " + found[1].host,
                 "one of them has to go first");
   }
+  // @rule 01-seen-by-a-definition: true
   if (found.front().sample.state == "running" || silent_hosts(view).empty()) found.front().seen = view.time;
   return found.front();
 }
@@ -188,6 +189,7 @@ void Protector::refuse_contradiction(const std::vector<Protected>& wished) const
   if (const auto cycle = dependency_cycle(wished); !cycle.empty()) {
     throw Error(Status::kRefused, "protect", cycle, "each would have to run before the other");
   }
+  // @rule 05-contradicting-wishes
   if (const auto why = affinity_contradiction(wished, {inventory_.begin(), inventory_.end()}); !why.empty())
     throw Error(Status::kRefused, "protect", "as it is wished", why);
 }
@@ -400,7 +402,7 @@ void require_private(const std::string& store_url) {
   if (!store_url.starts_with(kScheme)) return;
   const std::string path = store_url.substr(kScheme.size());
   struct stat about = {};
-  if (stat(path.c_str(), &about) != 0 || (about.st_mode & 077) == 0) return;
+  if (stat(path.c_str(), &about) != 0 || (about.st_mode & 077) == 0) return;  // @rule 20-definitions: true
   throw Error(Status::kRefused, "store definitions with their secrets", path, "others may read it",
               "chmod 600 " + path);
 }

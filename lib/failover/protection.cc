@@ -32,7 +32,7 @@ Protected protected_of(const store::Entry& entry) {
     throw Error(Status::kUnreachable, "read what is protected", entry.key, "it is not an entry of ours");
   // Older programs looked at the place when they read the definition, and only then.
   if (vm.seen == kAbsent) vm.seen = vm.refreshed;
-  if (vm.stay_off) vm.running = false;
+  if (vm.stay_off) vm.running = false;  // @rule 04-stays-off
   vm.version = entry.version;
   return vm;
 }

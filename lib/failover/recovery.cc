@@ -34,14 +34,18 @@ Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inven
 std::string Recovery::objection(const record::HostFenced& fenced,
                                 const std::optional<cluster::FenceMark>& mark) const {
   const std::string& host = fenced.host;
-  if (fenced.planned.value_or(false)) return "the fencing of " + host + " was only planned";
-  if (!fenced.verified) return "that " + host + " is off was not verified";
+  if (fenced.planned.value_or(false))  // @rule 01-only-planned
+    return "the fencing of " + host + " was only planned";
+  if (!fenced.verified) return "that " + host + " is off was not verified";  // @rule 01-not-verified
   const bool by_word = fenced.method == "manual" || fenced.method == "self";
+  // @rule 01-not-read-back-off
   if (fenced.power_after != "off" && !by_word) return host + " was not read back as off";
   if (!hosts_.contains(host)) return host + " is not in the inventory";
   if (!mark) return host + " has no mark of a fencing: the record is an old one, or another cluster's";
-  if (mark->state != cluster::FenceMark::State::kFenced) return host + " is on its way back";
-  if (mark->id != fenced.id) return host + " was fenced anew since, as " + mark->id;
+  if (mark->state != cluster::FenceMark::State::kFenced)  // @rule 01-on-its-way-back
+    return host + " is on its way back";
+  if (mark->id != fenced.id)  // @rule 01-another-fencing
+    return host + " was fenced anew since, as " + mark->id;
   return {};
 }
 
@@ -110,6 +114,7 @@ bool Recovery::keep(const View* seen) {
 // Those of the dead hosts, and those that are nobody's.
 std::vector<Verdict> Recovery::judge_all(const Situation& situation, bool planned) {
   auto verdicts = judge(situation);
+  // @rule 01-under-way
   std::erase_if(verdicts, [&](const Verdict& verdict) { return under_way(verdict, situation); });
   if (!keeping_) return verdicts;
   // One that a fence has restarted, and that has ended since, is not that fence's any more.
@@ -268,7 +273,7 @@ bool Recovery::look_twice(Situation& situation, std::vector<Verdict>& verdicts, 
   const auto lost = [](const Verdict& verdict) {
     return verdict.lost && verdict.what == Verdict::What::kStart;
   };
-  if (std::none_of(verdicts.begin(), verdicts.end(), lost)) return false;
+  if (std::none_of(verdicts.begin(), verdicts.end(), lost)) return false;  // @rule 01-lost-twice: true
   std::set<std::string> before;
   for (const auto& verdict : verdicts) {
     if (lost(verdict)) before.insert(verdict.vm.vm);
@@ -313,6 +318,7 @@ void Recovery::remember_places(const Situation& now) {
     const bool moved = host != vm.host;
     if ((!moved && !news(vm.seen)) || now.view.state_on(host, vm.uuid) != "running") continue;
     // Where the other place is silent without a reason, it may run there as well.
+    // @rule 01-seen-in-two-places: true
     const bool known = now.view.answered(vm.host) || now.maintenance.contains(vm.host);
     if (!known || now.marks.contains(host) || now.intents.contains(vm.vm)) continue;
     vm.host = host;

@@ -36,7 +36,7 @@ std::set<std::string> Placement::all_but(const std::function<bool(const std::str
 // Hosts where those run with which it has to be, and one of them; empty where none runs.
 std::map<std::string, std::string> Placement::companions(const Protected& vm) const {
   std::map<std::string, std::string> places;
-  if (!vm.affinity.together) return places;
+  if (!vm.affinity.together) return places;  // @rule 05-restarts-together: true
   for (const auto& seen : vms_) {
     const auto known = protected_.find(seen.vm);
     if (known == protected_.end() || seen.vm == vm.vm ||
@@ -61,7 +61,7 @@ void Placement::add_to_unit(Unit& unit, const Protected& vm, const std::set<std:
   for (const auto& host : wish.prefer) {
     if (!has(unit.choices, host)) unit.choices.push_back(host);
   }
-  if (wish.only) {
+  if (wish.only) {  // @rule 05-restarts-only-there
     unit.barred.merge(all_but([&wish](const std::string& host) { return has(wish.prefer, host); }));
     unit.condition += vm.vm + " may be on its preferred hosts only; ";
   }

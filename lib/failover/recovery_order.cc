@@ -66,7 +66,8 @@ bool RecoveryRun::room_on(const std::string& host) const {
     ++all;
     there += job.to == host ? 1 : 0;
   }
-  return all < world_.policy.max_total && there < world_.policy.max_per_host;
+  return all < world_.policy.max_total &&     // @rule 08-starts
+         there < world_.policy.max_per_host;  // @rule 08-starts-of-a-host
 }
 
 }  // namespace rackline::failover

@@ -37,7 +37,7 @@ record::VmRequest request_of(const Protected& vm) {
   request.memory_bytes = vm.memory_bytes;
   request.vcpus = vm.vcpus;
   request.cpu_cores = cores_of(vm.vcpus);
-  request.anti_affinity = vm.anti_affinity;
+  request.anti_affinity = vm.anti_affinity;  // @rule 05-restarts-apart
   return request;
 }
 

@@ -213,7 +213,8 @@ void RecoveryRun::look_again() {
 std::string RecoveryRun::changed_mark(const Job& job) const {
   if (planned_) return {};
   const auto now = world_.clock.wall();
-  if (auto why = cluster::disarmed(world_.store, now); !why.empty()) return why;
+  if (auto why = cluster::disarmed(world_.store, now); !why.empty())  // @rule 24-disarmed-in-the-run
+    return why;
   if (const auto status = cluster::host_status(world_.store, job.to, now); !status.serves())
     return cluster::why_not(status);
   if (job.verdict.intent && !job.verdict.intent_is_history) return {};
@@ -223,6 +224,7 @@ std::string RecoveryRun::changed_mark(const Job& job) const {
     return marked ? job.verdict.from + " was fenced meanwhile" : "";
   }
   const auto proof = cluster::fence_mark(world_.store, job.verdict.fence.host);
+  // @rule 01-proof-gone: true
   const bool holds =
       proof && proof->id == job.verdict.fence.id && proof->state == cluster::FenceMark::State::kFenced;
   return holds ? "" : job.verdict.fence.host + " is not fenced any more";
@@ -232,7 +234,7 @@ bool RecoveryRun::begin(Job& job) {
   const Protected& vm = job.verdict.vm;
   const bool verify = job.verdict.what == Verdict::What::kVerify;
   if (!verify) {
-    if (world_.clock.monotonic() - looked_ > world_.policy.fresh) look_again();
+    if (world_.clock.monotonic() - looked_ > world_.policy.fresh) look_again();  // @rule 01-look-again
     std::string why = job.verdict.keep ? keep_objection(situation_, vm) : situation_.could_run(vm);
     if (why.empty()) why = changed_mark(job);
     if (!why.empty()) {
@@ -323,6 +325,7 @@ std::vector<RecoveryRun::Job*> RecoveryRun::waiting_companions(const Job& job) {
 void RecoveryRun::again(Job& job, const StartReport& report) {
   placement_.release(job.verdict.vm);
   job.failures.push_back(job.to + ": " + report.reason);
+  // @rule 04-starts-are-bounded: false
   const bool bounded = job.attempts >= world_.policy.attempts || job.verdict.only_there || left_;
   if (bounded || interrupt::requested() || job.verdict.what == Verdict::What::kVerify) {
     return settle(job, What::kFailed, tried(job));

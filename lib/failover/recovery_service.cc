@@ -17,6 +17,7 @@ bool RecoveryService::patiently(const std::function<void()>& work) {
     told_.clear();
     return true;
   } catch (const Error& error) {
+    // @rule 12-store-is-waited-for: true
     if (error.status() != Status::kBusy && error.status() != Status::kUnreachable) throw;
     if (told_ != error.what()) warn_(std::string(error.what()) + "; trying again");
     told_ = error.what();

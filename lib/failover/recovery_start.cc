@@ -40,7 +40,7 @@ StartReport Starter::run(const StartOrder& order) {
   if (begun != Begun::kFailed && await_running(order, begun, report)) {
     await_check(order, report);
   }
-  if (report.outcome == Outcome::kFailed) clean_up(order, begun, report);
+  if (report.outcome == Outcome::kFailed) clean_up(order, begun, report);  // @rule 10-failed-start
   if (report.outcome == Outcome::kUnknown) return report;
   // The place first: with the result the start is history, and nobody would correct the place any more.
   if (report.outcome != Outcome::kFailed) settle_host(store_, order.vm.vm, order.intent.to, clock_.wall());
@@ -67,7 +67,8 @@ Starter::Begun Starter::begin(const StartOrder& order, StartReport& report) {
     report.reason = to + " does not answer";
     return Begun::kNot;
   }
-  if (!order.intent_open) journal_.intent(order.intent.id, store::to_text(order.intent));
+  if (!order.intent_open)  // @rule 12-start-intent
+    journal_.intent(order.intent.id, store::to_text(order.intent));
   if (before->present() && before->state != migrate::VmState::kShutoff) return Begun::kRunning;
   if (order.verify_only) {
     report.reason = "it has ended";
@@ -81,7 +82,7 @@ Starter::Begun Starter::begin(const StartOrder& order, StartReport& report) {
     if (uncertain(error)) report.outcome = Outcome::kUnknown;
     return Begun::kFailed;
   }
-  if (lock_.lost()) {
+  if (lock_.lost()) {  // @rule 01-lock-lost
     throw Error(Status::kBusy, "start", order.vm.vm, "the lock of the store was lost",
                 "another failover may start it");
   }
@@ -129,7 +130,7 @@ bool Starter::await_running(const StartOrder& order, Begun& begun, StartReport& 
     }
     if (clock_.monotonic() >= patience) {
       // Off, and nothing of ours is under way there: clean_up() makes sure that nothing comes of it any more.
-      if (off && !call_) return false;
+      if (off && !call_) return false;  // @rule 01-start-without-answer: true
       break;
     }
     // A call that hung has an answer now: off is to be seen after it.
@@ -176,7 +177,8 @@ void Starter::await_check(const StartOrder& order, StartReport& report) {
 void Starter::clean_up(const StartOrder& order, Begun begun, StartReport& report) {
   // A start that went on without us may still be under way, whatever a later one was told. What has no
   // definition cannot be started by it any more.
-  const bool doubt = (order.intent_open && !order.verify_only) || begun == Begun::kUncertain;
+  const bool doubt = (order.intent_open && !order.verify_only) ||  // @rule 01-earlier-start
+                     begun == Begun::kUncertain;
   const auto unknown = [&] {
     report.outcome = Outcome::kUnknown;
     call_person(order, report);
@@ -185,7 +187,8 @@ void Starter::clean_up(const StartOrder& order, Begun begun, StartReport& report
   // Whether it runs there is not known, whatever the start itself said.
   if (!now) return unknown();
   if (now->present() && !ours_ && doubt) return unknown();
-  if (!now->present() || !ours_) return;
+  if (!now->present()) return;
+  if (!ours_) return;  // @rule 16-definition-not-ours
   if (now->state != migrate::VmState::kShutoff) {
     report.outcome = Outcome::kStuck;
     report.reason += "; it is on " + order.intent.to + " all the same";
@@ -198,7 +201,7 @@ void Starter::clean_up(const StartOrder& order, Begun begun, StartReport& report
     if (doubt) return unknown();
   }
   if (!doubt) return;
-  if (const auto after = look(order); !after || after->present()) unknown();
+  if (const auto after = look(order); !after || after->present()) unknown();  // @rule 01-definition-read-back
 }
 
 void Starter::call_person(const StartOrder& order, StartReport& report) {

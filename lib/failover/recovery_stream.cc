@@ -39,7 +39,7 @@ void RecoveryStream::run() {
       const View seen = glance_->get();
       glance_.reset();
       // What was seen before something was done is not what is.
-      if (std::exchange(outdated_, false)) continue;
+      if (std::exchange(outdated_, false)) continue;  // @rule 01-outdated-look
       // At the start there is nothing yet that was left: who is off may be booting with the hosts.
       if (!std::exchange(first, false) && !interrupt::requested()) service_.idle(&seen);
       if (!interrupt::requested()) service_.patiently([&] { hooks_.looked(seen); });

@@ -35,12 +35,12 @@ class Judge {
       // It ran on when its host died: it was moved after it was last looked at, or another run started it.
       verdict_.to = active_.front();
       const std::string state = s_.view.state_on(verdict_.to, vm_.uuid);
-      if (state == "running") return result(What::kAlready, "it runs there");
+      if (state == "running") return result(What::kAlready, "it runs there");  // @rule 01-on-its-way: true
       // One that was on its way there when its host died looks so, and will be gone in a moment.
       return result(What::kRefused, "it is active on " + verdict_.to + " and does not run: it is " + state);
     }
     if (!vm_.running) return std::nullopt;
-    if (!unseen_.empty()) {
+    if (!unseen_.empty()) {  // @rule 01-maintenance-silent
       return result(What::kRefused, "no host that answers has it, and " + unseen_ +
                                         ", which is in maintenance, does not answer: it may run there");
     }
@@ -77,7 +77,7 @@ class Judge {
     const bool lost = (s_.view.answered(vm_.host) || home_is_silent) && s_.view.placed_on(vm_.uuid).empty();
     // It was not on one that was dead already when it was seen elsewhere.
     const auto died = std::find_if(s_.fences.rbegin(), s_.fences.rend(), [this](const auto& fence) {
-      return fence.time + kClocksDiffer >= vm_.seen;
+      return fence.time + kClocksDiffer >= vm_.seen;  // @rule 01-seen-elsewhere-since: true
     });
     if (!lost || died == s_.fences.rend()) return std::nullopt;
     if (!silent.empty()) unseen_ = home_is_silent ? vm_.host : silent.back();
@@ -183,7 +183,7 @@ void Situation::read_marks(store::Store& store, std::chrono::sys_seconds now) {
     if (mark.valid(now) && fence != marks.end() && mark.contradicts(fence->second))
       contradicted[mark.host].insert(fence->second.id);
   }
-  disarmed = cluster::disarmed(store, now);
+  disarmed = cluster::disarmed(store, now);  // @rule 24-disarmed-plan
   // A host that was cleared is not fenced any more, and may live. One that was fenced anew, by a person who
   // has pulled its plug, has a proof of its own.
   for (auto& [host, named] : contradicted) {
@@ -228,35 +228,35 @@ std::vector<std::string> Situation::to_ask() const {
 std::vector<std::string> Situation::to_ask_in_maintenance() const {
   std::vector<std::string> hosts;
   for (const auto& host : inventory) {
-    if (!fenced(host) && maintenance.contains(host)) hosts.push_back(host);
+    if (!fenced(host) && maintenance.contains(host)) hosts.push_back(host);  // @rule 01-maintenance-answers
   }
   return hosts;
 }
 
 std::string Situation::could_run(const Protected& vm) const {
   if (!disarmed.empty()) return disarmed;
-  if (!view.alive.empty()) {
+  if (!view.alive.empty()) {  // @rule 21-fenced-host-answers
     return *view.alive.begin() +
            " is fenced and shows life, as its libvirtd answers, so its servers may run: nothing is started "
            "before a person has looked at its power";
   }
   if (unreadable.contains(vm.vm)) return "what the journal says of an earlier start of it cannot be read";
-  if (!contradicted.empty()) {
+  if (!contradicted.empty()) {  // @rule 21-contradicted-starts-nothing
     return contradicted.begin()->first +
            " is fenced and shows life, so its servers may run: nothing is started before a person has looked "
            "at its power";
   }
   for (const auto& host : to_ask()) {
-    if (view.answered(host)) continue;
+    if (view.answered(host)) continue;  // @rule 01-silent-unfenced: true
     return host +
            " does not answer and is not fenced, so it could run there; fence it, or, when it is surely off: "
            "fence --confirm-manual " +
            host + " | failover";
   }
-  if (auto why = could_be_in_maintenance(vm); !why.empty()) return why;
+  if (auto why = could_be_in_maintenance(vm); !why.empty()) return why;  // @rule 01-moved-before-maintenance
   if (const auto active = view.active_on(vm.uuid); !active.empty())
     return "it is active on " + joined(active, " and ");
-  if (const auto others = view.namesake_on(vm.vm, vm.uuid); !others.empty()) {
+  if (const auto others = view.namesake_on(vm.vm, vm.uuid); !others.empty()) {  // @rule 01-defined-anew
     return "another virtual server of that name, with another UUID, is active on " + joined(others, " and ") +
            ": if it was defined anew, failover protect " + vm.vm;
   }

@@ -66,7 +66,8 @@ bool FenceEngine::is_contradicted(const cluster::FenceMark& mark) {
   // A person who vouches for it afterwards makes another mark. Whoever made it may have another clock, so
   // times decide only where the record does not name the fence.
   const auto& heard = found->second;
-  return heard.fences.contains(mark.id) || (heard.unnamed && *heard.unnamed >= mark.time);
+  return heard.fences.contains(mark.id) ||  // @rule 21-heard-by-id
+         (heard.unnamed && *heard.unnamed >= mark.time);
 }
 
 // A host stays in hand between the rounds: it is to be off as well as those that are fenced.
@@ -105,8 +106,8 @@ void FenceEngine::request(const FenceRequest& request) {
   }
   if (ruling.verdict == FenceRuling::Verdict::kRefuse)
     return queue_.tell(with(base, Outcome::kRefused, ruling.reason));
-  if (signs_.after(base.host, request.state.time) ||
-      signs_.is_answered(base.host, request.state.id, request.state.time))
+  if (signs_.after(base.host, request.state.time) ||                        // @rule 21-older-verdict
+      signs_.is_answered(base.host, request.state.id, request.state.time))  // @rule 21-told-again
     return queue_.tell(withdrawn(base));
   const bmc::Life life = signs_.since_verdict(base.host, request.state.id, request.state.time);
   if (policy_.dry_run) {
@@ -158,7 +159,8 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
   if (report.round == 1) until = std::max(until, request.read_at + policy_.max_age);
   Round round{request, report, life, until};
   round.given_up = [&] {
-    return life() > 0 || world_.stopping() || (round.lock != nullptr && round.lock->lost());
+    return life() > 0 ||  // @rule 21-while-the-lock-is-awaited
+           world_.stopping() || (round.lock != nullptr && round.lock->lost());
   };
   FenceReport result;
   try {
@@ -177,9 +179,10 @@ FenceReport FenceEngine::fence(const FenceRequest& request, FenceReport report, 
 // What a person has announced, who may do so at any time: that he works on the cluster or on this host.
 FenceEngine::Objection FenceEngine::announced(const std::string& host) {
   const auto now = world_.time.clock.wall();
-  if (auto why = cluster::disarmed(world_.store, now); !why.empty()) return {Objecting::kDisarmed, why};
+  if (auto why = cluster::disarmed(world_.store, now); !why.empty())  // @rule 24-disarmed-fence
+    return {Objecting::kDisarmed, why};
   const auto planned = cluster::maintenance_mark(world_.store, host);
-  if (planned && planned->holds(now))
+  if (planned && planned->holds(now))  // @rule 01-maintenance
     return {Objecting::kMaintenance, "it is in maintenance: " + planned->reason};
   return {};
 }
@@ -247,7 +250,7 @@ FenceReport FenceEngine::fence_once(Round& round) {
                          world_.methods.at(report.host), world_.time.clock.monotonic() + policy_.deadline,
                          [&] { return begin_once(round); }, self_fence(round.request), life, rules);
   const bool off_since = report.power.untouched && mark && mark->state == cluster::FenceMark::State::kFenced;
-  if (off_since && is_contradicted(*mark)) {
+  if (off_since && is_contradicted(*mark)) {  // @rule 21-contradicted
     report.needs_person = true;
     return with(report, Outcome::kRefused,
                 "its power reads off, and it has shown life since it was marked as fenced: find out which "
@@ -274,7 +277,9 @@ FenceReport FenceEngine::conclude(Round& round, const std::optional<cluster::Fen
                                  : "; it had been fenced before and was on again";
   }
   // The switch says off and the host says that it lives: one of them speaks of another machine.
-  const bmc::Life since = [&] { return round.life() - report.power.signs; };
+  const bmc::Life since = [&] {
+    return round.life() - report.power.signs;  // @rule 21-before-the-mark: 0
+  };
   if (since() > 0) return withdrawn(report);
   patiently(
       world_.time.clock.monotonic() + policy_.max_age, [&] { return since() > 0 || round.lock->lost(); },
@@ -326,22 +331,22 @@ void FenceEngine::set_mark(const FenceReport& report) {
 // the intent is on disk.
 std::string FenceEngine::begin(const FenceReport& report) {
   const std::lock_guard guard(guard_);
-  std::set<std::string> gone = in_hand_;
+  std::set<std::string> gone = in_hand_;  // @rule 02-hosts-in-hand: {}
   // A mark that cannot be read counts, of a host that is ours: it may be fenced.
   cluster::BrokenMarks broken;
   for (const auto& mark : cluster::fence_marks(world_.store, &broken)) {
     if (world_.methods.contains(mark.host)) gone.insert(mark.host);
   }
   for (const auto& mark : broken) {
-    if (world_.methods.contains(mark.host)) gone.insert(mark.host);
+    if (world_.methods.contains(mark.host)) gone.insert(mark.host);  // @rule 02-torn-mark
     warn_once(mark.what());
   }
   gone.insert(report.host);
-  if (too_many(gone.size(), world_.methods.size()) && !policy_.force) {
+  if (too_many(gone.size(), world_.methods.size()) && !policy_.force) {  // @rule 02-half-of-the-hosts
     return "with it " + std::to_string(gone.size()) + " of " + std::to_string(world_.methods.size()) +
            " hosts would be fenced, which is more than half (--force)";
   }
-  if (journal_.fenced_within(report.host, policy_.loop_window) >= policy_.loop_limit) {
+  if (journal_.fenced_within(report.host, policy_.loop_window) >= policy_.loop_limit) {  // @rule 04-loop
     return "it was fenced " + std::to_string(policy_.loop_limit) + " times within " +
            format_duration(policy_.loop_window) + ": find out why it dies (--loop-window)";
   }

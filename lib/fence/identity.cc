@@ -49,7 +49,7 @@ void judge(IdentityFinding& finding, const IdentityFinding& other) {
     finding.identity = SwitchIdentity::kMismatch;
     finding.reason = "hosts " + finding.host + " and " + other.host + " have the same UUID " +
                      bmc::to_text(*finding.host_uuid) + ": it tells neither from the other";
-  } else if (says(finding.bmc_uuid, other.bmc_uuid) &&
+  } else if (says(finding.bmc_uuid, other.bmc_uuid) &&  // @rule 22-two-controllers-one-system: false
              !(finding.identity == SwitchIdentity::kConfirmed && other.host_uuid)) {
     finding.identity = SwitchIdentity::kMismatch;
     if (finding.reason.empty() || !finding.host_uuid) {
@@ -129,7 +129,7 @@ void keep_identities(store::Store& store, const std::vector<IdentityFinding>& fi
 std::vector<IdentityFinding> judge_identities(std::vector<IdentityFinding>& findings,
                                               const std::vector<IdentityFinding>& known) {
   for (auto& finding : findings) {
-    if (!finding.host_uuid) judge_by_memory(finding, known);
+    if (!finding.host_uuid) judge_by_memory(finding, known);  // @rule 22-by-memory
     if (!finding.bmc_uuid || !finding.host_uuid) continue;
     const bool same = bmc::same_system(*finding.bmc_uuid, *finding.host_uuid);
     finding.identity = same ? SwitchIdentity::kConfirmed : SwitchIdentity::kMismatch;
@@ -155,7 +155,7 @@ std::vector<IdentityFinding> judge_identities(std::vector<IdentityFinding>& find
     if (asked(other) || other.identity == SwitchIdentity::kMismatch) continue;
     auto judged = other;
     for (const auto& one : read) judge(judged, one);
-    if (judged.identity != other.identity) contradicted.push_back(std::move(judged));
+    if (judged.identity != other.identity) contradicted.push_back(std::move(judged));  // @rule 22-asked-apart
   }
   return contradicted;
 }
@@ -165,12 +165,12 @@ bmc::AgentReply IdentityGuard::call(const bmc::FenceMethod& method, bmc::PowerAc
   bmc::AgentReply reply;
   try {
     const auto identity = of(method);
-    if (identity == SwitchIdentity::kMismatch) {
+    if (identity == SwitchIdentity::kMismatch) {  // @rule 22-mismatch
       reply.why = "fence verify found that it switches another system than " + method.host +
                   ": mend the inventory and verify again";
       return reply;
     }
-    if (required_ && identity != SwitchIdentity::kConfirmed) {
+    if (required_ && identity != SwitchIdentity::kConfirmed) {  // @rule 22-require-identity
       reply.why = "it is not confirmed that it switches " + method.host + ": fence verify " + method.host +
                   " (--require-identity)";
       return reply;

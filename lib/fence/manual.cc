@@ -91,13 +91,13 @@ FenceReport confirm_off(FenceEngine::World& world, const FencePolicy& policy, co
                                              : std::string("; its power reads ") + name_of(reading.power));
   if (!answer.empty()) report.power.evidence += "; by force, although it answered: " + answer;
   report.elapsed = clock.monotonic() - started;
-  if (reading.power == bmc::Power::kOn && !policy.force) {
+  if (reading.power == bmc::Power::kOn && !policy.force) {  // @rule 15-a-persons-word
     report.outcome = FenceReport::Outcome::kRefused;
     report.reason = reading.method + " says that it is on (--force)";
     return report;
   }
   // Its power cannot be read, or that of another machine was.
-  if (!answer.empty() && !policy.force) {
+  if (!answer.empty() && !policy.force) {  // @rule 15-a-living-host
     report.outcome = FenceReport::Outcome::kRefused;
     report.reason = host + " answers: " + answer + "; it is not off (--force)";
     return report;
@@ -163,7 +163,7 @@ UnfenceReport unfence(FenceEngine::World& world, const FencePolicy& policy, cons
   }
   // First the mark: from the first command on what the host believes about its VMs is stale.
   const bool returning = mark->state == cluster::FenceMark::State::kReturning;
-  mark->state = cluster::FenceMark::State::kReturning;
+  mark->state = cluster::FenceMark::State::kReturning;  // @rule 04-unfence-keeps-the-mark
   if (!returning && !put(world.store, *mark)) throw changed(host);
   report.power = bmc::PowerDriver(world.power, world.time).on(levels, clock.monotonic() + policy.deadline);
   report.elapsed = clock.monotonic() - started;

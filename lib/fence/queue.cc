@@ -119,7 +119,7 @@ std::optional<FenceReport> FenceQueue::carry_out(const Task& task) {
       pause = policy_.retry_first;
       started = clock.monotonic();
     }
-    if (!report.disarmed && report.elapsed + pause > policy_.retry_for) {
+    if (!report.disarmed && report.elapsed + pause > policy_.retry_for) {  // @rule 04-rounds-are-bounded
       if (round == 1) return report;
       return given_up(report, "it was tried " + std::to_string(round) + " times within " +
                                   format_duration(report.elapsed) + " (--retry-for)");
@@ -152,7 +152,7 @@ std::optional<FenceReport> FenceQueue::carry_out(const Task& task) {
 
 // Why no further round is to begin; nullopt: it may.
 std::optional<FenceQueue::Woken> FenceQueue::over(const Task& task) {
-  if (task.life() > 0) return Woken::kLife;
+  if (task.life() > 0) return Woken::kLife;  // @rule 21-before-the-next-round
   if (stopping_()) return Woken::kStop;
   const std::lock_guard lock(mutex_);
   if (queues_[task.base.host].size() > 1) return Woken::kNewer;

@@ -26,7 +26,7 @@ FenceReport without_lock(FenceReport report, bool stopping) {
 }
 
 FenceReport failed(FenceReport report, std::string reason) {
-  report.needs_person = true;
+  report.needs_person = true;  // @rule 04-a-person-is-called
   if (report.power.proven && report.power.attempts > 0) {
     reason += "; " + report.power.told + " had been told to switch it off, and its power reads " +
               name_of(report.power.after);

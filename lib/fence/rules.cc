@@ -43,7 +43,7 @@ bool wanted(Kind kind, const FencePolicy& policy) {
     case Kind::kDown:
       return true;
     case Kind::kIsolated:
-      return policy.fence_isolated;
+      return policy.fence_isolated;  // @rule 01-only-the-dead: true
     case Kind::kPartitioned:
       return policy.fence_partitioned;
     case Kind::kHypervisorDown:
@@ -116,7 +116,7 @@ std::optional<FenceRequest> read_request(record::Reader& reader, Milliseconds no
 }
 
 bool shows_life(Kind kind, const record::HostState& state) {
-  return kind != Kind::kDown &&
+  return kind != Kind::kDown &&  // @rule 01-lives-again: false
          (state.net == "alive" || state.store == "alive" || state.libvirt == "answers" ||
           state.libvirt == "refused" || state.peers_reached.value_or(0) > 0);
 }
@@ -139,7 +139,7 @@ std::set<std::string> maybe_alive(std::string_view line, const std::set<std::str
     if (end == std::string_view::npos) continue;  // cut off
     names = true;
     const std::string host(line.substr(value + 1, end - value - 1));
-    if (hosts.contains(host)) named.insert(host);
+    if (hosts.contains(host)) named.insert(host);  // @rule 21-broken-line
   }
   if (names) return named;
   const auto first = line.find_first_not_of(" \t");
@@ -161,14 +161,15 @@ std::optional<LifeSign> sign_of_life(record::Reader& reader) {
 FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std::chrono::sys_seconds now) {
   const auto& state = request.state;
   const char* expected = verdict_of(request.kind);
-  if (state.verdict != expected) {
+  if (state.verdict != expected) {  // @rule 01-verdict-of-its-kind
     return {Verdict::kRefuse,
             "the record contradicts itself: its verdict is " + state.verdict + " and not " + expected};
   }
-  if (request.planned && !policy.dry_run) return {Verdict::kRefuse, "the record is of a dry run"};
-  if (const auto word = unknown_word(state); !word.empty())
+  if (request.planned && !policy.dry_run)  // @rule 02-planned
+    return {Verdict::kRefuse, "the record is of a dry run"};
+  if (const auto word = unknown_word(state); !word.empty())  // @rule 02-unknown-word
     return {Verdict::kRefuse, "the record says what heartbeat does not say: " + word, true};
-  if (const auto living = living_channel(request.kind, state); !living.empty()) {
+  if (const auto living = living_channel(request.kind, state); !living.empty()) {  // @rule 02-living-channel
     return {Verdict::kRefuse,
             std::string("the record contradicts itself: the host is ") + expected + ", and " + living, true};
   }
@@ -177,7 +178,7 @@ FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std:
                                  option_of(request.kind) + " fence)"};
   }
   const auto age = std::chrono::duration_cast<Milliseconds>(now - state.time);
-  if (age > policy.max_age) {
+  if (age > policy.max_age) {  // @rule 01-old-request
     return {Verdict::kRefuse,
             "the record is " + format_duration(age) + " old: it may be up again (--max-age)"};
   }
@@ -185,13 +186,13 @@ FenceRuling rule_on(const FenceRequest& request, const FencePolicy& policy, std:
     return {Verdict::kRefuse,
             "the record is from the future: the clocks disagree by " + format_duration(-age)};
   }
-  if (state.store == "alive" && !policy.fence_living_store) {
+  if (state.store == "alive" && !policy.fence_living_store) {  // @rule 02-storage-veto
     return {Verdict::kRefuse, "it still writes to the shared storage (--living-store)"};
   }
   if (state.hosts_silent && state.hosts_watched && *state.hosts_silent > 0 && *state.hosts_watched > 0 &&
       too_many(static_cast<std::size_t>(*state.hosts_silent),
                static_cast<std::size_t>(*state.hosts_watched)) &&
-      !policy.force) {
+      !policy.force) {  // @rule 02-fence-believes-watcher: false
     return {Verdict::kRefuse,
             std::to_string(*state.hosts_silent) + " of " + std::to_string(*state.hosts_watched) +
                 " hosts are silent: the watcher is rather the one that is cut off (--force)"};
@@ -208,12 +209,12 @@ std::string self_fence_objection(const FenceRequest& request, const FencePolicy&
     return "no hardware watchdog sees to it that its agent works (--trust-self-fence)";
   // Its agent acts when it has lost both channels. Of a channel that we cannot see it may still have the use,
   // and one that has only one channel never acts, whoever trusts it.
-  if (state.net == "alive" || state.store != "silent")
+  if (state.net == "alive" || state.store != "silent")  // @rule 03-channel-left
     return "it may still have a channel (net " + state.net + ", store " + state.store +
            ") and so not fence itself";
   // 80 %: clocks drift, and stopping takes its time.
   const Milliseconds self{*state.self_fence_ms};
-  if (self * 5 >= policy.takeover * 4)
+  if (self * 5 >= policy.takeover * 4)  // @rule 03-takeover-time
     return "it fences itself after " + format_duration(self) + ", too close to the takeover time of " +
            format_duration(policy.takeover);
   return {};

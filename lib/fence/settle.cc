@@ -54,19 +54,19 @@ FenceReport FenceEngine::settle_one(FenceReport& report, const FenceJournal::Ope
   const bool marked = mark && mark->state == cluster::FenceMark::State::kFenced &&
                       (mark->id == open.id || mark->time > open.begun);
   // The watcher's first word on it may come while its power is read.
-  if (life() > 0 && !marked) {
+  if (life() > 0 && !marked) {  // @rule 21-left-open
     journal_.end(open.id, open.host, "withdrawn");
     return withdrawn(report);
   }
   // A person may have shut it down in order, and may be inside it.
   const auto objection = announced(report.host);
-  if (!marked && !objection.why.empty()) {
+  if (!marked && !objection.why.empty()) {  // @rule 01-maintenance-settled, 24-disarmed-settled
     // What stays open is looked at again when the cluster is armed.
     report.disarmed = objection.by == Objecting::kDisarmed;
     if (!report.disarmed) journal_.end(open.id, open.host, "failed");
     return with(report, Outcome::kRefused, "interrupted, and " + objection.why);
   }
-  if (reading.power == bmc::Power::kOff) {
+  if (reading.power == bmc::Power::kOff) {  // @rule 12-fence-world-first: true
     report.power.proven = true;
     report.power.evidence =
         reading.method + ": an interrupted run had begun to switch it off; read off twice since";
@@ -76,7 +76,7 @@ FenceReport FenceEngine::settle_one(FenceReport& report, const FenceJournal::Ope
     journal_.end(open.id, open.host, "fenced");
     return with(report, Outcome::kFenced, "");
   }
-  if (reading.power == bmc::Power::kOn) {
+  if (reading.power == bmc::Power::kOn) {  // @rule 12-fence-stays-open: true
     journal_.end(open.id, open.host, "failed");
     return failed(report, "interrupted, and it is on: fence it anew if it is still down");
   }

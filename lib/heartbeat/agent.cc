@@ -55,9 +55,8 @@ bool fences_itself(const AgentOptions& options) {
 // What others may count upon: never more than guard() does. An agent to which its peers are contact promises
 // nothing; see Agent::cut_off().
 std::uint32_t promised_ms(const AgentOptions& options) {
-  return fences_itself(options) && options.fenced_by_self
-             ? static_cast<std::uint32_t>(options.self_fence.count())
-             : 0;
+  if (!fences_itself(options) || !options.fenced_by_self) return 0;  // @rule 03-promise
+  return static_cast<std::uint32_t>(options.self_fence.count());
 }
 
 }  // namespace
@@ -358,6 +357,7 @@ Milliseconds Agent::cut_off() const {
     return now() - std::max(Milliseconds{time.load()}, floor);
   };
   const Milliseconds lost = std::min(since(vitals_->acked), since(vitals_->shown));
+  // @rule 23-peers-count: {}
   const auto heard = options_.fenced_by_self ? std::nullopt : peers_.majority_heard();
   return heard ? std::min(lost, now() - std::max(*heard, floor)) : lost;
 }
@@ -369,7 +369,7 @@ Milliseconds Agent::last_contact() const {
 void Agent::guard() {
   if (contact_) contact_->write(now() - std::max(cut_off(), Milliseconds{0}));
   if (fenced_ && !self_fenced_) return stop_everything("a watcher says that this host counts as off");
-  if (vitals_->marked && !self_fenced_)
+  if (vitals_->marked && !self_fenced_)  // @rule 21-mark-on-the-storage
     return stop_everything("the mark on the storage says that this host counts as off");
   if (!fences_itself(options_)) return;
   const Milliseconds lost = cut_off();
@@ -377,7 +377,7 @@ void Agent::guard() {
     if (!fenced_ && !vitals_->marked) self_fenced_ = false;
     return;
   }
-  if (!self_fenced_)
+  if (!self_fenced_)  // @rule 03-agent-stops-its-servers
     stop_everything("no watcher, no storage" +
                     std::string(options_.fenced_by_self ? "" : " and less than half of the hosts") + " for " +
                     format_duration(lost));

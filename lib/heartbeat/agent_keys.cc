@@ -11,7 +11,7 @@ namespace rackline::heartbeat {
 AgentKeys::AgentKeys(std::string_view text, const std::string& host, std::string_view cluster)
     : cluster_(cluster) {
   for (const HostKey& key : host_keys(text)) {
-    if (key.host != host) {
+    if (key.host != host) {  // @rule 01-key-serves-its-host
       throw Error(Status::kUsage, "use the key", "of the heartbeats",
                   "it is the key of " + key.host + ", and this host is " + host,
                   "heartbeat key --host " + host + " makes its own, beside the watcher");

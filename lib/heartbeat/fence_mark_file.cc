@@ -102,7 +102,8 @@ MarkReject unseal(std::string_view text, std::string_view cluster, std::string_v
   if (!cluster::valid_name(mark.fence) || !cluster::valid_name(mark.host)) return MarkReject::kTorn;
   if (tag != fnv1a(cluster)) return MarkReject::kForeign;
   const std::string right = sign_for_host(key, line);
-  if (CRYPTO_memcmp(right.data(), mac.data(), right.size()) != 0) return MarkReject::kForged;
+  if (CRYPTO_memcmp(right.data(), mac.data(), right.size()) != 0)  // @rule 21-forged-mark
+    return MarkReject::kForged;
   out = std::move(mark);
   return MarkReject::kNone;
 }
@@ -112,7 +113,7 @@ MarkReject unseal(std::string_view text, std::string_view cluster, const std::ve
   MarkReject reject = MarkReject::kForged;
   for (const auto& key : keys) {
     reject = unseal(text, cluster, std::string_view(key), out);
-    if (reject != MarkReject::kForged) break;
+    if (reject != MarkReject::kForged) break;  // @rule 21-mark-with-either-key: true
   }
   return reject;
 }
@@ -183,7 +184,8 @@ std::string OwnFenceMark::objection(const std::string& text, std::uint64_t incar
     case MarkReject::kNone:
       break;
   }
-  if (mark.host != host_) return "it is of another host, " + mark.host;
+  if (mark.host != host_) return "it is of another host, " + mark.host;  // @rule 21-mark-of-another
+  // @rule 21-old-mark
   if (mark.incarnation != incarnation || mark.seq > seq || mark.seq + kRecent < seq || mark.seq <= overtaken)
     return "it is an old one (" + mark.fence + ") that was put back, or that no watcher keeps any more";
   believed_ = mark.seq;

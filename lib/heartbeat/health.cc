@@ -35,14 +35,15 @@ HealthWork due(const std::string& me, const std::vector<HostHealth>& hosts,
     if (host.well) {
       const bool unreadable =
           std::any_of(broken.begin(), broken.end(), [&](const auto& mark) { return mark.host == host.host; });
-      if (unreadable || mine || (present != nullptr && !valid)) work.removals.push_back(host.host);
+      if (unreadable || mine || (present != nullptr && !valid))  // @rule 24-health-of-others: true
+        work.removals.push_back(host.host);
       continue;
     }
     const bool same = valid && present->verdict == host.verdict && present->fence == host.fence;
     // Nothing is graver than a host that lives after its fence.
     const bool graver = !mine && host.verdict == kContradicted && !same;
     const bool fresh = valid && now - present->renewed < HealthMark::kRenewed;
-    if (fresh && (mine ? same : !graver)) continue;
+    if (fresh && (mine ? same : !graver)) continue;  // @rule 24-health-mark: true
     work.puts.push_back(
         {host.host, host.verdict, host.reason, same ? present->since : now, now, me, host.fence});
   }

@@ -75,7 +75,7 @@ void write_host_key(const std::string& path, const std::string& text) {
   const auto keys = host_keys(present);
   wipe(present);
   const auto fresh = host_keys(text);
-  if (share_a_key(keys, fresh)) return replace(path, text);
+  if (share_a_key(keys, fresh)) return replace(path, text);  // @rule 16-key-of-another-host: true
   const std::string what =
       keys.empty() ? "a key that is no host's"
                    : "another key, of " + keys.front().host + ", " + key_id_text(keys.front().id());

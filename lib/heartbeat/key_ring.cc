@@ -72,9 +72,9 @@ KeyRing::Heard KeyRing::decode(std::span<const std::uint8_t> bytes, Message& out
   if (host) {
     auto& own = hosts_[*host].own;
     for (std::size_t generation = 0; generation < own.size(); ++generation) {
-      if (!own[generation].signed_by(bytes, out)) continue;
+      if (!own[generation].signed_by(bytes, out)) continue;  // @rule 01-key-of-another-host
       heard.voice = Voice{*host, generation, false};
-      out.anew = hosts_[*host].voice && hosts_[*host].voice->shared;
+      out.anew = hosts_[*host].voice && hosts_[*host].voice->shared;  // @rule 01-shared-key-is-void
       return heard;
     }
     heard.claimed = host;
@@ -116,7 +116,7 @@ KeyRing::Heard KeyRing::decode_shared(std::span<const std::uint8_t> bytes, Messa
     if (!shared_[generation].signed_by(bytes, out)) continue;
     out.key_id = shared_[generation].id();
     const bool speaks = out.type == Message::Type::kBeat || out.type == Message::Type::kSlot;
-    if (host && speaks && hosts_[*host].spoke_itself) {
+    if (host && speaks && hosts_[*host].spoke_itself) {  // @rule 01-shared-key-is-over
       heard.reject = Reject::kForged;
       heard.claimed = host;
       heard.refusal = "messages in the name of " + out.name +

@@ -81,14 +81,14 @@ Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milli
   // What is signed with the shared key, which others may have, counts here as well: a contradiction stops
   // starts and kills nothing, and to overlook the one that is true would let a server run twice.
   if (host.off) host.off->beat(beat.nonce, now);
-  if (beat.nonce != nonce_of(index)) return Heard::kUnproven;
+  if (beat.nonce != nonce_of(index)) return Heard::kUnproven;  // @rule 01-first-word-has-to-answer
   if (beat.anew) forget(host);
   switch (age_of(host, beat.incarnation)) {
     case Age::kOld:
       host.twin_seen = now;
       return Heard::kTwin;
     case Age::kPresent:
-      if (beat.seq <= host.net_seq) return Heard::kReplayed;
+      if (beat.seq <= host.net_seq) return Heard::kReplayed;  // @rule 01-replayed
       break;
     case Age::kNew:
       replace(host, beat.incarnation);
@@ -104,7 +104,7 @@ Membership::Heard Membership::beat(std::size_t index, const Message& beat, Milli
   host.key_id = beat.key_id;
   host.doubtful = beat.doubtful;
   // Fence would count upon it.
-  if (beat.doubtful) host.beat.self_fence_ms = 0;
+  if (beat.doubtful) host.beat.self_fence_ms = 0;  // @rule 03-shared-key-promises-nothing
   host.slot_leaving = false;
   host.peers_told = host.peers_reached = 0;
   host.peers_asked_at.reset();
@@ -170,9 +170,10 @@ Membership::SlotHeard Membership::hear_slot(Host& host, const Message& slot, Mil
   if (!proven) {
     return host.slot_proven && age == Age::kPresent ? SlotHeard::kReplayed : SlotHeard::kUnproven;
   }
-  if (age == Age::kPresent && slot.seq <= host.slot_seq) return SlotHeard::kReplayed;
+  if (age == Age::kPresent && slot.seq <= host.slot_seq) return SlotHeard::kReplayed;  // @rule 01-old-slots
   // Version 1 does not tell.
-  if (age == Age::kPresent && slot.echo != 0 && slot.echo < host.seq_before) return SlotHeard::kOvertaken;
+  if (age == Age::kPresent && slot.echo != 0 && slot.echo < host.seq_before)  // @rule 01-slots-kept-back
+    return SlotHeard::kOvertaken;
   if (age == Age::kNew) replace(host, slot.incarnation);
   host.slot_seq = slot.seq;
   host.slot_changed = now;
@@ -263,9 +264,9 @@ std::vector<HostHealth> Membership::health(Milliseconds now) const {
 
 void Membership::was_late(Milliseconds by, Milliseconds now) {
   for (Host& host : hosts_) {
-    host.net.forgive(by);
+    host.net.forgive(by);  // @rule 01-watcher-late
     if (host.off) host.off->forgive(by);
-    host.slot_changed += by;
+    host.slot_changed += by;  // @rule 01-watcher-late
     for (auto* time : {&host.libvirt_asked, &host.libvirt_told, &host.libvirt_lived, &host.peers_asked_at,
                        &host.slot_unreadable}) {
       if (*time) **time += by;
@@ -294,6 +295,7 @@ Membership::Store Membership::store_of(const Host& host, Milliseconds now) const
   if (!storage_works_) return Store::kUnknown;
   // Silence counts from when it could have been broken.
   const Milliseconds unreadable = host.slot_unreadable.value_or(Milliseconds::min());
+  // @rule 01-slot-unreadable
   if (host.slot_unreadable && now - unreadable < patient_.dead) return Store::kUnknown;
   if (!host.slot_known) return Store::kNever;
   if (!challenged_ && !host.net.ever()) return Store::kUnknown;
@@ -304,7 +306,7 @@ Membership::Store Membership::store_of(const Host& host, Milliseconds now) const
 }
 
 Membership::Judgement Membership::judge(const Host& host, Milliseconds now) const {
-  if (host.off && host.off->contradicted()) {
+  if (host.off && host.off->contradicted()) {  // @rule 21-life-after-fence
     return {HostVerdict::kFenceContradicted,
             "it is marked as fenced (" + host.off->fence() + "), and " + host.off->how() +
                 (host.doubtful ? "; its agent beats with the shared key, " + key_id_text(host.key_id) +
@@ -316,6 +318,7 @@ Membership::Judgement Membership::judge(const Host& host, Milliseconds now) cons
   // dead, and not enough for anything else that it says. Somebody else may say it: that a host has no
   // hypervisor any more, is isolated or takes its leave has its consequences, too. When all that speaks for
   // the host is silent, and libvirtd as well, it is dead like any other.
+  // @rule 01-shared-key-is-no-life
   if (host.doubtful && !host.maintenance && judgement.verdict != HostVerdict::kDown) {
     judgement.reason = "its agent beats with the shared key, " + key_id_text(host.key_id) +
                        ": give it its own (heartbeat key --host " + host.name + ")" +
@@ -323,7 +326,7 @@ Membership::Judgement Membership::judge(const Host& host, Milliseconds now) cons
     judgement.verdict = HostVerdict::kSuspect;
   }
   if (host.claimed_at && now - *host.claimed_at < 2 * patient_.dead && !judgement.reason.empty())
-    judgement.reason += "; " + host.claim;
+    judgement.reason += "; " + host.claim;  // @rule 01-claims-are-told
   return judgement;
 }
 
@@ -372,11 +375,12 @@ Membership::Judgement Membership::judge_agentless(const Host& host, Milliseconds
   if (host.libvirt != LibvirtAnswer::kTimeout)
     return {HostVerdict::kSuspect,
             "too many hosts are silent for its libvirtd to have been asked; it has no agent"};
-  if (host.connects) {
+  if (host.connects) {  // @rule 01-kernel-answers
     return {HostVerdict::kHypervisorDown,
             "its kernel takes connections, and libvirtd does not answer; it has no agent"};
   }
-  if (doubting_) return {HostVerdict::kSuspect, "silent, but so are too many others"};
+  if (doubting_)  // @rule 02-agentless-doubts
+    return {HostVerdict::kSuspect, "silent, but so are too many others"};
   return {HostVerdict::kDown,
           "libvirtd has not answered for " + format_duration(silence) + "; it has no agent"};
 }
@@ -398,14 +402,14 @@ Membership::Judgement Membership::judge_silent(const Host& host, Milliseconds no
   const std::string since = "no heartbeat for " + format_duration(silence);
   const bool dead = host.net.ever() ? host.net.dead(now, patient_) : silence >= policy_.start_grace;
   if (!dead) return {HostVerdict::kSuspect, since};
-  if (host.peers_reached > 0)
+  if (host.peers_reached > 0)  // @rule 02-partitioned
     return {HostVerdict::kPartitioned,
             since + ", and " + std::to_string(host.peers_reached) + " other hosts reach it"};
   const auto libvirt = libvirt_now(host, now);
-  if (libvirt == LibvirtAnswer::kAnswers)
+  if (libvirt == LibvirtAnswer::kAnswers)  // @rule 01-libvirtd-answers
     return {HostVerdict::kSuspect, since + ", but libvirtd answers: its agent has failed, or is blocked"};
   const Store store = store_of(host, now);
-  if (store == Store::kAlive) {
+  if (store == Store::kAlive) {  // @rule 02-isolated
     // Only a beat on the storage that is clearly younger than the last one over the network tells the two
     // apart.
     const bool younger = silence - (now - host.slot_changed) >= policy_.detector.suspect;
@@ -415,9 +419,9 @@ Membership::Judgement Membership::judge_silent(const Host& host, Milliseconds no
   if (libvirt == LibvirtAnswer::kRefused)
     return {HostVerdict::kHypervisorDown,
             since + "; its kernel answers, and neither agent nor libvirtd runs"};
-  if (store == Store::kUnknown)
+  if (store == Store::kUnknown)  // @rule 01-storage-unknown
     return {HostVerdict::kSuspect, since + "; the watcher itself cannot use the storage, so it cannot know"};
-  if (waiting_for_answers(host, now)) return {HostVerdict::kSuspect, since};
+  if (waiting_for_answers(host, now)) return {HostVerdict::kSuspect, since};  // @rule 01-answers-awaited
   if (doubting_) return {HostVerdict::kSuspect, since + ", but too many others are silent as well"};
   if (may_be_booting(host, now))
     return {HostVerdict::kSuspect, since + ", as others that were started anew since: it may be booting"};
@@ -428,7 +432,7 @@ Membership::Judgement Membership::judge_silent(const Host& host, Milliseconds no
 }
 
 bool Membership::flapping(const Host& host, Milliseconds now) const {
-  return host.suspicions.size() >= static_cast<std::size_t>(policy_.flaps) &&
+  return host.suspicions.size() >= static_cast<std::size_t>(policy_.flaps) &&  // @rule 04-flapping: false
          now - host.silent_at < policy_.flap_hold;
 }
 
@@ -486,7 +490,7 @@ void Membership::doubt(Milliseconds now, Round& round) {
                    "its network, and at the hosts";
     doubt.hosts_silent = silent_;
     doubt.hosts_watched = watched_;
-    round.doubt = std::move(doubt);
+    round.doubt = std::move(doubt);  // @rule 02-watcher-escalates
   }
   // That nobody has been heard yet when the watcher begins is no storm.
   if (doubting && begun_ && (!doubting_ || !doubt_began_)) {
@@ -495,14 +499,15 @@ void Membership::doubt(Milliseconds now, Round& round) {
     rebooted_ = false;
   }
   if (!doubting && doubting_) doubt_ended_ = now;
-  doubting_ = doubting;
+  doubting_ = doubting;  // @rule 02-watcher-doubts
 }
 
 // Hosts whose power failed together do not come back together. One that is switched off in the middle of its
 // boot was not healed but hurt, and its servers are started where there may be no room for all of them. A
 // fault of the network alone gives nobody more time: the agents are then the same as before.
 bool Membership::may_be_booting(const Host& host, Milliseconds now) const {
-  return rebooted_ && doubt_ended_ && silent_since(host, now) <= *doubt_ended_ &&
+  return rebooted_ && doubt_ended_ &&
+         silent_since(host, now) <= *doubt_ended_ &&  // @rule 02-booting-after-a-storm: false
          now - *doubt_ended_ < policy_.storm_grace;
 }
 
@@ -536,6 +541,7 @@ Membership::Round Membership::tick(Milliseconds now) {
     Judgement judgement = judge(host, now);
     if (judgement.verdict == host.verdict) continue;
     // Whoever waits for it to have fenced itself has to know that it answers.
+    // @rule 01-answers-again: false
     const bool answers = !agentless(host) && libvirt_now(host, now) == LibvirtAnswer::kAnswers;
     if (judgement.verdict == HostVerdict::kSuspect && firm(host.verdict) && !net_alive(host, now) && !answers)
       continue;

@@ -164,7 +164,7 @@ bool Peers::hear_ping(std::span<const std::uint8_t> bytes, const Message& unprov
       return true;
     }
     Signer pair(pair_key(own, unproven.target), keys_.cluster());
-    if (!pair.signed_by(bytes, unproven)) continue;
+    if (!pair.signed_by(bytes, unproven)) continue;  // @rule 23-ping-without-ticket
     if (unproven.nonce != 0) {
       Message witness = pong;
       witness.type = Message::Type::kWitness;
@@ -197,6 +197,7 @@ bool Peers::hear_pong(std::span<const std::uint8_t> bytes, const Message& unprov
     return true;
   }
   Neighbour& neighbour = found->second;
+  // @rule 23-pong-of-another-host
   if (neighbour.ticket ? !Signer(*neighbour.ticket, keys_.cluster()).signed_by(bytes, unproven)
                        : keys_.signer_of(bytes, unproven) == nullptr)
     return false;

@@ -10,7 +10,8 @@ void ProvenOff::lives(const char* how, Milliseconds now) {
 }
 
 void ProvenOff::beat(std::uint64_t nonce, Milliseconds now) {
-  if (nonce == nonce_) lives("heartbeats of it come in over the network", now);
+  if (nonce == nonce_)  // @rule 21-beat-on-the-way: true
+    lives("heartbeats of it come in over the network", now);
 }
 
 void ProvenOff::slot(Milliseconds began, bool fresh, bool answers, Milliseconds now) {
@@ -23,7 +24,8 @@ void ProvenOff::slot(Milliseconds began, bool fresh, bool answers, Milliseconds 
 }
 
 void ProvenOff::libvirt(Milliseconds asked, Milliseconds now) {
-  if (asked >= since_) lives("something answers where its libvirtd listens", now);
+  if (asked >= since_)  // @rule 21-answer-of-before: true
+    lives("something answers where its libvirtd listens", now);
 }
 
 void ProvenOff::reached(Milliseconds asked, Milliseconds now) {
@@ -31,7 +33,7 @@ void ProvenOff::reached(Milliseconds asked, Milliseconds now) {
 }
 
 void ProvenOff::still_marked(Milliseconds began) {
-  if (lived_ && began >= *lived_) contradicted_ = true;
+  if (lived_ && began >= *lived_) contradicted_ = true;  // @rule 21-taken-back: true
 }
 
 void ProvenOff::forgive(Milliseconds by) {

@@ -15,6 +15,7 @@ constexpr std::size_t kTicketBytes = kIdBytes + sizeof Key::bytes;
 void pad(Key& key, Signer& of_asker, std::string_view asked, std::string_view id) {
   const Key stream =
       of_asker.expand(std::string(kPadPurpose) + '\0' + std::string(asked) + '\0' + std::string(id));
+  // @rule 23-ticket-in-the-open
   for (std::size_t i = 0; i < key.bytes.size(); ++i) key.bytes[i] ^= stream.bytes[i];
 }
 

@@ -13,7 +13,7 @@ std::string call_for_person(const Transition& transition) {
            record.host;
   }
   // Unknown is not dead: it is not fenced, and what ran there is not started elsewhere.
-  if (transition.verdict == HostVerdict::kUnknown) {
+  if (transition.verdict == HostVerdict::kUnknown) {  // @rule 04-never-heard
     return what + ": whether it lives is not known, so nothing is done about it, and a person is needed. " +
            "Look at it, and when it is surely off: fence --confirm-manual " + record.host + " | failover";
   }

@@ -272,7 +272,7 @@ void Watcher::hear_beat(const Message& beat, const KeyRing::Voice& voice, const 
   // One that only looks tells the number that a beat has to bring, and no more. An ack that names no run of
   // the agent is no contact: it neither puts its self-fencing off nor says whether the host counts as off, of
   // which this look may know less than the watcher.
-  if (!options_.once) {
+  if (!options_.once) {  // @rule 03-a-look-is-no-watcher: true
     ack.seq = beat.incarnation;
     ack.fenced = membership_.fenced(*host);
     ack.replaced = heard == Membership::Heard::kTwin && membership_.may_return(*host, now());
@@ -344,7 +344,7 @@ void Watcher::hear_slot(std::size_t host, const std::vector<std::uint8_t>& bytes
     return refuse(here, {});
   }
   if (heard.reject != Reject::kNone || message_.type != Message::Type::kSlot) return;
-  if (message_.name != name)
+  if (message_.name != name)  // @rule 01-slot-of-another-host
     return complain(
         "the slot of " + name + " on the storage holds one of " + cluster::shown_name(message_.name), {});
   const auto slot = membership_.slot(host, message_, now(), began);

@@ -59,7 +59,7 @@ std::map<std::size_t, std::string> MigrationEngine::objections(const std::vector
       wrong[i] = "its source is its target";
     } else if (!vms.emplace(move.stage, move.vm).second) {
       wrong[i] = "another move of the same stage has the same VM";
-    } else if (open != unresolved.end() && open->second != move.id) {
+    } else if (open != unresolved.end() && open->second != move.id) {  // @rule 12-unsettled-move
       wrong[i] = "an earlier move of it (" + open->second + ") has no result; run migrate --resume first";
     }
   }

@@ -35,14 +35,14 @@ bool is_moving(const VmFacts& vm) {
 MoveFate judge_live(const VmFacts& source, const VmFacts& target, const std::string& seen) {
   if (source.migrating_out && source.domain_id) return {Verdict::kAdopt, "its migration is still running"};
   if (target.active()) {
-    if (!source.present()) return {Verdict::kDone, {}};
+    if (!source.present()) return {Verdict::kDone, {}};  // @rule 10-finished, 10-two-copies: true
     if (source.state == VmState::kShutoff) return {Verdict::kFinish, seen};
     return {Verdict::kInconsistent, seen};
   }
   // A guest may have shut itself down, or its host may have been restarted: it is still there exactly once.
   if ((source.active() || source.state == VmState::kShutoff) && !target.present())
     return {Verdict::kSource, seen};
-  if (source.active() && !source.job) {
+  if (source.active() && !source.job) {  // @rule 10-only-copy: true
     if (target.state == VmState::kInMigration) return {Verdict::kLeftover, seen};
     // A libvirtd that learns of the end too late starts its copy and fails, for the source has the disks
     // again.

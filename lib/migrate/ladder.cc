@@ -40,7 +40,7 @@ MigrationLadder::Step MigrationLadder::climb(const JobStats& job, Milliseconds l
   }
   constexpr int kThrottledStalls = 8;
   if (auto_converge_ && ++throttled_stalls_ < kThrottledStalls) return Step::kNone;
-  if (!allow_postcopy_) return Step::kNone;
+  if (!allow_postcopy_) return Step::kNone;  // @rule 09-consent
   postcopy_ = true;
   return Step::kPostcopy;
 }

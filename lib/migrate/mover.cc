@@ -154,12 +154,12 @@ MoveReport Mover::run() {
 MoveReport Mover::carry_out() {
   std::optional<store::Journal::Item> item;
   if (shared_->journal != nullptr) item = shared_->journal->find(intent_.move.id);
-  if (item && !item->result) return recover(*item);
+  if (item && !item->result) return recover(*item);  // @rule 12-unknown-is-looked-at
   if (shared_->cancelled) return report(act::Outcome::kCancelled, "not begun");
   const View view = look();
   if (!view.source || !view.target) return report(act::Outcome::kFailed, view.error);
   // Done before, and not as we left it: somebody has moved it since, and this plan knows nothing of that.
-  if (item && was_done(*item) && view.source->present()) {
+  if (item && was_done(*item) && view.source->present()) {  // @rule 12-carried-out-before
     return report(act::Outcome::kRefused, "this decision was carried out before, and the VM came back since");
   }
   return begin_anew(view);
@@ -176,11 +176,11 @@ std::string Mover::target_closed() const {
 }
 
 MoveReport Mover::begin_anew(const View& view) {
-  if (auto closed = target_closed(); !closed.empty())
+  if (auto closed = target_closed(); !closed.empty())  // @rule 24-migrate
     return report(act::Outcome::kRefused, std::move(closed));
   if (auto refusal = check(view)) return *refusal;
   if (shared_->policy.dry_run) return report(act::Outcome::kDone, "");
-  write_intent();
+  write_intent();  // @rule 12-intent
   MoveReport report = intent_.live ? migrate_live(false) : move_definition();
   return close(std::move(report));
 }
@@ -240,7 +240,8 @@ void Mover::write_intent() {
 }
 
 MoveReport Mover::close(MoveReport report) {
-  if (!intent_open_ || report.outcome == act::Outcome::kUnknown) return report;
+  if (!intent_open_) return report;
+  if (report.outcome == act::Outcome::kUnknown) return report;  // @rule 12-unknown-stays-open
   try {
     shared_->journal->result(intent_.move.id, store::to_text(report));
     intent_open_ = false;

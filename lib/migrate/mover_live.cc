@@ -89,8 +89,8 @@ void Mover::stop(Stop why) {
 // Whether the migration is to be ended. In post-copy it cannot be: the guest's memory is on both hosts.
 bool Mover::stopping() {
   if (stop_ != Stop::kNone || postcopy_) return stop_ != Stop::kNone;
-  if (shared_->cancelled) stop(Stop::kSignal);
-  if (stop_ == Stop::kNone && now() >= deadline_) stop(Stop::kDeadline);
+  if (shared_->cancelled) stop(Stop::kSignal);                            // @rule 10-stop-rolls-back
+  if (stop_ == Stop::kNone && now() >= deadline_) stop(Stop::kDeadline);  // @rule 10-deadline
   return stop_ != Stop::kNone;
 }
 
@@ -239,7 +239,7 @@ bool Mover::conclude_step(const MoveFate& fate, Milliseconds since) {
     case Verdict::kLeftover:
       // libvirt removes it by itself as soon as it learns of the end; only what it forgot is removed by us.
       say("waiting for " + to_.host + " to drop its copy");
-      if (since >= shared_->policy.settle / 2) tidy(fate);
+      if (since >= shared_->policy.settle / 2) tidy(fate);  // @rule 10-leftover
       return time_left;
     case Verdict::kInconsistent:
       return fate.passing && time_left;
@@ -284,6 +284,7 @@ MoveReport Mover::finish_definition() {
     const auto same_disk = [](const VmDisk& a, const VmDisk& b) {
       return a.target == b.target && a.source == b.source;
     };
+    // @rule 10-definition-compared
     if (there.machine != here.machine || there.arch != here.arch ||
         view.source->memory_bytes != view.target->memory_bytes ||
         !std::equal(there.disks.begin(), there.disks.end(), here.disks.begin(), here.disks.end(),

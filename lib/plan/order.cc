@@ -32,7 +32,9 @@ class Stages {
   // Whether the item could leave for `bin` now, beside what is under way.
   bool may_go(int item, int bin) {
     const int from = state_.where(item);
-    if (state_.in_flight(item) || in_[index(bin)] >= caps_.in || out_[index(from)] >= caps_.out) return false;
+    if (state_.in_flight(item)) return false;
+    if (in_[index(bin)] >= caps_.in) return false;     // @rule 08-stage-inbound
+    if (out_[index(from)] >= caps_.out) return false;  // @rule 08-stage-outbound
     return state_.admits(item, bin) && fits_beside_leaving(item, bin);
   }
 
@@ -90,13 +92,14 @@ class Stages {
   bool spare_is_kept() {
     if (state_.has_spare_whatever_arrives(flying_)) return true;
     int without = state_.bins_without_spare();
-    if (without > without_spare_) return false;
+    if (without > without_spare_) return false;  // @rule 05-spare-on-the-way
     std::map<int, std::vector<int>> coming;
     for (const int item : flying_) coming[state_.target(item)].push_back(item);
     for (const auto& [bin, items] : coming) {
       if (state_.has_spare(bin) && loses_spare(bin, items)) ++without;
     }
     // One that lacks it until an item has come and one that lacks it afterwards were both counted.
+    // @rule 05-spare-on-the-way: true
     return without <= without_spare_ || (flying_.size() <= kMostTogether && every_instant_has_spare());
   }
 

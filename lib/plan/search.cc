@@ -166,7 +166,7 @@ bool Search::spare_is_kept(int item, int bin) {
 }
 
 bool Search::take(int item, int bin, Step::Why why, int because) {
-  if (!spare_is_kept(item, bin)) return false;
+  if (!spare_is_kept(item, bin)) return false;  // @rule 05-spare-of-the-result
   steps_.push_back({item, state_.where(item), bin, why, because});
   go(item, bin);
   return true;

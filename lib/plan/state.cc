@@ -85,17 +85,18 @@ Obstacle State::obstacle(int item, int bin) const {
     if (!model.resource(r).hard) continue;
     const Amount peak = model.demand(item, r).peak;
     const Amount missing = used(bin, r) + peak - model.capacity(bin, r);
-    if (peak > 0 && missing > 0) return {Kind::kCapacity, r, missing};
+    if (peak > 0 && missing > 0) return {Kind::kCapacity, r, missing};  // @rule 05-memory
   }
   for (int k = model.group_begin(item); k < model.group_begin(item + 1); ++k) {
     const int g = model.group_list()[index(k)];
     const Group& group = model.group(g);
-    if (group.per_bin > 0 && group_count(g, bin) >= group.per_bin) return {Kind::kGroupBin, g, 0};
+    if (group.per_bin > 0 && group_count(g, bin) >= group.per_bin)  // @rule 05-anti-affinity
+      return {Kind::kGroupBin, g, 0};
     if (group.per_domain > 0) {
       const int domain = model.domain(bin);
       int there = group_domain_[cell(g, domain, model.domains())];
-      if (from != kNowhere && model.domain(from) == domain) --there;  // itself
-      if (there >= group.per_domain) return {Kind::kGroupDomain, g, 0};
+      if (from != kNowhere && model.domain(from) == domain) --there;     // itself
+      if (there >= group.per_domain) return {Kind::kGroupDomain, g, 0};  // @rule 05-failure-domain
     }
   }
   if (certain_.empty() && provided_.empty()) return {};

@@ -128,6 +128,7 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
   });
   bp::environment variables;
   for (const auto& variable : boost::this_process::environment()) {
+    // @rule 20-environment: true
     if (environment == Environment::kWhole || !stays_with_us(variable.get_name()))
       variables[variable.get_name()] = variable.to_string();
   }

@@ -72,7 +72,7 @@ bool any_left(pid_t child, int& status) {
   int status = SIGKILL;
   // The children of those that are killed are ours in the next round.
   for (int round = 0; any_left(child, status) && round < kRounds; ++round) {
-    kill_children();
+    kill_children();  // @rule 21-leavers
     usleep(kPause);
   }
   _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
@@ -90,7 +90,7 @@ Keeper::Keeper() {
 }
 
 void Keeper::stand_between() const {
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);  // @rule 21-orphans-come-to-us
   const pid_t keeper = getpid();
   const pid_t child = fork();
   if (child < 0) _exit(1);

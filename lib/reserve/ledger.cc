@@ -431,7 +431,7 @@ Answer<Ended> Ledger::release(const std::string& id) {
   for (const auto& [name, amount] : loan.amounts) {
     const Resource& resource = pool(loan.borrower).resources.at(name);
     const auto room = resource.own() - peak(loan.borrower, name, terms.spans);
-    if (room < amount) {
+    if (room < amount) {  // @rule 18-in-use
       return shortage(terms, "in_use", loan.borrower, name, name, room, amount - room,
                       "what was borrowed is granted");
     }

@@ -246,7 +246,7 @@ std::optional<Refusal> Ledger::admit(const Terms& terms, std::vector<Loan>& loan
   const Pool& mine = pool(terms.pool);
   for (const auto& [name, amount] : terms.amounts) {
     const Resource& resource = mine.resources.at(name);
-    const auto held = peak(terms.pool, name, terms.spans);
+    const auto held = peak(terms.pool, name, terms.spans);  // @rule 18-twice: 0
     const auto room = terms.all_borrowed ? 0 : resource.own() - held;
     const auto need = amount - std::max<std::int64_t>(room, 0);
     if (need <= 0) continue;

@@ -48,7 +48,7 @@ std::string Journal::key(const std::string& id) const {
 
 void Journal::intent(const std::string& id, const std::string& document) {
   const auto present = store_.get(key(id));
-  if (present && !item_of(id, *present).result) {
+  if (present && !item_of(id, *present).result) {  // @rule 12-begun-twice
     throw Error(Status::kRefused, "begin", id, "an earlier attempt is open in the journal");
   }
   Json entry;
@@ -100,7 +100,7 @@ std::vector<Journal::Item> Journal::open(std::vector<std::string>* broken) {
 
 void Journal::prune(std::chrono::seconds age, std::size_t number) {
   auto items = all();
-  std::erase_if(items, [](const Item& item) { return !item.result.has_value(); });
+  std::erase_if(items, [](const Item& item) { return !item.result.has_value(); });  // @rule 12-forgotten
   const auto end_of = [](const Item& item) { return item.ended.value_or(item.begun); };
   std::stable_sort(items.begin(), items.end(),
                    [&](const Item& a, const Item& b) { return end_of(a) > end_of(b); });  // newest first

@@ -294,7 +294,7 @@ class SqliteStore final : public Store {
   void prepare() {
     // Looked at before anything is changed: a foreign file must stay as it is.
     if (number("SELECT count(*) FROM sqlite_master") > 0) {
-      if (number("PRAGMA application_id") != kApplicationId) {
+      if (number("PRAGMA application_id") != kApplicationId) {  // @rule 16-foreign-database
         throw Error(Status::kUnreachable, "open store", path_, "a database of another program");
       }
       if (const auto schema = number("PRAGMA user_version"); schema > kSchema) {

@@ -93,7 +93,8 @@ void take_host_figures(const HostStats& now, const HostStats* before, const Host
   host.memory_pressure_percent = share(before->pressure.memory_us, now.pressure.memory_us);
   host.io_pressure_percent = share(before->pressure.io_us, now.pressure.io_us);
   if (!before->cpu_total || !now.cpu_total) return;
-  if (*now.cpu_total <= *before->cpu_total || *now.cpu_busy < *before->cpu_busy) return;
+  if (*now.cpu_total <= *before->cpu_total || *now.cpu_busy < *before->cpu_busy)
+    return;  // @rule 07-counter-stood-still
   host.cpu_percent = static_cast<double>(*now.cpu_busy - *before->cpu_busy) /
                      static_cast<double>(*now.cpu_total - *before->cpu_total) * 100;
 }

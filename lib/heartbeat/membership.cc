@@ -294,6 +294,7 @@ Membership::Store Membership::store_of(const Host& host, Milliseconds now) const
   if (!policy_.storage) return Store::kNone;
   if (!storage_works_) return Store::kUnknown;
   // Silence counts from when it could have been broken.
+  // @rule 01-slot-unreadable: {}
   const Milliseconds unreadable = host.slot_unreadable.value_or(Milliseconds::min());
   // @rule 01-slot-unreadable
   if (host.slot_unreadable && now - unreadable < patient_.dead) return Store::kUnknown;

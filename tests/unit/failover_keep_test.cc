@@ -74,11 +74,15 @@ TEST_F(KeepRunningTest, NothingIsStartedWhileAHostInMaintenanceIsSilent) {
   off("a", "h1", "unknown");
   cluster::MaintenanceMark planned;
   planned.host = "h3";
-  planned.time = system_clock().wall();
+  planned.time = system_clock().wall() - std::chrono::hours(1);
   cluster::put(*store_, planned);
+  auto vm = fake_protected("a", "h1");
+  vm.seen = system_clock().wall();  // so it was not moved there before the maintenance began
+  ASSERT_TRUE(put(*store_, vm));
   cluster_.at("h3").silent = true;
   keep();
   EXPECT_TRUE(cluster_.started.empty());
+  EXPECT_NE(reason_.find("h3 does not answer"), std::string::npos) << reason_;
 }
 
 TEST_F(KeepRunningTest, WhatWasStoppedByWishOrMigratedIsLeftAlone) {
@@ -93,6 +97,7 @@ TEST_F(KeepRunningTest, NothingIsPutOnAHostThatDoesNotServe) {
   keep();
   EXPECT_TRUE(cluster_.started.empty());
   EXPECT_NE(reason_.find("new fans"), std::string::npos);
+  EXPECT_NE(reason_.find("it goes elsewhere when"), std::string::npos) << reason_;
 }
 
 TEST_F(KeepRunningTest, AFencedHostThatShowsLifeStopsEverything) {

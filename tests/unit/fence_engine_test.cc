@@ -83,13 +83,27 @@ TEST_F(Engine, NeverMoreThanHalfOfTheHosts) {
 
 TEST_F(Engine, HostsInHandCountAsFenced) {
   std::mutex mutex;
+  std::condition_variable settled;
   std::map<Outcome, int> outcomes;
+  int commands = 0;
+  const auto hosts = {"h1", "h2", "h3", "h4", "h5"};
+  for (const char* host : hosts) {
+    // Nobody is marked as fenced before it is known of all what becomes of them.
+    power.plugs[host].on_command = [&] {
+      std::unique_lock lock(mutex);
+      ++commands;
+      settled.notify_all();
+      settled.wait_for(lock, std::chrono::seconds(5),
+                       [&] { return commands + outcomes[Outcome::kRefused] >= 5; });
+    };
+  }
   {
     FenceEngine engine(policy, world(), [&](const FenceReport& report) {
       const std::lock_guard guard(mutex);
       ++outcomes[report.outcome];
+      settled.notify_all();
     });
-    for (const char* host : {"h1", "h2", "h3", "h4", "h5"}) engine.request(down(host, clock));
+    for (const char* host : hosts) engine.request(down(host, clock));
     engine.wait();
   }
   EXPECT_EQ(outcomes[Outcome::kFenced], 2);

@@ -42,7 +42,7 @@ class FakeSwitch final : public bmc::PowerSwitch {
 
   bmc::AgentReply call(const bmc::FenceMethod& method, bmc::PowerAction action,
                        Milliseconds timeout) override {
-    const std::lock_guard guard(mutex_);
+    std::unique_lock guard(mutex_);
     Plug& plug = plugs[method.option("plug")];
     if (action == bmc::PowerAction::kStatus && plug.on_status) plug.on_status();
     if (plug.deaf) {
@@ -56,7 +56,11 @@ class FakeSwitch final : public bmc::PowerSwitch {
       return {plug.power, true, {}};
     }
     ++(action == bmc::PowerAction::kOff ? plug.offs : plug.ons);
-    if (plug.on_command) plug.on_command();
+    if (plug.on_command) {
+      guard.unlock();  // it may wait for what is done with other switches
+      plug.on_command();
+      guard.lock();
+    }
     if (!plug.liar) plug.power = action == bmc::PowerAction::kOff ? bmc::Power::kOff : bmc::Power::kOn;
     return {bmc::Power::kUnknown, true, {}};
   }

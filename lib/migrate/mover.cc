@@ -24,7 +24,7 @@ CheckResult MoveShared::promise_memory(const std::string& target, const std::str
   const std::lock_guard guard(mutex_);
   Promises& promises = promises_[target];
   std::int64_t promised = 0;
-  for (const auto& [other, bytes] : promises.by_move) promised += bytes;
+  for (const auto& [other, bytes] : promises.by_move) promised += bytes;  // @rule 05-promised-memory
   CheckResult result = check_memory(target, needed, free, promised);
   if (result.answer == Answer::kGo) promises.by_move[move] = needed;
   return result;
@@ -125,7 +125,7 @@ MoveReport Mover::report(act::Outcome outcome, std::string reason) const {
   report.planned = shared_->policy.dry_run;
   report.elapsed = now() - started_;
   report.attempts = attempts_;
-  report.postcopy = postcopy_;
+  report.postcopy = postcopy_;  // @rule 09-recorded
   if (memory_bytes_ > 0) report.memory_bytes = memory_bytes_;
   return report;
 }
@@ -171,6 +171,7 @@ std::string Mover::target_closed() const {
   try {
     return shared_->why_closed(intent_.move.to);
   } catch (const std::exception& error) {
+    // @rule 24-unknown-state: {}
     return "whether " + intent_.move.to + " serves is not known: " + error.what();
   }
 }

@@ -19,10 +19,13 @@ class KeepRunningTest : public testing::Test {
     policy_.lock_timeout = Milliseconds{0};
     inventory_ = fake_hosts(cluster_, 3);
   }
-  void off(const std::string& name, const std::string& host, const std::string& reason) {
+  void off(const std::string& name, const std::string& host, const std::string& reason,
+           std::chrono::sys_seconds seen = {}) {
     cluster_.add(host, name, migrate::VmState::kShutoff);
     cluster_.at(host).vms["uuid-" + name].reason = reason;
-    ASSERT_TRUE(put(*store_, fake_protected(name, host)));
+    auto vm = fake_protected(name, host);
+    vm.seen = seen;
+    ASSERT_TRUE(put(*store_, vm));
   }
   // After these words of the stream.
   void keep(const std::vector<fence::LifeSign>& told = {}) {
@@ -71,14 +74,13 @@ TEST_F(KeepRunningTest, NothingIsStartedWhileAHostIsSilent) {
 
 // The planned silence of a host says nothing of what it runs.
 TEST_F(KeepRunningTest, NothingIsStartedWhileAHostInMaintenanceIsSilent) {
-  off("a", "h1", "unknown");
+  // It was not moved there before the maintenance began, which would be a reason of its own.
+  const auto now = system_clock().wall();
+  off("a", "h1", "unknown", now);
   cluster::MaintenanceMark planned;
   planned.host = "h3";
-  planned.time = system_clock().wall() - std::chrono::hours(1);
+  planned.time = now - std::chrono::hours(1);
   cluster::put(*store_, planned);
-  auto vm = fake_protected("a", "h1");
-  vm.seen = system_clock().wall();  // so it was not moved there before the maintenance began
-  ASSERT_TRUE(put(*store_, vm));
   cluster_.at("h3").silent = true;
   keep();
   EXPECT_TRUE(cluster_.started.empty());

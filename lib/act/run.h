@@ -45,8 +45,10 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  // Before go(): it is wrong whatever the world says.
+  // Before go(): it is wrong whatever the world says. Nothing where it is refused already, as it rests on one
+  // that was refused before.
   void refuse(std::size_t item, const std::string& reason) {
+    if (schedule_.is_over(item)) return;
     finish(item, hooks_.not_begun(Outcome::kRefused, reason));
   }
 

@@ -49,6 +49,7 @@ class Schedule {
   // Indices of items that have not begun; they never will.
   std::vector<std::size_t> give_up();
 
+  bool is_over(std::size_t item) const { return states_[item] == State::kSettled; }
   bool over() const { return settled_ == items_.size(); }
 
  private:

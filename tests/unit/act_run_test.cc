@@ -94,6 +94,15 @@ TEST_F(ActRun, AnItemThatIsWrongIsRefusedAndTheOthersAreCarriedOut) {
   EXPECT_EQ(finished_[0][0].reason, "it is wrong");
 }
 
+TEST_F(ActRun, AnItemThatIsWrongAndRestsOnAWrongOneIsRefusedOnce) {
+  refused_ = {0, 1};
+  const auto on_the_first = [](std::size_t, std::size_t failed) {
+    return failed == 0 ? std::optional<std::string>("the first is missing") : std::nullopt;
+  };
+  const Tally tally = run({{1}, {2}, {2}}, std::vector<Outcome>(3, Outcome::kDone), 1, on_the_first);
+  EXPECT_EQ(tally[Outcome::kRefused], 3);
+}
+
 Status status_of(std::vector<Outcome> outcomes) {
   Tally tally;
   for (const Outcome outcome : outcomes) tally.add(outcome);

@@ -136,6 +136,8 @@ TEST_F(MigrateTest, RefusesWhatThePlanCannotMean) {
   EXPECT_EQ(run({move("db1", "h1", "h1")})[act::Outcome::kRefused], 1);
   EXPECT_EQ(run({move("db1", "h1", "h2"), move("db1", "h1", "h3")})[act::Outcome::kRefused], 1);
   EXPECT_THROW(run({move("db1", "h1", "h2"), move("db1", "h1", "h2", 2)}), Error);
+  // The second rests on the first, and both are wrong by themselves.
+  EXPECT_EQ(run({move("db1", "h9", "h2"), move("db2", "h2", "h9", 2)})[act::Outcome::kRefused], 2);
 }
 
 TEST_F(MigrateTest, NothingGoesToAHostThatDoesNotServe) {

@@ -69,8 +69,7 @@ std::string dependency_cycle(const std::vector<Protected>& vms);
 
 record::VmProtected record_of(const Protected& vm);
 
-// Those of probe::parse() that ask the VM itself: "tcp:ADDRESS:PORT", "http://..." and
-// "https://...".
+// Those of probe::parse() that ask the VM itself: "tcp:ADDRESS:PORT", "http://..." and "https://...".
 std::optional<probe::Check> parse_check(std::string_view text);
 
 }  // namespace rackline::failover

@@ -150,13 +150,22 @@ bool Starter::await_running(const StartOrder& order, Begun& begun, StartReport& 
   return false;
 }
 
+// A connection that gets no answer is tried anew soon, as the guest may just bring its network up; a page may
+// take longer. That it cannot be asked is no answer: what was started runs.
+probe::Answer Starter::ask_check(const probe::Check& check) const try {
+  const Milliseconds most{std::holds_alternative<probe::Http>(check) ? 5000 : 1000};
+  return probe_(check, std::clamp(left(), Milliseconds{1}, most));
+} catch (const Error& error) {
+  return {false, error.what()};
+}
+
 void Starter::await_check(const StartOrder& order, StartReport& report) {
   report.outcome = Outcome::kDone;
   const auto check = order.vm.check ? parse_check(*order.vm.check) : std::nullopt;
   if (!check) return;
   std::string why;
   while (!report.checked && left() > Milliseconds{0}) {
-    const auto answer = probe_(*check, std::clamp(left(), Milliseconds{1}, Milliseconds{1000}));
+    const auto answer = ask_check(*check);
     report.checked = answer.ok;
     why = answer.why;
     if (!report.checked)

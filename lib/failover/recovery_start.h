@@ -79,6 +79,7 @@ class Starter {
   std::optional<migrate::VmFacts> look(const StartOrder& order);
   bool await_running(const StartOrder& order, Begun& begun, StartReport& report);
   static void call_person(const StartOrder& order, StartReport& report);
+  probe::Answer ask_check(const probe::Check& check) const;
   void await_check(const StartOrder& order, StartReport& report);
   void clean_up(const StartOrder& order, Begun begun, StartReport& report);
   // What the call that starts it has come to by now; kUncertain while it has no answer.

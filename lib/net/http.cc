@@ -31,6 +31,10 @@ std::size_t append(char* bytes, std::size_t size, std::size_t count, void* text)
   }
 }
 
+std::size_t decline(char*, std::size_t, std::size_t, void*) {
+  return 0;  // which ends the transfer
+}
+
 void start_library() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -105,6 +109,20 @@ HttpAnswer HttpClient::get(const std::string& url, const HttpLogin& login, Milli
   curl_easy_setopt(easy, CURLOPT_USERNAME, login.user.empty() ? nullptr : login.user.c_str());
   curl_easy_setopt(easy, CURLOPT_PASSWORD, login.user.empty() ? nullptr : login.password.c_str());
   return perform(url, timeout);
+}
+
+HttpAnswer HttpClient::get_status(const std::string& url, Milliseconds timeout) {
+  CURL* easy = handle_->easy.get();
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, decline);
+  auto answer = get(url, {}, timeout);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append);
+  if (answer.status != 0) return answer;
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200) return answer;  // no last word: "100 Continue" comes before it
+  answer.status = static_cast<int>(status);
+  answer.failure.clear();
+  return answer;
 }
 
 HttpAnswer HttpClient::perform(const std::string& url, Milliseconds timeout) {

@@ -45,6 +45,8 @@ class HttpClient {
   HttpAnswer post(const std::string& url, const std::string& body, const std::vector<std::string>& headers,
                   Milliseconds timeout);
   HttpAnswer get(const std::string& url, const HttpLogin& login, Milliseconds timeout);
+  // Only the status: the body is not waited for, however long it is.
+  HttpAnswer get_status(const std::string& url, Milliseconds timeout);
 
  private:
   HttpAnswer perform(const std::string& url, Milliseconds timeout);

@@ -33,6 +33,8 @@ std::optional<Check> parse_url(std::string_view url) {
   const bool odd = std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c == '\x7f'; });
   const bool login = rest.substr(0, rest.find_first_of("/?#")).find('@') != std::string_view::npos;
   if (!address || odd || login || address->port.value_or(1) == 0) return std::nullopt;
+  // Of a URL an IPv6 address, and nothing else, has brackets.
+  if (address->bracketed != (address->host.find(':') != std::string::npos)) return std::nullopt;
   return Http{std::string(url)};
 }
 
@@ -60,7 +62,7 @@ Answer ask(const Tcp& tcp, Milliseconds timeout) {
 }
 
 Answer ask(const Http& http, Milliseconds timeout) {
-  const auto answer = net::HttpClient().get(http.url, {}, timeout);
+  const auto answer = net::HttpClient().get_status(http.url, timeout);
   if (answer.status == 0) return {false, answer.failure};
   if (answer.status >= 200 && answer.status < 400) return {true};
   return {false, "HTTP status " + std::to_string(answer.status)};

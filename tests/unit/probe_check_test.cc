@@ -67,6 +67,8 @@ TEST(Check, HasATextForEachWayToAsk) {
                                    std::string("http://a:0/"),
                                    std::string("http://a:b/"),
                                    std::string("http://u:p@a/"),
+                                   std::string("http://::1/"),
+                                   std::string("http://[name]/"),
                                    std::string("http://a/b c"),
                                    std::string("ftp://a/"),
                                    std::string("command:"),
@@ -106,6 +108,22 @@ TEST(Http, IsAskedForItsStatus) {
   const auto answer = probe(Http{"http://127.0.0.1:" + silent.port() + "/"}, 200ms);
   EXPECT_FALSE(answer.ok);
   EXPECT_NE(answer.why, "");
+}
+
+TEST(Http, DoesNotWaitForAPageWithoutEnd) {
+  const Listener listener;
+  std::size_t sent = 0;
+  std::thread server([&] {
+    const Fd client(accept(listener.fd(), nullptr, nullptr));
+    std::string bytes = "HTTP/1.1 200 OK\r\n\r\n";
+    while (send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0) {
+      sent += bytes.size();
+      bytes.assign(4096, 'x');
+    }
+  });
+  EXPECT_TRUE(probe(Http{"http://127.0.0.1:" + listener.port() + "/"}, 1min).ok);
+  server.join();
+  EXPECT_LT(sent, std::size_t{16} << 20) << "what the sockets hold, and not what a server likes to send";
 }
 
 TEST(Command, ServesWhenItEndsWithZeroInTime) {

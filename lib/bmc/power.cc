@@ -99,8 +99,7 @@ bool PowerDriver::yields(const Goal& goal, PowerReport& report) {
 }
 
 bool PowerDriver::over(const Goal& goal, PowerReport& report) {
-  return report.proven || !report.objection.empty() ||
-         lives(goal, report) ||  // @rule 21-between-attempts, 21-between-levels
+  return report.proven || !report.objection.empty() || lives(goal, report) ||  // @rule 21-between-levels
          yields(goal, report);
 }
 
@@ -145,16 +144,15 @@ bool PowerDriver::read_twice(const FenceLevel& level, Milliseconds until, const 
 // Whether anybody was told anything.
 bool PowerDriver::command(const FenceLevel& level, Milliseconds until, const Goal& goal,
                           PowerReport& report) {
-  if (lives(goal, report)) return false;                           // @rule 21-before-the-intent
-  if (yields(goal, report) || !begun(goal, report)) return false;  // @rule 12-fence-intent
+  if (lives(goal, report)) return false;  // @rule 21-before-the-intent
+  if (yields(goal, report) || !begun(goal, report)) return false;
   auto waiting = static_cast<std::int64_t>(level.size());
   bool told = false;
   for (const auto& method : level) {
     // `begin`, a delay, and the method before this one took their time.
-    if (lives(goal, report)) break;           // @rule 21-before-the-command, 21-between-feeds
+    if (lives(goal, report)) break;
     report.objection = goal.rules.forbids();  // @rule 01-maintenance-between-tries
-    if (!report.objection.empty()) break;
-    if (lives(goal, report)) break;  // @rule 21-before-the-command, 21-between-feeds
+    if (!report.objection.empty() || lives(goal, report)) break;
     // A third of the time is left for reading the state back: an agent that hangs may have done its work.
     const auto share = (until - now()) * 2 / 3 / waiting--;
     ++report.attempts;

@@ -10,7 +10,7 @@
 #     if (CONDITION) ...               also while: the condition is false
 #     STATEMENT;                       is skipped; a declaration cannot be
 #     OPERAND &&   OPERAND ||          a line that ends so, or follows one that does: the operand is true of &&, false of ||
-# With a VALUE, which is true, false, 0 or {}, the condition or the operand has that one, and there are two forms more:
+# With a VALUE, which is true, false, 0 or {}, the condition or the operand has that one. Two more forms need a VALUE:
 #     return EXPRESSION;               returns the value
 #     ... = EXPRESSION;                assigns it, or begins with it
 

@@ -17,6 +17,75 @@ std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }
 
+std::set<int> bins_of(const Cluster& cluster, const std::vector<std::string>& hosts) {
+  std::set<int> bins;
+  for (const auto& name : hosts) {
+    const int bin = cluster.find_host(name);
+    if (bin == plan::kNowhere)
+      throw Error(Status::kUsage, "evacuate", name, "there is no such host in the input");
+    bins.insert(bin);
+  }
+  return bins;
+}
+
+// Throws Error(kUnreachable) for a host of which it is not known what it has, or that is lost.
+std::vector<int> items_on(const Cluster& cluster, const std::set<int>& bins) {
+  std::vector<int> items;
+  std::set<int> known;
+  for (int item = 0; item < cluster.model.items(); ++item) {
+    const int bin = cluster.model.start(item);
+    if (!bins.contains(bin)) continue;
+    items.push_back(item);
+    known.insert(bin);
+  }
+  for (const int bin : bins) {
+    const auto& host = cluster.hosts[index(bin)];
+    const bool lost = host.sample != nullptr && host.sample->state != "up";
+    if (!host.frozen.empty() && (!known.contains(bin) || lost)) {
+      throw Error(Status::kUnreachable, "evacuate", host.name, host.frozen,
+                  "what runs on a lost host is restarted by failover, not moved");
+    }
+  }
+  return items;
+}
+
+// By item; empty for those that stay.
+std::vector<std::string> reasons_of(const Cluster& cluster, const std::vector<int>& evacuees,
+                                    const std::vector<plan::Step>& steps) {
+  std::vector<std::string> reasons(index(cluster.model.items()));
+  for (const int item : evacuees)
+    reasons[index(item)] = "evacuate " + cluster.host(cluster.model.start(item));
+  for (const plan::Step& step : steps) {
+    if (step.why != plan::Step::Why::kRoom) continue;
+    reasons[index(step.item)] =
+        "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+  }
+  return reasons;
+}
+
+// Those that are where they were when all moves of the schedule are done.
+std::vector<record::VmUnplaced> left_behind(const Cluster& cluster, const plan::Schedule& schedule,
+                                            const std::vector<int>& evacuees, const Explain& explain) {
+  std::vector<record::VmUnplaced> left;
+  plan::State done(cluster.model);
+  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
+  for (const int item : evacuees) {
+    if (done.where(item) != cluster.model.start(item)) continue;
+    record::VmUnplaced& unplaced = left.emplace_back();
+    unplaced.vm = cluster.vm(item).name;
+    unplaced.host = cluster.host(cluster.model.start(item));
+    unplaced.reason = explain.no_place(done, item);
+    const auto blocked = std::find_if(schedule.blocked.begin(), schedule.blocked.end(),
+                                      [item](const plan::Blocked& b) { return b.item == item; });
+    if (unplaced.reason.empty() && blocked != schedule.blocked.end()) {
+      unplaced.reason = "there is no way to " + cluster.host(blocked->to) + ": " +
+                        explain.obstacle(done, item, blocked->to, blocked->why);
+    }
+    if (unplaced.reason.empty()) unplaced.reason = "left for the next plan: --max-moves";
+  }
+  return left;
+}
+
 }  // namespace
 
 Plan Planner::evacuate(const std::vector<std::string>& hosts) {
@@ -27,27 +96,8 @@ Plan Planner::evacuate(const std::vector<std::string>& hosts) {
   question.unmeasured_too = true;
   const Cluster cluster = cluster_for(question);
   const plan::Model& model = cluster.model;
-  std::vector<int> evacuees;
-  std::set<int> leaving;
-  for (const auto& name : hosts) {
-    const int bin = cluster.find_host(name);
-    if (bin == plan::kNowhere)
-      throw Error(Status::kUsage, "evacuate", name, "there is no such host in the input");
-    leaving.insert(bin);
-  }
-  for (int item = 0; item < model.items(); ++item) {
-    if (leaving.contains(model.start(item))) evacuees.push_back(item);
-  }
-  for (const int bin : leaving) {
-    const auto& host = cluster.hosts[index(bin)];
-    const bool known =
-        std::any_of(evacuees.begin(), evacuees.end(), [&](int i) { return model.start(i) == bin; });
-    const bool lost = host.sample != nullptr && host.sample->state != "up";
-    if (!host.frozen.empty() && (!known || lost)) {
-      throw Error(Status::kUnreachable, "evacuate", host.name, host.frozen,
-                  "what runs on a lost host is restarted by failover, not moved");
-    }
-  }
+  const std::set<int> leaving = bins_of(cluster, hosts);
+  const std::vector<int> evacuees = items_on(cluster, leaving);
 
   plan::State state(model);
   const Explain explain(cluster, rules_, policy_);
@@ -82,32 +132,9 @@ Plan Planner::evacuate(const std::vector<std::string>& hosts) {
   guard(touched, cluster.running);
 
   const plan::Schedule schedule = schedule_of(state, steps, policy_, false);
-  std::vector<std::string> reasons(index(model.items()));
-  for (const int item : evacuees) reasons[index(item)] = "evacuate " + cluster.host(model.start(item));
-  for (const plan::Step& step : steps) {
-    if (step.why != plan::Step::Why::kRoom) continue;
-    reasons[index(step.item)] =
-        "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
-  }
-  write_moves(cluster, schedule, "evacuate", reasons, plan);
+  write_moves(cluster, schedule, "evacuate", reasons_of(cluster, evacuees, steps), plan);
 
-  plan::State done(model);
-  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
-  for (const int item : evacuees) {
-    if (done.where(item) != model.start(item)) continue;
-    record::VmUnplaced unplaced;
-    unplaced.vm = cluster.vm(item).name;
-    unplaced.host = cluster.host(model.start(item));
-    const auto blocked = std::find_if(schedule.blocked.begin(), schedule.blocked.end(),
-                                      [item](const plan::Blocked& b) { return b.item == item; });
-    unplaced.reason = explain.no_place(done, item);
-    if (unplaced.reason.empty() && blocked != schedule.blocked.end()) {
-      unplaced.reason = "there is no way to " + cluster.host(blocked->to) + ": " +
-                        explain.obstacle(done, item, blocked->to, blocked->why);
-    }
-    if (unplaced.reason.empty()) unplaced.reason = "left for the next plan: --max-moves";
-    plan.unplaced.push_back(std::move(unplaced));
-  }
+  plan.unplaced = left_behind(cluster, schedule, evacuees, explain);
   return plan;
 }
 

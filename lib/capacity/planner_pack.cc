@@ -41,6 +41,27 @@ std::vector<int> least_loaded_first(const plan::State& state, const plan::Room& 
   return order;
 }
 
+// Those of the hosts that are empty when all moves of the schedule are done.
+std::vector<record::HostFreed> freed_by(const Cluster& cluster, const plan::Schedule& schedule,
+                                        const std::set<int>& emptied) {
+  std::vector<record::HostFreed> all;
+  const plan::State before(cluster.model);
+  plan::State done(cluster.model);
+  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
+  for (const int bin : emptied) {
+    if (!done.items_on(bin).empty()) continue;
+    record::HostFreed& freed = all.emplace_back();
+    freed.host = cluster.host(bin);
+    freed.moves = static_cast<std::int64_t>(before.items_on(bin).size());
+    for (const plan::Move& move : schedule.moves) {
+      if (move.from != bin) continue;
+      freed.after_stage = std::max<std::int64_t>(freed.after_stage.value_or(0), move.stage);
+    }
+    freed.reason = freed.moves == 0 ? "it is empty" : "what it runs fits on the others, below the thresholds";
+  }
+  return all;
+}
+
 }  // namespace
 
 Plan Planner::pack() {
@@ -111,20 +132,9 @@ Plan Planner::pack() {
   const plan::Schedule schedule = schedule_of(state, room.steps(), policy_, policy_.keep_spare);
   write_moves(cluster, schedule, "pack", reasons, plan);
 
-  plan::State done(model);
-  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
-  for (const int bin : emptied) {
-    if (!done.items_on(bin).empty()) continue;
-    record::HostFreed freed;
-    freed.host = cluster.host(bin);
-    freed.moves = static_cast<std::int64_t>(before.items_on(bin).size());
-    for (const plan::Move& move : schedule.moves) {
-      if (move.from != bin) continue;
-      freed.after_stage = std::max<std::int64_t>(freed.after_stage.value_or(0), move.stage);
-    }
-    freed.reason = freed.moves == 0 ? "it is empty" : "what it runs fits on the others, below the thresholds";
+  plan.freed = freed_by(cluster, schedule, emptied);
+  for (auto& freed : plan.freed) {
     if (!plan.moves.empty()) freed.cause = plan.moves.front().cause;
-    plan.freed.push_back(std::move(freed));
   }
   if (too_many) {
     plan.left_out.emplace_back(

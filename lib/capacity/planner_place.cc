@@ -29,6 +29,30 @@ int displaced(const plan::State& state) {
   return count;
 }
 
+// Puts the items where nothing has to move for them. Why the others have no place.
+std::map<int, std::string> place_as_it_is(plan::State& state, const std::vector<int>& items, bool keep_spare,
+                                          const Explain& explain) {
+  const int without_spare = state.bins_without_spare();
+  std::map<int, std::string> why_not;
+  for (const int item : items) {
+    std::vector<std::pair<double, int>> choices;
+    for (int bin = 0; bin < state.model().bins(); ++bin) {
+      if (state.admits(item, bin)) choices.emplace_back(state.score_with_shift(item, bin), bin);
+    }
+    std::sort(choices.begin(), choices.end());
+    for (const auto& [score, bin] : choices) {
+      state.move(item, bin);
+      if (!keep_spare || state.bins_without_spare() <= without_spare) break;
+      state.move(item, plan::kNowhere);
+    }
+    if (state.where(item) != plan::kNowhere) continue;
+    why_not[item] = choices.empty() ? explain.no_place(state, item)
+                                    : explain.obstacle(state, item, choices.front().second,
+                                                       {plan::Obstacle::Kind::kSpare, 0, 0});
+  }
+  return why_not;
+}
+
 }  // namespace
 
 Plan Planner::place(bool by_moving) {
@@ -55,25 +79,7 @@ Plan Planner::place(bool by_moving) {
   std::stable_sort(items.begin(), items.end(), [&](int a, int b) {
     return model.demand(a, kMemory).peak > model.demand(b, kMemory).peak;
   });
-  const int without_spare = state.bins_without_spare();
-  std::map<int, std::string> why_not;
-  for (const int item : items) {
-    std::vector<std::pair<double, int>> choices;
-    for (int bin = 0; bin < model.bins(); ++bin) {
-      if (state.admits(item, bin)) choices.emplace_back(state.score_with_shift(item, bin), bin);
-    }
-    std::sort(choices.begin(), choices.end());
-    for (const auto& [score, bin] : choices) {
-      state.move(item, bin);
-      if (!policy_.keep_spare || state.bins_without_spare() <= without_spare) break;
-      state.move(item, plan::kNowhere);
-    }
-    if (state.where(item) == plan::kNowhere) {
-      why_not[item] = choices.empty() ? explain.no_place(state, item)
-                                      : explain.obstacle(state, item, choices.front().second,
-                                                         {plan::Obstacle::Kind::kSpare, 0, 0});
-    }
-  }
+  std::map<int, std::string> why_not = place_as_it_is(state, items, policy_.keep_spare, explain);
 
   // Only for those that have no place as things are: nobody is moved for comfort here.
   if (by_moving && !why_not.empty()) {
@@ -106,20 +112,18 @@ Plan Planner::place(bool by_moving) {
     why_not = std::move(still);
   }
 
-  const std::string time = format_time(closed_.time);
   std::map<std::string, int> item_of;
   for (const int item : items) item_of[cluster.vm(item).name] = item;
   for (const auto& request : requests_) {
     const auto known = item_of.find(request.vm);
     const int item = known == item_of.end() ? plan::kNowhere : known->second;
     if (const auto refused = why_not.find(item); refused != why_not.end()) {
-      record::VmUnplaced unplaced;
+      record::VmUnplaced& unplaced = plan.unplaced.emplace_back();
       unplaced.vm = request.vm;
       unplaced.reason = refused->second;
-      plan.unplaced.push_back(std::move(unplaced));
       continue;
     }
-    record::VmPlace place;
+    record::VmPlace& place = plan.places.emplace_back();
     place.vm = request.vm;
     place.memory_bytes = request.memory_bytes;
     if (const auto there = present.find(request.vm); there != present.end()) {
@@ -131,8 +135,7 @@ Plan Planner::place(bool by_moving) {
       // The moves take the room that the placed ones leave, so these come when all of them are done.
       if (!plan.moves.empty()) place.after_stage = plan.moves.back().stage;
     }
-    place.id = derived_id({"vm_place", time, place.vm, place.host});
-    plan.places.push_back(std::move(place));
+    place.id = derived_id({"vm_place", format_time(closed_.time), place.vm, place.host});
   }
   plan.score_after = state.score();
   plan.lower_bound = plan::lower_bound(state);

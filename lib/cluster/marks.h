@@ -29,8 +29,7 @@ using BrokenMarks = std::vector<BrokenMark>;
 struct FenceMark {
   enum class State {
     kFenced,     // proven to be off
-    kReturning,  // switched on again by fence unfence; what it still believes about its VMs is
-                 // stale
+    kReturning,  // switched on again by fence unfence; what it still believes about its VMs is stale
   };
   std::string host;
   std::string id;     // of the host_fenced record

@@ -128,78 +128,85 @@ Agent::Agent(AgentOptions options, const Clock& clock, Hooks hooks)
   constexpr int kBite = 10;
   if (!options_.watchdog.empty()) watchdog_.emplace(options_.watchdog, kBite);
 
-  std::thread([vitals = vitals_, target = virt::Target{options_.host, options_.uri}, &clock,
-               every = options_.interval, run = options_.qemu_run_directory,
-               patience = options_.libvirt_deadline] {
-    virt::HostWorker worker(target, {});
-    while (!vitals->leaving) {
-      vitals->qemus =
-          static_cast<std::uint16_t>(std::min<std::size_t>(qemu_processes(run).size(), UINT16_MAX));
-      try {
-        worker.run([](virt::Connection& connection) { connection.probe(); }, patience);
-        vitals->answered = clock.monotonic().count();
-      } catch (const Error&) {
-        // The time of the last answer says it all.
-      }
-      std::this_thread::sleep_for(every);
-    }
+  // A signer is for one thread.
+  auto keys = std::make_shared<AgentKeys>(options_.key, options_.host, options_.cluster);
+  wipe(options_.key);  // before the options are copied
+  std::thread([vitals = vitals_, options = options_, &clock] {
+    ask_libvirt(*vitals, options, clock);
   }).detach();
-
   if (keys_.shared()) {
     hooks_.warn("the key, " + keys_.ids() +
                 ", is one that all hosts share, or the master key: give this host " +
                 "its own, by heartbeat key --host " + options_.host + " beside the watcher");
   }
-  // A signer is for one thread.
-  auto keys = std::make_shared<AgentKeys>(options_.key, options_.host, options_.cluster);
-  wipe(options_.key);
   if (options_.slots.empty()) return;
-  std::thread([vitals = vitals_, &clock, options = options_, keys] {
-    SlotWriter writer(options.slots, options.host);
-    OwnFenceMark mark(options.host, options.cluster, keys->secrets());
-    Message message;
-    std::vector<std::uint64_t> nonces;
-    message.type = Message::Type::kSlot;
-    message.name = options.host;
-    message.self_fence_ms = promised_ms(options);
-    while (!vitals->left) {
-      message.leaving = vitals->leaving;
-      message.incarnation = vitals->incarnation;
-      message.echo = vitals->seq;
-      vitals->slot_seq = ++message.seq;
-      {
-        const std::lock_guard lock(vitals->mutex);
-        nonces = vitals->nonces;
-      }
-      try {
-        for (const auto nonce : read_challenges(options.slots, kChallenges)) nonces.push_back(nonce);
-      } catch (const Error&) {
-        // What is wrong with the directory, writing will tell.
-      }
-      message.target = nonces_text(nonces, keys->slot_room(options.host));
-      const auto acked = vitals->acked.load();
-      message.ack_age_ms =
-          acked < 0 ? UINT32_MAX : static_cast<std::uint32_t>(clock.monotonic().count() - acked);
-      const auto begun = clock.monotonic().count();
-      std::string failure;
-      try {
-        writer.write(keys->slot(message));
-        vitals->written = clock.monotonic().count();
-        vitals->shown = begun;
-      } catch (const Error& error) {
-        failure = error.what();  // for a person; an old time is all that the others have to know
-      }
-      {
-        const std::lock_guard lock(vitals->mutex);
-        vitals->storage_error = std::move(failure);
-      }
-      look_at_mark(*vitals, options, mark, message);
-      if (message.leaving)
-        vitals->left = true;
-      else
-        std::this_thread::sleep_for(options.slot_interval);
-    }
+  std::thread([vitals = vitals_, options = options_, keys, &clock] {
+    keep_slot(*vitals, options, *keys, clock);
   }).detach();
+}
+
+// libvirtd hangs on a storage that hangs: it is asked on a thread of its own.
+void Agent::ask_libvirt(Vitals& vitals, const AgentOptions& options, const Clock& clock) {
+  virt::HostWorker worker(virt::Target{options.host, options.uri}, {});
+  while (!vitals.leaving) {
+    vitals.qemus = static_cast<std::uint16_t>(
+        std::min<std::size_t>(qemu_processes(options.qemu_run_directory).size(), UINT16_MAX));
+    try {
+      worker.run([](virt::Connection& connection) { connection.probe(); }, options.libvirt_deadline);
+      vitals.answered = clock.monotonic().count();
+    } catch (const Error&) {
+      // The time of the last answer says it all.
+    }
+    std::this_thread::sleep_for(options.interval);
+  }
+}
+
+// So does a write to it.
+void Agent::keep_slot(Vitals& vitals, const AgentOptions& options, AgentKeys& keys, const Clock& clock) {
+  SlotWriter writer(options.slots, options.host);
+  OwnFenceMark mark(options.host, options.cluster, keys.secrets());
+  Message message;
+  std::vector<std::uint64_t> nonces;
+  message.type = Message::Type::kSlot;
+  message.name = options.host;
+  message.self_fence_ms = promised_ms(options);
+  while (!vitals.left) {
+    message.leaving = vitals.leaving;
+    message.incarnation = vitals.incarnation;
+    message.echo = vitals.seq;
+    vitals.slot_seq = ++message.seq;
+    {
+      const std::lock_guard lock(vitals.mutex);
+      nonces = vitals.nonces;
+    }
+    try {
+      for (const auto nonce : read_challenges(options.slots, kChallenges)) nonces.push_back(nonce);
+    } catch (const Error&) {
+      // What is wrong with the directory, writing will tell.
+    }
+    message.target = nonces_text(nonces, keys.slot_room(options.host));
+    const auto acked = vitals.acked.load();
+    message.ack_age_ms =
+        acked < 0 ? UINT32_MAX : static_cast<std::uint32_t>(clock.monotonic().count() - acked);
+    const auto begun = clock.monotonic().count();
+    std::string failure;
+    try {
+      writer.write(keys.slot(message));
+      vitals.written = clock.monotonic().count();
+      vitals.shown = begun;
+    } catch (const Error& error) {
+      failure = error.what();  // for a person; an old time is all that the others have to know
+    }
+    {
+      const std::lock_guard lock(vitals.mutex);
+      vitals.storage_error = std::move(failure);
+    }
+    look_at_mark(vitals, options, mark, message);
+    if (message.leaving)
+      vitals.left = true;
+    else
+      std::this_thread::sleep_for(options.slot_interval);
+  }
 }
 
 Agent::~Agent() = default;

@@ -74,6 +74,9 @@ class Agent {
     std::optional<Milliseconds> acked;
   };
 
+  // On threads of their own, until vitals.leaving; they own what they are given.
+  static void ask_libvirt(Vitals& vitals, const AgentOptions& options, const Clock& clock);
+  static void keep_slot(Vitals& vitals, const AgentOptions& options, AgentKeys& keys, const Clock& clock);
   static void look_at_mark(Vitals& vitals, const AgentOptions& options, OwnFenceMark& mark,
                            const Message& beat);
   Milliseconds now() const { return clock_.monotonic(); }

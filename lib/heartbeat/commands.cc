@@ -51,9 +51,7 @@ Status beat(cli::Program& program, const Options& options) {
   return Status::kDone;
 }
 
-Status watch(cli::Program& program, const Options& options) {
-  program.leaves_threads_behind();
-  program.out().flow(true);
+WatcherOptions watcher_options(cli::Program& program, const Options& options) {
   WatcherOptions watcher{.hosts = program.inventory(),
                          .listen = net::resolve(options.listen.empty() ? "0.0.0.0" : options.listen, kPort),
                          .key = read_secret(options.key_file),
@@ -72,6 +70,13 @@ Status watch(cli::Program& program, const Options& options) {
   if (detector.suspect <= detector.interval || detector.dead <= detector.suspect)
     throw Error(Status::kUsage, "read the command line", "--suspect-after and --dead-after",
                 "expected --interval < --suspect-after < --dead-after");
+  return watcher;
+}
+
+Status watch(cli::Program& program, const Options& options) {
+  program.leaves_threads_behind();
+  program.out().flow(true);
+  WatcherOptions watcher = watcher_options(program, options);
   constexpr Milliseconds kStoreLocked{30'000};
   const auto open_store = [&]() -> std::shared_ptr<store::Store> {
     return store::open_patiently(program.store_url(), program.clock(), kStoreLocked);

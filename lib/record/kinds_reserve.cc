@@ -252,7 +252,7 @@ const Kind Reservation::kKind{"reservation",
                               "capplan, failover, people",
                               kReservationFields};
 const Kind RequestRefused::kKind{
-    "request_refused", Role::kResult,   "What was asked of the reservation ledgers cannot be had, and why.",
+    "request_refused", Role::kResult,   "What was asked of the reservation ledger cannot be had, and why.",
     "reserve",         "audit, people", kRequestRefusedFields};
 const Kind PoolShare::kKind{"pool_share", Role::kFact, "A pool, as far as one of its resources goes.",
                             "reserve",    "people",    kPoolShareFields};

@@ -9,7 +9,7 @@
 
 namespace rackline::record {
 
-// The records of the reservation ledgers.
+// The records of the reservation ledger.
 //
 // Amounts are several at once (a claim takes CPU and memory together), and records are flat: `amounts` has
 // them all as "name=number" in base units (cores, bytes, bits per second, pieces), never humanised, and the

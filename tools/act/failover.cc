@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// failover: restarts the VMs of hosts that are proven to be off, and keeps what it needs for
-// that.
+// failover: restarts the VMs of hosts that are proven to be off, and keeps what it needs for that.
 #include "cli/program.h"
 #include "failover/commands.h"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// capplan: from rounds of samples to the moves that even out the load, empty a host, or place
-// a VM.
+// capplan: from rounds of samples to the moves that even out the load, empty a host, or place a VM.
 #include <functional>
 
 #include "capacity/session.h"

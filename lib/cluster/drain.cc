@@ -211,6 +211,19 @@ DrainReport Drain::empty_it(const DrainRequest& request) {
     report.reason = std::move(reason);
     return report;
   };
+  const auto count = [&](const Ran& moved) {
+    each_record(moved.out, "migrate", [&](record::Reader& reader) {
+      record::VmMoved result;
+      if (!reader.is<record::VmMoved>()) return;
+      world_.pass(reader);
+      if (!reader.read(result) || result.from != request.host) return;
+      if (result.outcome != "done" && result.outcome != "already") return;
+      ++report.moved;
+      std::erase(report.left, result.vm);
+    });
+  };
+  // What a drain that was killed has begun gets its result, or nobody else could move that VM any more.
+  if (was_draining || was_in_maintenance) count(world_.run({"migrate", "--resume"}, ""));
   for (int busy = 0;;) {
     if (world_.stopping()) return finish(Outcome::kInterrupted, "repeat the command to go on");
     const auto facts = look();
@@ -243,15 +256,7 @@ DrainReport Drain::empty_it(const DrainRequest& request) {
     }
     ++report.rounds;
     const auto before = report.moved;
-    each_record(moved.out, "migrate", [&](record::Reader& reader) {
-      record::VmMoved result;
-      if (!reader.is<record::VmMoved>()) return;
-      world_.pass(reader);
-      if (!reader.read(result) || result.from != request.host) return;
-      if (result.outcome != "done" && result.outcome != "already") return;
-      ++report.moved;
-      std::erase(report.left, result.vm);
-    });
+    count(moved);
     // A migrate that was stopped need not have moved any.
     if (report.moved > before || world_.stopping()) continue;
     report.left = seen_on(request.host, look()).vms;

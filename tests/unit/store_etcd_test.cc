@@ -284,12 +284,14 @@ TEST_F(Etcd, AMemberThatHangsIsPassedBy) {
 }
 
 TEST_F(Etcd, AHeldLockOutlivesItsLeaseAndTheLeader) {
-  const auto store = open({.lock_ttl = std::chrono::seconds{3}});
+  // Long enough for an election on a busy machine. A loss is asserted below, and must not stop the other
+  // tests.
+  const auto store = open({.lock_ttl = std::chrono::seconds{10}, .on_lost = [](const std::string&) {}});
   const auto held = store->try_lock("one");
   ASSERT_TRUE(held);
   cluster().kill_member(cluster().leader());
   const auto other = open();
-  const auto until = system_clock().monotonic() + Milliseconds{7000};
+  const auto until = system_clock().monotonic() + Milliseconds{13'000};
   while (system_clock().monotonic() < until) {
     EXPECT_FALSE(other->try_lock("one"));
     std::this_thread::sleep_for(Milliseconds{300});

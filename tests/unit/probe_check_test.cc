@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -10,6 +8,7 @@
 #include <thread>
 
 #include "base/fd.h"
+#include "listener.h"
 #include "net/page_server.h"
 #include "probe/check.h"
 
@@ -17,28 +16,7 @@ namespace rackline::probe {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Something that listens on a port of 127.0.0.1.
-class Listener {
- public:
-  Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(listen(fd_.get(), 4), 0);
-    EXPECT_EQ(getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = std::to_string(ntohs(address.sin_port));
-  }
-  const std::string& port() const { return port_; }
-  int fd() const { return fd_.get(); }
-  void close() { fd_.reset(); }
-
- private:
-  Fd fd_;
-  std::string port_;
-};
+using net::Listener;
 
 template <class T>
 T parsed(const std::string& text) {

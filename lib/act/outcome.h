@@ -24,9 +24,10 @@ inline constexpr std::size_t kOutcomes = 6;
 inline constexpr std::array<std::string_view, kOutcomes> kOutcomeWords{"done",   "already",   "refused",
                                                                        "failed", "cancelled", "unknown"};
 
-// As records and journals have it.
-inline const char* word_of(Outcome outcome) {
-  return kOutcomeWords[static_cast<std::size_t>(outcome)].data();
+// As records and journals have it; of a dry run, what it would have done is "planned".
+inline const char* word_of(Outcome outcome, bool dry_run = false) {
+  const bool only_planned = dry_run && outcome == Outcome::kDone;
+  return only_planned ? "planned" : kOutcomeWords[static_cast<std::size_t>(outcome)].data();
 }
 
 // How many things came to each outcome, and what that says of the run.

@@ -25,10 +25,8 @@ std::optional<Address> parse_address(std::string_view url) {
   std::string_view rest = url.substr(slashes + 3);
   while (rest.ends_with('/')) rest.remove_suffix(1);
   const auto place = net::parse_address(rest);
-  if (!place) return std::nullopt;
+  if (!place || !place->fits_url()) return std::nullopt;
   address.host = place->host;
-  // Of a URL an IPv6 address, and nothing else, has brackets.
-  if (place->bracketed != (address.host.find(':') != std::string::npos)) return std::nullopt;
   if (!is_plain_host(address.host) || address.host.find_first_of("[]") != std::string::npos)
     return std::nullopt;
   if (place->port == 0) return std::nullopt;

@@ -76,4 +76,14 @@ int moved(const plan::State& state) {
   return count;
 }
 
+plan::State carried_out(const plan::Model& model, const plan::Schedule& schedule) {
+  plan::State done(model, false);
+  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
+  return done;
+}
+
+std::string makes_room(const Cluster& cluster, const plan::Step& step) {
+  return "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+}
+
 }  // namespace rackline::capacity

@@ -30,4 +30,10 @@ int moved(const plan::State& state);
 plan::Schedule schedule_of(const plan::State& result, const std::vector<plan::Step>& steps,
                            const Policy& policy, bool keep_spare);
 
+// Where everything is when all moves of the schedule are done; without a score.
+plan::State carried_out(const plan::Model& model, const plan::Schedule& schedule);
+
+// "makes room on h2 for db1", of a step of that kind.
+std::string makes_room(const Cluster& cluster, const plan::Step& step);
+
 }  // namespace rackline::capacity

@@ -297,7 +297,7 @@ Plan Planner::balance() {
     if (!reason.empty()) continue;
     const int from = cluster.model.start(step.item);
     if (step.why == plan::Step::Why::kRoom) {
-      reason = "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+      reason = makes_room(cluster, step);
     } else if (step.why == plan::Step::Why::kRepair) {
       for (const plan::Violation& violation : why.violations) {
         if (reason.empty() && explain.concerns(before, violation, step.item)) {

@@ -57,8 +57,7 @@ std::vector<std::string> reasons_of(const Cluster& cluster, const std::vector<in
     reasons[index(item)] = "evacuate " + cluster.host(cluster.model.start(item));
   for (const plan::Step& step : steps) {
     if (step.why != plan::Step::Why::kRoom) continue;
-    reasons[index(step.item)] =
-        "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+    reasons[index(step.item)] = makes_room(cluster, step);
   }
   return reasons;
 }
@@ -67,8 +66,7 @@ std::vector<std::string> reasons_of(const Cluster& cluster, const std::vector<in
 std::vector<record::VmUnplaced> left_behind(const Cluster& cluster, const plan::Schedule& schedule,
                                             const std::vector<int>& evacuees, const Explain& explain) {
   std::vector<record::VmUnplaced> left;
-  plan::State done(cluster.model);
-  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
+  const plan::State done = carried_out(cluster.model, schedule);
   for (const int item : evacuees) {
     if (done.where(item) != cluster.model.start(item)) continue;
     record::VmUnplaced& unplaced = left.emplace_back();

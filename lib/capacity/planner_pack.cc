@@ -42,12 +42,10 @@ std::vector<int> least_loaded_first(const plan::State& state, const plan::Room& 
 }
 
 // Those of the hosts that are empty when all moves of the schedule are done.
-std::vector<record::HostFreed> freed_by(const Cluster& cluster, const plan::Schedule& schedule,
-                                        const std::set<int>& emptied) {
+std::vector<record::HostFreed> freed_by(const Cluster& cluster, const plan::State& before,
+                                        const plan::Schedule& schedule, const std::set<int>& emptied) {
   std::vector<record::HostFreed> all;
-  const plan::State before(cluster.model);
-  plan::State done(cluster.model);
-  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
+  const plan::State done = carried_out(cluster.model, schedule);
   for (const int bin : emptied) {
     if (!done.items_on(bin).empty()) continue;
     record::HostFreed& freed = all.emplace_back();
@@ -126,13 +124,12 @@ Plan Planner::pack() {
   }
   for (const plan::Step& step : room.steps()) {
     std::string& reason = reasons[index(step.item)];
-    if (reason.empty())
-      reason = "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+    if (reason.empty()) reason = makes_room(cluster, step);
   }
   const plan::Schedule schedule = schedule_of(state, room.steps(), policy_, policy_.keep_spare);
   write_moves(cluster, schedule, "pack", reasons, plan);
 
-  plan.freed = freed_by(cluster, schedule, emptied);
+  plan.freed = freed_by(cluster, before, schedule, emptied);
   for (auto& freed : plan.freed) {
     if (!plan.moves.empty()) freed.cause = plan.moves.front().cause;
   }

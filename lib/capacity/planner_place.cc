@@ -101,8 +101,7 @@ Plan Planner::place(bool by_moving) {
     for (const plan::Step& step : room.steps()) {
       if (model.start(step.item) == plan::kNowhere) continue;
       steps.push_back(step);
-      reasons[index(step.item)] =
-          "makes room on " + cluster.host(step.from) + " for " + cluster.vm(step.because).name;
+      reasons[index(step.item)] = makes_room(cluster, step);
     }
     const plan::Schedule schedule = schedule_of(state, steps, policy_, policy_.keep_spare);
     // A request that was placed in between may be what another one depends on, and is not there yet when the

@@ -289,17 +289,16 @@ void Program::State::write_end(Status status, const std::string& reason, Millise
 void Program::State::copy_to_end() {
   constexpr std::array<std::string_view, 7> kCopied{"rounds",       "fluctuations", "records",    "moves",
                                                     "score_before", "score_after",  "lower_bound"};
-  const auto member = [](const record::Kind& kind, std::string_view name, void* record) -> void* {
-    for (const auto& field : kind.fields) {
-      if (field.name == name) return field.member(record);
-    }
-    return nullptr;
+  const auto find = [](const record::Kind& kind, std::string_view name) {
+    return std::find_if(kind.fields.begin(), kind.fields.end(),
+                        [&](const record::Field& field) { return field.name == name; });
   };
   for (const auto name : kCopied) {
-    const void* from = member(*summary.kind, name, summary.record.get());
-    void* to = member(record::End::kKind, name, &end);
-    if (from == nullptr) continue;
-    if (name.starts_with("score") || name == "lower_bound") {
+    const auto field = find(*summary.kind, name);
+    if (field == summary.kind->fields.end()) continue;
+    const void* from = field->member(summary.record.get());
+    void* to = find(record::End::kKind, name)->member(&end);
+    if (field->type == record::Type::kNumber) {
       *static_cast<record::Number*>(to) = *static_cast<const record::Number*>(from);
     } else {
       *static_cast<record::Integer*>(to) = *static_cast<const record::Integer*>(from);

@@ -9,11 +9,6 @@ namespace {
 
 using What = act::Outcome;
 
-const char* word_of(const Outcome& outcome) {
-  if (outcome.unplaced) return "unplaced";
-  return outcome.planned && outcome.what == What::kDone ? "planned" : act::word_of(outcome.what);
-}
-
 template <class Record>
 Record filled(const Verdict& verdict, const Outcome& outcome) {
   Record record;
@@ -23,7 +18,7 @@ Record filled(const Verdict& verdict, const Outcome& outcome) {
   record.vm = verdict.vm.vm;
   record.uuid = verdict.vm.uuid;
   record.from = verdict.from;
-  record.outcome = word_of(outcome);
+  record.outcome = outcome.unplaced ? "unplaced" : act::word_of(outcome.what, outcome.planned);
   record.priority = verdict.vm.priority;
   record.memory_bytes = verdict.vm.memory_bytes;
   if (outcome.planned) record.planned = true;

@@ -76,8 +76,7 @@ record::HostUnfenced unfenced_record(const UnfenceReport& report) {
   record.id = report.id;
   record.cause = if_any(report.cause);
   record.host = report.host;
-  const bool only_planned = report.planned && report.outcome == act::Outcome::kDone;
-  record.outcome = only_planned ? "planned" : act::word_of(report.outcome);
+  record.outcome = act::word_of(report.outcome, report.planned);
   record.method = if_any(report.power.method);
   record.power_after = power_text(report.power.after);
   record.reason = if_any(report.reason);

@@ -20,8 +20,7 @@ record::VmMoved record_of(const Move& move, const MoveReport& report) {
   moved.from = move.from;
   moved.to = move.to;
   moved.stage = move.stage;
-  const bool only_planned = report.planned && report.outcome == act::Outcome::kDone;
-  moved.outcome = only_planned ? "planned" : act::word_of(report.outcome);
+  moved.outcome = act::word_of(report.outcome, report.planned);
   if (!report.reason.empty()) moved.reason = report.reason;
   if (report.planned) moved.planned = true;
   moved.live = report.live;

@@ -9,10 +9,6 @@
 namespace rackline::net {
 namespace {
 
-bool has_colon(const std::string& host) {
-  return host.find(':') != std::string::npos;
-}
-
 bool is_ipv6(const std::string& host) {
   in6_addr ignored{};
   return inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), &ignored) == 1;
@@ -25,7 +21,7 @@ std::string Address::port_or(std::string_view usual) const {
 }
 
 std::string Address::text() const {
-  const std::string name = has_colon(host) ? "[" + host + "]" : host;
+  const std::string name = ipv6() ? "[" + host + "]" : host;
   return port ? name + ":" + std::to_string(*port) : name;
 }
 
@@ -50,7 +46,7 @@ std::optional<Address> parse_address(std::string_view text) {
   } else {
     address.host = text;
   }
-  if (address.host.empty() || (has_colon(address.host) && !is_ipv6(address.host))) return std::nullopt;
+  if (address.host.empty() || (address.ipv6() && !is_ipv6(address.host))) return std::nullopt;
   if (has_port) {
     std::uint16_t number = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -17,6 +17,9 @@ struct Address {
 
   std::string port_or(std::string_view usual) const;  // in digits
   std::string text() const;                           // "[::1]:80", as a URL has it
+  bool ipv6() const { return host.find(':') != std::string::npos; }
+  // In a URL an IPv6 address, and nothing else, has brackets.
+  bool fits_url() const { return bracketed == ipv6(); }
 };
 
 // Nullopt if there is no host, as in ":80", if the port is none of 0 to 65535, if a bracket is not closed, or

@@ -32,9 +32,7 @@ std::optional<Check> parse_url(std::string_view url) {
   const auto address = net::parse_address(rest.substr(0, rest.find_first_of("/?#")));
   const bool odd = std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c == '\x7f'; });
   const bool login = rest.substr(0, rest.find_first_of("/?#")).find('@') != std::string_view::npos;
-  if (!address || odd || login || address->port.value_or(1) == 0) return std::nullopt;
-  // Of a URL an IPv6 address, and nothing else, has brackets.
-  if (address->bracketed != (address->host.find(':') != std::string::npos)) return std::nullopt;
+  if (!address || !address->fits_url() || odd || login || address->port.value_or(1) == 0) return std::nullopt;
   return Http{std::string(url)};
 }
 

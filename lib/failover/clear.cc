@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "cluster/marks.h"
+#include "failover/journal.h"
 #include "failover/protection.h"
 #include "failover/recovery_verdict.h"
-#include "store/journal.h"
 
 namespace rackline::failover {
 namespace {
@@ -148,8 +148,8 @@ class Clearing {
 
   // A restart of which it is not known where it ended: the place in the store may be about to change.
   std::string open_restart() {
-    for (const auto& item : store::Journal(store_, "failover", clock_).open()) {
-      const Intent intent = intent_of(item.id, item.intent);
+    auto journal = start_journal(store_, clock_);
+    for (const auto& intent : open_starts(journal)) {
       if (intent.from != request_.host && intent.to != request_.host) continue;
       return "a restart of " + intent.vm + " on " + intent.to + " has no result; run failover --resume first";
     }

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "failover/journal.h"
 #include "failover/recovery_placement.h"
-#include "store/journal.h"
 
 namespace rackline::failover {
 namespace {
@@ -132,10 +132,8 @@ Failback failback(const std::vector<record::Host>& inventory, RecoveryCluster& c
   if (!situation.disarmed.empty())  // @rule 24-failback-disarmed
     throw Error(Status::kRefused, "fail back", "the protected servers", situation.disarmed);
   situation.vms = protected_vms(store);
-  for (const auto& item : store::Journal(store, "failover", clock).open()) {
-    const Intent intent = intent_of(item.id, item.intent);
-    situation.intents[intent.vm] = intent;
-  }
+  auto journal = start_journal(store, clock);
+  for (const auto& intent : open_starts(journal)) situation.intents[intent.vm] = intent;
   situation.look(cluster, timeout);
   return plan_failback(situation, now, reserve::reserved_on_hosts(store, now.time_since_epoch().count()));
 }

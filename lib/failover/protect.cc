@@ -11,9 +11,9 @@
 #include "base/joined.h"
 #include "cluster/marks.h"
 #include "failover/affinity.h"
+#include "failover/journal.h"
 #include "failover/recovery_verdict.h"
 #include "migrate/records.h"
-#include "store/journal.h"
 
 namespace rackline::failover {
 namespace {
@@ -356,9 +356,9 @@ Status Protector::refresh() {
 }
 
 bool Protector::has_open_restart(const std::string& vm) {
-  const auto open = store::Journal(store_, "failover", clock_).open();
-  return std::any_of(open.begin(), open.end(),
-                     [&vm](const auto& item) { return intent_of(item.id, item.intent).vm == vm; });
+  auto journal = start_journal(store_, clock_);
+  const auto open = open_starts(journal);
+  return std::any_of(open.begin(), open.end(), [&vm](const Intent& start) { return start.vm == vm; });
 }
 
 Status Protector::unprotect(const std::vector<std::string>& vms) {

@@ -26,7 +26,7 @@ Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inven
       clock_(clock),
       probe_(std::move(probe)),
       hooks_(std::move(hooks)),
-      journal_(store, "failover", clock) {
+      journal_(start_journal(store, clock)) {
   for (const auto& host : inventory) inventory_.push_back(host.host);
 }
 
@@ -211,15 +211,11 @@ Situation Recovery::situation(const View* seen) {
   now.fences = fences_;
   std::vector<std::string> torn;
   now.vms = protected_vms(store_, &torn);
-  for (const auto& item : journal_.open()) {
-    try {
-      const Intent intent = intent_of(item.id, item.intent);
-      now.intents[intent.vm] = intent;
-    } catch (const Error& error) {
-      // The id is that of the fence, a dot, and the VM.
-      now.unreadable.insert(item.id.substr(item.id.find('.') + 1));
-      torn.emplace_back(error.what());
-    }
+  std::vector<store::Unread> broken;
+  for (const auto& intent : open_starts(journal_, &broken)) now.intents[intent.vm] = intent;
+  for (const auto& entry : broken) {
+    now.unreadable.insert(vm_of_journal_id(entry.id));
+    torn.push_back(entry.why);
   }
   for (const auto& what : torn) {
     if (complained_.insert(what).second) hooks_.warn(what);
@@ -227,8 +223,7 @@ Situation Recovery::situation(const View* seen) {
   now.done = [this](const std::string& id) -> std::optional<std::string> {
     const auto item = journal_.find(id);
     if (!item || !item->result) return std::nullopt;
-    const auto result = store::from_text<StartResult>(*item->result);
-    return result && result->outcome == "done" ? std::optional(result->to) : std::nullopt;
+    return item->result->outcome == "done" ? std::optional(item->result->to) : std::nullopt;
   };
   if (seen != nullptr && fits(now, *seen)) {
     now.view = *seen;
@@ -252,7 +247,7 @@ Situation Recovery::situation(const View* seen) {
 void Recovery::close_history(const std::vector<Verdict>& verdicts) {
   for (const auto& verdict : verdicts) {
     if (verdict.intent_is_history && verdict.intent)
-      journal_.result(verdict.intent->id, R"({"outcome":"failed","reason":"its host was fenced"})");
+      journal_.result(verdict.intent->id, {"failed", verdict.intent->to, "its host was fenced"});
   }
 }
 

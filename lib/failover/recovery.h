@@ -19,9 +19,9 @@
 
 namespace rackline::failover {
 
-// Restarts the protected VMs of hosts that are proven to be off. What is to be done is derived
-// anew in each pass, from the marks, the journal and a look at the hosts, so that a killed run is finished by
-// any later one.
+// Restarts the protected VMs of hosts that are proven to be off. What is to be done is derived anew in each
+// pass, from the marks, the journal and a look at the hosts, so that a killed run is finished by any later
+// one.
 class Recovery {
  public:
   struct Hooks {
@@ -108,7 +108,7 @@ class Recovery {
   const Clock& clock_;
   Probe probe_;
   Hooks hooks_;
-  store::Journal journal_;
+  StartJournal journal_;
   std::vector<cluster::FenceMark> fences_;        // whose work is ours, the latest last
   std::map<std::string, Milliseconds> accepted_;  // when, by the fence's id
   std::map<Key, Outcome> told_;

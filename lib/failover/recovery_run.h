@@ -35,7 +35,7 @@ class RecoveryRun {
     const std::map<std::string, migrate::MigrationHost>& hosts;
     RecoveryCluster& cluster;
     store::Store& store;
-    store::Journal& journal;
+    StartJournal& journal;
     const Clock& clock;
     const Probe& probe;
     const store::Lock* lock;  // held; none where only a plan is made

@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "base/error.h"
-#include "store/document.h"
 
 namespace rackline::failover {
 namespace {
@@ -45,7 +44,7 @@ StartReport Starter::run(const StartOrder& order) {
   // The place first: with the result the start is history, and nobody would correct the place any more.
   if (report.outcome != Outcome::kFailed) settle_host(store_, order.vm.vm, order.intent.to, clock_.wall());
   const char* const outcome = report.outcome == Outcome::kFailed ? "failed" : "done";
-  journal_.result(order.intent.id, store::to_text(StartResult{outcome, order.intent.to, report.reason}));
+  journal_.result(order.intent.id, {outcome, order.intent.to, report.reason});
   return report;
 }
 
@@ -68,7 +67,7 @@ Starter::Begun Starter::begin(const StartOrder& order, StartReport& report) {
     return Begun::kNot;
   }
   if (!order.intent_open)  // @rule 12-start-intent
-    journal_.intent(order.intent.id, store::to_text(order.intent));
+    journal_.intent(order.intent.id, order.intent);
   if (before->present() && before->state != migrate::VmState::kShutoff) return Begun::kRunning;
   if (order.verify_only) {
     report.reason = "it has ended";

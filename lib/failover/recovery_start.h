@@ -11,7 +11,6 @@
 #include "failover/recovery_cluster.h"
 #include "failover/recovery_verdict.h"
 #include "probe/check.h"
-#include "store/journal.h"
 #include "store/store.h"
 #include "wait/pending.h"
 
@@ -60,7 +59,7 @@ struct StartReport {
 class Starter {
  public:
   Starter(const RecoveryPolicy& policy, std::shared_ptr<RecoveryHost> host, store::Store& store,
-          store::Journal& journal, const Clock& clock, Probe probe, const store::Lock& lock)
+          StartJournal& journal, const Clock& clock, Probe probe, const store::Lock& lock)
       : policy_(policy),
         host_(std::move(host)),
         store_(store),
@@ -89,7 +88,7 @@ class Starter {
   const RecoveryPolicy& policy_;
   std::shared_ptr<RecoveryHost> host_;
   store::Store& store_;
-  store::Journal& journal_;
+  StartJournal& journal_;
   const Clock& clock_;
   Probe probe_;
   const store::Lock& lock_;  // without it, another one may have gone on with the same work

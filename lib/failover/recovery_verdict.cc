@@ -8,7 +8,6 @@
 #include "base/joined.h"
 #include "base/time.h"
 #include "cluster/disarm.h"
-#include "store/describe.h"
 
 namespace rackline::failover {
 namespace {
@@ -142,25 +141,6 @@ class Judge {
 };
 
 }  // namespace
-
-std::string journal_id(const cluster::FenceMark& fence, const std::string& vm) {
-  return fence.id + "." + vm;
-}
-
-const store::Fields Intent::kFields{
-    FIELD(Intent, vm),    FIELD(Intent, uuid),  FIELD(Intent, from),    FIELD(Intent, to),
-    FIELD(Intent, fence), FIELD(Intent, cause), FIELD(Intent, attempt),
-};
-const store::Fields StartResult::kFields{FIELD(StartResult, outcome, store::kLater),
-                                         FIELD(StartResult, to, store::kLater),
-                                         FIELD(StartResult, reason, store::kLater)};
-
-Intent intent_of(const std::string& id, const std::string& document) {
-  auto intent = store::from_text<Intent>(document);
-  if (!intent) throw Error(Status::kUnreachable, "read the journal", id, "it is not an entry of ours");
-  intent->id = id;
-  return *std::move(intent);
-}
 
 bool Situation::fenced(const std::string& host) const {
   const auto mark = marks.find(host);

@@ -10,31 +10,13 @@
 
 #include "cluster/marks.h"
 #include "cluster/state.h"
+#include "failover/journal.h"
 #include "failover/protection.h"
 #include "failover/recovery_cluster.h"
-#include "store/document.h"
-
 namespace rackline::failover {
 
 // Which VMs are to be started, and which must not be, from what was seen of the world just
 // before. Pure: no host is asked here and nothing is written.
-
-// A start that was begun and has no result: what the journal's intent says.
-struct Intent {
-  std::string id;  // of the journal: the fence's id, a dot, and the VM
-  std::string vm, uuid, from, to;
-  std::string fence, cause;
-  int attempt = 1;
-  static const store::Fields kFields;
-};
-// Throws Error(kUnreachable) when it cannot be read.
-Intent intent_of(const std::string& id, const std::string& document);
-
-// What became of it.
-struct StartResult {
-  std::string outcome, to, reason;  // done or failed; the host; why it failed
-  static const store::Fields kFields;
-};
 
 struct Situation {
   std::vector<std::string> inventory;
@@ -101,7 +83,5 @@ struct Verdict {
 };
 
 std::vector<Verdict> judge(const Situation& situation);
-
-std::string journal_id(const cluster::FenceMark& fence, const std::string& vm);
 
 }  // namespace rackline::failover

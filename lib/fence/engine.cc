@@ -352,9 +352,9 @@ std::string FenceEngine::begin(const FenceReport& report) {
   }
   // We hold the lock: what is open for this host belongs to a run that was killed, and is overtaken by this
   // one.
-  std::vector<std::string> unreadable;
+  std::vector<store::Unread> unreadable;
   const auto opened = journal_.open(&unreadable);
-  for (const auto& text : unreadable) warn_once(text);
+  for (const auto& entry : unreadable) warn_once(entry.why);
   for (const auto& open : opened) {
     if (open.host == report.host) journal_.end(open.id, open.host, "superseded");
   }

@@ -8,32 +8,28 @@
 namespace rackline::fence {
 namespace {
 
-// What is missing, or cannot be read, is the intent or the result of nobody.
-struct Result {
-  std::string host, outcome;
-  static const store::Fields kFields;
-};
-const store::Fields Result::kFields{FIELD(Result, host, store::kLater),
-                                    FIELD(Result, outcome, store::kLater)};
+using store::kLater;
 
 }  // namespace
 
-const store::Fields FenceJournal::Open::kFields{FIELD(Open, host, store::kLater),
-                                                FIELD(Open, cause, store::kLater)};
+// What is missing is the intent or the result of nobody.
+const store::Fields FenceJournal::Open::kFields{FIELD(Open, host, kLater), FIELD(Open, cause, kLater)};
+const store::Fields FenceJournal::Result::kFields{FIELD(Result, host, kLater),
+                                                  FIELD(Result, outcome, kLater)};
 
 void FenceJournal::begin(const std::string& id, const std::string& host, const std::string& cause) {
-  journal_.intent(id, store::to_text(Open{id, host, cause}));
+  journal_.intent(id, {id, host, cause});
 }
 
 void FenceJournal::end(const std::string& id, const std::string& host, const std::string& outcome) {
-  journal_.result(id, store::to_text(Result{host, outcome}));
+  journal_.result(id, {host, outcome});
 }
 
-std::vector<FenceJournal::Open> FenceJournal::open(std::vector<std::string>* broken) {
-  std::vector<std::string> untold;
+std::vector<FenceJournal::Open> FenceJournal::open(std::vector<store::Unread>* broken) {
+  std::vector<store::Unread> untold;
   std::vector<Open> found;
   for (const auto& item : journal_.open(broken != nullptr ? broken : &untold)) {
-    auto& open = found.emplace_back(store::from_text<Open>(item.intent).value_or(Open()));
+    auto& open = found.emplace_back(item.intent);
     open.id = item.id;
     open.begun = item.begun;
   }
@@ -41,12 +37,11 @@ std::vector<FenceJournal::Open> FenceJournal::open(std::vector<std::string>* bro
 }
 
 int FenceJournal::fenced_within(const std::string& host, Milliseconds window) {
-  std::vector<std::string> untold;
+  std::vector<store::Unread> untold;
   const auto items = journal_.all(&untold);
   return static_cast<int>(std::count_if(items.begin(), items.end(), [&](const auto& item) {
     if (!item.result || !item.ended || clock_.wall() - *item.ended > window) return false;
-    const auto result = store::from_text<Result>(*item.result);
-    return result && result->host == host && result->outcome == "fenced";
+    return item.result->host == host && item.result->outcome == "fenced";
   }));
 }
 

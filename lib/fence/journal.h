@@ -17,6 +17,10 @@ class FenceJournal {
     std::chrono::sys_seconds begun{};
     static const store::Fields kFields;
   };
+  struct Result {
+    std::string host, outcome;
+    static const store::Fields kFields;
+  };
 
   FenceJournal(store::Store& store, const Clock& clock) : journal_(store, "fence", clock), clock_(clock) {}
 
@@ -27,13 +31,13 @@ class FenceJournal {
   void end(const std::string& id, const std::string& host, const std::string& outcome);
 
   // Oldest first. What cannot be read is told in `broken` and is nobody's: it stops no other host.
-  std::vector<Open> open(std::vector<std::string>* broken = nullptr);
+  std::vector<Open> open(std::vector<store::Unread>* broken = nullptr);
   // How often the host was fenced in the time that ends now.
   int fenced_within(const std::string& host, Milliseconds window);
   void prune() { journal_.prune(); }
 
  private:
-  store::Journal journal_;
+  store::Journal<Open, Result> journal_;
   const Clock& clock_;
 };
 

@@ -9,9 +9,9 @@ using Outcome = FenceReport::Outcome;
 
 void FenceEngine::settle() {
   if (policy_.dry_run) return;
-  std::vector<std::string> unreadable;
+  std::vector<store::Unread> unreadable;
   const bool none = journal_.open(&unreadable).empty();
-  for (const auto& text : unreadable) warn_once(text);
+  for (const auto& entry : unreadable) warn_once(entry.why);
   if (none) return;
   const auto lock = take_lock(world_.time.clock.monotonic() + policy_.lock_patience, world_.stopping);
   // Whoever holds it is alive, and what is open is its own.

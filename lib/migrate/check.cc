@@ -17,7 +17,8 @@ CheckResult refuse(std::string reason) {
 
 // The target's view, when the source has the VM idle: it must be unknown there.
 CheckResult check_target(const Move& move, const VmFacts& target) {
-  if (target.name_clash) return refuse(move.to + " has another VM of that name, uuid " + target.uuid);
+  if (target.name_clash)
+    return refuse(move.to + " has another virtual server of that name, uuid " + target.uuid);
   switch (target.state) {
     case VmState::kAbsent:
       return {};
@@ -36,7 +37,7 @@ bool same_directory_declared(std::string_view path, const MigrationHost& from, c
 
 CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& target) {
   if (source.name_clash)
-    return refuse("the VM of that name on " + move.from + " is another one, uuid " + source.uuid);
+    return refuse("the virtual server of that name on " + move.from + " is another one, uuid " + source.uuid);
   if (!source.present()) {
     const bool there = target.active() || (target.state == VmState::kShutoff && target.persistent);
     if (there && !target.name_clash) return {Answer::kAlready, move.to + " has it"};

@@ -87,7 +87,7 @@ VmDescription parse_description(const std::string& xml) {
   const auto parsed = document.load_string(xml.c_str());
   const auto domain = document.child("domain");
   if (!parsed || !domain) {
-    throw Error(Status::kNo, "read a VM's definition", "libvirt's XML",
+    throw Error(Status::kNo, "read the definition of a virtual server", "libvirt's XML",
                 parsed ? "no <domain>" : parsed.description());
   }
   VmDescription vm;

@@ -20,7 +20,7 @@ using Hypervisors = std::map<std::string, std::shared_ptr<Hypervisor>>;
 }  // namespace
 
 MigrationEngine::MigrationEngine(MigrationPolicy policy, std::map<std::string, MigrationHost> hosts,
-                                 HypervisorFactory open, store::Journal& journal, const Clock& clock,
+                                 HypervisorFactory open, MoveJournal& journal, const Clock& clock,
                                  Hooks hooks)
     : policy_(policy),
       hosts_(std::move(hosts)),
@@ -58,7 +58,7 @@ std::map<std::size_t, std::string> MigrationEngine::objections(const std::vector
     } else if (move.from == move.to) {
       wrong[i] = "its source is its target";
     } else if (!vms.emplace(move.stage, move.vm).second) {
-      wrong[i] = "another move of the same stage has the same VM";
+      wrong[i] = "another move of the same stage has the same virtual server";
     } else if (open != unresolved.end() && open->second != move.id) {  // @rule 12-unsettled-move
       wrong[i] = "an earlier move of it (" + open->second + ") has no result; run migrate --resume first";
     }

@@ -9,8 +9,8 @@
 #include "act/outcome.h"
 #include "base/time.h"
 #include "migrate/hypervisor.h"
+#include "migrate/journal.h"
 #include "migrate/move.h"
-#include "store/journal.h"
 
 namespace rackline::migrate {
 
@@ -29,7 +29,7 @@ class MigrationEngine {
 
   // `journal` must outlive the engine; threads that hang in a host's calls may outlive both and use neither.
   MigrationEngine(MigrationPolicy policy, std::map<std::string, MigrationHost> hosts, HypervisorFactory open,
-                  store::Journal& journal, const Clock& clock, Hooks hooks);
+                  MoveJournal& journal, const Clock& clock, Hooks hooks);
 
   // Returns when every move is settled, or when a stop was asked for (interrupt.h) and what was begun is
   // rolled back. Throws Error(kUsage) for a plan in which two moves have one id.
@@ -44,7 +44,7 @@ class MigrationEngine {
   MigrationPolicy policy_;
   std::map<std::string, MigrationHost> hosts_;
   HypervisorFactory open_;
-  store::Journal& journal_;
+  MoveJournal& journal_;
   const Clock& clock_;
   Hooks hooks_;
 };

@@ -73,7 +73,7 @@ MoveFate judge(const Move& move, bool live, const std::optional<VmFacts>& source
   const std::string seen =
       move.from + " " + words_of(source->state) + ", " + move.to + " " + words_of(target->state);
   if (source->name_clash || target->name_clash) {
-    return {Verdict::kInconsistent, seen + "; a VM of its name has another uuid"};
+    return {Verdict::kInconsistent, seen + "; a virtual server of its name has another uuid"};
   }
   return live ? judge_live(*source, *target, seen) : judge_stopped(*source, *target, seen);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migrate/journal.h"
 
-#include "base/error.h"
 #include "store/describe.h"
 
 namespace rackline::migrate {
@@ -27,16 +26,14 @@ const store::Fields MoveReport::kFields{
     FIELD(MoveReport, outcome, kLater, store::Words<act::kOutcomeWords>), FIELD(MoveReport, reason, kLater),
     FIELD(MoveReport, attempts, kLater), FIELD_AT(MoveReport, "elapsed_ms", elapsed, kLater)};
 
-MoveIntent intent_of(const store::Journal::Item& item) {
-  auto intent = store::from_text<MoveIntent>(item.intent);
-  if (!intent) throw Error(Status::kUnreachable, "read journal", item.id, "not the intent of a migration");
-  intent->move.id = item.id;
-  return *std::move(intent);
+MoveIntent intent_of(const MoveJournal::Item& item) {
+  MoveIntent intent = item.intent;
+  intent.move.id = item.id;
+  return intent;
 }
 
-bool was_done(const store::Journal::Item& item) {
-  const auto report = store::from_text<MoveReport>(item.result.value_or(""));
-  return report && report->outcome == act::Outcome::kDone;
+bool was_done(const MoveJournal::Item& item) {
+  return item.result && item.result->outcome == act::Outcome::kDone;
 }
 
 }  // namespace rackline::migrate

@@ -17,8 +17,8 @@ struct MoveIntent {
   bool autostart = false;  // to be set on the target
   static const store::Fields kFields;
 };
-// Throws Error(kUnreachable) for a document that is no intent.
-MoveIntent intent_of(const store::Journal::Item& item);
-bool was_done(const store::Journal::Item& item);  // it has a result, and that says so
+using MoveJournal = store::Journal<MoveIntent, MoveReport>;
+MoveIntent intent_of(const MoveJournal::Item& item);  // with its id
+bool was_done(const MoveJournal::Item& item);         // it has a result, and that says so
 
 }  // namespace rackline::migrate

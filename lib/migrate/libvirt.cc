@@ -233,7 +233,7 @@ class LibvirtHypervisor final : public Hypervisor {
   void define(const std::string& xml) override {
     const auto connection = control();
     const virt::Domain domain(virDomainDefineXMLFlags(connection->get(), xml.c_str(), 0));
-    if (domain == nullptr) throw failed("define a VM on", host_.host);
+    if (domain == nullptr) throw failed("define a virtual server on", host_.host);
   }
 
   void undefine(const std::string& uuid) override {
@@ -335,7 +335,8 @@ class LibvirtHypervisor final : public Hypervisor {
   static virt::Domain existing(const virt::Connection& connection, const std::string& uuid) {
     virt::Domain domain = connection.domain_by_uuid(uuid);
     if (domain == nullptr) {
-      throw virt::VirtError(Status::kNo, "look up the VM", uuid, "there is no such VM", VIR_ERR_NO_DOMAIN);
+      throw virt::VirtError(Status::kNo, "look up the virtual server", uuid, "there is none",
+                            VIR_ERR_NO_DOMAIN);
     }
     return domain;
   }

@@ -13,10 +13,9 @@
 namespace rackline::migrate {
 
 // The words that the parts of migration share. The parts are: what is known of a VM (here), whether a move
-// may begin (check.h), when it may (schedule.h), what to do when it does not converge
-// (ladder.h), what an interrupted one has left behind (fate.h), one move from its
-// first check to its proof (mover.h), and all of a plan (engine.h). The first five are
-// pure; the world is behind Hypervisor (hypervisor.h).
+// may begin (check.h), when it may (schedule.h), what to do when it does not converge (ladder.h), what an
+// interrupted one has left behind (fate.h), one move from its first check to its proof (mover.h), and all of
+// a plan (engine.h). The first five are pure; the world is behind Hypervisor (hypervisor.h).
 
 // A decision: the VM `vm` goes from host `from` to host `to`.
 struct Move {

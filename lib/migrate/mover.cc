@@ -152,7 +152,7 @@ MoveReport Mover::run() {
 }
 
 MoveReport Mover::carry_out() {
-  std::optional<store::Journal::Item> item;
+  std::optional<MoveJournal::Item> item;
   if (shared_->journal != nullptr) item = shared_->journal->find(intent_.move.id);
   if (item && !item->result) return recover(*item);  // @rule 12-unknown-is-looked-at
   if (shared_->cancelled) return report(act::Outcome::kCancelled, "not begun");
@@ -160,7 +160,8 @@ MoveReport Mover::carry_out() {
   if (!view.source || !view.target) return report(act::Outcome::kFailed, view.error);
   // Done before, and not as we left it: somebody has moved it since, and this plan knows nothing of that.
   if (item && was_done(*item) && view.source->present()) {  // @rule 12-carried-out-before
-    return report(act::Outcome::kRefused, "this decision was carried out before, and the VM came back since");
+    return report(act::Outcome::kRefused,
+                  "this decision was carried out before, and the virtual server came back since");
   }
   return begin_anew(view);
 }
@@ -236,7 +237,7 @@ std::optional<MoveReport> Mover::check_memory_of_target(std::int64_t needed) {
 }
 
 void Mover::write_intent() {
-  shared_->journal->intent(intent_.move.id, store::to_text(intent_));
+  shared_->journal->intent(intent_.move.id, intent_);
   intent_open_ = true;
 }
 
@@ -244,7 +245,7 @@ MoveReport Mover::close(MoveReport report) {
   if (!intent_open_) return report;
   if (report.outcome == act::Outcome::kUnknown) return report;  // @rule 12-unknown-stays-open
   try {
-    shared_->journal->result(intent_.move.id, store::to_text(report));
+    shared_->journal->result(intent_.move.id, report);
     intent_open_ = false;
   } catch (const Error& error) {
     // It happened all the same: the record says what, and the next run learns it from the hosts.
@@ -291,7 +292,7 @@ MoveReport Mover::unsettled(const MoveFate& fate) const {
   return report;
 }
 
-MoveReport Mover::recover(const store::Journal::Item& item) {
+MoveReport Mover::recover(const MoveJournal::Item& item) {
   const Move asked = intent_.move;
   intent_ = intent_of(item);
   intent_.move.stage = asked.stage;

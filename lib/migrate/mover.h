@@ -27,7 +27,7 @@ namespace rackline::migrate {
 class MoveShared {
  public:
   using WhyClosed = std::function<std::string(const std::string& host)>;
-  MoveShared(const MigrationPolicy& policy_given, const Clock& clock_given, store::Journal* journal_given,
+  MoveShared(const MigrationPolicy& policy_given, const Clock& clock_given, MoveJournal* journal_given,
              WhyClosed why_closed_given)
       : policy(policy_given),
         clock(clock_given),
@@ -36,8 +36,8 @@ class MoveShared {
 
   const MigrationPolicy policy;
   const Clock& clock;
-  store::Journal* const journal;  // none in a dry run, which changes nothing
-  const WhyClosed why_closed;     // as MigrationEngine::Hooks has it
+  MoveJournal* const journal;  // none in a dry run, which changes nothing
+  const WhyClosed why_closed;  // as MigrationEngine::Hooks has it
   const std::shared_ptr<wait::Wakeup> wakeup = std::make_shared<wait::Wakeup>();
   std::atomic<bool> cancelled{false};
 
@@ -96,7 +96,7 @@ class Mover {
 
   MoveReport carry_out();
   MoveReport begin_anew(const View& view);
-  MoveReport recover(const store::Journal::Item& item);
+  MoveReport recover(const MoveJournal::Item& item);
   std::optional<MoveReport> check(const View& view);
   std::string target_closed() const;
   std::optional<MoveReport> check_memory_of_target(std::int64_t needed);

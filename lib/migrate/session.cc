@@ -12,8 +12,8 @@
 #include "base/interrupt.h"
 #include "cli/program.h"
 #include "cluster/state.h"
+#include "migrate/journal.h"
 #include "migrate/records.h"
-#include "store/journal.h"
 #include "store/store.h"
 
 namespace rackline::migrate {
@@ -75,7 +75,7 @@ class Session {
       }
     }
     ++batches_;
-    store::Journal journal(*store_, "migrate", program_.clock());
+    MoveJournal journal(*store_, "migrate", program_.clock());
     MigrationEngine engine(policy_, hosts_, libvirt_hypervisor, journal, program_.clock(), hooks());
     const auto moves = plan != nullptr ? *plan : engine.open_moves();
     tally_ += engine.run(moves);

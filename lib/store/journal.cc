@@ -26,27 +26,27 @@ std::optional<std::chrono::sys_seconds> time_of(const Json& document, const char
   return parse_time(found->get<std::string>());
 }
 
-Journal::Item item_of(const std::string& id, const Entry& entry) {
+RawJournal::Item item_of(const std::string& id, const Entry& entry) {
   const Json document = parse("read journal", entry.key, entry.value);
   const auto begun = time_of(document, "begun");
   if (!document.contains("intent") || !begun) {
     throw Error(Status::kUnreachable, "read journal", entry.key, "not an entry of a journal");
   }
-  Journal::Item item{id, dump(document["intent"]), std::nullopt, *begun, time_of(document, "ended")};
+  RawJournal::Item item{id, dump(document["intent"]), std::nullopt, *begun, time_of(document, "ended")};
   if (document.contains("result")) item.result = dump(document["result"]);
   return item;
 }
 
 }  // namespace
 
-Journal::Journal(Store& store, std::string actor, const Clock& clock)
+RawJournal::RawJournal(Store& store, std::string actor, const Clock& clock)
     : store_(store), prefix_("journal/" + std::move(actor) + "/"), clock_(clock) {}
 
-std::string Journal::key(const std::string& id) const {
+std::string RawJournal::key(const std::string& id) const {
   return prefix_ + key_part(id);
 }
 
-void Journal::intent(const std::string& id, const std::string& document) {
+void RawJournal::intent(const std::string& id, const std::string& document) {
   const auto present = store_.get(key(id));
   if (present && !item_of(id, *present).result) {  // @rule 12-begun-twice
     throw Error(Status::kRefused, "begin", id, "an earlier attempt is open in the journal");
@@ -58,7 +58,7 @@ void Journal::intent(const std::string& id, const std::string& document) {
   if (!store_.commit(write)) throw Error(Status::kRefused, "begin", id, "somebody else has just begun it");
 }
 
-void Journal::result(const std::string& id, const std::string& document) {
+void RawJournal::result(const std::string& id, const std::string& document) {
   const auto present = store_.get(key(id));
   if (!present || item_of(id, *present).result) {
     throw Error(Status::kRefused, "write result", id, "no open intent in the journal");
@@ -71,26 +71,27 @@ void Journal::result(const std::string& id, const std::string& document) {
   }
 }
 
-std::optional<Journal::Item> Journal::find(const std::string& id) {
+std::optional<RawJournal::Item> RawJournal::find(const std::string& id) {
   const auto entry = store_.get(key(id));
   if (!entry) return std::nullopt;
   return item_of(id, *entry);
 }
 
-std::vector<Journal::Item> Journal::all(std::vector<std::string>* broken) {
+std::vector<RawJournal::Item> RawJournal::all(std::vector<Unread>* broken) {
   std::vector<Item> items;
   for (const Entry& entry : store_.list(prefix_)) {
+    const std::string id = from_key_part(std::string_view(entry.key).substr(prefix_.size()));
     try {
-      items.push_back(item_of(from_key_part(std::string_view(entry.key).substr(prefix_.size())), entry));
+      items.push_back(item_of(id, entry));
     } catch (const Error& error) {
       if (broken == nullptr) throw;
-      broken->emplace_back(error.what());
+      broken->push_back({id, error.what()});
     }
   }
   return items;
 }
 
-std::vector<Journal::Item> Journal::open(std::vector<std::string>* broken) {
+std::vector<RawJournal::Item> RawJournal::open(std::vector<Unread>* broken) {
   auto items = all(broken);
   std::erase_if(items, [](const Item& item) { return item.result.has_value(); });
   std::stable_sort(items.begin(), items.end(),
@@ -98,7 +99,7 @@ std::vector<Journal::Item> Journal::open(std::vector<std::string>* broken) {
   return items;
 }
 
-void Journal::prune(std::chrono::seconds age, std::size_t number) {
+void RawJournal::prune(std::chrono::seconds age, std::size_t number) {
   auto items = all();
   std::erase_if(items, [](const Item& item) { return !item.result.has_value(); });  // @rule 12-forgotten
   const auto end_of = [](const Item& item) { return item.ended.value_or(item.begun); };

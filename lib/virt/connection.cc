@@ -97,7 +97,7 @@ void Connection::probe() const {
 std::vector<Domain> Connection::domains(unsigned flags) const {
   virDomainPtr* list = nullptr;
   const int count = virConnectListAllDomains(handle_.get(), &list, flags);
-  if (count < 0) throw virt_error(Status::kNo, "list the VMs", uri_);
+  if (count < 0) throw virt_error(Status::kNo, "list the virtual servers", uri_);
   std::vector<Domain> domains;
   domains.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) domains.emplace_back(list[i]);
@@ -108,7 +108,7 @@ std::vector<Domain> Connection::domains(unsigned flags) const {
 Domain Connection::domain_by_uuid(const std::string& uuid) const {
   Domain domain(virDomainLookupByUUIDString(handle_.get(), uuid.c_str()));
   if (domain == nullptr && last_error_code() != VIR_ERR_NO_DOMAIN) {
-    throw virt_error(Status::kNo, "look up the VM", uuid);
+    throw virt_error(Status::kNo, "look up the virtual server", uuid);
   }
   virResetLastError();
   return domain;
@@ -117,7 +117,7 @@ Domain Connection::domain_by_uuid(const std::string& uuid) const {
 Domain Connection::domain_by_name(const std::string& name) const {
   Domain domain(virDomainLookupByName(handle_.get(), name.c_str()));
   if (domain == nullptr && last_error_code() != VIR_ERR_NO_DOMAIN) {
-    throw virt_error(Status::kNo, "look up the VM", name);
+    throw virt_error(Status::kNo, "look up the virtual server", name);
   }
   virResetLastError();
   return domain;

@@ -145,7 +145,7 @@ void read_vms(const Connection& connection, Reading& reading) {
     count = virConnectGetAllDomainStats(connection.get(), kStats, &raw, 0);
   }
   if (count < 0 && !is_unsupported(last_error_code())) {
-    throw virt_error(Status::kUnreachable, "read the statistics of the VMs", connection.uri());
+    throw virt_error(Status::kUnreachable, "read the statistics of the virtual servers", connection.uri());
   }
   if (count < 0) {
     virResetLastError();
@@ -293,7 +293,7 @@ std::optional<VmWishes> read_wishes(virDomainPtr domain) {
     virResetLastError();
     return std::nullopt;
   }
-  throw virt_error(Status::kUnreachable, "read the metadata of the VM", virDomainGetName(domain));
+  throw virt_error(Status::kUnreachable, "read the metadata of the virtual server", virDomainGetName(domain));
 }
 
 std::set<std::string> read_persistent(const Connection& connection) {

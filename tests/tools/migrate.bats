@@ -120,13 +120,13 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   rackline-records --check <<<"$output"
 }
 
-@test "a stale plan is refused: another run of the VM, another VM of that name on the target" {
+@test "a stale plan is refused: another run of the VM, another virtual server of that name on the target" {
   local uuid
   uuid=$(virsh -c "test://$PWD/h1.xml" domuuid db1 | head -1)
   run -4 --separate-stderr migrate < <(move db1 h1 h2 '"uuid":"'"$uuid"'","domain_id":999' && finish)
   assert_equal "$(outcomes)" "db1 refused"
   run -4 --separate-stderr migrate < <(move db1 h1 h3 && finish)
-  assert_output --partial 'another VM of that name'
+  assert_output --partial 'another virtual server of that name'
 }
 
 @test "records of other kinds are handed on" {

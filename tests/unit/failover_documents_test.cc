@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "failover/journal.h"
 #include "failover/keep.h"
 #include "failover/protection.h"
-#include "failover/recovery_verdict.h"
 #include "failover/standing.h"
 #include "store_fixture.h"
 
@@ -45,6 +45,15 @@ Protected full() {
   vm.pinned = "a host device";
   vm.autostart = true;
   return vm;
+}
+
+// As the journal reads it.
+Intent read_start(const std::string& id, const std::string& document) {
+  store::MemoryStore store;
+  const FakeClock clock(kTime);
+  only(store, "journal/failover/" + id, R"({"begun":"2027-01-15T08:00:00Z","intent":)" + document + "}");
+  auto journal = start_journal(store, clock);
+  return open_starts(journal).at(0);
 }
 
 Intent intent() {
@@ -125,7 +134,7 @@ TEST(FailoverDocuments, AreReadAsTheyWereMeant) {
   EXPECT_EQ(rule->except, (std::set<std::string>{"a", "b"}));
   EXPECT_EQ(rule->version, store.get("protection_rule")->version);
 
-  const Intent read = intent_of("f-1.a", store.get("intent")->value);
+  const Intent read = read_start("f-1.a", store.get("intent")->value);
   EXPECT_EQ(read.id, "f-1.a");
   EXPECT_EQ(read.vm, "a");
   EXPECT_EQ(read.uuid, "uuid-a");
@@ -142,7 +151,7 @@ TEST(FailoverDocuments, AreWrittenAgainAsTheyWereRead) {
   for (const auto& vm : protected_vms(store)) EXPECT_TRUE(put(store, vm));
   for (const auto& [vm, note] : keep_notes(store)) EXPECT_TRUE(put(store, note));
   EXPECT_TRUE(put(store, *standing_rule(store)));
-  EXPECT_EQ(store::to_text(intent_of("f-1.a", store.get("intent")->value)), store.get("intent")->value);
+  EXPECT_EQ(store::to_text(read_start("f-1.a", store.get("intent")->value)), store.get("intent")->value);
   EXPECT_EQ(store::lines_of(store), fixture("failover.tsv"));
 }
 
@@ -217,7 +226,7 @@ TEST(FailoverDocuments, BrokenOnesAreTornAndNotNone) {
         R"({"vm":"a","uuid":"u","from":"h1","to":"h2","fence":"f","cause":"c"})",
         R"({"vm":"a","uuid":"u","from":"h1","to":5,"fence":"f","cause":"c","attempt":1})",
         R"({"vm":"a","uuid":"u","from":"h1","to":"h2","fence":"f","cause":"c","attempt":"1"})"}) {
-    EXPECT_THROW(intent_of("id", torn), Error) << torn;
+    EXPECT_THROW(read_start("f-1.a", torn), Error) << torn;
   }
   // Only the count of starts is lost with a note; one in its place is written over it.
   for (const char* torn : {"", "{", "[]", "{}", R"({"vm":"a"})", R"({"vm":"a","starts":5})",

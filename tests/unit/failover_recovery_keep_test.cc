@@ -5,10 +5,10 @@
 #include "base/error.h"
 #include "cluster/marks.h"
 #include "failover/clear.h"
+#include "failover/journal.h"
 #include "failover/protect.h"
 #include "failover/recovery_verdict.h"
 #include "failover_fake.h"
-#include "store/journal.h"
 #include "store_urls.h"
 
 namespace rackline::failover {
@@ -229,10 +229,10 @@ TEST_F(KeepTest, ClearWaitsForRestartsThatHaveNoResultAndForTheHostItself) {
   cluster_.add("h1", "a", migrate::VmState::kShutoff);
   protect({"a"});
   mark("h1", cluster::FenceMark::State::kFenced);
-  store::Journal journal(*store_, "failover", system_clock());
-  journal.intent("f1.a", store::to_text(Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+  auto journal = start_journal(*store_, system_clock());
+  journal.intent("f1.a", Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1});
   EXPECT_EQ(clear("h1").outcome, "refused");
-  journal.result("f1.a", "{}");
+  journal.result("f1.a", {});
   cluster_.at("h1").silent = true;
   EXPECT_THROW(clear("h1"), Error);
   EXPECT_TRUE(cluster::fence_mark(*store_, "h1"));
@@ -241,11 +241,11 @@ TEST_F(KeepTest, ClearWaitsForRestartsThatHaveNoResultAndForTheHostItself) {
 TEST_F(KeepTest, OneWithARestartThatHasNoResultIsNotForgotten) {
   cluster_.add("h1", "a");
   protect({"a"});
-  store::Journal journal(*store_, "failover", system_clock());
-  journal.intent("f1.a", store::to_text(Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+  auto journal = start_journal(*store_, system_clock());
+  journal.intent("f1.a", Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1});
   EXPECT_EQ(protector().unprotect({"a"}), Status::kRefused);
   EXPECT_TRUE(protected_vm(*store_, "a"));
-  journal.result("f1.a", "{}");
+  journal.result("f1.a", {});
   EXPECT_EQ(protector().unprotect({"a"}), Status::kDone);
 }
 

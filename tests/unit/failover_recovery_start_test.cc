@@ -2,9 +2,9 @@
 // Starts that fail, and starts that hang: what is said of them, and when another host may be tried.
 #include <gtest/gtest.h>
 
+#include "failover/journal.h"
 #include "failover/recovery.h"
 #include "failover_fake.h"
-#include "store/journal.h"
 #include "store_urls.h"
 
 namespace rackline::failover {
@@ -135,8 +135,8 @@ TEST_F(StartTest, AStartOfABrokenConnectionWhoseDefinitionStaysIsTriedNowhereEls
 
 // libvirtd is still at it, and tells a later start no.
 TEST_F(StartTest, AStartThatAKilledRunLeftUnderWayIsNotForgottenForALaterOnesNo) {
-  store::Journal(*store_, "failover", system_clock())
-      .intent("f1.a", store::to_text(Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1}));
+  start_journal(*store_, system_clock())
+      .intent("f1.a", Intent{"f1.a", "a", "uuid-a", "h1", "h2", "f1", "", 1});
   cluster_.add("h2", "a", migrate::VmState::kShutoff);
   cluster_.definitions_stick = true;
   cluster_.at("h2").failing_starts = 1;

@@ -355,7 +355,7 @@ TEST_F(RecoveryTest, NothingIsStartedWithoutTheLock) {
   const auto fenced = fence("h1", "f1");
   EXPECT_THROW(recovery(store).accept(fenced, Milliseconds{0}), Error);
   EXPECT_TRUE(cluster_.started.empty());
-  EXPECT_EQ(store::Journal(*store_, "failover", system_clock()).open().size(), 1U);
+  EXPECT_EQ(start_journal(*store_, system_clock()).open().size(), 1U);
 }
 
 TEST_F(RecoveryTest, OneThatWasDefinedAnewElsewhereIsNotStartedOnTheSameDisks) {
@@ -395,7 +395,7 @@ TEST_F(RecoveryTest, AnOpenStartOnAHostThatWasFencedAndIsOnItsWayBackIsHistory) 
   EXPECT_EQ(cluster_.started.size(), 2U);
   ASSERT_EQ(restarted_.size(), 1U);
   EXPECT_NE(restarted_[0].to, target);
-  EXPECT_TRUE(store::Journal(*store_, "failover", system_clock()).open().empty());
+  EXPECT_TRUE(start_journal(*store_, system_clock()).open().empty());
   EXPECT_TRUE(cluster_.ran_twice.empty());
 }
 
@@ -814,7 +814,7 @@ TEST_F(RecoveryTest, KilledAtEveryStep) {
           EXPECT_EQ(cluster_.whereabouts(name), "h1(off) " + host_in_store(name)) << step << after;
         }
         EXPECT_TRUE(cluster_.ran_twice.empty());
-        EXPECT_TRUE(store::Journal(*store_, "failover", system_clock()).open().empty());
+        EXPECT_TRUE(start_journal(*store_, system_clock()).open().empty());
       }
     }
   }

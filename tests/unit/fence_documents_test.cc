@@ -143,18 +143,25 @@ TEST(FenceDocuments, ABrokenEntryOfTheJournalIsToldAndStopsNoOther) {
     put_all(store);
     store.commit({{}, {{"journal/fence/f-0", torn}}, {}});
     FenceJournal journal(store, clock);
-    std::vector<std::string> broken;
+    std::vector<store::Unread> broken;
     EXPECT_EQ(journal.open(&broken).size(), 1U) << torn;
     EXPECT_EQ(broken.size(), 1U) << torn;
   }
-  // An intent that says nothing is of no host.
-  for (const char* torn : {"{}", "[]", "5", R"({"host":5})"}) {
-    only(store, "journal/fence/f-0",
-         R"({"begun":"2027-01-15T08:00:00Z","intent":)" + std::string(torn) + "}");
-    const auto open = FenceJournal(store, clock).open();
-    ASSERT_EQ(open.size(), 1U) << torn;
-    EXPECT_EQ(open[0].host, "") << torn;
+  const auto with_intent = [](const char* torn) {
+    return R"({"begun":"2027-01-15T08:00:00Z","intent":)" + std::string(torn) + "}";
+  };
+  for (const char* torn : {"[]", "5", R"({"host":5})"}) {
+    only(store, "journal/fence/f-0", with_intent(torn));
+    std::vector<store::Unread> broken;
+    EXPECT_TRUE(FenceJournal(store, clock).open(&broken).empty()) << torn;
+    ASSERT_EQ(broken.size(), 1U) << torn;
+    EXPECT_EQ(broken[0].id, "f-0");
   }
+  // An intent that says nothing is of no host.
+  only(store, "journal/fence/f-0", with_intent("{}"));
+  const auto open = FenceJournal(store, clock).open();
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].host, "");
 }
 
 }  // namespace

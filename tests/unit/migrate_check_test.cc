@@ -67,7 +67,8 @@ TEST(CheckPlace, RefusesWhenTheTargetHasAnythingOfThatNameOrUuid) {
   VmFacts other;
   other.name_clash = true;
   other.uuid = "v";
-  EXPECT_NE(check_place(plan(), running(), other).reason.find("another VM of that name"), std::string::npos);
+  EXPECT_NE(check_place(plan(), running(), other).reason.find("another virtual server of that name"),
+            std::string::npos);
   for (const VmState state :
        {VmState::kShutoff, VmState::kRunning, VmState::kPaused, VmState::kInMigration}) {
     VmFacts there = running();

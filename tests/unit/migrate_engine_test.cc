@@ -24,7 +24,7 @@ class MigrateTest : public testing::Test {
   MigrateTest() : path_(std::filesystem::temp_directory_path() / ("rackline-migrate-" + random_id())) {
     std::filesystem::create_directory(path_);
     store_ = store::Store::open("sqlite:" + (path_ / "state.db").string());
-    journal_ = std::make_unique<store::Journal>(*store_, "migrate", system_clock());
+    journal_ = std::make_unique<MoveJournal>(*store_, "migrate", system_clock());
     for (const char* name : {"h1", "h2", "h3"}) {
       MigrationHost host;
       host.host = name;
@@ -72,13 +72,13 @@ class MigrateTest : public testing::Test {
     move.uuid = "uuid-" + move.vm;
     if (live) move.domain_id = 7;
     move.memory_bytes = kGibibyte;
-    journal_->intent(move.id, store::to_text(MoveIntent{move, live, false}));
+    journal_->intent(move.id, MoveIntent{move, live, false});
   }
 
   std::filesystem::path path_;
   std::shared_ptr<FakeWorld> world_ = std::make_shared<FakeWorld>();
   std::unique_ptr<store::Store> store_;
-  std::unique_ptr<store::Journal> journal_;
+  std::unique_ptr<MoveJournal> journal_;
   std::map<std::string, MigrationHost> hosts_;
   MigrationPolicy policy_;
   std::map<std::string, MoveReport> reports_;

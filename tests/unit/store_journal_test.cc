@@ -11,7 +11,7 @@ namespace {
 class AnyJournal : public AnyStore {
  protected:
   AnyJournal() : actor_(lock_name("migrate")) {}
-  Journal journal(Store& store) { return {store, actor_, clock_}; }
+  RawJournal journal(Store& store) { return {store, actor_, clock_}; }
   FakeClock clock_;
 
  private:

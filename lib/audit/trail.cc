@@ -17,6 +17,7 @@
 
 #include "audit/parts.h"
 #include "audit/trail_end.h"
+#include "audit/trail_turn.h"
 #include "base/error.h"
 
 namespace rackline::audit {
@@ -60,63 +61,6 @@ const std::string& boot_id() {
 }
 
 }  // namespace
-
-// The file, locked, with the state of its end known.
-class Trail::Turn {
- public:
-  explicit Turn(Trail& trail) : trail_(trail) {
-    try {
-      begin();
-    } catch (...) {
-      end();
-      throw;
-    }
-  }
-  ~Turn() { end(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
-  void forget() {
-    const std::lock_guard guard(trail_.swap_);
-    trail_.fd_.reset();  // and with it its lock
-    trail_.known_ = false;
-  }
-
- private:
-  void begin() {
-    for (;;) {
-      if (!trail_.fd_) open();
-      while (flock(trail_.fd_->get(), LOCK_EX) != 0) {
-        if (errno != EINTR) throw system_error(Status::kUnreachable, "lock the trail", trail_.path_);
-      }
-      struct stat ours = {}, there = {};
-      if (fstat(trail_.fd_->get(), &ours) == 0 && stat(trail_.path_.c_str(), &there) == 0 &&
-          ours.st_ino == there.st_ino && ours.st_dev == there.st_dev) {
-        if (!S_ISREG(ours.st_mode))
-          throw Error(Status::kRefused, "open the trail", trail_.path_, "it is not a regular file");
-        if (!trail_.known_ || ours.st_size != trail_.state_.size) trail_.load();
-        if (trail_.state_.last != LineKind::kRotated) return;
-        trail_.finish_rotation();
-      }
-      forget();  // it was rotated meanwhile
-    }
-  }
-  void end() {
-    if (trail_.fd_) flock(trail_.fd_->get(), LOCK_UN);
-  }
-  void open() {
-    constexpr int kHow = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
-    Fd fd(::open(trail_.path_.c_str(), kHow, 0600));
-    const auto parent = std::filesystem::path(trail_.path_).parent_path();
-    if (!fd && errno == ENOENT && !parent.empty() && mkdir(parent.c_str(), 0700) == 0)
-      fd = Fd(::open(trail_.path_.c_str(), kHow, 0600));
-    if (!fd) throw system_error(Status::kUnreachable, "open the trail", trail_.path_);
-    const std::lock_guard guard(trail_.swap_);
-    trail_.fd_ = std::make_shared<Fd>(std::move(fd));
-    trail_.known_ = false;
-  }
-  Trail& trail_;
-};
 
 Trail::Trail(std::string path, Author author, const Clock& clock, Notice notice)
     : path_(std::move(path)), author_(std::move(author)), clock_(clock), notice_(std::move(notice)) {}
@@ -391,135 +335,6 @@ std::string Trail::checkpoint(const PrivateKey& key) {
   sync_file();
   out.pop_back();
   return out;
-}
-
-// The full part gets its number as a second name before the new one takes its place under the first, so that
-// there is never a moment without a trail.
-void Trail::finish_rotation() {
-  const std::string full = part_name(path_, state_.part);
-  if (link(path_.c_str(), full.c_str()) != 0 && errno != EEXIST)
-    throw system_error(Status::kUnreachable, "rotate the trail", full);
-  struct stat ours = {}, there = {};
-  if (fstat(fd_->get(), &ours) != 0 || stat(full.c_str(), &there) != 0 || ours.st_ino != there.st_ino)
-    throw Error(Status::kRefused, "rotate the trail", full, "another file has this name already");
-  State begun;
-  const std::string line = begin_line(state_, state_.part + 1, {}, begun);
-  NewFile file(path_, false);
-  file.write(line);
-  file.keep();
-  state_ = begun;
-  // The head stays behind until the next line: the lock is that of the full part, and somebody may write to
-  // the new one already.
-}
-
-std::optional<Trail::Rotated> Trail::rotate(bool compressed) {
-  Rotated rotated;
-  {
-    Turn turn(*this);
-    struct stat about = {};
-    if (state_.last == LineKind::kBegin) return std::nullopt;
-    // Of another chain that stood here before: a part is never written over.
-    for (const auto* ending : {"", ".zst"}) {
-      const std::string taken = part_name(path_, state_.part) + ending;
-      if (access(taken.c_str(), F_OK) == 0)
-        throw Error(Status::kRefused, "rotate the trail", taken, "another file has this name already",
-                    "move it and its fellows away: they are another trail");
-    }
-    State next = state_;
-    std::string out;
-    add_line(out, next, LineKind::kRotated, "\"part\":" + std::to_string(state_.part) + "," + who());
-    write(out, next);
-    sync_file();
-    rotated = {part_name(path_, state_.part), state_.part, state_.seq - 1};
-    finish_rotation();
-    turn.forget();
-    if (stat(rotated.file.c_str(), &about) == 0) chmod(rotated.file.c_str(), about.st_mode & 0444U);
-  }
-  if (compressed) {
-    const std::string packed = rotated.file + ".zst";
-    compress(rotated.file, packed);
-    chmod(packed.c_str(), 0400);
-    if (unlink(rotated.file.c_str()) != 0)
-      throw system_error(Status::kUnreachable, "rotate the trail", rotated.file);
-    rotated.file = packed;
-  }
-  return rotated;
-}
-
-std::size_t Trail::redact(const Redaction& redaction) {
-  Turn turn(*this);
-  auto fields = redaction.fields;
-  // It stands in the line as well.
-  if (std::find(fields.begin(), fields.end(), "record.cause") != fields.end()) fields.emplace_back("cause");
-  std::set<std::int64_t> wanted(redaction.lines.begin(), redaction.lines.end());
-  std::map<std::string, std::map<std::int64_t, std::string>> changes;  // file, number of the line, new line
-  const auto parts = parts_of(path_);
-  std::size_t found = 0;
-  for (const auto& part : parts) {
-    read_lines(part,
-               [&](std::string_view line) {
-                 const LineInfo info = read_line(line);
-                 if (!info.readable || !wanted.contains(info.seq)) return true;
-                 ++found;
-                 if (info.kind != LineKind::kRecord)
-                   throw Error(Status::kUsage, "redact", "line " + std::to_string(info.seq),
-                               "it is no record");
-                 const auto gone = redacted_fields(line);
-                 std::vector<std::string> left;
-                 for (const auto& field : fields) {
-                   if (std::find(gone.begin(), gone.end(), field) == gone.end()) left.push_back(field);
-                 }
-                 if (!left.empty()) changes[part.file][info.seq] = redact_line(line, left);
-                 return true;
-               },
-               {});
-  }
-  if (found < wanted.size()) {
-    for (const auto& part : parts) {
-      read_lines(part,
-                 [&](std::string_view line) {
-                   wanted.erase(read_line(line).seq);
-                   return true;
-                 },
-                 {});
-    }
-    throw Error(Status::kUsage, "redact", "line " + std::to_string(*wanted.begin()),
-                "it is not in the trail");
-  }
-  if (changes.empty()) return 0;
-  // First it is said what is taken out: were this cut off between the two, it would be seen, and can be done
-  // again.
-  std::size_t changed = 0;
-  State next = state_;
-  std::string out, names;
-  for (const auto& field : fields) names += (names.empty() ? "" : ",") + json_text(field);
-  for (const auto& [file, lines] : changes) {
-    for (const auto& [seq, line] : lines) {
-      ++changed;
-      add_line(out, next, LineKind::kRedacted,
-               "\"line\":" + std::to_string(seq) + ",\"fields\":[" + names +
-                   "],\"reason\":" + json_text(redaction.reason) + "," + who());
-    }
-  }
-  write(out, next);
-  sync_file();
-  for (const auto& part : parts) {
-    const auto lines = changes.find(part.file);
-    if (lines == changes.end()) continue;
-    NewFile file(part.file, part.compressed);
-    read_lines(part,
-               [&](std::string_view line) {
-                 const auto change = lines->second.find(read_line(line).seq);
-                 file.write(change == lines->second.end() ? line : std::string_view(change->second));
-                 file.write("\n");
-                 return true;
-               },
-               {});
-    file.keep();
-    if (part.number != 0) chmod(part.file.c_str(), 0400);
-  }
-  turn.forget();
-  return changed;
 }
 
 }  // namespace rackline::audit

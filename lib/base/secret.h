@@ -20,8 +20,8 @@ std::string read_secret(const std::string& path);
 // A secret of 256 bits, as text.
 std::string new_secret();
 
-// A new file with such a secret, which only its owner may read. Throws Error(kUnreachable),
-// also when the file exists already.
+// A new file with such a secret, which only its owner may read. Throws Error(kUnreachable), also when the
+// file exists already.
 void make_secret(const std::string& path);
 
 // Whether a URL has a password in its user part, USER:PASSWORD@. Such a URL is refused and never repeated.

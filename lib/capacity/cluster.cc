@@ -76,8 +76,8 @@ class Builder {
   bool leaving(const std::string& host) const {
     return std::find(question_.leaving.begin(), question_.leaving.end(), host) != question_.leaving.end();
   }
-  // The rules about a VM and the hosts that it could move between as one class. `from` is the
-  // bin of its host, plan::kNowhere for a request.
+  // The rules about a VM and the hosts that it could move between as one class. `from` is the bin of its
+  // host, plan::kNowhere for a request.
   int class_of(const std::string& vm, int from, bool live);
   int class_for(std::vector<bool> allowed);
   std::vector<int> cpus_for(const std::string& vm) const;

@@ -6,20 +6,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <csignal>
 #include <cstdlib>
 #include <exception>
-#include <map>
 #include <mutex>
-#include <sstream>
 #include <thread>
 #include <utility>
 
 #include "base/error.h"
 #include "base/id.h"
-#include "base/interrupt.h"
 #include "store/etcd_client.h"
+#include "store/etcd_lock.h"
+#include "store/etcd_turn.h"
 #include "store/file_turn.h"
 
 namespace rackline::store {
@@ -33,7 +30,6 @@ constexpr std::int64_t kFirstPage = 64, kLargestPage = 4096;
 // it. It is used for half of that time, so that it does not end while a transaction is on its way.
 constexpr std::chrono::seconds kMarkerTtl{60};
 constexpr Milliseconds kMarkerUse{30'000};
-constexpr Milliseconds kGiveBack{2000};
 
 void check_keys(const Transaction& transaction) {
   for (const auto& condition : transaction.compares) check_key(condition.key);
@@ -87,182 +83,10 @@ bool succeeded(const EtcdReply& reply) {
   return reply.body.value("succeeded", false);
 }
 
-// The locks that a store object holds: key to the revision that its put got.
-class HeldLocks {
- public:
-  void add(const std::string& key, std::int64_t revision) {
-    const std::lock_guard guard(mutex_);
-    held_[key] = revision;
-  }
-  void remove(const std::string& key) {
-    const std::lock_guard guard(mutex_);
-    held_.erase(key);
-  }
-  std::vector<std::pair<std::string, std::int64_t>> all() const {
-    const std::lock_guard guard(mutex_);
-    return {held_.begin(), held_.end()};
-  }
-  bool holds(const std::string& key, std::int64_t revision) const {
-    const std::lock_guard guard(mutex_);
-    const auto at = held_.find(key);
-    return at != held_.end() && at->second == revision;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<std::string, std::int64_t> held_;
-};
-
-// Shared by the store and its locks, which may outlive it.
-struct Core {
-  EtcdClient client;
-  HeldLocks locks;
-  EtcdOptions options;
-
-  std::int64_t grant(std::chrono::seconds ttl, Milliseconds deadline) {
-    Json request;
-    request["TTL"] = std::to_string(ttl.count());
-    const auto reply = client.call("write store", "/v3/lease/grant", request, deadline);
-    const std::int64_t lease = integer_of(reply.body, "ID");
-    if (!reply.error.empty() || lease == 0) refuse("write store", reply);
-    return lease;
-  }
-  void revoke(std::int64_t lease, Milliseconds deadline) {
-    Json request;
-    request["ID"] = std::to_string(lease);
-    client.call("write store", "/v3/lease/revoke", request, deadline);
-  }
-  // False: there is no such lease any more.
-  bool keep_alive(std::int64_t lease, Milliseconds deadline) {
-    Json request;
-    request["ID"] = std::to_string(lease);
-    const auto reply = client.call("keep lock", "/v3/lease/keepalive", request, deadline);
-    return reply.error.empty() && integer_of(reply.body, "TTL") > 0;
-  }
-  [[noreturn]] void refuse(const std::string& attempted, const EtcdReply& reply) const {
-    const std::string why = reply.error.empty() ? "an answer that is none" : reply.error;
-    const auto says = [&](const char* text) { return why.find(text) != std::string::npos; };
-    if (says("too many operations"))
-      throw Error(Status::kUsage, attempted, client.url(), why,
-                  "etcd takes 128 operations in one transaction; start it with --max-txn-ops for more");
-    if (says("duplicate key") || says("too large")) throw Error(Status::kUsage, attempted, client.url(), why);
-    throw Error(
-        Status::kUnreachable, attempted, client.url(), why,
-        says("space exceeded") ? "compact and defragment etcd, then: etcdctl alarm disarm" : std::string{});
-  }
-};
-
-class HeldLock final : public Lock::Holder {
- public:
-  // `since` is when the lease was asked for: it cannot end before that and its time to live.
-  HeldLock(std::shared_ptr<Core> core, std::string name, std::string key, std::int64_t lease,
-           Milliseconds since)
-      : core_(std::move(core)), name_(std::move(name)), key_(std::move(key)), lease_(lease) {
-    valid_until_ = since + core_->options.lock_ttl;
-    keeper_ = std::thread([this] { keep(); });
-  }
-  ~HeldLock() override {
-    {
-      const std::lock_guard guard(mutex_);
-      stopped_ = true;
-    }
-    wake_.notify_all();
-    keeper_.join();
-    core_->locks.remove(key_);
-    try {
-      core_->revoke(lease_, system_clock().monotonic() + kGiveBack);
-    } catch (const Error&) {
-      // Nobody answers: then the lease ends by itself.
-    }
-  }
-  bool lost() const override {
-    const std::lock_guard guard(mutex_);
-    return lost_ || system_clock().monotonic() >= valid_until_;
-  }
-
- private:
-  void keep() {
-    const Milliseconds ttl = core_->options.lock_ttl;
-    std::unique_lock lock(mutex_);
-    while (!wake_.wait_for(lock, ttl / 3, [this] { return stopped_; })) {
-      const Milliseconds until = valid_until_;
-      lock.unlock();
-      const Milliseconds asked = system_clock().monotonic();
-      bool alive = false;
-      try {
-        alive = core_->keep_alive(lease_, until);
-      } catch (const Error&) {
-        alive = false;  // nobody answered until the lease was over
-      }
-      lock.lock();
-      if (alive) {
-        valid_until_ = asked + ttl;
-        continue;
-      }
-      lost_ = true;
-      lock.unlock();
-      if (core_->options.on_lost) {
-        core_->options.on_lost(name_);
-      } else {
-        interrupt::request(SIGTERM, "the lock of the store was lost, another may hold it: stopping");
-      }
-      return;
-    }
-  }
-
-  std::shared_ptr<Core> core_;
-  std::string name_, key_;
-  std::int64_t lease_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  Milliseconds valid_until_{};
-  bool stopped_ = false, lost_ = false;
-  std::thread keeper_;
-};
-
-// The updates of one name have a key whose revision each of them moves. So one that read the store before
-// another wrote it fails; one that was delivered twice holds once; and one whose answer was lost finds its id
-// there: "COUNT ID:BEFORE ID:BEFORE ...", how many there have been, and of the latest the ids with the
-// revision that the key had before. By that older ones are found too, in etcd's own history.
-struct Turn {
-  struct Done {
-    std::string id;
-    std::int64_t before = 0;
-  };
-  std::int64_t revision = 0, count = 0;
-  std::vector<Done> latest;  // newest first
-
-  static constexpr std::size_t kRemembered = 16;
-  static Turn from(const Entry& entry) {
-    Turn turn;
-    turn.revision = entry.version;
-    std::istringstream words(entry.value);
-    words >> turn.count;
-    Done done;
-    while (std::getline(words >> std::ws, done.id, ':') && words >> done.before) turn.latest.push_back(done);
-    return turn;
-  }
-  std::string next(const std::string& id) const {
-    std::string text = std::to_string(count + 1) + " " + id + ":" + std::to_string(revision);
-    for (std::size_t i = 0; i < std::min(latest.size(), kRemembered - 1); ++i)
-      text += " " + latest[i].id + ":" + std::to_string(latest[i].before);
-    return text;
-  }
-  // The revision that the update with one of these ids got.
-  std::optional<std::int64_t> find(const std::vector<std::string>& ids) const {
-    std::int64_t got = revision;
-    for (const auto& done : latest) {
-      if (std::find(ids.begin(), ids.end(), done.id) != ids.end()) return got;
-      got = done.before;
-    }
-    return std::nullopt;
-  }
-};
-
 class EtcdStore final : public Store {
  public:
   EtcdStore(const std::string& url, EtcdOptions options)
-      : core_(new Core{EtcdClient(url, parse_etcd_url(url)), {}, std::move(options)}),
+      : core_(new EtcdCore{EtcdClient(url, parse_etcd_url(url)), {}, std::move(options)}),
         entries_(core_->client.prefix() + "kv/"),
         locks_(core_->client.prefix() + "lock/"),
         markers_(core_->client.prefix() + "txn/"),
@@ -373,10 +197,10 @@ class EtcdStore final : public Store {
   std::optional<FileTurn> wait_for_turn(std::string_view name) const;
 
   class Snapshot;
-  std::optional<std::int64_t> find_done(const std::string& key, Turn turn,
+  std::optional<std::int64_t> find_done(const std::string& key, EtcdTurn turn,
                                         const std::vector<std::string>& sent, std::int64_t counted) const;
 
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<EtcdCore> core_;
   std::string entries_, locks_, markers_, turns_;
   std::mutex mutex_;
   std::vector<Marker> idle_;
@@ -503,7 +327,7 @@ class EtcdStore::Snapshot final : public View {
                      visit))
       store_.compacted();
   }
-  const Turn& turn() {
+  const EtcdTurn& turn() {
     if (revision_ == 0) begin(turn_key_);
     return turn_;
   }
@@ -514,7 +338,7 @@ class EtcdStore::Snapshot final : public View {
     const auto reply = store_.core_->client.call("read store", kTransaction, request, store_.deadline());
     if (!reply.error.empty()) store_.core_->refuse("read store", reply);
     revision_ = revision_of(reply);
-    turn_ = Turn::from(found(reply, 0));
+    turn_ = EtcdTurn::from(found(reply, 0));
     Entry entry = found(reply, 1);
     if (entry.version == 0) return std::nullopt;
     return store_.ours(std::move(entry));
@@ -523,7 +347,7 @@ class EtcdStore::Snapshot final : public View {
   EtcdStore& store_;
   std::string turn_key_;
   std::int64_t revision_ = 0;
-  Turn turn_;
+  EtcdTurn turn_;
 };
 
 // Those of one machine wait for each other here, which is fair and costs etcd nothing; what is left is a race
@@ -543,7 +367,7 @@ std::optional<FileTurn> EtcdStore::wait_for_turn(std::string_view name) const {
 
 // Whether one of these deliveries was carried out since there had been `counted` updates, and as which
 // revision.
-std::optional<std::int64_t> EtcdStore::find_done(const std::string& key, Turn turn,
+std::optional<std::int64_t> EtcdStore::find_done(const std::string& key, EtcdTurn turn,
                                                  const std::vector<std::string>& sent,
                                                  std::int64_t counted) const {
   for (;;) {
@@ -555,7 +379,7 @@ std::optional<std::int64_t> EtcdStore::find_done(const std::string& key, Turn tu
     const auto reply = core_->client.call("read store", "/v3/kv/range", request, deadline());
     const Json pairs = reply.body.value("kvs", Json::array());
     if (!reply.error.empty() || pairs.empty()) unknown_outcome(core_->client.url());  // compacted
-    turn = Turn::from(entry_of(pairs[0]));
+    turn = EtcdTurn::from(entry_of(pairs[0]));
   }
 }
 
@@ -582,7 +406,7 @@ std::optional<std::int64_t> EtcdStore::update(std::string_view name, const Work&
       failed = std::current_exception();
     }
     if (!wanted && sent.empty()) return std::nullopt;
-    const Turn& turn = view.turn();
+    const EtcdTurn& turn = view.turn();
     if (wanted) check_keys(*wanted);
 
     const auto held = core_->locks.all();
@@ -631,7 +455,7 @@ std::optional<Lock> EtcdStore::try_lock(std::string_view name) {
   const Entry present = found(reply, 0);
   if (reply.error.empty() && (succeeded(reply) || present.value == id)) {
     core_->locks.add(key, succeeded(reply) ? revision_of(reply) : present.version);
-    return Lock(std::make_unique<HeldLock>(core_, std::string(name), key, lease, since));
+    return Lock(std::make_unique<EtcdLock>(core_, std::string(name), key, lease, since));
   }
   // With its lease goes whatever delivery may still be on its way.
   core_->revoke(lease, until);

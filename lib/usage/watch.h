@@ -28,9 +28,9 @@ struct WatchPolicy {
   Bands vms{{{.high = 90}, {.high = 95}, {.high = 10}, {}, {.high = 1 << 20}}};
 };
 
-// Follows hosts and VMs through rounds of samples: windows of what they use, and the
-// fluctuations when use leaves its band. Time is what the rounds say; the memory of whoever was not seen for
-// a whole span is let go, so that it does not grow with the VMs that come and go.
+// Follows hosts and VMs through rounds of samples: windows of what they use, and the fluctuations when use
+// leaves its band. Time is what the rounds say; the memory of whoever was not seen for a whole span is let
+// go, so that it does not grow with the VMs that come and go.
 class Watch {
  public:
   explicit Watch(WatchPolicy policy) : policy_(policy) {}

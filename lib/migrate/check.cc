@@ -33,6 +33,14 @@ bool same_directory_declared(std::string_view path, const MigrationHost& from, c
   return lies_below(path, from.shared_storage) && lies_below(path, to.shared_storage);
 }
 
+// "gluster:vol1" in the inventory stands for gluster:vol1/db1.qcow2.
+bool declares_volume(const MigrationHost& host, std::string_view source) {
+  return std::any_of(host.shared_storage.begin(), host.shared_storage.end(), [&](const std::string& entry) {
+    return !entry.empty() && entry.front() != '/' && source.starts_with(entry) &&
+           (source.size() == entry.size() || source[entry.size()] == '/' || entry.ends_with(':'));
+  });
+}
+
 }  // namespace
 
 CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& target) {
@@ -109,6 +117,9 @@ bool lies_below(std::string_view path, const std::vector<std::string>& directori
 
 bool is_shared(const VmDisk& disk, const MigrationHost& from, const MigrationHost& to) {
   if (disk.type == "network") return true;
+  // Of a cluster file system whose hosts serve themselves the inventory may say that it is one.
+  if (disk.type == "network of its host")
+    return declares_volume(from, disk.source) && declares_volume(to, disk.source);
   if (disk.type != "file" && disk.type != "block") return false;
   return same_directory_declared(disk.source, from, to);
 }

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "net/address.h"
 
 namespace rackline::migrate {
 namespace {
@@ -13,6 +14,28 @@ std::string text_of(const pugi::xml_node& node) {
   std::ostringstream text;
   node.print(text, "", pugi::format_raw);
   return text.str();
+}
+
+// Whether the address means the same server on each host: not so a socket of the host, a loopback address,
+// and none at all, which is the host itself. Ceph's own configuration names its monitors where no host is.
+bool serves_every_host(const pugi::xml_node& source) {
+  if (!source.child("host")) return std::string_view(source.attribute("protocol").value()) == "rbd";
+  for (const auto& host : source.children("host")) {
+    if (std::string_view(host.attribute("transport").value()) == "unix") return false;
+    const std::string_view name = host.attribute("name").value();
+    if (name.empty() || net::is_loopback(name)) return false;  // @rule 13-disk-of-its-host
+  }
+  return true;
+}
+
+// A drive without a medium keeps its <source index='3'/>.
+bool has_medium(const pugi::xml_node& source) {
+  for (const auto& attribute : source.attributes()) {
+    if (std::string_view(attribute.name()) != "index" &&
+        std::string_view(attribute.name()) != "startupPolicy")
+      return true;
+  }
+  return source.first_child() != nullptr;
 }
 
 // The address of a <source>, whose attribute depends on the type.
@@ -24,17 +47,20 @@ VmDisk disk_of(const std::string& target, const std::string& type, const pugi::x
       break;
     }
   }
-  // An address within the host, whatever the protocol above it.
-  if (type == "network" && std::string_view(source.child("host").attribute("transport").value()) == "unix") {
-    disk.type = "network over a local socket";
-    disk.source.clear();
+  if (type == "volume") {
+    disk.pool = source.attribute("pool").value();
+    disk.volume = disk.source;
+  }
+  if (type == "network" && !serves_every_host(source)) {
+    disk.type = "network of its host";
+    disk.source = std::string(source.attribute("protocol").value()) + ":" + source.attribute("name").value();
   }
   return disk;
 }
 
 void add_disk(const pugi::xml_node& node, VmDescription& vm) {
   const std::string target = node.child("target").attribute("dev").value();
-  if (const auto source = node.child("source")) {
+  if (const auto source = node.child("source"); has_medium(source)) {
     vm.disks.push_back(disk_of(target, node.attribute("type").value(), source));
   }
   // A copy-on-write image reads the files below it, too. In the XML of a stopped VM they are missing where

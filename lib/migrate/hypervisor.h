@@ -41,7 +41,11 @@ class Hypervisor {
   // where that cannot be known.
   virtual std::optional<std::string> missing_network(const VmDescription& /*vm*/) { return std::nullopt; }
 
-  // Migrates the running VM from here, peer to peer: returns when it is over.
+  // The path of a volume of a storage pool; nothing when it is not here.
+  virtual std::optional<std::string> volume_path(const std::string& pool, const std::string& volume) = 0;
+
+  // Migrates the running VM from here, peer to peer: returns when it is over. What is transient here is
+  // transient there.
   virtual void migrate(const MigrateRequest& request) = 0;
   virtual JobStats job(const std::string& uuid) = 0;
   virtual JobStats completed_job(const std::string& uuid) = 0;  // of the migration that brought it here

@@ -86,6 +86,12 @@ class LibvirtHypervisor final : public Hypervisor {
     if (xml.empty()) throw failed("read the definition of", uuid);
     VmDescription vm = parse_description(xml);
     if (vm.host_cpu) vm.host_cpu_xml = host_cpu(*connection);
+    for (VmDisk& disk : vm.disks) {
+      const auto path = disk.pool.empty() ? std::nullopt : volume_path(disk.pool, disk.volume);
+      if (!path) continue;
+      disk.source = *path;
+      disk.type = path->starts_with("/dev/") ? "block" : "file";
+    }
     int autostart = 0;
     if (virDomainGetAutostart(domain.get(), &autostart) == 0) vm.autostart = autostart != 0;
     if (virDomainSnapshotNum(domain.get(), 0) > 0)
@@ -167,6 +173,24 @@ class LibvirtHypervisor final : public Hypervisor {
     return std::nullopt;
   }
 
+  std::optional<std::string> volume_path(const std::string& pool, const std::string& volume) override {
+    const auto connection = control();
+    const virt::StoragePool storage(virStoragePoolLookupByName(connection->get(), pool.c_str()));
+    const virt::StorageVolume found(
+        storage == nullptr ? nullptr : virStorageVolLookupByName(storage.get(), volume.c_str()));
+    if (found == nullptr) {
+      const int code = virt::last_error_code();
+      const bool absent = code == VIR_ERR_NO_STORAGE_POOL || code == VIR_ERR_NO_STORAGE_VOL ||
+                          code == VIR_ERR_OPERATION_INVALID || virt::is_unsupported(code);
+      if (!absent) throw failed("look up the volume " + volume + " of " + pool + " on", host_.host);
+      virResetLastError();
+      return std::nullopt;
+    }
+    std::string path = virt::take(virStorageVolGetPath(found.get()));
+    if (path.empty()) throw failed("read the path of the volume " + volume + " of " + pool, host_.host);
+    return path;
+  }
+
   void migrate(const MigrateRequest& request) override {
     // On a connection of its own: libvirtd works on at most five requests of one client at a time
     // (max_client_requests), so that five migrations would leave no room for the request to abort one.
@@ -174,8 +198,10 @@ class LibvirtHypervisor final : public Hypervisor {
     const virt::Domain domain = existing(*connection, request.uuid);
     // UNSAFE, because libvirt believes only in a few cluster file systems and else wants cache='none':
     // whether the storage is shared was checked against the inventory.
-    unsigned flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_PERSIST_DEST |
-                     VIR_MIGRATE_UNDEFINE_SOURCE | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_UNSAFE;
+    unsigned flags =
+        VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_UNSAFE;
+    if (is_persistent(domain.get(), request.uuid))
+      flags |= VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
     if (request.auto_converge) flags |= VIR_MIGRATE_AUTO_CONVERGE;
     if (request.allow_postcopy) flags |= VIR_MIGRATE_POSTCOPY;
     virTypedParameterPtr parameters = nullptr;
@@ -357,13 +383,17 @@ class LibvirtHypervisor final : public Hypervisor {
     vm.lost = state == VIR_DOMAIN_SHUTOFF && reason != VIR_DOMAIN_SHUTOFF_SHUTDOWN &&
               reason != VIR_DOMAIN_SHUTOFF_SAVED && reason != VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT;
     vm.start_failed = state == VIR_DOMAIN_SHUTOFF && reason == VIR_DOMAIN_SHUTOFF_FAILED;
-    virResetLastError();
-    const int persistent = virDomainIsPersistent(domain);
-    if (persistent < 0) throw failed("read the state of", vm.name);
-    vm.persistent = persistent == 1;
+    vm.persistent = is_persistent(domain, vm.name);
     vm.memory_bytes = static_cast<std::int64_t>(virDomainGetMaxMemory(domain)) * 1024;
     if (running) read_job(domain, vm);
     return vm;
+  }
+
+  bool is_persistent(virDomainPtr domain, const std::string& name) const {
+    virResetLastError();
+    const int persistent = virDomainIsPersistent(domain);
+    if (persistent < 0) throw failed("read the state of", name);
+    return persistent == 1;
   }
 
   void read_job(virDomainPtr domain, VmFacts& vm) const {

@@ -93,7 +93,8 @@ struct VmFacts {
 struct VmDisk {
   std::string target;  // "vda", "nvram", …
   std::string type;    // libvirt's: file, block, network, volume, …
-  std::string source;  // a path for file and block
+  std::string source;  // a path for file and block; PROTOCOL:NAME of a network disk that is its host's own
+  std::string pool{}, volume{};  // of a volume; the source is its path once that is known
 };
 
 // What an interface of it is plugged into on its host.

@@ -204,6 +204,8 @@ std::optional<MoveReport> Mover::check(const View& view) {
   const CheckResult what = check_description(from_, to_, vm, intent_.live);
   if (what.answer != Answer::kGo) return report(act::Outcome::kRefused, what.reason);
 
+  if (auto missing = missing_on_target(vm)) return report(act::Outcome::kRefused, *missing);
+
   const std::string key = to_.host + '\n' + vm.arch + '\n' + vm.machine + '\n' + vm.virt_type + '\n' +
                           vm.emulator + '\n' + vm.cpu_xml + '\n' + vm.host_cpu_xml;
   auto incompatible = shared_->known_compatibility(key);
@@ -213,6 +215,20 @@ std::optional<MoveReport> Mover::check(const View& view) {
   }
   if (*incompatible) return report(act::Outcome::kRefused, **incompatible);
   return intent_.live ? check_memory_of_target(memory_bytes_) : std::nullopt;
+}
+
+// What it is plugged into, and the volumes of storage pools, which libvirt looks up by their names there.
+std::optional<std::string> Mover::missing_on_target(const VmDescription& vm) {
+  for (const auto& disk : vm.disks) {
+    if (disk.pool.empty()) continue;
+    const auto path = ask(to_, [host = target_, disk] { return host->volume_path(disk.pool, disk.volume); });
+    const std::string what = "the volume " + disk.volume + " of the storage pool " + disk.pool;
+    if (!path) return to_.host + " does not have " + what;
+    if (*path != disk.source)  // @rule 13-volume-of-the-target
+      return what + " is " + *path + " on " + to_.host + " and " + disk.source + " on " + from_.host;
+  }
+  if (vm.networks.empty()) return std::nullopt;
+  return ask(to_, [host = target_, vm] { return host->missing_network(vm); });
 }
 
 std::optional<MoveReport> Mover::check_memory_of_target(std::int64_t needed) {

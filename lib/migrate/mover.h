@@ -99,6 +99,7 @@ class Mover {
   MoveReport recover(const MoveJournal::Item& item);
   std::optional<MoveReport> check(const View& view);
   std::string target_closed() const;
+  std::optional<std::string> missing_on_target(const VmDescription& vm);
   std::optional<MoveReport> check_memory_of_target(std::int64_t needed);
 
   MoveReport migrate_live(bool adopt);

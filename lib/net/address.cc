@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 namespace rackline::net {
@@ -54,6 +55,26 @@ std::optional<Address> parse_address(std::string_view text) {
     address.port = number;
   }
   return address;
+}
+
+bool is_loopback(std::string_view host) {
+  std::string name(host);
+  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  in_addr four{};
+  if (inet_aton(name.c_str(), &four) != 0) {
+    const std::uint32_t address = ntohl(four.s_addr);
+    return address == 0 || address >> 24 == 127;
+  }
+  in6_addr six{};
+  if (inet_pton(AF_INET6, name.substr(0, name.find('%')).c_str(), &six) == 1) {
+    if (IN6_IS_ADDR_V4MAPPED(&six)) return six.s6_addr[12] == 127 || six.s6_addr[12] == 0;
+    return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_UNSPECIFIED(&six);
+  }
+  // RFC 6761, and the names that distributions give it in /etc/hosts.
+  const std::string first = name.substr(0, name.find('.'));
+  return first == "localhost" || first == "localhost4" || first == "localhost6" || first == "ip6-localhost" ||
+         first == "ip6-loopback" || name.ends_with(".localhost") || name.ends_with(".localhost.");
 }
 
 }  // namespace rackline::net

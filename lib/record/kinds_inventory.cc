@@ -25,7 +25,9 @@ constexpr Field kHostFields[] = {
     FIELD(Host, neighbourhood, "hosts of one are near enough to each other for what depends on the other", {},
           kOmitted),
     FIELD(Host, shared_storage,
-          "directories below which it sees the same files as every host that names them", {}, kOmitted),
+          "directories below which it sees the same files as every host that names them; gluster:VOLUME for "
+          "a cluster file system that each host reaches at its own address",
+          {}, kOmitted),
     FIELD(Host, drained, "true: nothing may be placed there", {}, kOmitted),
     FIELD(Host, cpu_overcommit, "virtual CPUs allowed for each CPU", {}, kOmitted),
     FIELD(Host, memory_reserve_bytes, "memory kept for the host itself", {}, kOmitted),

@@ -162,8 +162,70 @@ TEST(CheckDescription, TakesSharedStorageOnly) {
   EXPECT_NE(refusal(disk("file", "<source file='/srv/vm/a.qcow2'/>", "<mirror type='file'/>")), "");
 }
 
+TEST(CheckDescription, ANetworkDiskOfTheHostItselfIsNotShared) {
+  const auto disk = [](const std::string& source) {
+    return described("<disk type='network' device='disk'>" + source + "<target dev='vda'/></disk>");
+  };
+  for (const char* host :
+       {"<host name='localhost' port='10809'/>", "<host name='127.0.0.1'/>", "<host name='::1'/>",
+        "<host name='127.1'/>", "<host/>", "<host name='storage'/><host name='localhost'/>", ""}) {
+    EXPECT_NE(refusal(disk(std::string("<source protocol='nbd' name='x'>") + host + "</source>")), "")
+        << host;
+  }
+  EXPECT_EQ(refusal(disk("<source protocol='nbd' name='x'><host name='10.0.0.9'/></source>")), "");
+  // Ceph's own configuration names its monitors.
+  EXPECT_EQ(refusal(disk("<source protocol='rbd' name='pool/a'/>")), "");
+}
+
+TEST(CheckDescription, ACopyOnWriteImageOverADiskOfTheHostItselfIsNotShared) {
+  EXPECT_NE(
+      refusal(described("<disk type='file' device='disk'><source file='/srv/vm/a.qcow2'/><backingStore "
+                        "type='network'><source protocol='nbd' name='x'><host name='localhost'/></source>"
+                        "</backingStore><target dev='vda'/></disk>")),
+      "");
+}
+
+TEST(CheckDescription, TheInventoryMaySayThatHostsServeOneClusterFileSystem) {
+  const VmDescription vm = described(
+      "<disk type='network' device='disk'><source protocol='gluster' name='vol1/db1.img'><host "
+      "name='localhost'/></source><target dev='vda'/></disk>");
+  MigrationHost from{"h1", "", "", {"gluster:vol1"}, {}, 0};
+  MigrationHost to{"h2", "", "", {"gluster:vol1"}, {}, 0};
+  EXPECT_EQ(check_description(from, to, vm, true).reason, "");
+  for (const char* other : {"gluster:vol2", "gluster:vo", "/", "", "nbd:vol1"}) {
+    to.shared_storage = {other};
+    EXPECT_NE(check_description(from, to, vm, true).reason, "") << other;
+  }
+  to.shared_storage = {"gluster:"};
+  EXPECT_EQ(check_description(from, to, vm, true).reason, "");
+}
+
 TEST(CheckDescription, AnEmptyDriveIsNoDisk) {
-  EXPECT_EQ(refusal(described("<disk type='file' device='cdrom'><target dev='sda'/></disk>")), "");
+  for (const char* source : {"", "<source index='3'/>", "<source startupPolicy='optional'/>"}) {
+    for (const char* device : {"cdrom", "floppy"}) {
+      EXPECT_EQ(refusal(described(std::string("<disk type='file' device='") + device + "'>" + source +
+                                  "<target dev='sda'/></disk>")),
+                "")
+          << source;
+    }
+  }
+  EXPECT_NE(refusal(described("<disk type='file' device='cdrom'><source file='/var/a.iso' index='3'/><target "
+                              "dev='sda'/></disk>")),
+            "");
+}
+
+TEST(CheckDescription, AVolumeIsSharedOnceItsPathIsKnown) {
+  VmDescription vm = described(
+      "<disk type='volume' device='disk'><source pool='images' volume='a.qcow2'/><target dev='vda'/></disk>");
+  ASSERT_EQ(vm.disks.size(), 1U);
+  EXPECT_EQ(vm.disks[0].pool, "images");
+  EXPECT_EQ(vm.disks[0].volume, "a.qcow2");
+  EXPECT_NE(refusal(vm), "");
+  vm.disks[0].type = "file";
+  vm.disks[0].source = "/srv/vm/a.qcow2";
+  EXPECT_EQ(refusal(vm), "");
+  vm.disks[0].source = "/var/a.qcow2";
+  EXPECT_NE(refusal(vm), "");
 }
 
 TEST(CheckDescription, RefusesWhatIsTiedToItsHost) {

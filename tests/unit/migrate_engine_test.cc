@@ -492,6 +492,43 @@ TEST_F(MigrateTest, StagesWaitForOneAnotherAndDependantsOfAFailureAreRefused) {
   EXPECT_EQ(world_->begun, 0);
 }
 
+TEST_F(MigrateTest, AVolumeHasToBeTheSameFileOnTheTarget) {
+  world_->add("h1", "db1");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) {
+    vm.description.disks = {{"vda", "file", "/srv/vm/db1.qcow2", "images", "db1.qcow2"}};
+  });
+  const Move to_h2 = move("db1", "h1", "h2");
+  run({to_h2});
+  EXPECT_EQ(report(to_h2).reason, "h2 does not have the volume db1.qcow2 of the storage pool images");
+  world_->pools["h2/images"] = "/srv/other";
+  run({to_h2});
+  EXPECT_EQ(report(to_h2).reason,
+            "the volume db1.qcow2 of the storage pool images is /srv/other/db1.qcow2 on h2 and "
+            "/srv/vm/db1.qcow2 on h1");
+  EXPECT_EQ(report(to_h2).outcome, act::Outcome::kRefused);
+  EXPECT_EQ(world_->begun, 0);
+  world_->pools["h2/images"] = "/srv/vm";
+  run({to_h2});
+  EXPECT_EQ(world_->whereabouts("db1"), "h2");
+}
+
+TEST_F(MigrateTest, ATargetWithoutItsNetworkIsRefusedBeforeAnythingHappens) {
+  world_->add("h1", "db1");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) { vm.description.networks = {{"bridge", "br7"}}; });
+  world_->without_network = {"h2"};
+  const Move to_h2 = move("db1", "h1", "h2");
+  const Move to_h3 = move("db1", "h1", "h3");
+  policy_.dry_run = true;
+  run({to_h2});
+  EXPECT_EQ(report(to_h2).reason, "h2 has no network br7");
+  policy_.dry_run = false;
+  run({to_h2});
+  EXPECT_EQ(report(to_h2).outcome, act::Outcome::kRefused);
+  EXPECT_EQ(world_->changes, 0);
+  run({to_h3});
+  EXPECT_EQ(world_->whereabouts("db1"), "h3");
+}
+
 TEST_F(MigrateTest, TheIntentIsInTheJournalWhileTheServerMoves) {
   world_->add("h1", "db1");
   world_->ending = FakeWorld::Ending::kWhenTold;

@@ -108,6 +108,8 @@ class FakeWorld : public std::enable_shared_from_this<FakeWorld> {
   bool postcopy_works = true;
   std::map<std::string, std::int64_t> free_memory;  // by host; not given: plenty
   std::map<std::string, std::string> incompatible;  // by host: why
+  std::map<std::string, std::string> pools;         // HOST/POOL: where its volumes are
+  std::set<std::string> without_network;            // hosts
   std::function<JobStats(int poll)> statistics;     // by the number of the question
   std::string define_error;
 
@@ -165,6 +167,21 @@ class FakeHypervisor final : public Hypervisor {
     const auto found = world_->incompatible.find(host_);
     if (found == world_->incompatible.end()) return std::nullopt;
     return found->second;
+  }
+
+  std::optional<std::string> missing_network(const VmDescription& vm) override {
+    const auto lock = enter();
+    for (const auto& network : vm.networks) {
+      if (world_->without_network.contains(host_)) return host_ + " has no network " + network.source;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::string> volume_path(const std::string& pool, const std::string& volume) override {
+    const auto lock = enter();
+    const auto found = world_->pools.find(host_ + "/" + pool);
+    if (found == world_->pools.end()) return std::nullopt;
+    return found->second + "/" + volume;
   }
 
   void migrate(const MigrateRequest& request) override {

@@ -33,5 +33,33 @@ TEST(Address, OfAPortAloneOrOfNoPortIsNone) {
     EXPECT_EQ(read(text), "none") << text;
 }
 
+TEST(Address, OfTheOneWhoConnectsIsLoopback) {
+  for (const char* host : {"localhost",
+                           "LocalHost.",
+                           "localhost.localdomain",
+                           "localhost6",
+                           "ip6-loopback",
+                           "db.localhost",
+                           "127.0.0.1",
+                           "127.1",
+                           "127.255.3.4",
+                           "0x7f.1",
+                           "2130706433",
+                           "0177.0.0.1",
+                           "0.0.0.0",
+                           "0",
+                           "::1",
+                           "[::1]",
+                           "0:0:0:0:0:0:0:1",
+                           "::1%lo",
+                           "::",
+                           "::ffff:127.0.0.1",
+                           "::ffff:0.0.0.0"})
+    EXPECT_TRUE(is_loopback(host)) << host;
+  for (const char* host : {"h1", "localhosts", "mylocalhost", "127.example", "128.0.0.1", "10.127.0.1", "::2",
+                           "fe80::1", "::ffff:10.0.0.1", "1.127", ""})
+    EXPECT_FALSE(is_loopback(host)) << host;
+}
+
 }  // namespace
 }  // namespace rackline::net

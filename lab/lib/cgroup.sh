@@ -36,6 +36,10 @@ cgroup_create() { # NAME (h1, infra)
   mkdir -p "${TREES[@]/%//$name/$1}"
   for tree in "${TREES[@]}"; do
     group=$tree/$name
+    # A host is a machine of its own: its agent may be of the real-time class.
+    if [ -e "$tree/cpu.rt_runtime_us" ]; then
+      { echo 280000 >"$group/cpu.rt_runtime_us" && echo 40000 >"$group/$1/cpu.rt_runtime_us"; } 2>/dev/null || true
+    fi
     if [ "${tree##*/}" = cpuset ]; then
       # a new cpuset is empty, and nothing can be put into an empty one
       for key in cpus mems; do

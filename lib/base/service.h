@@ -10,7 +10,8 @@ namespace rackline {
 void notify_service(std::string_view state);
 
 // For a program of which lateness is a false alarm elsewhere: no page of it is swapped out, and it goes
-// before others on the CPU. What it has no privilege for is left undone.
+// before others on the CPU: real-time class, as corosync is, where that is permitted, else the least nice.
+// What it has no privilege for is left undone.
 void be_prompt();
 
 }  // namespace rackline

@@ -288,3 +288,14 @@ on_terminal() { timeout 20 script -qec "$*" /dev/null </dev/null | tr -d '\r'; }
   run -0 heartbeat __complete maintenance h1 ''
   assert_output $'on\noff'
 }
+
+@test "beats and their watcher go before whatever keeps the CPUs busy" {
+  chrt --rr 1 true 2>/dev/null || skip "no process may be of the real-time class here"
+  watcher
+  watching=$pid
+  agent h1
+  until grep -q h1 watched; do sleep 0.1; done
+  # What only writes for others does not hear, and need not be early.
+  assert_equal "$(ps -o cls= -p "$watching" | tr -d ' ')" RR
+  assert_equal "$(ps -L -o cls= -p "$pid" | sort -u | tr -d ' ')" RR
+}

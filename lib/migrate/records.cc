@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migrate/records.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "base/id.h"
 #include "migrate/journal.h"
 
 namespace rackline::migrate {
 
 Move move_of(const record::VmMove& decision) {
-  return {decision.id,   decision.cause,     decision.vm,    decision.from,        decision.to,
-          decision.uuid, decision.domain_id, decision.stage, decision.memory_bytes};
+  // A person writes who, from where and where to.
+  const std::string id = decision.id.empty() ? random_id() : decision.id;
+  const std::int64_t stage = std::max<std::int64_t>(decision.stage, 1);
+  return {
+      id,    decision.cause,       decision.vm, decision.from, decision.to, decision.uuid, decision.domain_id,
+      stage, decision.memory_bytes};
 }
 
 record::VmMoved record_of(const Move& move, const MoveReport& report) {

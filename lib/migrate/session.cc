@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "cli/program.h"
 #include "cluster/state.h"
+#include "migrate/by_hand.h"
 #include "migrate/journal.h"
 #include "migrate/records.h"
 #include "store/store.h"
@@ -41,7 +42,25 @@ class Session {
     carry_out(last);
   }
 
-  void resume() { run(nullptr); }
+  void resume() { run(std::nullopt); }
+
+  // A move that a killed run has begun is gone on with.
+  void carry_out_by_hand(const std::string& vm, const std::string& to) {
+    Move move = move_by_hand(vm, to, hosts_, libvirt_hypervisor, policy_.answer_timeout);
+    store_ = store::Store::open(program_.store_url());
+    for (const auto& item : MoveJournal(*store_, "migrate", program_.clock()).open()) {
+      const Move begun = intent_of(item).move;
+      if (begun.vm == vm && begun.to == to) move = begun;
+    }
+    if (move.from != to) return run(std::vector{move});
+    MoveReport there;
+    there.outcome = act::Outcome::kAlready;
+    there.uuid = move.uuid;
+    tally_.add(there.outcome);
+    ++moves_;
+    ++batches_;
+    program_.out().write(record_of(move, there));
+  }
 
   Status finish() {
     if (batches_ == 0) return Status::kDone;
@@ -57,12 +76,12 @@ class Session {
     if (decisions.empty()) return;
     std::vector<Move> plan;
     for (const auto& decision : decisions) plan.push_back(move_of(decision));
-    run(&plan);
+    run(plan);
   }
 
   // Of no plan: what was begun and has no result. The lock is held for as long as something is done, so that
   // a pipe which stands and waits keeps nobody from moving a server by hand.
-  void run(const std::vector<Move>* plan) {
+  void run(const std::optional<std::vector<Move>>& plan) {
     if (!store_) store_ = store::Store::open(program_.store_url());
     std::optional<store::Lock> lock;
     if (!policy_.dry_run) {
@@ -77,7 +96,7 @@ class Session {
     ++batches_;
     MoveJournal journal(*store_, "migrate", program_.clock());
     MigrationEngine engine(policy_, hosts_, libvirt_hypervisor, journal, program_.clock(), hooks());
-    const auto moves = plan != nullptr ? *plan : engine.open_moves();
+    const auto moves = plan ? *plan : engine.open_moves();
     tally_ += engine.run(moves);
     moves_ += static_cast<std::int64_t>(moves.size());
     if (!policy_.dry_run) journal.prune();
@@ -120,11 +139,13 @@ class Session {
 
 }  // namespace
 
-Status run(cli::Program& program, const MigrationPolicy& policy, bool resume, const Finished& finished) {
+Status run(cli::Program& program, const MigrationPolicy& policy, const Task& task, const Finished& finished) {
   program.leaves_threads_behind();
   Session session(program, policy, finished);
-  if (resume) {
+  if (task.resume) {
     session.resume();
+  } else if (!task.vm.empty()) {
+    session.carry_out_by_hand(task.vm, task.host);
   } else {
     session.carry_out_stdin();
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "base/error.h"
 #include "cli/program.h"
@@ -13,8 +14,14 @@ namespace rackline::migrate {
 // What else is done about a move that has ended.
 using Finished = std::function<void(store::Store& store, const Move& move, const MoveReport& report)>;
 
-// One run of migrate: carries out the plans on stdin, or with `resume` what was begun and has no result.
-// Throws Error(kBusy) while another one is at work, and what reading, libvirt and the store throw.
-Status run(cli::Program& program, const MigrationPolicy& policy, bool resume, const Finished& finished);
+// What a run of migrate is about: the plans on stdin if nothing else.
+struct Task {
+  bool resume = false;   // what was begun and has no result
+  std::string vm, host;  // only this one, to there
+};
+
+// One run of migrate. Throws Error(kBusy) while another one is at work, and what reading, libvirt and the
+// store throw.
+Status run(cli::Program& program, const MigrationPolicy& policy, const Task& task, const Finished& finished);
 
 }  // namespace rackline::migrate

@@ -15,5 +15,6 @@ namespace rackline::record {
 
 inline constexpr auto kOmitted = Presence::kOmitted;
 inline constexpr auto kSeldom = Presence::kSeldom;
+inline constexpr auto kPreset = Presence::kPreset;
 
 }  // namespace rackline::record

@@ -29,6 +29,7 @@ enum class Presence : std::uint8_t {
   kNullable,  // absent or null means unknown; written as null (the member is a std::optional)
   kOmitted,   // as kNullable, but left out when empty: for what does not apply to most records of the kind
   kSeldom,    // as kOmitted, and a table has the column only if one of its rows has a value in it
+  kPreset,    // a program always writes it, a person need not: the member, no std::optional, is then T{}
 };
 
 struct Field {
@@ -42,7 +43,7 @@ struct Field {
 };
 
 enum class Role : std::uint8_t {
-  kConfiguration,  // written by people: `time` and `tool` may be absent
+  kConfiguration,  // written by people
   kFact,           // what an observer saw; one that cannot be read is skipped and counted
   kDecision,       // what a decider wants done; one that cannot be read makes the actor refuse the rest
   kResult,         // what an actor did
@@ -61,6 +62,13 @@ struct Kind {
   // program carries out: a misspelt end would make it endless.
   bool strict = false;
 };
+
+// Whether a record may lack the field. What people write has no head: they do not keep its time.
+inline bool may_be_absent(const Kind& kind, const Field& field) {
+  if (field.presence != Presence::kRequired) return true;
+  return (kind.role == Role::kConfiguration || kind.role == Role::kDecision) &&
+         (field.name == "time" || field.name == "tool");
+}
 
 // The head that every record has beside its `kind`.
 struct Head {
@@ -105,7 +113,7 @@ constexpr Field field(std::string_view name, std::string_view text, std::string_
   constexpr bool kOptional = Member<T>::kOptional;
   return {name,
           type_of<typename Member<T>::Value>(),
-          kOptional ? presence : Presence::kRequired,
+          kOptional || presence == Presence::kPreset ? presence : Presence::kRequired,
           kOptional,
           [](void* record) -> void* { return &(static_cast<K*>(record)->*M); },
           text,

@@ -9,9 +9,10 @@ namespace {
 
 constexpr Field kVmMoveFields[] = {
     HEAD(VmMove),
-    FIELD(VmMove, id, "name of the decision, derived from its facts"),
+    FIELD(VmMove, id, "name of the decision, derived from its facts; a person need not give it one", {},
+          kPreset),
     FIELD(VmMove, cause, "the incident that the decision belongs to", {}, kOmitted),
-    FIELD(VmMove, stage, "a stage starts when the one before it is done", "STAGE"),
+    FIELD(VmMove, stage, "a stage starts when the one before it is done", "STAGE", kPreset),
     FIELD(VmMove, vm, "virtual server that is to move", "VM"),
     FIELD(VmMove, uuid, "its UUID"),
     FIELD(VmMove, domain_id,
@@ -19,7 +20,7 @@ constexpr Field kVmMoveFields[] = {
     FIELD(VmMove, from, "source host", "FROM"),
     FIELD(VmMove, to, "target host", "TO"),
     FIELD(VmMove, memory_bytes, "memory that it takes on both hosts during the move", "MEMORY"),
-    FIELD(VmMove, reason, "why, for a person", "REASON"),
+    FIELD(VmMove, reason, "why, for a person", "REASON", kPreset),
     FIELD(VmMove, score_before, "imbalance before this move, 0 is perfect", "BEFORE"),
     FIELD(VmMove, score_after, "imbalance after it", "AFTER"),
 };

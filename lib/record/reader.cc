@@ -53,27 +53,30 @@ T& member(const Field& field, void* record) {
   return *value;
 }
 
+template <class T>
+void clear_as(const Field& field, void* at) {
+  if (field.optional) {
+    static_cast<std::optional<T>*>(at)->reset();
+  } else {
+    *static_cast<T*>(at) = T{};
+  }
+}
+
 void clear(const Field& field, void* record) {
   void* at = field.member(record);
   switch (field.type) {
     case Type::kString:
-      static_cast<std::optional<std::string>*>(at)->reset();
-      break;
+      return clear_as<std::string>(field, at);
     case Type::kInteger:
-      static_cast<std::optional<std::int64_t>*>(at)->reset();
-      break;
+      return clear_as<std::int64_t>(field, at);
     case Type::kNumber:
-      static_cast<std::optional<double>*>(at)->reset();
-      break;
+      return clear_as<double>(field, at);
     case Type::kBoolean:
-      static_cast<std::optional<bool>*>(at)->reset();
-      break;
+      return clear_as<bool>(field, at);
     case Type::kTime:
-      static_cast<std::optional<Time>*>(at)->reset();
-      break;
+      return clear_as<Time>(field, at);
     case Type::kStrings:
-      static_cast<std::optional<std::vector<std::string>>*>(at)->reset();
-      break;
+      return clear_as<std::vector<std::string>>(field, at);
   }
 }
 
@@ -169,12 +172,6 @@ std::size_t distance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
-}
-
-bool may_be_absent(const Kind& kind, const Field& field) {
-  if (field.presence != Presence::kRequired) return true;
-  // People do not write the head of an inventory line.
-  return kind.role == Role::kConfiguration && (field.name == "time" || field.name == "tool");
 }
 
 std::string quoted(std::string_view name) {
@@ -497,7 +494,7 @@ bool Reader::decode(const Kind& kind, void* out) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if ((seen >> i & 1) != 0) continue;
     if (!may_be_absent(kind, fields[i])) return problem("no field " + quoted(fields[i].name));
-    if (out != nullptr && fields[i].optional) clear(fields[i], out);
+    if (out != nullptr) clear(fields[i], out);
   }
   return true;
 }

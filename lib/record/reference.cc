@@ -31,22 +31,14 @@ Json type_schema(Type type) {
   return {};
 }
 
-bool head(const Field& field) {
-  return field.name == "time" || field.name == "tool";
-}
-
-bool required(const Kind& kind, const Field& field) {
-  return field.presence == Presence::kRequired && !(kind.role == Role::kConfiguration && head(field));
-}
-
 Json kind_schema(const Kind& kind) {
   Json properties = {{"kind", {{"const", kind.name}}}};
   Json needed = {"kind"};
   for (const Field& field : kind.fields) {
     Json type = type_schema(field.type);
-    if (!required(kind, field)) type["type"] = Json::array({type["type"], "null"});
+    if (may_be_absent(kind, field)) type["type"] = Json::array({type["type"], "null"});
     type["description"] = field.text;
-    if (required(kind, field)) needed.push_back(field.name);
+    if (!may_be_absent(kind, field)) needed.push_back(field.name);
     properties[std::string(field.name)] = std::move(type);
   }
   Json whole = {{"title", kind.name},
@@ -220,7 +212,7 @@ std::string manual() {
                     std::string(kind->written_by) + ", read by " + std::string(kind->read_by) + ".");
     text += ".Bl -tag -width Ds\n";
     for (const Field& field : kind->fields) {
-      if (head(field)) continue;
+      if (field.name == "time" || field.name == "tool") continue;  // said once, above
       text += ".It Cm " + std::string(field.name) + " Pq " + std::string(type_name(field.type)) +
               (field.presence == Presence::kRequired ? "" : " or null") + "\n" +
               running(std::string(field.text) + ".");

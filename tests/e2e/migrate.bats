@@ -63,6 +63,16 @@ in_background() {
   assert_equal "$(whereabouts vm1)" h1
 }
 
+@test "what is transient stays transient" {
+  local definition
+  definition=$(on_cluster virsh -c "$(uri h1)" dumpxml --inactive --security-info vm2)
+  on_cluster virsh -c "$(uri h1)" undefine vm2 >&2 # it runs on, and is gone when it stops
+  run -0 --separate-stderr on_cluster migrate vm2 h2
+  assert_equal "$(whereabouts vm2)" h2
+  assert_regex "$(on_cluster virsh -c "$(uri h2)" dominfo vm2)" 'Persistent: *no'
+  on_cluster virsh -c "$(uri h2)" define /dev/stdin <<<"$definition" >&2
+}
+
 @test "a stopped server moves as a definition, autostart included" {
   lab vm create cold --host h1 --no-start >&2
   on_cluster virsh -c "$(uri h1)" autostart cold >&2

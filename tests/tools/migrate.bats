@@ -209,3 +209,23 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   assert_equal "$(outcomes)" "db1 refused"
   assert_regex "$(jq -r 'select(.kind=="vm_moved") | .reason' <<<"$output")" '^h2 is in maintenance'
 }
+
+@test "one virtual server is moved by its name, wherever it is" {
+  run -2 --separate-stderr migrate web1
+  assert_regex "$stderr" "expected VM and HOST"
+  run -2 --separate-stderr migrate --resume web1 h2
+  run -2 --separate-stderr migrate web1 h9
+  run -1 --separate-stderr migrate nobody h2
+  assert_regex "$stderr" "no host has it"
+  run -4 --separate-stderr migrate db1 h2
+  assert_regex "$stderr" "active on h1 and h3"
+  run -0 --separate-stderr migrate -n web1 h2
+  assert_equal "$(jq -c 'select(.kind=="vm_moved")|[.vm,.from,.to,.outcome]' <<<"$output")" '["web1","h1","h2","planned"]'
+  run -0 --separate-stderr migrate web1 h1
+  assert_equal "$(outcomes)" "web1 already"
+}
+
+@test "a decision that a person writes needs no more than what is to move where" {
+  run -0 --separate-stderr migrate -n < <(echo '{"kind":"vm_move","vm":"web1","from":"h1","to":"h2"}' && finish)
+  assert_equal "$(outcomes)" "web1 planned"
+}

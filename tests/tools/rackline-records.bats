@@ -44,7 +44,7 @@ END
   says '.skipped == 5'
   assert_equal "${#stderr_lines[@]}" 5
   local line=("${stderr_lines[@]#rackline-records: read records: stdin: line }")
-  assert_equal "${line[0]}" '2: no field "id"'
+  assert_equal "${line[0]}" '2: no field "vm"'
   assert_regex "${line[1]}" '^4: broken record'
   assert_regex "${line[2]}" '^5: broken record'
   assert_equal "${line[3]}" '6: field "id" is given twice'

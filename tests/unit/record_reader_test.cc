@@ -211,8 +211,20 @@ TEST(Reader, WhoMustNotActOnHalfAPlanThrowsAtTheFirstBrokenLine) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), Status::kUsage);
-    EXPECT_STREQ(error.what(), "read records: stream: line 2: no field \"time\"");
+    EXPECT_STREQ(error.what(), "read records: stream: line 2: no field \"vm\"");
   }
+}
+
+TEST(Reader, OfADecisionAPersonWritesOnlyWhatSaysWhat) {
+  Stream stream(lines({kMove, R"({"kind":"vm_move","vm":"a","from":"h1","to":"h2"})", kEnd}),
+                Policy::kRefuse);
+  VmMove move;
+  ASSERT_TRUE(stream.reader.next() && stream.reader.read(move));
+  ASSERT_TRUE(stream.reader.next() && stream.reader.read(move));
+  EXPECT_EQ(move.vm, "a");
+  EXPECT_EQ(move.id, "") << "of the record before";
+  EXPECT_EQ(move.stage, 0);
+  EXPECT_EQ(move.reason, "");
 }
 
 TEST(Reader, AStrictKindHasNoOtherFields) {

@@ -31,11 +31,12 @@ int main(int argc, char** argv) {
                       "what a killed one began.",
        .examples = {{"capwatch | capplan balance | migrate", "even out the load"},
                     {"capwatch | capplan evacuate h3 | migrate", "empty a host"},
+                    {"migrate web2 h1", "move one virtual server, wherever it is, to h1"},
                     {"migrate -n <plan.jsonl", "check a plan and change nothing"},
                     {"migrate --resume", "settle what a killed migrate left open"}}});
   migrate::MigrationPolicy policy;
   Milliseconds deadline{0};
-  bool resume = false;
+  migrate::Task task;
   program.takes_inventory();
   program.takes_store();
   program.takes_timeout(policy.answer_timeout);
@@ -57,7 +58,9 @@ int main(int argc, char** argv) {
   options.flag("--allow-postcopy", policy.allow_postcopy,
                "switch to post-copy when nothing else helps: until it is over, the loss of either host loses "
                "the guest");
-  options.flag("--resume", resume, "read no plan; settle the moves that were begun and have no result");
+  options.operand("VM", task.vm, "move this virtual server, and read no plan").offers(cli::Values::kVms);
+  options.operand("HOST", task.host, "to this host").offers(cli::Values::kHosts);
+  options.flag("--resume", task.resume, "read no plan; settle the moves that were begun and have no result");
   return program.run(argc, argv, [&] {
     policy.dry_run = program.dry_run();
     policy.answer_timeout = program.timeout();
@@ -66,7 +69,10 @@ int main(int argc, char** argv) {
       throw Error(Status::kUsage, "read the command line", "--max-downtime",
                   "expected at least 1ms and at most --max-downtime-limit");
     }
-    return migrate::run(program, policy, resume, [&](auto& store, const auto& move, const auto& report) {
+    if (task.vm.empty() != task.host.empty() || (task.resume && !task.vm.empty()))
+      throw Error(Status::kUsage, "read the command line", "migrate",
+                  "expected VM and HOST, or neither and a plan on stdin, or --resume");
+    return migrate::run(program, policy, task, [&](auto& store, const auto& move, const auto& report) {
       remember_place(program, store, move, report);
     });
   });

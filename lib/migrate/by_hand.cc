@@ -66,8 +66,8 @@ Move move_by_hand(const std::string& vm, const std::string& to,
   // Of what is only defined the copy that counts is known where all hosts answer, and there is one.
   const bool stopped = seen.active.empty();
   if (stopped && !seen.silent.empty())
-    throw Error(Status::kUnreachable, kAttempted, vm, "it is not seen to run, and not all hosts answer",
-                joined(seen.silent, "; "));
+    throw Error(Status::kUnreachable, kAttempted, vm,
+                "it is not seen to run, and not all hosts answer: " + joined(seen.silent, "; "));
   if (stopped && seen.defined.size() > 1)
     throw Error(Status::kRefused, kAttempted, vm, "it is stopped, and defined on " + names_of(seen.defined));
   if (stopped && seen.defined.empty()) throw Error(Status::kNo, kAttempted, vm, "no host has it");

@@ -93,6 +93,15 @@ CheckResult check_description(const MigrationHost& from, const MigrationHost& to
   return {};
 }
 
+CheckResult check_chains(const MigrationHost& from, const VmDescription& vm) {
+  const auto unknown =
+      std::find_if(vm.disks.begin(), vm.disks.end(), [](const VmDisk& disk) { return disk.chain_unknown; });
+  if (unknown == vm.disks.end()) return {};  // @rule 13-files-below-a-disk: true
+  return refuse("on which files its disk " + unknown->target + " (" + unknown->source +
+                ") rests is not known, as it does not run and no storage pool of " + from.host +
+                " has it: start it, or make a pool of its directory");
+}
+
 CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free,
                          std::int64_t promised) {
   if (needed <= free - promised) return {};

@@ -29,6 +29,9 @@ CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& 
 CheckResult check_description(const MigrationHost& from, const MigrationHost& to, const VmDescription& vm,
                               bool live);
 
+// Of a move of the definition alone: whether all files are known that its disks rest on.
+CheckResult check_chains(const MigrationHost& from, const VmDescription& vm);
+
 // Memory: `free` is what the target reports beyond its reserve, `promised` what moves in flight will still
 // take of it. kWait when the VM fits as soon as those have landed or failed.
 CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free,
@@ -38,8 +41,8 @@ CheckResult check_memory(const std::string& target, std::int64_t needed, std::in
 // path lies nowhere.
 bool lies_below(std::string_view path, const std::vector<std::string>& directories);
 
-// Whether both hosts see the same content behind the disk. Network disks are shared by their nature; a file
-// or a block device when both hosts name a directory above it; nothing else is.
+// Whether both hosts see the same content behind the disk. Network disks are shared unless their host serves
+// them to itself; a file or a block device when both hosts name a directory above it; nothing else is.
 bool is_shared(const VmDisk& disk, const MigrationHost& from, const MigrationHost& to);
 
 }  // namespace rackline::migrate

@@ -63,8 +63,11 @@ void add_disk(const pugi::xml_node& node, VmDescription& vm) {
   if (const auto source = node.child("source"); has_medium(source)) {
     vm.disks.push_back(disk_of(target, node.attribute("type").value(), source));
   }
-  // A copy-on-write image reads the files below it, too. In the XML of a stopped VM they are missing where
-  // the image itself names them; the target then fails to open them, and the source is kept.
+  // A copy-on-write image reads the files below it, too. Behind the last of them stands an empty element,
+  // which is all that there is where the image alone names them and the VM does not run.
+  const std::string_view format = node.child("driver").attribute("type").value();
+  if (!node.child("backingStore") && !vm.disks.empty() && vm.disks.back().target == target)
+    vm.disks.back().chain_unknown = !format.empty() && format != "raw";
   for (auto below = node.child("backingStore"); below.child("source"); below = below.child("backingStore")) {
     vm.disks.push_back(disk_of(target, below.attribute("type").value(), below.child("source")));
   }
@@ -146,6 +149,13 @@ VmDescription parse_description(const std::string& xml) {
     }
   }
   return vm;
+}
+
+std::optional<std::string> backing_of(const std::string& volume_xml) {
+  pugi::xml_document document;
+  const auto volume = document.load_string(volume_xml.c_str()) ? document.child("volume") : pugi::xml_node();
+  if (!volume) return std::nullopt;
+  return volume.child("backingStore").child("path").child_value();
 }
 
 }  // namespace rackline::migrate

@@ -12,4 +12,8 @@ namespace rackline::migrate {
 // what is no domain XML.
 VmDescription parse_description(const std::string& xml);
 
+// The file that a volume of a storage pool rests on, from libvirt's XML; "" for none, nullopt when that
+// cannot be read.
+std::optional<std::string> backing_of(const std::string& volume_xml);
+
 }  // namespace rackline::migrate

@@ -92,6 +92,7 @@ class LibvirtHypervisor final : public Hypervisor {
       disk.source = *path;
       disk.type = path->starts_with("/dev/") ? "block" : "file";
     }
+    if (virDomainIsActive(domain.get()) == 0) learn_chains(*connection, vm);
     int autostart = 0;
     if (virDomainGetAutostart(domain.get(), &autostart) == 0) vm.autostart = autostart != 0;
     if (virDomainSnapshotNum(domain.get(), 0) > 0)
@@ -320,6 +321,31 @@ class LibvirtHypervisor final : public Hypervisor {
 
  private:
   using Shared = std::shared_ptr<virt::Connection>;
+
+  // What the images of a VM that does not run rest on, as the storage pools know it.
+  static void learn_chains(const virt::Connection& connection, VmDescription& vm) {
+    constexpr int kDeepest = 200;  // as deep as libvirt follows
+    const std::vector<VmDisk> top = vm.disks;
+    for (std::size_t i = 0; i < top.size(); ++i) {
+      if (!top[i].chain_unknown) continue;
+      std::string path = top[i].source;
+      std::vector<VmDisk> below;
+      bool known = false;
+      for (int depth = 0; depth < kDeepest && !known; ++depth) {
+        const virt::StorageVolume volume(virStorageVolLookupByPath(connection.get(), path.c_str()));
+        if (volume == nullptr) break;
+        const auto backing = backing_of(virt::take(virStorageVolGetXMLDesc(volume.get(), 0)));
+        if (!backing) break;
+        known = backing->empty();
+        path = *backing;
+        if (!known) below.push_back({top[i].target, path.starts_with("/dev/") ? "block" : "file", path});
+      }
+      virResetLastError();
+      if (!known) continue;
+      vm.disks[i].chain_unknown = false;
+      vm.disks.insert(vm.disks.end(), below.begin(), below.end());
+    }
+  }
 
   void remove_definition(virDomainPtr domain, const std::string& uuid) const {
     if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) == 0) return;

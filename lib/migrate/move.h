@@ -95,6 +95,9 @@ struct VmDisk {
   std::string type;    // libvirt's: file, block, network, volume, …
   std::string source;  // a path for file and block; PROTOCOL:NAME of a network disk that is its host's own
   std::string pool{}, volume{};  // of a volume; the source is its path once that is known
+  // The image may rest on other files, which are not known: in the definition of a VM that does not run
+  // they are missing.
+  bool chain_unknown = false;
 };
 
 // What an interface of it is plugged into on its host.

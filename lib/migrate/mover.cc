@@ -204,6 +204,8 @@ std::optional<MoveReport> Mover::check(const View& view) {
   const CheckResult what = check_description(from_, to_, vm, intent_.live);
   if (what.answer != Answer::kGo) return report(act::Outcome::kRefused, what.reason);
 
+  if (const CheckResult chains = check_chains(from_, vm); !intent_.live && chains.answer != Answer::kGo)
+    return report(act::Outcome::kRefused, chains.reason);
   if (auto missing = missing_on_target(vm)) return report(act::Outcome::kRefused, *missing);
 
   const std::string key = to_.host + '\n' + vm.arch + '\n' + vm.machine + '\n' + vm.virt_type + '\n' +

@@ -83,6 +83,35 @@ in_background() {
   assert_output --regexp 'Autostart: +enable'
 }
 
+@test "a stopped server moves only where all files that its disk rests on are known and shared" {
+  local h1
+  h1=$(uri h1)
+  on_cluster virsh -c "$h1" pool-create-as here dir --target /var/tmp >&2
+  on_cluster virsh -c "$h1" vol-create-as here base.img 1M --format raw >&2
+  on_cluster virsh -c "$h1" pool-create-as images dir --target /var/lib/libvirt/images >&2
+  on_cluster virsh -c "$h1" vol-create-as images thin.qcow2 1M --format qcow2 --backing-vol /var/tmp/base.img --backing-vol-format raw >&2
+  on_cluster virsh -c "$h1" vol-create-as images whole.qcow2 1M --format qcow2 >&2
+  local vm
+  for vm in thin whole; do
+    on_cluster virsh -c "$h1" define /dev/stdin >&2 <<XML
+<domain type='qemu'><name>$vm</name><memory>1024</memory><os><type arch='x86_64'>hvm</type></os><devices>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/var/lib/libvirt/images/$vm.qcow2'/><target dev='vda'/></disk>
+</devices></domain>
+XML
+  done
+  run -4 --separate-stderr on_cluster migrate thin h2
+  assert_regex "$(field .reason)" '/var/tmp/base.img.* is not on storage'
+  run -0 --separate-stderr on_cluster migrate whole h2
+  assert_equal "$(whereabouts whole)" 'h2(off)'
+  on_cluster virsh -c "$h1" pool-destroy images >&2
+  run -4 --separate-stderr on_cluster migrate thin h2
+  assert_regex "$(field .reason)" 'no storage pool of h1 has it'
+  assert_equal "$(whereabouts thin)" 'h1(off)'
+  on_cluster virsh -c "$h1" undefine thin >&2
+  on_cluster virsh -c "$(uri h2)" undefine whole >&2
+  on_cluster virsh -c "$h1" pool-destroy here >&2
+}
+
 @test "what is not shared, does not fit, or is another run of the server is refused" {
   jq -c 'if .host == "h2" then .shared_storage = ["/srv/other"] elif .host == "h3" then .memory_reserve_bytes = 1e15 else . end' \
     <"$RACKLINE_INVENTORY" >inventory

@@ -214,6 +214,28 @@ TEST(CheckDescription, AnEmptyDriveIsNoDisk) {
             "");
 }
 
+TEST(CheckDescription, OfAnImageThatDoesNotRunTheFilesBelowItHaveToBeKnown) {
+  const auto disk = [](const std::string& format, const std::string& more) {
+    return described("<disk type='file' device='disk'><driver name='qemu'" + format +
+                     "/><source file='/srv/vm/a.img'/>" + more + "<target dev='vda'/></disk>");
+  };
+  const auto objection = [](const VmDescription& vm) {
+    return check_chains({"h1", "", "", {"/srv/vm"}, {}, 0}, vm).reason;
+  };
+  EXPECT_NE(objection(disk(" type='qcow2'", "")), "");
+  EXPECT_EQ(objection(disk(" type='qcow2'", "<backingStore/>")), "");
+  EXPECT_EQ(objection(disk(" type='raw'", "")), "");
+  EXPECT_EQ(objection(disk("", "")), "");
+  EXPECT_EQ(refusal(disk(" type='qcow2'", ""), false), "") << "what failover starts has run before";
+}
+
+TEST(CheckDescription, TheFileBelowAVolumeIsRead) {
+  EXPECT_EQ(backing_of("<volume><backingStore><path>/srv/base</path></backingStore></volume>"), "/srv/base");
+  EXPECT_EQ(backing_of("<volume><name>a</name></volume>"), "");
+  EXPECT_EQ(backing_of("<pool/>"), std::nullopt);
+  EXPECT_EQ(backing_of(""), std::nullopt);
+}
+
 TEST(CheckDescription, AVolumeIsSharedOnceItsPathIsKnown) {
   VmDescription vm = described(
       "<disk type='volume' device='disk'><source pool='images' volume='a.qcow2'/><target dev='vda'/></disk>");

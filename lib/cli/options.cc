@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
+#include <type_traits>
 
 #include "base/units.h"
 #include "cli/declared.h"
@@ -36,6 +38,28 @@ CLI::Validator within(Bounds bounds) {
 CLI::Option* bound(CLI::Option* option, Bounds bounds) {
   const bool bounded = std::isfinite(bounds.least) || std::isfinite(bounds.most);
   return bounded ? option->check(within(bounds)) : option;
+}
+
+// CLI11 makes the largest there is of a number that is larger, and readers of JSON hold no more than 53 bits.
+CLI::Validator held_exactly(double most) {
+  return CLI::Validator(
+      [most](const std::string& given) -> std::string {
+        double number = 0;
+        const bool too_large = CLI::detail::lexical_cast(given, number) && std::abs(number) > most;
+        return too_large ? given + ": the number is too large" : "";
+      },
+      "");
+}
+
+template <class T>
+CLI::Option* exact(CLI::Option* option) {
+  constexpr double kMost = 9'007'199'254'740'991;
+  if constexpr (std::is_same_v<T, int> || std::is_same_v<T, std::optional<int>>) {
+    return option->check(held_exactly(std::numeric_limits<int>::max()));
+  } else if constexpr (std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::optional<std::int64_t>>) {
+    return option->check(held_exactly(kMost));
+  }
+  return option;
 }
 
 template <class T>
@@ -129,7 +153,7 @@ Option Options::text(const std::string& flags, std::optional<std::string>& value
 template <class T>
 Option Options::number(const std::string& flags, T& value, const std::string& about, Bounds bounds,
                        const std::string& type) {
-  return declare(bound(add(*app_, flags, value, about, type), bounds));
+  return declare(exact<T>(bound(add(*app_, flags, value, about, type), bounds)));
 }
 template Option Options::number(const std::string&, int&, const std::string&, Bounds, const std::string&);
 template Option Options::number(const std::string&, std::int64_t&, const std::string&, Bounds,
@@ -162,7 +186,7 @@ Option Options::texts(const std::string& flags, std::vector<std::string>& values
 }
 Option Options::numbers(const std::string& flags, std::vector<std::int64_t>& values, const std::string& about,
                         Bounds bounds, const std::string& type) {
-  return declare(bound(add(*app_, flags, values, about, type), bounds));
+  return declare(exact<std::int64_t>(bound(add(*app_, flags, values, about, type), bounds)));
 }
 
 Option Options::numbers(const std::string& flags, std::vector<double>& values, const std::string& about,

@@ -54,8 +54,14 @@ void show(cli::Program& program, const Options& options, std::string_view line) 
 Query wanted_of(cli::Program& program, const Options& options) {
   auto wanted = options.query;
   const auto now = program.clock().wall();
-  if (!options.since.empty()) wanted.since = parse_when(options.since, now);
-  if (!options.until.empty()) wanted.until = parse_when(options.until, now);
+  const auto when = [&](const std::string& text) {
+    std::string doubt;
+    const auto time = parse_when(text, now, &doubt);
+    if (!doubt.empty()) program.warn("read time: " + doubt);
+    return time;
+  };
+  if (!options.since.empty()) wanted.since = when(options.since);
+  if (!options.until.empty()) wanted.until = when(options.until);
   for (const auto& field : options.fields) wanted.fields.push_back(parse_field(field));
   // What passed are JSON lines, and so is the end behind them.
   if (options.records) program.out().set_format(cli::Format::kJson, false, false);

@@ -96,12 +96,15 @@ bool Query::fits(std::string_view line) const {
   return !(since && (!at || *at < *since)) && !(until && (!at || *at > *until));
 }
 
-std::chrono::sys_seconds parse_when(std::string_view text, std::chrono::sys_seconds now) {
+std::chrono::sys_seconds parse_when(std::string_view text, std::chrono::sys_seconds now, std::string* doubt) {
   if (text == "now") return now;
   if (const auto time = parse_time(text)) return *time;
-  if (const auto time = parse_local_time(text, now)) return *time;
+  if (const auto time = parse_local_time(text, now)) {
+    if (doubt != nullptr) *doubt = doubt_about(text, *time);
+    return time->at;
+  }
   try {
-    return now - std::chrono::duration_cast<std::chrono::seconds>(parse_duration(text));
+    return now - std::chrono::ceil<std::chrono::seconds>(parse_duration(text));
   } catch (const Error&) {
     throw Error(
         Status::kUsage, "read time", std::string(text),

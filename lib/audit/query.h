@@ -32,7 +32,9 @@ std::string_view outcome_in(std::string_view kind);
 std::pair<std::string, std::string> parse_field(std::string_view text);
 
 // "2026-11-22T12:00:00Z"; in local time "2026-11-22 08:00", "2026-11-22", "08:00" (today); how long ago:
-// "2h"; "now". Throws Error(kUsage).
-std::chrono::sys_seconds parse_when(std::string_view text, std::chrono::sys_seconds now);
+// "2h"; "now". Throws Error(kUsage). `doubt` gets what a person has to be told about a local time that the
+// clocks skip or show twice.
+std::chrono::sys_seconds parse_when(std::string_view text, std::chrono::sys_seconds now,
+                                    std::string* doubt = nullptr);
 
 }  // namespace rackline::audit

@@ -1,51 +1,128 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/local_time.h"
 
+#include <cstdlib>
 #include <ctime>
+#include <filesystem>
 
 #include "base/scan.h"
+#include "base/time.h"
 
 namespace rackline {
 namespace {
 
-bool take_clock(std::string_view& text, std::tm& parts) {
-  return take_number(text, 2, parts.tm_hour) && take(text, ":") && take_number(text, 2, parts.tm_min) &&
-         parts.tm_hour <= 24 && parts.tm_min < 60;
+using std::chrono::local_seconds;
+using std::chrono::seconds;
+using std::chrono::sys_seconds;
+
+// What is added to UTC then.
+seconds offset_at(sys_seconds at) {
+  const std::time_t time = at.time_since_epoch().count();
+  std::tm parts = {};
+  localtime_r(&time, &parts);
+  return seconds{parts.tm_gmtoff};
+}
+
+bool take_clock(std::string_view& text, seconds& clock) {
+  int hour = 0;
+  int minute = 0;
+  if (!take_number(text, 2, hour) || !take(text, ":") || !take_number(text, 2, minute)) return false;
+  clock = std::chrono::hours{hour} + std::chrono::minutes{minute};
+  return minute < 60 && clock <= std::chrono::days{1};
+}
+
+bool take_date(std::string_view& text, std::chrono::local_days& day) {
+  int year = 0;
+  int month = 0;
+  int of_month = 0;
+  if (!take_number(text, 4, year) || !take(text, "-") || !take_number(text, 2, month) || !take(text, "-") ||
+      !take_number(text, 2, of_month))
+    return false;
+  const std::chrono::year_month_day date{std::chrono::year{year},
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(of_month))};
+  if (date.ok()) day = std::chrono::local_days{date};
+  return date.ok();
 }
 
 }  // namespace
 
-std::optional<std::chrono::sys_seconds> parse_local_time(std::string_view text,
-                                                         std::chrono::sys_seconds now) {
-  const std::time_t present = now.time_since_epoch().count();
-  std::tm day = {}, parts = {};
-  localtime_r(&present, &day);
-  parts.tm_year = day.tm_year;
-  parts.tm_mon = day.tm_mon;
-  parts.tm_mday = day.tm_mday;
+std::optional<std::chrono::local_days> parse_date(std::string_view text) {
+  std::chrono::local_days day;
+  return take_date(text, day) && text.empty() ? std::optional(day) : std::nullopt;
+}
+
+local_seconds local_of(sys_seconds at) {
+  return local_seconds{at.time_since_epoch() + offset_at(at)};
+}
+
+// No zone is a day away from UTC, and none changes its clocks twice within two days.
+LocalInstant instant_of(local_seconds time) {
+  const sys_seconds as_utc{time.time_since_epoch()};
+  sys_seconds before = as_utc - std::chrono::days{1};
+  sys_seconds change = as_utc + std::chrono::days{1};
+  const seconds old_offset = offset_at(before);
+  const seconds new_offset = offset_at(change);
+  const sys_seconds old_clock = as_utc - old_offset;
+  const sys_seconds new_clock = as_utc - new_offset;
+  if (old_offset == new_offset) return {old_clock};
+  while (change - before > seconds{1}) {
+    const sys_seconds middle = before + (change - before) / 2;
+    (offset_at(middle) == old_offset ? before : change) = middle;
+  }
+  if (old_clock >= change) return {std::max(new_clock, change), {}, new_clock < change};
+  return {old_clock, new_clock >= change ? std::optional(new_clock) : std::nullopt};
+}
+
+std::string doubt_about(std::string_view text, const LocalInstant& instant) {
+  const std::string given(text);
+  if (instant.skipped) {
+    return given + ": the clocks are set forward over it; " + format_time(instant.at) +
+           ", when they are, is meant";
+  }
+  if (!instant.again) return "";
+  return given + ": it comes twice, as the clocks are set back; " + format_time(instant.at) +
+         " is meant and not " + format_time(*instant.again);
+}
+
+std::optional<LocalInstant> parse_local_time(std::string_view text, sys_seconds now) {
+  auto day = std::chrono::floor<std::chrono::days>(local_of(now));
+  seconds clock{0};
   const bool numbered = text.size() >= 10 && text[4] == '-';
   const bool today_named = take(text, "today");
   const bool tomorrow_named = !today_named && take(text, "tomorrow");
-  if (tomorrow_named) ++parts.tm_mday;
+  if (tomorrow_named) day += std::chrono::days{1};
   const bool named = today_named || tomorrow_named;
   const bool dated = numbered || named;
-  if (numbered) {
-    if (!take_number(text, 4, parts.tm_year) || !take(text, "-") || !take_number(text, 2, parts.tm_mon) ||
-        !take(text, "-") || !take_number(text, 2, parts.tm_mday))
-      return std::nullopt;
-    parts.tm_year -= 1900;
-    --parts.tm_mon;
-    // A 31st of February would become some day of March.
-    const std::chrono::year_month_day date{std::chrono::year{parts.tm_year + 1900},
-                                           std::chrono::month(static_cast<unsigned>(parts.tm_mon + 1)),
-                                           std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
-    if (!date.ok()) return std::nullopt;
-  }
+  if (numbered && !take_date(text, day)) return std::nullopt;
   const bool whole_day = dated && text.empty();
   if (dated && !whole_day && !take(text, " ") && (named || !take(text, "T"))) return std::nullopt;
-  if (!whole_day && (!take_clock(text, parts) || !text.empty())) return std::nullopt;
-  parts.tm_isdst = -1;
-  return std::chrono::sys_seconds{std::chrono::seconds{std::mktime(&parts)}};
+  if (!whole_day && (!take_clock(text, clock) || !text.empty())) return std::nullopt;
+  return instant_of(day + clock);
+}
+
+std::string local_zone() {
+  if (const char* zone = std::getenv("TZ")) return *zone == '\0' ? "UTC" : zone + (*zone == ':' ? 1 : 0);
+  constexpr std::string_view kFolder = "zoneinfo/";
+  std::error_code none;
+  const std::filesystem::path link = "/etc/localtime";
+  const std::string leads_to = std::filesystem::read_symlink(link, none).string();
+  const auto at = leads_to.find(kFolder);
+  if (at != std::string::npos) return leads_to.substr(at + kFolder.size());
+  return std::filesystem::exists(link, none) ? link.string() : "UTC";
+}
+
+ZoneScope::ZoneScope(const std::string& zone) : changed_(!zone.empty() && zone != local_zone()) {
+  if (!changed_) return;
+  if (const char* given = std::getenv("TZ")) before_ = given;
+  setenv("TZ", zone.c_str(), 1);
+  tzset();
+}
+
+ZoneScope::~ZoneScope() {
+  if (!changed_) return;
+  before_ ? setenv("TZ", before_->c_str(), 1) : unsetenv("TZ");
+  tzset();
 }
 
 }  // namespace rackline

@@ -59,6 +59,7 @@ constexpr Field kReservationFields[] = {
     FIELD(Reservation, from, "when it begins", "FROM"),
     FIELD(Reservation, until, "when it ends; null: it does not", "UNTIL"),
     FIELD(Reservation, every, "when it recurs", "EVERY", kSeldom),
+    FIELD(Reservation, zone, "whose clocks that goes by: \"Europe/Berlin\"", {}, kOmitted),
     FIELD(Reservation, occurrences, "how many times that is", {}, kOmitted),
     FIELD(Reservation, priority, "who is taken back from last when a lender reclaims", "PRIO"),
     AMOUNTS(Reservation),
@@ -73,7 +74,7 @@ constexpr Field kReservationFields[] = {
           kSeldom),
     FIELD(Reservation, lendable, "true: a failover may use it while its owner does not", {}, kOmitted),
     FIELD(Reservation, planned, "true: nothing was changed", "PLANNED", kSeldom),
-    FIELD(Reservation, reason, "why it is so", {}, kOmitted),
+    FIELD(Reservation, reason, "what its local times were taken for, where the clocks change", {}, kOmitted),
 };
 
 constexpr Field kRequestRefusedFields[] = {
@@ -84,7 +85,8 @@ constexpr Field kRequestRefusedFields[] = {
     FIELD(RequestRefused, constraint,
           "capacity: the pool has too little; limit, borrow_limit, never_lent or headroom: a rule of a pool; "
           "lent: a lender has to reclaim first; borrowed: a pool that borrows lends nothing; below_grants: "
-          "more is granted than would be left; unknown_pool, unknown_resource, unknown_id; ended; cycle; "
+          "more is granted than would be left; unknown_pool, unknown_resource, unknown_id; ended: it is "
+          "over; cycle; "
           "other_tree; "
           "not_empty; duplicate; in_use: what is borrowed is granted; invalid: the request cannot be "
           "understood; batch: another request of the batch was refused",

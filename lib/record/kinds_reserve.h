@@ -47,7 +47,7 @@ struct Reservation : Head, Amounts {
   std::string pool, owner, state;
   Text outcome;
   std::optional<Time> from, until;
-  Text every;
+  Text every, zone;
   Integer occurrences;
   std::int64_t priority = 0;
   Text vm, host;

@@ -5,6 +5,7 @@
 #include <array>
 #include <ctime>
 
+#include "base/local_time.h"
 #include "base/units.h"
 
 namespace rackline::reserve {
@@ -46,6 +47,17 @@ std::tm local(Second at) {
   return parts;
 }
 
+// The first instant from there on at which a local day or hour begins. A day may have 23 hours, or 25.
+Second next_day(Second from) {
+  const auto time = local_of(std::chrono::sys_seconds{std::chrono::seconds{from}});
+  return instant_of(std::chrono::ceil<std::chrono::days>(time)).at.time_since_epoch().count();
+}
+Second next_hour(Second from) {
+  const std::tm begin = local(from);
+  const Second into = begin.tm_min * Second{60} + begin.tm_sec;
+  return into == 0 ? from : from + kHour - into;
+}
+
 std::string label(Second at, bool days) {
   const std::tm parts = local(at);
   std::array<char, 32> text{};
@@ -63,10 +75,7 @@ std::string scale(const Window& window) {
   std::size_t free = 0;
   for (int i = 0; i < window.columns; ++i) {
     const Span part = column(window, i);
-    const std::tm begin = local(part.from);
-    const Second unit = days ? kDay : kHour;
-    const Second into = (days ? begin.tm_hour * kHour : 0) + begin.tm_min * Second{60} + begin.tm_sec;
-    const Second mark = into == 0 ? part.from : part.from + unit - into;
+    const Second mark = days ? next_day(part.from) : next_hour(part.from);
     // The first column says when the chart begins, wherever in a day or an hour that is.
     if (i > 0 && mark >= part.until) continue;
     const std::string name = "|" + label(i == 0 ? part.from : mark, days);

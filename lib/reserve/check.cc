@@ -32,6 +32,16 @@ void settle(Changes& changes) {
   changes.resize(kept);
 }
 
+// What ended by the time that the pool was made was held in an earlier one of its name.
+void forget(Changes& changes, Second made) {
+  std::int64_t sum = 0;
+  const auto later =
+      std::find_if(changes.begin(), changes.end(), [made](const Change& c) { return c.at > made; });
+  for (auto at = changes.begin(); at != later; ++at) sum += at->delta;
+  changes.erase(changes.begin(), later);
+  if (sum != 0) changes.insert(changes.begin(), {made, sum});
+}
+
 void add(Changes& to, const std::vector<Span>& spans, std::int64_t amount) {
   for (const auto& span : spans) {
     to.push_back({span.from, amount});
@@ -190,6 +200,9 @@ class Check {
       const bool known = pools_.contains(pool);
       for (auto& [resource, changes] : resources) {
         if (!known) continue;  // of a pool that is no more
+        settle(changes);
+        forget(changes, pools_.at(pool).made);
+        if (changes.empty()) continue;
         for (const auto& each : chain(pool)) {
           if (pools_.contains(each) && pools_.at(each).tracks_use) {
             auto& use = series_[each][use_series(resource)].changes;
@@ -198,7 +211,6 @@ class Check {
         }
         auto& own = series_[pool][resource].changes;
         own.insert(own.end(), changes.begin(), changes.end());
-        settle(changes);
       }
     }
     for (const auto& loan : loans_) {
@@ -212,6 +224,9 @@ class Check {
         const auto amount = entry.second;
         const auto both = [&](const std::vector<std::string>& mine, const std::vector<std::string>& other,
                               std::int64_t sign, const std::string& crossing) {
+          // A pool of that name that was made since has nothing of it.
+          const auto end = pools_.find(mine.front());
+          if (end != pools_.end() && loan.until() <= end->second.made) return;
           for (const auto& name : mine) {
             if (!pools_.contains(name)) continue;
             auto& all = series_[name];
@@ -322,7 +337,9 @@ class Check {
     const std::string resource = name.substr(0, colon);
     const auto about = pool.resources.find(resource);
     if (about == pool.resources.end()) {
-      report("tree", pool.name, "something of " + resource + " is granted, which it has not");
+      if (sum != 0 || later != changes.cend()) {
+        report("tree", pool.name, "something of " + resource + " is granted, which it has not");
+      }
       return;
     }
     const Resource& has = about->second;
@@ -388,10 +405,10 @@ class Check {
 
   void check_rules() {
     for (const auto& loan : loans_) {
-      if (loan.until() <= loan.made) continue;
       const auto lender = pools_.find(loan.lender);
       const auto borrower = pools_.find(loan.borrower);
       if (lender == pools_.end() || borrower == pools_.end()) continue;
+      if (loan.until() <= std::max({loan.made, lender->second.made, borrower->second.made})) continue;
       if (chain(loan.lender).back() != chain(loan.borrower).back()) {
         report("loan", loan.id, "lender and borrower are not of one tree");
       }

@@ -12,10 +12,6 @@ Error misused(const std::string& what, const std::string& why, const std::string
   return {Status::kUsage, "read the command line", what, why, hint};
 }
 
-Second seconds(Milliseconds length) {
-  return std::chrono::duration_cast<std::chrono::seconds>(length).count();
-}
-
 // "cpu=4,memory=1.5", or one value, under no name, for all that the pool has.
 template <class T>
 std::map<std::string, std::int64_t> figures(const std::string& text, const T& parse) {
@@ -65,16 +61,9 @@ Quantities limits_of(const std::string& text, std::vector<std::string>& none) {
 }  // namespace
 
 Period Command::period(Second now) const {
-  Period period;
-  if (!from.empty()) period.from = parse_instant(from, now);
-  if (!until.empty()) period.until = parse_end(until, now, period.from.value_or(now));
-  if (length.count() != 0) {
-    if (!until.empty()) throw misused("--for", "there is an --until, too");
-    if (length < Milliseconds{1000}) throw misused("--for", "shorter than a second");
-    period.length = seconds(length);
-  }
-  period.every = every;
-  return period;
+  const bool timed = length.count() != 0;
+  if (timed && !until.empty()) throw misused("--for", "there is an --until, too");
+  return read_period({from, until, every, timed ? std::optional(length) : std::nullopt}, now);
 }
 
 Period Command::extension(Second now) const {
@@ -141,7 +130,7 @@ ReclaimRequest Command::reclaim() const {
   request.lender = pool;
   request.borrower = lender;
   if (!amount.empty()) request.amounts = parse_amounts(amount);
-  request.grace = seconds(grace);
+  request.grace = whole_seconds(grace);
   return request;
 }
 

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/id.h"
 #include "base/time.h"
 #include "base/units.h"
 #include "reserve/ledger_terms.h"
@@ -29,6 +28,27 @@ Refusal unknown_pool(const std::string& request, const std::string& pool) {
           .pool = pool,
           .reason = "there is no pool " + pool + "; reserve pool add " + pool +
                     " --capacity cpu=64,memory=512GiB makes one"};
+}
+
+Refusal taken_id(const std::string& request, const std::string& id, const std::string& pool,
+                 const std::string& owner) {
+  return {.request = request,
+          .constraint = "duplicate",
+          .id = id,
+          .pool = pool,
+          .owner = owner,
+          .reason = "the id " + id + " belongs to something else that was granted"};
+}
+
+Refusal over_id(const std::string& request, const std::string& id, const std::string& pool,
+                const std::string& owner, Second until) {
+  return {.request = request,
+          .constraint = "ended",
+          .id = id,
+          .pool = pool,
+          .owner = owner,
+          .reason = "the id " + id + " is of one that has ended at " + when(until) +
+                    " and holds nothing; another one needs another id"};
 }
 
 std::string in_series(const std::string& resource) {
@@ -113,7 +133,7 @@ void Ledger::enter(const std::string& name) {
   now_ = std::max(now_, last);
 }
 
-std::vector<Span> Ledger::spans_of(const Period& period) {
+std::vector<Span> Ledger::spans_of(const Period& period, std::vector<std::string>& notes) {
   const Second from = period.from.value_or(now_);
   const auto refuse = [](const std::string& what, const std::string& why) -> Error {
     return {Status::kUsage, "read times", what, why};
@@ -128,7 +148,8 @@ std::vector<Span> Ledger::spans_of(const Period& period) {
   until = std::min(until, kForever);
   if (period.every.empty()) return {{from, until}};
   constexpr Second kYear = Second{366} * 24 * 3600;
-  auto spans = occurrences(parse_recurrence(period.every), {from, until == kForever ? from + kYear : until});
+  auto spans =
+      occurrences(parse_recurrence(period.every), {from, until == kForever ? from + kYear : until}, &notes);
   if (spans.empty()) throw refuse(period.every, "there is no such time between its beginning and its end");
   return spans;
 }
@@ -235,209 +256,6 @@ void Ledger::save() {
     }
   }
   dirty_.clear();
-}
-
-// --- claims ---
-
-Answer<Granted> Ledger::claim(const ClaimRequest& request) {
-  if (request.owner.empty()) throw Error(Status::kUsage, "read claim", request.pool, "it has no owner");
-  if (request.amounts.empty())
-    throw Error(Status::kUsage, "read claim", request.pool, "it has no amount",
-                "cpu=4,memory=16GiB for example; in a record \"amount\":\"cpu=4,memory=16GiB\"");
-  Terms terms{.request = "claim",
-              .id = request.id,
-              .pool = request.pool,
-              .owner = request.owner,
-              .amounts = bases(request.amounts),
-              .priority = request.priority,
-              .borrow = request.borrow,
-              .headroom = request.headroom};
-  if (!request.id.empty()) check_id(request.id);
-  Pool* const from = lookup(request.pool);
-  if (from == nullptr) {
-    auto refusal = unknown_pool("claim", request.pool);
-    refusal.id = request.id;
-    refusal.owner = request.owner;
-    return refusal;
-  }
-  enter(request.pool);
-  if (!request.id.empty()) {
-    if (const auto place = place_of(request.id)) {
-      const auto text = writes_.read(*place);
-      if (text && place->starts_with("reserve/c/")) {
-        const Claim there = claim_from(*place, *text);
-        if (there.pool == request.pool && there.owner == request.owner && there.amounts == terms.amounts &&
-            there.every == request.period.every) {
-          return Granted{there, "already", {}};
-        }
-      }
-      return Refusal{.request = "claim",
-                     .constraint = "duplicate",
-                     .id = request.id,
-                     .pool = request.pool,
-                     .owner = request.owner,
-                     .reason = "the id " + request.id + " belongs to something else that was granted"};
-    }
-  }
-  if (auto refusal = check_resources(terms, *from, request.amounts)) return *refusal;
-  for (const auto& [name, quantity] : request.limits) {
-    const auto found = terms.amounts.find(name);
-    if (found != terms.amounts.end() && quantity.base < found->second) {
-      throw Error(Status::kUsage, "read limit", name, "it is lower than the amount that is claimed");
-    }
-  }
-  if (!request.host.empty()) {
-    const auto hosts = hosts_of(request.pool);
-    if (!hosts.empty() && std::find(hosts.begin(), hosts.end(), request.host) == hosts.end()) {
-      throw Error(Status::kUsage, "read host", request.host, "it is none of the hosts of " + request.pool);
-    }
-  }
-  terms.spans = spans_of(request.period);
-  std::vector<Loan> loans;
-  if (auto refusal = admit(terms, loans)) return *refusal;
-
-  Claim claim;
-  claim.id = request.id.empty() ? random_id() : request.id;
-  claim.pool = request.pool;
-  claim.owner = request.owner;
-  claim.priority = request.priority;
-  claim.amounts = terms.amounts;
-  claim.spans = terms.spans;
-  claim.every = request.period.every;
-  claim.tags = request.tags;
-  claim.vm = request.vm;
-  claim.host = request.host;
-  claim.limits = bases(request.limits);
-  claim.borrow = request.borrow;
-  claim.lendable = request.lendable;
-  claim.made = now_;
-  claim.from = terms.spans.front().from;
-  for (auto& loan : loans) {
-    loan.claim = claim.id;
-    claim.loans.push_back(loan.id);
-    adjust_loan(loan, loan.spans, 1);
-    put(loan);
-  }
-  adjust(claim.pool, claim.amounts, claim.spans, 1);
-  put(claim);
-  return Granted{claim, "granted", loans};
-}
-
-Answer<Granted> Ledger::extend(const std::string& id, const Period& period) {
-  const auto place = place_of(id);
-  const auto text = place && place->starts_with("reserve/c/") ? writes_.read(*place) : std::nullopt;
-  if (!text) {
-    return Refusal{
-        .request = "extend", .constraint = "unknown_id", .id = id, .reason = "there is no reservation " + id};
-  }
-  Claim claim = claim_from(*place, *text);
-  // A pool is removed only when nothing is held in it any more.
-  const bool pool_is_there = lookup(claim.pool) != nullptr;
-  if (pool_is_there) enter(claim.pool);
-  const Second end = claim.until();
-  if (end <= now_ || !pool_is_there) {
-    return Refusal{.request = "extend",
-                   .constraint = "ended",
-                   .id = id,
-                   .pool = claim.pool,
-                   .owner = claim.owner,
-                   .reason = id + " has ended at " + when(end)};
-  }
-  Second until = period.until.value_or(kForever);
-  if (period.length) until = *period.length >= kForever - end ? kForever : end + *period.length;
-  if (period.until && *period.until < end) {
-    throw Error(Status::kUsage, "extend", id, "it lasts longer already",
-                "reserve release " + id + " ends it");
-  }
-  if (until == end) return Granted{claim, "already", {}};
-  Terms terms{.request = "extend",
-              .id = id,
-              .pool = claim.pool,
-              .owner = claim.owner,
-              .amounts = claim.amounts,
-              .priority = claim.priority,
-              .borrow = claim.borrow};
-  if (claim.every.empty()) {
-    terms.spans = {{end, until}};
-  } else {
-    if (until == kForever) {
-      throw Error(Status::kUsage, "extend", id, "one that recurs needs an end", "give --until or --for");
-    }
-    terms.spans = occurrences(parse_recurrence(claim.every), {end, until});
-    if (terms.spans.empty()) return Granted{claim, "already", {}};
-    if (claim.spans.size() + terms.spans.size() > kMostOccurrences) {
-      throw Error(Status::kUsage, "extend", id,
-                  "it would recur more than " + std::to_string(kMostOccurrences) + " times");
-    }
-  }
-  std::vector<Loan> loans;
-  if (auto refusal = admit(terms, loans)) return *refusal;
-  for (auto& loan : loans) {
-    loan.claim = claim.id;
-    claim.loans.push_back(loan.id);
-    adjust_loan(loan, loan.spans, 1);
-    put(loan);
-  }
-  adjust(claim.pool, claim.amounts, terms.spans, 1);
-  for (const auto& span : terms.spans) {
-    if (claim.spans.back().until == span.from) {
-      claim.spans.back().until = span.until;
-    } else {
-      claim.spans.push_back(span);
-    }
-  }
-  claim.ended.clear();  // one that was cut short, and has room again
-  put(claim, *place);
-  return Granted{claim, "extended", loans};
-}
-
-Answer<Ended> Ledger::release(const std::string& id) {
-  const auto place = place_of(id);
-  const auto text = place ? writes_.read(*place) : std::nullopt;
-  if (!text) {
-    return Refusal{.request = "release",
-                   .constraint = "unknown_id",
-                   .id = id,
-                   .reason = "there is no reservation or loan " + id};
-  }
-  if (place->starts_with("reserve/c/")) {
-    Claim claim = claim_from(*place, *text);
-    if (lookup(claim.pool) == nullptr) return Ended{claim, std::nullopt, "already"};
-    enter(claim.pool);
-    if (claim.until() <= now_) return Ended{claim, std::nullopt, "already"};
-    cut(claim, now_, "released");
-    return Ended{claim, std::nullopt, "released"};
-  }
-  Loan loan = loan_from(*place, *text);
-  if (lookup(loan.borrower) == nullptr || lookup(loan.lender) == nullptr) {
-    return Ended{std::nullopt, loan, "already"};
-  }
-  enter(loan.borrower);
-  if (loan.until() <= now_) return Ended{std::nullopt, loan, "already"};
-  if (!loan.claim.empty()) {
-    return Refusal{.request = "release",
-                   .constraint = "in_use",
-                   .id = id,
-                   .pool = loan.borrower,
-                   .reason = "it was borrowed for the reservation " + loan.claim +
-                             ", and ends with it; reserve reclaim " + loan.lender + " takes it back"};
-  }
-  const Terms terms{.request = "release",
-                    .id = id,
-                    .pool = loan.borrower,
-                    .owner = loan.owner,
-                    .amounts = loan.amounts,
-                    .spans = after(loan.spans, now_)};
-  for (const auto& [name, amount] : loan.amounts) {
-    const Resource& resource = pool(loan.borrower).resources.at(name);
-    const auto room = resource.own() - peak(loan.borrower, name, terms.spans);
-    if (room < amount) {  // @rule 18-in-use
-      return shortage(terms, "in_use", loan.borrower, name, name, room, amount - room,
-                      "what was borrowed is granted");
-    }
-  }
-  cut(loan, now_, "released");
-  return Ended{std::nullopt, loan, "released"};
 }
 
 }  // namespace rackline::reserve

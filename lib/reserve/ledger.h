@@ -4,11 +4,13 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "reserve/model.h"
+#include "reserve/period.h"
 #include "reserve/profile.h"
 #include "reserve/write_set.h"
 
@@ -27,12 +29,6 @@ struct Refusal {
 template <class T>
 using Answer = std::variant<T, Refusal>;
 
-// When something shall be held. Without a beginning it begins now, without an end it does not end.
-struct Period {
-  std::optional<Second> from, until, length = {};
-  std::string every = {};  // a rule of recurrence.h
-};
-
 struct ClaimRequest {
   std::string id = {};  // empty: one is made up
   std::string pool = {}, owner = {};
@@ -45,10 +41,18 @@ struct ClaimRequest {
   std::optional<Headroom> headroom = {};
   bool borrow = false, lendable = false;
 };
+struct Hit {
+  bool is_loan = false;
+  std::string id = {}, lender = {}, pool = {}, owner = {};
+  std::int64_t priority = 0;
+  Amounts amounts = {};
+  Second until_before = 0, until = 0;
+};
 struct Granted {
   Claim claim = {};
   std::string outcome = {};
   std::vector<Loan> loans = {};
+  std::vector<std::string> notes = {};  // for a person, see Period
 };
 
 struct LoanRequest {
@@ -63,6 +67,7 @@ struct LoanRequest {
 struct Lent {
   std::vector<Loan> loans = {};
   std::string outcome = {};
+  std::vector<std::string> notes = {};
 };
 
 struct Ended {
@@ -76,13 +81,6 @@ struct ReclaimRequest {
   std::string borrower = {};  // empty: whoever has borrowed
   Quantities amounts = {};    // empty: all
   Second grace = 0;           // seconds
-};
-struct Hit {
-  bool is_loan = false;
-  std::string id = {}, lender = {}, pool = {}, owner = {};
-  std::int64_t priority = 0;
-  Amounts amounts = {};
-  Second until_before = 0, until = 0;
 };
 struct Reclaimed {
   Second at = 0;
@@ -172,10 +170,21 @@ class Ledger {
   std::vector<std::string> tree(const std::string& pool);
   void enter(const std::string& pool);
 
-  std::vector<Span> spans_of(const Period& period);
+  std::vector<Span> spans_of(const Period& period, std::vector<std::string>& notes);
+  // What a claim holds when it lasts until then, beyond what it holds already.
+  std::vector<Span> spans_until(const Claim& claim, Second until, std::vector<std::string>& notes);
+  // The answer to a request whose id is known; nothing when it is new.
+  std::optional<Answer<Granted>> repeated(const Claim& wanted);
+  std::optional<Answer<Lent>> repeated(const LoanRequest& request);
+  // A reservation that is not over.
+  std::variant<Claim, Refusal> current(const std::string& verb, const std::string& id);
+  void check_host(const ClaimRequest& request);
   std::int64_t peak(const std::string& pool, const std::string& series, const std::vector<Span>& spans);
   std::int64_t largest_host(const Pool& pool, const std::string& resource);
   std::int64_t headroom_of(const Pool& pool, const Headroom& headroom, const std::string& resource);
+  // What has to stay free in the pool or one above it: as the pool says, and not less when the claim says so.
+  static bool demands_headroom(const Terms& terms, const Pool& pool);
+  std::int64_t kept_free(const Terms& terms, const Pool& pool, const std::string& resource);
 
   std::optional<Refusal> check_resources(const Terms& terms, const Pool& pool, const Quantities& amounts);
   std::optional<Refusal> admit(const Terms& terms, std::vector<Loan>& loans);
@@ -185,6 +194,11 @@ class Ledger {
                   const std::vector<Span>& spans);
   std::optional<Refusal> find_lenders(const Terms& terms, const std::string& resource, std::int64_t need,
                                       std::map<std::string, Amounts>& from);
+  std::vector<std::string> lenders_for(const Terms& terms, const std::string& resource);
+  void limit_entry(const std::string& into, const std::string& resource, const std::vector<Span>& spans,
+                   std::int64_t entered, std::int64_t need, Lending& offer);
+  std::vector<std::string> lenders_above(const Terms& terms, const std::string& resource);
+  std::optional<Refusal> check_lender(const Terms& terms, const LoanRequest& request);
   void find_time(const Terms& terms, Refusal& refusal);
   // When most of it is held, and how much: what a refusal says is all of that one time.
   Worst worst(const std::string& pool, const std::string& series, const std::vector<Span>& spans);
@@ -199,6 +213,14 @@ class Ledger {
   // How the ledger's sums change.
   void adjust(const std::string& pool, const Amounts& amounts, const std::vector<Span>& spans, int sign);
   void adjust_loan(const Loan& loan, const std::vector<Span>& spans, int sign);
+  // What was admitted becomes the claim's.
+  void hold(Claim& claim, std::vector<Loan>& loans, const std::vector<Span>& spans);
+  // What the claim holds from `at` on, with what was borrowed for it.
+  void weigh(const Claim& claim, Second at, int sign);
+  // Takes away from `at` on, in their order, those that help until it fits, and gives back those taken last
+  // as long as it still does. All stay in the sums as they are; which ones it takes is the answer.
+  std::vector<Claim> least(const std::vector<Claim>& claims, Second at,
+                           const std::function<bool(const Claim&)>& helps, const std::function<bool()>& fits);
 
   std::optional<std::string> place_of(const std::string& id);
   void put(const Claim& claim, const std::string& old_key = {});
@@ -207,6 +229,9 @@ class Ledger {
   void cut(Loan& loan, Second at, const std::string& why);
   std::vector<Claim> claims_ending_after(const std::string& pool, Second time, std::size_t most);
   std::vector<Loan> loans_ending_after(const std::string& lender, Second time);
+  void end_what_lacks_room(const std::string& borrower, const std::set<std::string>& made_for,
+                           const std::string& lender, Reclaimed& answer);
+  std::vector<Loan> loans_to_take(const ReclaimRequest& request, Second at);
 
   void shape(const PoolRequest& request, Pool& pool);
   std::optional<Refusal> resize(const Pool& before, const Pool& after);

@@ -42,6 +42,17 @@ std::int64_t Ledger::headroom_of(const Pool& of, const Headroom& headroom, const
   return found == headroom.amounts.end() ? 0 : found->second;
 }
 
+bool Ledger::demands_headroom(const Terms& terms, const Pool& of) {
+  return !of.headroom.empty() || (of.name == terms.pool && terms.headroom && !terms.headroom->empty());
+}
+
+std::int64_t Ledger::kept_free(const Terms& terms, const Pool& of, const std::string& resource) {
+  std::int64_t kept = 0;
+  if (of.name == terms.pool && terms.headroom) kept = headroom_of(of, *terms.headroom, resource);
+  kept = std::max(kept, headroom_of(of, of.headroom, resource));  // @rule 18-headroom
+  return kept;
+}
+
 std::optional<Refusal> Ledger::check_resources(const Terms& terms, const Pool& in,
                                                const Quantities& amounts) {
   for (const auto& [name, quantity] : amounts) {
@@ -130,11 +141,10 @@ void Ledger::find_time(const Terms& terms, Refusal& refusal) {
     bounds.push_back({mine.name, name, name, mine.resources.at(name).own() - amount});
     for (const auto& each : chain(terms.pool)) {
       const Pool& above = pool(each);
-      const Headroom& headroom = each == terms.pool && terms.headroom ? *terms.headroom : above.headroom;
       const auto found = above.resources.find(name);
-      if (headroom.empty() || found == above.resources.end()) continue;
+      if (!demands_headroom(terms, above) || found == above.resources.end()) continue;
       bounds.push_back({each, name, above.tracks_use ? use_series(name) : name,
-                        found->second.size() - headroom_of(above, headroom, name) - amount});
+                        found->second.size() - kept_free(terms, above, name) - amount});
     }
   }
   Second at = terms.spans.front().from;
@@ -215,9 +225,10 @@ std::optional<Refusal> Ledger::check_headroom(const Terms& terms, const std::vec
   }
   for (const auto& [name, amounts] : more) {
     const Pool& above = pool(name);
-    const Headroom& headroom = name == terms.pool && terms.headroom ? *terms.headroom : above.headroom;
-    if (headroom.empty()) continue;
-    if (headroom.largest_host && above.hosts.empty() &&
+    if (!demands_headroom(terms, above)) continue;
+    const bool largest_host =
+        above.headroom.largest_host || (name == terms.pool && terms.headroom && terms.headroom->largest_host);
+    if (largest_host && above.hosts.empty() &&
         std::none_of(above.children.begin(), above.children.end(),
                      [this](const std::string& child) { return !pool(child).hosts.empty(); })) {
       throw Error(Status::kUsage, "keep headroom", name, "it is not known of which hosts the pool is made",
@@ -227,7 +238,7 @@ std::optional<Refusal> Ledger::check_headroom(const Terms& terms, const std::vec
     for (const auto& [resource, amount] : amounts) {
       const auto found = above.resources.find(resource);
       if (amount <= 0 || found == above.resources.end()) continue;
-      const auto kept = headroom_of(above, headroom, resource);
+      const auto kept = kept_free(terms, above, resource);
       const auto series = above.tracks_use ? use_series(resource) : resource;
       const auto room = found->second.size() - kept - peak(name, series, terms.spans);
       if (amount > room) {
@@ -250,7 +261,9 @@ std::optional<Refusal> Ledger::admit(const Terms& terms, std::vector<Loan>& loan
     const auto room = terms.all_borrowed ? 0 : resource.own() - held;
     const auto need = amount - std::max<std::int64_t>(room, 0);
     if (need <= 0) continue;
-    if (terms.borrow || terms.all_borrowed || (resource.expandable && !mine.parent.empty())) {
+    bool may_borrow = terms.borrow || terms.all_borrowed || (resource.expandable && !mine.parent.empty());
+    if (terms.taken_back) may_borrow = false;  // @rule 18-taken-back
+    if (may_borrow) {
       if (auto refusal = find_lenders(terms, name, need, from)) shortages.push_back(*refusal);
       continue;
     }

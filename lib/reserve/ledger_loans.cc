@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <limits>
-#include <set>
-#include <tuple>
 
 #include "base/error.h"
-#include "base/id.h"
 #include "reserve/ledger.h"
 #include "reserve/ledger_terms.h"
 
 namespace rackline::reserve {
 namespace {
-
-constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -63,6 +57,51 @@ Ledger::Lending Ledger::lending(const std::string& lender, const std::string& bo
   return answer;
 }
 
+// Who did not ask to borrow gets it only through pools whose claims may take what those above them have.
+std::vector<std::string> Ledger::lenders_above(const Terms& terms, const std::string& resource) {
+  const auto above = chain(terms.pool);
+  std::vector<std::string> lenders;
+  for (std::size_t i = 1; i < above.size(); ++i) {
+    lenders.push_back(above[i]);
+    const auto& about = pool(above[i]).resources;
+    const bool fixed = about.contains(resource) && !about.at(resource).expandable;
+    if (fixed && !terms.borrow) break;  // @rule 18-fixed
+  }
+  return lenders;
+}
+
+// The one that is named; else the pools above, and for who asked to borrow then whoever has most idle.
+std::vector<std::string> Ledger::lenders_for(const Terms& terms, const std::string& resource) {
+  if (!terms.lender.empty()) return {terms.lender};
+  auto lenders = lenders_above(terms, resource);
+  if (!terms.borrow && !terms.all_borrowed) return lenders;
+  const auto above_mine = chain(terms.pool);
+  std::vector<std::pair<std::int64_t, std::string>> others;
+  for (const auto& name : tree(terms.pool)) {
+    if (contains(above_mine, name)) continue;
+    const auto room = lending(name, terms.pool, resource, terms.spans).room;
+    if (room > 0) others.emplace_back(-room, name);
+  }
+  std::sort(others.begin(), others.end());
+  for (const auto& [room, name] : others) lenders.push_back(name);
+  return lenders;
+}
+
+// What comes into a pool is bounded by its limits; `entered` has come already.
+void Ledger::limit_entry(const std::string& into, const std::string& resource, const std::vector<Span>& spans,
+                         std::int64_t entered, std::int64_t need, Lending& offer) {
+  const auto found = pool(into).resources.find(resource);
+  if (found == pool(into).resources.end()) return;
+  const auto in = peak(into, in_series(resource), spans) + entered;
+  const auto& about = found->second;
+  const auto at_most = [&](std::int64_t room, const char* constraint) {
+    room = std::max<std::int64_t>(room, 0);
+    if (room < std::min(offer.room, need)) offer = {room, constraint};
+  };
+  if (about.limit) at_most(*about.limit - about.size() - in, "limit");
+  if (about.borrow_limit) at_most(*about.borrow_limit - in, "borrow_limit");
+}
+
 // From the pools above first: what they have not given away is nobody's. Only who asked to borrow gets what
 // others are guaranteed and do not use: from whoever has most of it.
 std::optional<Refusal> Ledger::find_lenders(const Terms& terms, const std::string& resource,
@@ -78,27 +117,11 @@ std::optional<Refusal> Ledger::find_lenders(const Terms& terms, const std::strin
                   "it has lent " + readable(lent, unit) + " itself; reserve reclaim " + terms.pool +
                       " brings them back");
   }
-  std::vector<std::string> lenders;
-  if (!terms.lender.empty()) {
-    lenders = {terms.lender};
-  } else {
-    lenders.assign(above_mine.begin() + 1, above_mine.end());
-    if (terms.borrow || terms.all_borrowed) {
-      std::vector<std::pair<std::int64_t, std::string>> others;
-      for (const auto& name : tree(terms.pool)) {
-        if (contains(above_mine, name)) continue;
-        const auto room = lending(name, terms.pool, resource, terms.spans).room;
-        if (room > 0) others.emplace_back(-room, name);
-      }
-      std::sort(others.begin(), others.end());
-      for (const auto& [room, name] : others) lenders.push_back(name);
-    }
-  }
   // How much may still come into a pool is used up by each loan of this request that enters it.
   std::map<std::string, std::int64_t> entered;
   std::string constraint = "capacity";  // of the last that could not lend all that was still needed
   bool kept_back = false;
-  for (const auto& lender : lenders) {
+  for (const auto& lender : lenders_for(terms, resource)) {
     if (need == 0) break;
     auto offer = lending(lender, terms.pool, resource, terms.spans);
     kept_back = kept_back || offer.constraint == "never_lent";
@@ -107,20 +130,7 @@ std::optional<Refusal> Ledger::find_lenders(const Terms& terms, const std::strin
       continue;
     }
     const auto entering = crossed(above_mine, chain(lender));
-    for (const auto& name : entering) {
-      const auto found = pool(name).resources.find(resource);
-      if (found == pool(name).resources.end()) continue;
-      const auto in = peak(name, in_series(resource), terms.spans) + entered[name];
-      const auto& about = found->second;
-      if (about.limit) {
-        const auto room = std::max<std::int64_t>(*about.limit - about.size() - in, 0);
-        if (room < std::min(offer.room, need)) offer = {room, "limit"};
-      }
-      if (about.borrow_limit) {
-        const auto room = std::max<std::int64_t>(*about.borrow_limit - in, 0);
-        if (room < std::min(offer.room, need)) offer = {room, "borrow_limit"};
-      }
-    }
+    for (const auto& name : entering) limit_entry(name, resource, terms.spans, entered[name], need, offer);
     const auto taken = std::min(offer.room, need);
     if (taken > 0) {
       from[lender][resource] += taken;
@@ -141,6 +151,41 @@ std::optional<Refusal> Ledger::find_lenders(const Terms& terms, const std::strin
   return refuse(constraint, at_lender ? terms.lender : terms.pool, why);
 }
 
+std::optional<Answer<Lent>> Ledger::repeated(const LoanRequest& request) {
+  const auto place = request.id.empty() ? std::nullopt : place_of(request.id);
+  if (!place) return std::nullopt;
+  const auto text = writes_.read(*place);
+  const auto taken = [&] { return taken_id("borrow", request.id, request.borrower, request.owner); };
+  if (!text || !place->starts_with("reserve/l/")) return taken();
+  const Loan there = loan_from(*place, *text);
+  const bool same = there.borrower == request.borrower && there.owner == request.owner &&
+                    there.amounts == bases(request.amounts) && there.priority == request.priority &&
+                    there.asked == request.period.asked &&
+                    (request.lender.empty() || request.lender == there.lender);
+  if (!same) return taken();
+  if (there.until() <= now_) {
+    return over_id("borrow", request.id, request.borrower, request.owner, there.until());
+  }
+  return Lent{{there}, "already"};
+}
+
+std::optional<Refusal> Ledger::check_lender(const Terms& terms, const LoanRequest& request) {
+  if (auto refusal = check_resources(terms, pool(request.borrower), request.amounts)) return refusal;
+  if (request.lender.empty()) return std::nullopt;
+  if (auto refusal = check_resources(terms, pool(request.lender), request.amounts)) return refusal;
+  if (request.lender == request.borrower) {
+    throw Error(Status::kUsage, "borrow", request.borrower, "nobody borrows from himself");
+  }
+  if (contains(tree(request.borrower), request.lender)) return std::nullopt;
+  return Refusal{.request = "borrow",
+                 .constraint = "other_tree",
+                 .id = request.id,
+                 .pool = request.lender,
+                 .owner = request.owner,
+                 .reason = request.lender + " and " + request.borrower +
+                           " are not parts of one pool: nothing can be moved between them"};
+}
+
 Answer<Lent> Ledger::borrow(const LoanRequest& request) {
   if (request.amounts.empty()) throw Error(Status::kUsage, "borrow", request.borrower, "it has no amount");
   if (!request.id.empty()) check_id(request.id);
@@ -153,134 +198,27 @@ Answer<Lent> Ledger::borrow(const LoanRequest& request) {
               .borrow = true,
               .all_borrowed = true,
               .lender = request.lender};
-  const auto unknown = [&](const std::string& name) {
+  for (const auto& name : {request.borrower, request.lender}) {
+    if ((name.empty() && name != request.borrower) || lookup(name) != nullptr) continue;
     auto refusal = unknown_pool("borrow", name);
     refusal.id = request.id;
     refusal.owner = request.owner;
     return refusal;
-  };
-  if (lookup(request.borrower) == nullptr) return unknown(request.borrower);
-  if (!request.lender.empty() && lookup(request.lender) == nullptr) return unknown(request.lender);
+  }
   enter(request.borrower);
-  if (!request.id.empty()) {
-    if (const auto place = place_of(request.id)) {
-      const auto text = writes_.read(*place);
-      if (text && place->starts_with("reserve/l/")) {
-        const Loan there = loan_from(*place, *text);
-        if (there.borrower == request.borrower && there.amounts == terms.amounts &&
-            (request.lender.empty() || request.lender == there.lender)) {
-          return Lent{{there}, "already"};
-        }
-      }
-      return Refusal{.request = "borrow",
-                     .constraint = "duplicate",
-                     .id = request.id,
-                     .pool = request.borrower,
-                     .owner = request.owner,
-                     .reason = "the id " + request.id + " belongs to something else that was granted"};
-    }
-  }
-  if (auto refusal = check_resources(terms, pool(request.borrower), request.amounts)) return *refusal;
-  if (!request.lender.empty()) {
-    if (auto refusal = check_resources(terms, pool(request.lender), request.amounts)) return *refusal;
-    if (request.lender == request.borrower) {
-      throw Error(Status::kUsage, "borrow", request.borrower, "nobody borrows from himself");
-    }
-    if (!contains(tree(request.borrower), request.lender)) {
-      return Refusal{.request = "borrow",
-                     .constraint = "other_tree",
-                     .id = request.id,
-                     .pool = request.lender,
-                     .owner = request.owner,
-                     .reason = request.lender + " and " + request.borrower +
-                               " are not parts of one pool: nothing can be moved between them"};
-    }
-  }
-  terms.spans = spans_of(request.period);
-  std::vector<Loan> loans;
-  if (auto refusal = admit(terms, loans)) return *refusal;
-  if (!request.id.empty()) {
-    // One id for several loans: the first has it, so that the repeated request is recognised.
-    loans.front().id = request.id;
-  }
-  for (auto& loan : loans) {
+  if (auto known = repeated(request)) return *known;
+  if (auto refusal = check_lender(terms, request)) return *refusal;
+  Lent lent{.outcome = "granted", .notes = request.period.notes};
+  terms.spans = spans_of(request.period, lent.notes);
+  if (auto refusal = admit(terms, lent.loans)) return *refusal;
+  // One id for several loans: the first has it, so that the repeated request is recognised.
+  if (!request.id.empty()) lent.loans.front().id = request.id;
+  lent.loans.front().asked = request.period.asked;
+  for (auto& loan : lent.loans) {
     adjust_loan(loan, loan.spans, 1);
     put(loan);
   }
-  return Lent{loans, "granted"};
-}
-
-Answer<Reclaimed> Ledger::reclaim(const ReclaimRequest& request) {
-  for (const auto& name : {request.lender, request.borrower}) {
-    if (!name.empty() && lookup(name) == nullptr) return unknown_pool("reclaim", name);
-  }
-  enter(request.lender);
-  if (auto refusal = check_resources({.request = "reclaim"}, pool(request.lender), request.amounts)) {
-    return *refusal;
-  }
-  Reclaimed answer;
-  answer.at = std::min(now_ + request.grace, kForever - 1);
-  auto loans = loans_ending_after(request.lender, answer.at);
-  std::erase_if(loans, [&](const Loan& loan) {
-    return !request.borrower.empty() && loan.borrower != request.borrower;
-  });
-  // The lowest priority first, and of equals the youngest.
-  const auto order = [](const auto& a, const auto& b) {
-    return std::tuple(a.priority, -a.made, a.id) < std::tuple(b.priority, -b.made, b.id);
-  };
-  std::sort(loans.begin(), loans.end(), order);
-  Amounts wanted = bases(request.amounts);
-  std::vector<std::string> borrowers;
-  std::set<std::string> made_for;
-  for (auto& loan : loans) {
-    if (!request.amounts.empty()) {
-      const bool helps = std::any_of(wanted.begin(), wanted.end(), [&](const auto& want) {
-        return want.second > 0 && loan.amounts.contains(want.first);
-      });
-      if (!helps) continue;
-      for (auto& [resource, amount] : wanted) {
-        if (loan.amounts.contains(resource)) amount -= loan.amounts.at(resource);
-      }
-    }
-    answer.hits.push_back({.is_loan = true,
-                           .id = loan.id,
-                           .lender = loan.lender,
-                           .pool = loan.borrower,
-                           .owner = loan.owner,
-                           .priority = loan.priority,
-                           .amounts = loan.amounts,
-                           .until_before = loan.until(),
-                           .until = answer.at});
-    cut(loan, answer.at, "reclaimed");
-    if (!loan.claim.empty()) made_for.insert(loan.claim);
-    if (!contains(borrowers, loan.borrower)) borrowers.push_back(loan.borrower);
-  }
-  // Whom it hits: claims of a borrower for which there is no room without the loan. First those that the loan
-  // was made for, whatever their priority: the others are within what the borrower is guaranteed.
-  for (const auto& borrower : borrowers) {
-    auto claims = claims_ending_after(borrower, answer.at, kAll);
-    std::sort(claims.begin(), claims.end(), order);
-    std::stable_partition(claims.begin(), claims.end(),
-                          [&](const Claim& claim) { return made_for.contains(claim.id); });
-    for (auto& claim : claims) {
-      const auto rest = after(claim.spans, answer.at);
-      const bool too_much = std::any_of(claim.amounts.begin(), claim.amounts.end(), [&](const auto& amount) {
-        return peak(borrower, amount.first, rest) > pool(borrower).resources.at(amount.first).own();
-      });
-      if (!too_much) continue;
-      answer.hits.push_back({.is_loan = false,
-                             .id = claim.id,
-                             .lender = request.lender,
-                             .pool = borrower,
-                             .owner = claim.owner,
-                             .priority = claim.priority,
-                             .amounts = claim.amounts,
-                             .until_before = claim.until(),
-                             .until = answer.at});
-      cut(claim, answer.at, "reclaimed");
-    }
-  }
-  return answer;
+  return lent;
 }
 
 }  // namespace rackline::reserve

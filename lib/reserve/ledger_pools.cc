@@ -176,7 +176,11 @@ std::optional<Refusal> Ledger::resize(const Pool& before, const Pool& after) {
   }
   if (after.parent.empty()) return std::nullopt;
   Pool& parent = pool(after.parent);
-  for (const auto& [name, more] : taken) parent.resources.at(name).given += more;
+  for (const auto& [name, more] : taken) {
+    if (more == 0) continue;
+    parent.resources.at(name).given += more;
+    parent.since = now_;  // what it can grant itself is another amount from now on
+  }
   changed(parent.name);
   profile(parent.name).set_written(now_);
   return std::nullopt;
@@ -195,11 +199,11 @@ Answer<PoolAnswer> Ledger::add_pool(const PoolRequest& request) {
     }
     enter(fresh.parent);
   }
-  fresh.since = now_;
+  fresh.since = fresh.made = now_;
   if (const Pool* there = lookup(request.name)) {
     // The same once more is done already. What its children are guaranteed is not part of the request.
     Pool same = *there;
-    same.since = fresh.since;
+    same.since = same.made = fresh.since;
     same.children.clear();
     same.tracks_use = false;
     for (auto& [name, about] : same.resources) about.given = 0;

@@ -15,6 +15,8 @@ struct Ledger::Terms {
   // A claim may borrow what it lacks; a loan is all borrowed.
   bool borrow = false;
   bool all_borrowed = false;
+  // Its lender has reclaimed what it had borrowed: it has to do with what its pool has.
+  bool taken_back = false;
   std::string lender = {};
   std::optional<Headroom> headroom = {};
 };
@@ -28,5 +30,10 @@ struct Ledger::Lending {
 // As messages have it: "2026-11-22T12:00:00Z".
 std::string when(Second time);
 Refusal unknown_pool(const std::string& request, const std::string& pool);
+// The id is that of something else, or of what is over.
+Refusal taken_id(const std::string& request, const std::string& id, const std::string& pool,
+                 const std::string& owner);
+Refusal over_id(const std::string& request, const std::string& id, const std::string& pool,
+                const std::string& owner, Second until);
 
 }  // namespace rackline::reserve

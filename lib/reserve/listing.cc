@@ -132,6 +132,7 @@ record::Reservation Records::reservation(const Claim& claim, Second now) const {
   to.from = time_of(claim.from);
   to.until = end_of(claim.spans.empty() ? claim.from : claim.until());
   to.every = text_of(claim.every);
+  to.zone = text_of(claim.zone);
   if (!claim.every.empty()) to.occurrences = static_cast<std::int64_t>(claim.spans.size());
   to.priority = claim.priority;
   put(to, claim.pool, claim.amounts);
@@ -157,6 +158,9 @@ record::Reservation Records::reservation(const Granted& granted, Second now) con
     }
   }
   if (!borrowed.empty()) to.borrowed = borrowed;
+  std::string notes;
+  for (const auto& note : granted.notes) notes += (notes.empty() ? "" : "; ") + note;
+  to.reason = text_of(notes);
   return to;
 }
 
@@ -271,13 +275,16 @@ ClaimRequest request_from(const record::ReservationRequest& record, Second now) 
   };
   add("memory", Unit::kBytes, whole(record.memory_bytes));
   add("disk", Unit::kBytes, whole(record.disk_bytes));
-  if (record.from) request.period.from = parse_instant(*record.from, now);
-  if (record.until) request.period.until = parse_end(*record.until, now, request.period.from.value_or(now));
-  if (record.duration_ms) {
-    if (record.until) throw Error(Status::kUsage, "read claim", record.pool, "it has an end and a duration");
-    request.period.length = *record.duration_ms / 1000;
+  if (record.until && record.duration_ms) {
+    throw Error(Status::kUsage, "read claim", record.pool, "it has an end and a duration");
   }
-  request.period.every = record.every.value_or("");
+  if (record.from == "" || record.until == "") {
+    throw Error(Status::kUsage, "read claim", record.pool, "a time is empty");
+  }
+  request.period =
+      read_period({record.from.value_or(""), record.until.value_or(""), record.every.value_or(""),
+                   record.duration_ms ? std::optional(Milliseconds{*record.duration_ms}) : std::nullopt},
+                  now);
   request.priority = record.priority.value_or(0);
   request.tags = record.tags.value_or(std::vector<std::string>{});
   request.vm = record.vm.value_or("");

@@ -56,6 +56,7 @@ const store::Fields Pool::kFields{
     FIELD(Pool, children, kOmitted),
     FIELD(Pool, tracks_use, kOmitted),
     FIELD(Pool, since),
+    FIELD(Pool, made, kOmitted),
     FIELD_AT(Pool, "headroom_largest_host", headroom.largest_host, kOmitted),
     FIELD_AT(Pool, "headroom", headroom.amounts, kOmitted),
     FIELD(Pool, resources),
@@ -70,6 +71,7 @@ const store::Fields Claim::kFields{
     FIELD(Claim, made),
     FIELD(Claim, from),
     FIELD(Claim, every, kOmitted),
+    FIELD(Claim, zone, kOmitted),
     FIELD(Claim, tags, kOmitted),
     FIELD(Claim, loans, kOmitted),
     FIELD(Claim, vm, kOmitted),
@@ -78,6 +80,9 @@ const store::Fields Claim::kFields{
     FIELD(Claim, borrow, kOmitted),
     FIELD(Claim, lendable, kOmitted),
     FIELD(Claim, ended, kOmitted),
+    FIELD_AT(Claim, "asked_from", asked.from, kOmitted),
+    FIELD_AT(Claim, "asked_until", asked.until, kOmitted),
+    FIELD_AT(Claim, "asked_length", asked.length, kOmitted),
 };
 const store::Fields Loan::kFields{
     FIELD(Loan, id),
@@ -91,6 +96,9 @@ const store::Fields Loan::kFields{
     FIELD(Loan, from),
     FIELD(Loan, claim, kOmitted),
     FIELD(Loan, ended, kOmitted),
+    FIELD_AT(Loan, "asked_from", asked.from, kOmitted),
+    FIELD_AT(Loan, "asked_until", asked.until, kOmitted),
+    FIELD_AT(Loan, "asked_length", asked.length, kOmitted),
 };
 const store::Fields Index::kFields{FIELD(Index, key)};
 

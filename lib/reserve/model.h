@@ -63,7 +63,15 @@ struct Pool {
   // The profile has what is granted in the pool and in all below it, for the headroom; it has had children.
   bool tracks_use = false;
   Second since = 0;  // when its sizes last changed: before that, other ones held
+  Second made = 0;   // what ended by then was of an earlier pool of that name
   static const store::Fields kFields;
+};
+
+// The times of a request as they were asked for, by which a repeated request is known; what counts from when
+// it was asked, such as "in two hours", is left out.
+struct Asked {
+  std::optional<Second> from, until, length;
+  bool operator==(const Asked&) const = default;
 };
 
 struct Claim {
@@ -72,13 +80,15 @@ struct Claim {
   Amounts amounts;
   std::vector<Span> spans;  // in order; what was cut off is gone
   std::string every;        // as given, when it recurs
+  std::string zone;         // whose clocks that goes by
   std::vector<std::string> tags, loans;
   std::string vm, host;
   Amounts limits;
   bool borrow = false, lendable = false;
   Second made = 0;
   Second from = 0;    // as it was granted
-  std::string ended;  // "released" or "reclaimed", when it was cut short
+  std::string ended;  // why it was cut short: "released" or "reclaimed"
+  Asked asked;
   static const store::Fields kFields;
 
   // One that was ended before it began never held anything, and is over since it was made.
@@ -94,13 +104,14 @@ struct Loan {
   Second made = 0;
   Second from = 0;
   std::string ended;
+  Asked asked = {};
   static const store::Fields kFields;
 
   // One that was ended before it began never held anything, and is over since it was made.
   Second until() const { return spans.empty() ? made : spans.back().until; }
 };
 
-// "pending", "active", "idle", "ended", "released", "reclaimed".
+// "pending", "active", "idle", "ended", or why it was cut short.
 std::string state_of(const std::vector<Span>& spans, const std::string& ended, Second now);
 // What of the spans lies before `end`, and what lies from it on.
 std::vector<Span> before(const std::vector<Span>& spans, Second end);

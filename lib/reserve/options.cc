@@ -75,14 +75,16 @@ class Verbs {
     at.text("--amount", command_.amount, "how much: cpu=4,memory=16GiB", kAmounts);
     at.text("--id", command_.id, "name for it: repeating the command grants it once", "ID");
     times(at);
-    at.text("--every", command_.every, "when it recurs: \"weekdays 8-18\", in local time", "RULE")
+    at.text("--every", command_.every, "when it recurs, in local time: \"weekdays 8-18\", \"2nd tue 20-22\"",
+            "RULE")
         .checked([](const std::string& given) { return given.empty() ? "it is empty" : ""; });
     at.number("--priority", command_.priority, "who is taken back from last when a lender reclaims");
     at.list("--tag", command_.tags, "word to find it by; may be repeated", "TAG");
     at.text("--vm", command_.vm, "virtual server that it is for, see apply", "VM").offers(cli::Values::kVms);
     at.text("--host", command_.host, "host that it is held on", "HOST").offers(cli::Values::kHosts);
     at.text("--limit", command_.limit, "most that the virtual server may use, see apply", kAmounts);
-    at.text("--headroom", command_.headroom, "what has to stay free after it", "N+1|AMOUNTS");
+    at.text("--headroom", command_.headroom,
+            "what has to stay free after it, if that is more than its pool demands", "N+1|AMOUNTS");
     at.flag("--borrow", command_.borrow, "borrow what the pool lacks");
     at.flag("--lendable", command_.lendable, "a failover may use it while its owner does not");
     at.flag("--atomic", command_.atomic, "of a stream: all of the requests or none");

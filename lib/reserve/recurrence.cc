@@ -2,7 +2,6 @@
 #include "reserve/recurrence.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "base/error.h"
 #include "base/letters.h"
@@ -14,6 +13,8 @@
 namespace rackline::reserve {
 namespace {
 
+using std::chrono::local_days;
+
 constexpr int kMinutesOfDay = 24 * 60;
 constexpr std::array<std::string_view, 7> kDays = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
@@ -24,8 +25,20 @@ constexpr std::array<std::string_view, 7> kDays = {"sun", "mon", "tue", "wed", "
       "or now");
 }
 [[noreturn]] void refuse_rule(std::string_view text, const std::string& why) {
-  throw Error(Status::kUsage, "read recurrence", std::string(text), why,
-              "for example \"weekdays 8-18\", \"mon,wed 22:00-6:00\" or \"daily 0-24\"");
+  throw Error(
+      Status::kUsage, "read recurrence", std::string(text), why,
+      "for example \"weekdays 8-18\", \"mon,wed 22:00-6:00\", \"2nd tue 20-22\" or \"daily 0-24 except "
+      "2026-12-25\"");
+}
+
+std::chrono::sys_seconds clock_time(Second at) {
+  return std::chrono::sys_seconds{std::chrono::seconds{at}};
+}
+Second second_of(std::chrono::sys_seconds at) {
+  return at.time_since_epoch().count();
+}
+LocalInstant instant(local_days day, int minutes) {
+  return instant_of(day + std::chrono::minutes{minutes});
 }
 
 // "8", "8:30", "24". Minutes since midnight.
@@ -38,25 +51,6 @@ bool take_clock(std::string_view& text, int& minutes) {
   return minutes <= kMinutesOfDay;
 }
 
-std::tm local(Second at) {
-  const std::time_t time = at;
-  std::tm parts = {};
-  localtime_r(&time, &parts);
-  return parts;
-}
-
-// The instant of that local date and minute; mktime brings days and minutes beyond their end in order.
-Second instant(int year, int month, int day, int minutes) {
-  std::tm parts = {};
-  parts.tm_year = year - 1900;
-  parts.tm_mon = month - 1;
-  parts.tm_mday = day;
-  parts.tm_hour = minutes / 60;
-  parts.tm_min = minutes % 60;
-  parts.tm_isdst = -1;
-  return std::mktime(&parts);
-}
-
 // "mon", "monday".
 std::optional<std::size_t> day_of(std::string_view name) {
   constexpr std::array<std::string_view, 7> kFull = {"sunday",   "monday", "tuesday", "wednesday",
@@ -67,6 +61,13 @@ std::optional<std::size_t> day_of(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view next_of_list(std::string_view& list) {
+  const auto comma = list.find(',');
+  const std::string_view word = list.substr(0, comma);
+  list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+  return word;
+}
+
 void add_days(std::string_view given, std::string_view words, std::array<bool, 7>& days) {
   const auto range = [&](std::size_t from, std::size_t to) {
     for (std::size_t i = from;; i = (i + 1) % 7) {
@@ -75,9 +76,7 @@ void add_days(std::string_view given, std::string_view words, std::array<bool, 7
     }
   };
   while (!words.empty()) {
-    const auto comma = words.find(',');
-    const std::string_view word = words.substr(0, comma);
-    words = comma == std::string_view::npos ? std::string_view{} : words.substr(comma + 1);
+    const std::string_view word = next_of_list(words);
     if (word == "weekdays" || word == "weekday") {
       range(1, 5);
     } else if (word == "weekends" || word == "weekend") {
@@ -96,37 +95,53 @@ void add_days(std::string_view given, std::string_view words, std::array<bool, 7
   }
 }
 
-}  // namespace
-
-Second parse_instant(std::string_view text, Second now) {
-  if (text == "now") return now;
-  if (text.starts_with('+')) {
-    return now + std::chrono::duration_cast<std::chrono::seconds>(parse_duration(text.substr(1))).count();
-  }
-  if (const auto time = rackline::parse_time(text)) {
-    const Second at = time->time_since_epoch().count();
-    if (at < 0 || at >= kForever) refuse_instant(text);
-    return at;
-  }
-  const auto local_time = parse_local_time(text, std::chrono::sys_seconds{std::chrono::seconds{now}});
-  const Second at = local_time ? local_time->time_since_epoch().count() : -1;
-  if (at < 0 || at >= kForever) refuse_instant(text);
-  return at;
+// "2nd", "15th", "first", "last": 1 to 31, or kLast.
+std::optional<std::size_t> ordinal(std::string_view word) {
+  constexpr std::array<std::string_view, 6> kWords = {"last", "first", "second", "third", "fourth", "fifth"};
+  const auto named = std::find(kWords.begin(), kWords.end(), word);
+  if (named != kWords.end()) return static_cast<std::size_t>(named - kWords.begin());
+  int number = 0;
+  if (!take_number(word, 2, number) || number < 1 || number > 31) return std::nullopt;
+  const bool teen = number / 10 == 1;
+  const std::string_view ending = teen               ? "th"
+                                  : number % 10 == 1 ? "st"
+                                  : number % 10 == 2 ? "nd"
+                                  : number % 10 == 3 ? "rd"
+                                                     : "th";
+  return word == ending ? std::optional(static_cast<std::size_t>(number)) : std::nullopt;
 }
 
-Second parse_end(std::string_view text, Second now, Second from) {
-  if (text.starts_with('+')) return parse_instant(text, from);
-  std::string_view clock = text;
-  int minutes = 0;
-  if (text.find(':') > 2 || !take_clock(clock, minutes) || !clock.empty()) return parse_instant(text, now);
-  const std::tm day = local(from);
-  const auto at = [&](int days) {
-    return instant(day.tm_year + 1900, day.tm_mon + 1, day.tm_mday + days, minutes);
-  };
-  return at(0) > from ? at(0) : at(1);
+// "2nd,4th": false when it does not begin with such a word.
+bool add_ordinals(std::string_view given, std::string_view words, std::bitset<32>& ordinals) {
+  if (!ordinal(words.substr(0, words.find(',')))) return false;
+  while (!words.empty()) {
+    const std::string_view word = next_of_list(words);
+    const auto one = ordinal(word);
+    if (!one) refuse_rule(given, "\"" + std::string(word) + "\" is no day of a month");
+    ordinals.set(*one);
+  }
+  return true;
 }
 
-Recurrence parse_recurrence(std::string_view text) {
+local_days date_of(std::string_view given, std::string_view word) {
+  const auto day = parse_date(word);
+  if (!day) refuse_rule(given, "\"" + std::string(word) + "\" is no date");
+  return *day;
+}
+
+// "2026-12-25,2026-12-31..2027-01-02"
+void add_exceptions(std::string_view given, std::string_view words, Recurrence& rule) {
+  while (!words.empty()) {
+    const std::string_view word = next_of_list(words);
+    const auto dots = word.find("..");
+    const local_days first = date_of(given, word.substr(0, dots));
+    const local_days last = dots == std::string_view::npos ? first : date_of(given, word.substr(dots + 2));
+    if (last < first) refuse_rule(given, "\"" + std::string(word) + "\" ends before it begins");
+    rule.exceptions.emplace_back(first, last);
+  }
+}
+
+std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
   const std::string given = small_letters(text);
   for (std::size_t at = 0; at < given.size();) {
@@ -135,14 +150,110 @@ Recurrence parse_recurrence(std::string_view text) {
     at = end + 1;
   }
   if (!words.empty() && words.front() == "every") words.erase(words.begin());
-  if (words.size() == 4 && words[2] == "to") words = {words[0], words[1] + "-" + words[3]};
-  if (words.size() != 2) refuse_rule(text, "expected days and hours");
+  if (const auto to = std::find(words.begin(), words.end(), "to");
+      to != words.end() && to != words.begin() && to + 1 != words.end()) {
+    *(to - 1) += "-" + *(to + 1);
+    words.erase(to, to + 2);
+  }
+  return words;
+}
+
+bool falls_on(const Recurrence& rule, local_days day) {
+  for (const auto& [first, last] : rule.exceptions) {
+    if (first <= day && day <= last) return false;
+  }
+  const bool weekday = rule.days[std::chrono::weekday{day}.c_encoding()];
+  if (rule.ordinals.none()) return weekday;
+  const std::chrono::year_month_day date{day};
+  const unsigned of_month = static_cast<unsigned>(date.day());
+  const unsigned last = static_cast<unsigned>(
+      std::chrono::year_month_day_last{date.year() / date.month() / std::chrono::last}.day());
+  if (!rule.nth_weekday)
+    return rule.ordinals[of_month] || (rule.ordinals[Recurrence::kLast] && of_month == last);
+  return weekday &&
+         (rule.ordinals[(of_month + 6) / 7] || (rule.ordinals[Recurrence::kLast] && of_month + 7 > last));
+}
+
+// What the change of the clocks makes of a rule's hours, for a person.
+class ClockChanges {
+ public:
+  void see(local_days day, const LocalInstant& from, const LocalInstant& until) {
+    const bool gone = from.at == until.at;
+    if (gone || from.skipped || until.skipped || from.again || until.again) {
+      auto& dates = gone ? skipped_ : changed_;
+      const std::string date = format_time(std::chrono::sys_days{day.time_since_epoch()}).substr(0, 10);
+      dates += (dates.empty() ? "" : ", ") + date;
+    }
+  }
+  void tell(std::vector<std::string>& notes) const {
+    if (!skipped_.empty()) {
+      notes.push_back("it does not recur on " + skipped_ + ": the clocks are set forward over its hours");
+    }
+    if (!changed_.empty()) {
+      notes.push_back("the clocks change at its beginning or end on " + changed_ +
+                      ": of a time that is skipped the change is meant, of one that comes twice the first");
+    }
+  }
+
+ private:
+  std::string skipped_, changed_;
+};
+
+}  // namespace
+
+Second whole_seconds(Milliseconds length) {
+  return std::chrono::ceil<std::chrono::seconds>(length).count();
+}
+
+Second parse_instant(std::string_view text, Second now, std::vector<std::string>* notes) {
+  if (text == "now") return now;
+  if (text.starts_with('+')) return now + whole_seconds(parse_duration(text.substr(1)));
+  Second at = -1;
+  if (const auto time = rackline::parse_time(text)) {
+    at = second_of(*time);
+  } else if (const auto local_time = parse_local_time(text, clock_time(now))) {
+    at = second_of(local_time->at);
+    const std::string doubt = doubt_about(text, *local_time);
+    if (notes != nullptr && !doubt.empty()) notes->push_back(doubt);
+  }
+  if (at < 0 || at >= kForever) refuse_instant(text);
+  return at;
+}
+
+Second parse_end(std::string_view text, Second now, Second from, std::vector<std::string>* notes) {
+  if (text.starts_with('+')) return parse_instant(text, from);
+  std::string_view clock = text;
+  int minutes = 0;
+  if (text.find(':') > 2 || !take_clock(clock, minutes) || !clock.empty()) {
+    return parse_instant(text, now, notes);
+  }
+  auto day = std::chrono::floor<std::chrono::days>(local_of(clock_time(from)));
+  auto end = instant(day, minutes);
+  if (second_of(end.at) <= from && end.again && second_of(*end.again) > from) return second_of(*end.again);
+  // A day that the zone skips whole ends when it begins.
+  while (second_of(end.at) <= from) end = instant(day += std::chrono::days{1}, minutes);
+  const std::string doubt = doubt_about(text, end);
+  if (notes != nullptr && !doubt.empty()) notes->push_back(doubt);
+  return second_of(end.at);
+}
+
+Recurrence parse_recurrence(std::string_view text) {
+  auto words = words_of(text);
   Recurrence rule;
-  add_days(text, words[0], rule.days);
-  std::string_view hours = words[1];
+  if (words.size() > 2 && words[words.size() - 2] == "except") {
+    add_exceptions(text, words.back(), rule);
+    words.resize(words.size() - 2);
+  }
+  if (words.size() < 2 || words.size() > 3) refuse_rule(text, "expected days and hours");
+  const bool monthly = add_ordinals(text, words[0], rule.ordinals);
+  if (words.size() == 3 && !monthly) refuse_rule(text, "expected days and hours");
+  rule.nth_weekday = words.size() == 3 && words[1] != "day";
+  if (rule.nth_weekday && (rule.ordinals >> 6).any()) refuse_rule(text, "a month has five weeks");
+  if (!monthly || rule.nth_weekday) add_days(text, words[words.size() - 2], rule.days);
+  std::string_view hours = words.back();
   if (!take_clock(hours, rule.from_minute) || !take(hours, "-") || !take_clock(hours, rule.until_minute) ||
       !hours.empty()) {
-    refuse_rule(text, "\"" + words[1] + "\" are no hours");
+    refuse_rule(text, "\"" + words.back() + "\" are no hours");
   }
   if (rule.from_minute >= kMinutesOfDay) refuse_rule(text, "a day begins at 0");
   if (rule.until_minute == rule.from_minute) refuse_rule(text, "it ends when it begins; a whole day is 0-24");
@@ -150,21 +261,20 @@ Recurrence parse_recurrence(std::string_view text) {
   return rule;
 }
 
-std::vector<Span> occurrences(const Recurrence& rule, Span window) {
+std::vector<Span> occurrences(const Recurrence& rule, Span window, std::vector<std::string>* notes) {
+  const ZoneScope zone(rule.zone);
   std::vector<Span> spans;
-  // From the day before: its hours may reach into the window.
-  const std::tm first = local(window.from);
-  for (int offset = -1;; ++offset) {
-    const Second noon =
-        instant(first.tm_year + 1900, first.tm_mon + 1, first.tm_mday + offset, kMinutesOfDay / 2);
-    const std::tm day = local(noon);
-    const auto at = [&](int minutes) {
-      return instant(day.tm_year + 1900, day.tm_mon + 1, day.tm_mday, minutes);
-    };
-    if (at(0) >= window.until) break;
-    if (!rule.days[static_cast<std::size_t>(day.tm_wday)]) continue;
-    const Span span{std::max(at(rule.from_minute), window.from),
-                    std::min(at(rule.until_minute), window.until)};
+  ClockChanges changes;
+  // From two days before: hours that go past midnight may reach into the window.
+  auto day = std::chrono::floor<std::chrono::days>(local_of(clock_time(window.from))) - std::chrono::days{2};
+  for (;; day += std::chrono::days{1}) {
+    if (second_of(instant(day, 0).at) >= window.until) break;
+    if (!falls_on(rule, day)) continue;
+    const LocalInstant from = instant(day, rule.from_minute);
+    const LocalInstant until = instant(day, rule.until_minute);
+    if (second_of(until.at) >= window.from && second_of(from.at) < window.until)
+      changes.see(day, from, until);
+    const Span span{std::max(second_of(from.at), window.from), std::min(second_of(until.at), window.until)};
     if (span.from >= span.until) continue;
     if (!spans.empty() && span.from <= spans.back().until) {
       spans.back().until = std::max(spans.back().until, span.until);
@@ -177,6 +287,7 @@ std::vector<Span> occurrences(const Recurrence& rule, Span window) {
     }
     spans.push_back(span);
   }
+  if (notes != nullptr) changes.tell(*notes);
   return spans;
 }
 

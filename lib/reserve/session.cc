@@ -101,6 +101,7 @@ class Session {
   Status borrow() {
     const auto lent = act<Lent>([&](Ledger& ledger) { return ledger.borrow(command_.loan(ledger.now())); });
     if (!lent) return Status::kNo;
+    warn("borrow", lent->notes);
     for (const auto& loan : lent->loans) tell(loan, lent->outcome);
     return Status::kDone;
   }
@@ -231,7 +232,12 @@ class Session {
                   refusal.reason);
   }
 
+  void warn(const std::string& request, const std::vector<std::string>& notes) {
+    for (const auto& note : notes) program_.warn(request + ": " + note);
+  }
+
   Status tell(const Granted& granted, Second now) {
+    warn(granted.claim.id, granted.notes);
     put(records_.reservation(granted, now));
     for (const auto& loan : granted.loans) tell(loan, granted.outcome == "already" ? "already" : "granted");
     return Status::kDone;

@@ -452,3 +452,101 @@ XML
   run -0 reserve pool set p --overcommit 2
   run -0 reserve claim p --owner o --amount cpu=8,memory=2GiB
 }
+
+@test "a local time that the clocks skip or show twice means one thing, and is told, wherever it stands in a stream" {
+  export TZ=CET-1CEST,M3.5.0,M10.5.0/3
+  for from in "2047-03-31 02:30|2047-03-31T01:00:00Z|set forward" "2047-10-27 02:30|2047-10-27T00:30:00Z|comes twice"; do
+    IFS='|' read -r given meant told <<<"$from"
+    run -0 --separate-stderr reserve claim rack1 --owner o --amount cpu=1 --from "$given" --for 1h -n
+    assert_equal "$(field reservation .from)" "$meant"
+    assert_regex "$stderr" "$told"
+    assert_regex "$(field reservation .reason)" "$told"
+    for before in "2047-01-01 12:00" "2047-07-01 12:00"; do
+      run -0 --separate-stderr reserve whatif claim - < <(for each in "$before" "$given"; do
+        jq -nc --arg from "$each" '{kind: "reservation_request", pool: "rack1", owner: "o", amount: "cpu=1", from: $from, duration_ms: 1}'
+      done)
+      assert_equal "$(field reservation .from | tail -n 1)" "$meant"
+    done
+  done
+  run -0 --separate-stderr reserve claim rack1 --owner o --amount cpu=1 --from "2047-03-31 03:00" --for 1h -n
+  assert_equal "$stderr" ""
+}
+
+@test "a recurrence keeps its zone, its hours and its days over a change of the clocks, and says what is left out" {
+  export TZ=CET-1CEST,M3.5.0,M10.5.0/3
+  run -0 --separate-stderr reserve claim rack1 --owner b --id b --amount cpu=2 --every "daily 2:30-3:30" --from "2047-03-30 00:00" --until "2047-04-02 00:00"
+  assert_equal "$(field reservation '"\(.occurrences) \(.zone)"')" "3 $TZ"
+  for at in 00:59 01:00 01:29 01:30; do
+    reserve pool list rack1 --at "2047-03-31T$at:00Z" | jq -r 'select(.resource == "cpu").granted'
+  done >granted
+  assert_equal "$(xargs <granted)" "0 2 2 0"
+  run -0 --separate-stderr reserve claim rack1 --owner c --amount cpu=2 --every "daily 2:10-2:50" --from "2047-03-30 00:00" --until "2047-04-02 00:00"
+  assert_regex "$stderr" "does not recur on 2047-03-31"
+  TZ=UTC run -0 reserve extend b --until 2047-04-03T00:00:00Z
+  TZ=UTC run -0 reserve pool list rack1 --at 2047-04-02T00:45:00Z
+  assert_equal "$(field pool_share 'select(.resource == "cpu").granted')" 2
+}
+
+@test "only 24:00 is the end of a day, and parts of a second are a whole one" {
+  for time in "2047-01-01 24:30" 24:59 "tomorrow 24:01"; do
+    run -2 --separate-stderr reserve claim rack1 -n --owner o --amount cpu=1 --from "$time" --for 1h
+    assert_regex "$stderr" "read time"
+  done
+  for times in '"from":""' '"until":""' '"duration_ms":0' '"duration_ms":-1'; do
+    run -1 --separate-stderr reserve whatif claim - <<<'{"kind":"reservation_request","pool":"rack1","owner":"o","amount":"cpu=1",'"$times"'}'
+    assert_equal "$(field request_refused .constraint)" invalid
+  done
+  for ms in 1 600 1999; do
+    run -0 --separate-stderr reserve whatif claim - <<<'{"kind":"reservation_request","pool":"rack1","owner":"o","amount":"cpu=1","from":"2047-01-01T00:00:00Z","duration_ms":'$ms'}'
+    assert_equal "$(field reservation .until)" "2047-01-01T00:00:0$(((ms + 999) / 1000))Z"
+    run -0 reserve whatif claim rack1 --owner o --amount cpu=1 --from 2047-01-01T00:00:00Z --for ${ms}ms
+    assert_equal "$(field reservation .until)" "2047-01-01T00:00:0$(((ms + 999) / 1000))Z"
+  done
+}
+
+@test "an id is of one request: another one is refused, and so is that of one that has ended" {
+  claim() { run "$1" --separate-stderr reserve claim rack1 --owner o --amount cpu=1 --id job "${@:2}"; }
+  claim -0 --from 2047-01-01T00:00:00Z --for 1h
+  claim -0 --from 2047-01-01T00:00:00Z --for 1h
+  assert_equal "$(field reservation .outcome)" already
+  claim -1 --from 2047-01-02T00:00:00Z --for 1h
+  assert_equal "$(field request_refused .constraint)" duplicate
+  claim -1 --from 2047-01-01T00:00:00Z --for 1h --priority 1
+  assert_equal "$(field request_refused .constraint)" duplicate
+  reserve release job
+  claim -1 --from 2047-01-01T00:00:00Z --for 1h
+  assert_equal "$(field request_refused .constraint)" ended
+}
+
+@test "a priority is taken as it was given, or refused" {
+  for priority in 99999999999999999999 -99999999999999999999 9223372036854775808 9007199254740992; do
+    run -2 --separate-stderr reserve claim rack1 --owner o --amount cpu=1 --priority=$priority
+    assert_regex "$stderr" "too large"
+    run -2 --separate-stderr reserve borrow rack1 --amount cpu=1 --priority=$priority
+  done
+  run -0 reserve claim rack1 --owner o --amount cpu=1 --priority=-9007199254740991 --id low
+  assert_equal "$(field reservation .priority)" -9007199254740991
+}
+
+@test "every second Tuesday but one, and the last day of a month" {
+  run -0 reserve claim rack1 --owner o --amount cpu=1 --every "2nd tue 20-22 except 2047-02-12" --from 2047-01-01T00:00:00Z --until 2047-06-01T00:00:00Z
+  assert_equal "$(field reservation .occurrences)" 4
+  run -0 reserve claim rack1 --owner o --amount cpu=1 --every "last day 20-24" --from 2047-01-01T00:00:00Z --until 2048-01-01T00:00:00Z
+  assert_equal "$(field reservation '"\(.occurrences) \(.until)"')" "12 2048-01-01T00:00:00Z"
+}
+
+@test "a claim cannot switch off what its pool keeps free, and a pool that is made anew is sound" {
+  reserve pool add p --capacity cpu=4 --headroom cpu=4
+  for headroom in none cpu=1; do
+    run -1 --separate-stderr reserve claim p --owner o --amount cpu=3 --headroom $headroom
+    assert_equal "$(field request_refused .constraint)" headroom
+  done
+  reserve pool set p --headroom none
+  reserve claim p --owner o --id x --amount cpu=1
+  sleep 1.1
+  reserve release x
+  reserve pool remove p
+  reserve pool add p --capacity gpu=7
+  run -0 reserve check
+  assert_equal "$(field ledger_check .sound)" true
+}

@@ -16,6 +16,7 @@
 #include "audit/trail.h"
 #include "audit_support.h"
 #include "base/error.h"
+#include "base/local_time.h"
 
 namespace rackline::audit {
 namespace {
@@ -489,7 +490,12 @@ TEST(AuditQuery, FindsByTimeKindObjectCauseOutcomeAndAuthor) {
   EXPECT_EQ(fits({.until = parse_time("2026-11-22T12:30:00Z")}), ".x.");
   EXPECT_EQ(fits({.kind = "vm_moved", .object = "h1"}), "...");
   EXPECT_EQ(parse_when("2h", *parse_time("2026-11-22T12:00:00Z")), *parse_time("2026-11-22T10:00:00Z"));
+  EXPECT_EQ(parse_when("1500ms", *parse_time("2026-11-22T12:00:02Z")), *parse_time("2026-11-22T12:00:00Z"));
   EXPECT_EQ(failure_of([] { parse_when("noon", {}); }).status(), Status::kUsage);
+  const ZoneScope berlin("CET-1CEST,M3.5.0,M10.5.0/3");
+  std::string doubt;
+  EXPECT_EQ(parse_when("2026-10-25 02:30", {}, &doubt), *parse_time("2026-10-25T00:30:00Z"));
+  EXPECT_NE(doubt.find("comes twice"), std::string::npos);
   EXPECT_EQ(fits({.fields = {{"vm", "db1"}}}), ".x.");
   EXPECT_EQ(fits({.fields = {{"vm", "db1"}, {"outcome", "failed"}}}), "...");
   EXPECT_EQ(fits({.fields = {{"seen_by", "h3"}}}), "..x");

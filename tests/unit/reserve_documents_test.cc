@@ -50,6 +50,13 @@ Pool child() {
   return pool;
 }
 
+Pool made() {
+  Pool pool;
+  pool.name = "zoo";
+  pool.since = pool.made = kStart;
+  return pool;
+}
+
 Claim full_claim() {
   Claim claim;
   claim.id = "c/1";
@@ -71,6 +78,15 @@ Claim full_claim() {
   return claim;
 }
 
+// As it is written since requests are known by their times, and rules by their zone.
+Claim timed_claim() {
+  Claim claim = full_claim();
+  claim.id = "c-3";
+  claim.zone = "Europe/Berlin";
+  claim.asked = {kStart, kStart + 60, 60};
+  return claim;
+}
+
 Claim plain_claim() {
   Claim claim;
   claim.id = "c-2";
@@ -88,6 +104,13 @@ Loan plain_loan() {
   return {"l-2", "rack1", "web", "", 0, {}, {}, "", kStart, kStart, ""};
 }
 
+Loan timed_loan() {
+  Loan timed = loan();
+  timed.id = "l-3";
+  timed.asked = {kStart, kStart + 60, 60};
+  return timed;
+}
+
 Applied applied() {
   return {"db 1", "h1", "c/1", {{"cpu_shares", {1024, 300}}, {"vcpu_quota", {-1, 5000}}}};
 }
@@ -98,9 +121,10 @@ void put(store::Store& store, const std::string& key, const std::string& text) {
 
 TEST(ReserveDocuments, AreWrittenAsTheyWere) {
   MemoryStore store;
-  for (const auto& pool : {root(), child()}) put(store, pool_key(pool.name), to_text(pool));
-  for (const auto& claim : {full_claim(), plain_claim()}) put(store, claim_key(claim), to_text(claim));
-  for (const auto& each : {loan(), plain_loan()}) put(store, loan_key(each), to_text(each));
+  for (const auto& pool : {root(), child(), made()}) put(store, pool_key(pool.name), to_text(pool));
+  for (const auto& claim : {full_claim(), plain_claim(), timed_claim()})
+    put(store, claim_key(claim), to_text(claim));
+  for (const auto& each : {loan(), plain_loan(), timed_loan()}) put(store, loan_key(each), to_text(each));
   put(store, applied_key("c/1"), to_text(applied()));
   EXPECT_EQ(store::lines_of(store), fixture("reserve.tsv"));
 }
@@ -112,7 +136,7 @@ TEST(ReserveDocuments, AreReadAsTheyWereMeantAndWrittenAgain) {
     EXPECT_EQ(to_text(pool_from(entry.key, entry.value)), entry.value);
   }
   const auto pools = all_pools(store);
-  ASSERT_EQ(pools.size(), 2U);
+  ASSERT_EQ(pools.size(), 3U);
   EXPECT_EQ(pools[0].name, "rack1");
   EXPECT_EQ(pools[0].parent, "");
   EXPECT_EQ(pools[0].hosts, root().hosts);
@@ -144,6 +168,8 @@ TEST(ReserveDocuments, AreReadAsTheyWereMeantAndWrittenAgain) {
   EXPECT_EQ(pools[1].headroom.amounts, child().headroom.amounts);
   EXPECT_FALSE(pools[1].headroom.largest_host);
   EXPECT_FALSE(pools[1].tracks_use);
+  EXPECT_EQ(pools[1].made, 0);
+  EXPECT_EQ(pools[2].made, kStart);
 
   for (const auto& entry : store.list("reserve/c/")) {
     EXPECT_EQ(to_text(claim_from(entry.key, entry.value)), entry.value);
@@ -167,6 +193,12 @@ TEST(ReserveDocuments, AreReadAsTheyWereMeantAndWrittenAgain) {
   EXPECT_EQ(claim.made, kStart - 5);
   EXPECT_EQ(claim.from, kStart);
   EXPECT_EQ(claim.ended, "released");
+  EXPECT_EQ(claim.zone, "");
+  EXPECT_EQ(claim.asked, Asked{});
+  const std::string later_key = claim_key(timed_claim());
+  const Claim later = claim_from(later_key, store.get(later_key)->value);
+  EXPECT_EQ(later.zone, "Europe/Berlin");
+  EXPECT_EQ(later.asked, timed_claim().asked);
 
   for (const auto& entry : store.list("reserve/l/")) {
     EXPECT_EQ(to_text(loan_from(entry.key, entry.value)), entry.value);
@@ -184,6 +216,9 @@ TEST(ReserveDocuments, AreReadAsTheyWereMeantAndWrittenAgain) {
   EXPECT_EQ(read.made, kStart);
   EXPECT_EQ(read.from, kStart);
   EXPECT_EQ(read.ended, "reclaimed");
+  EXPECT_EQ(read.asked, Asked{});
+  const std::string later_loan = loan_key(timed_loan());
+  EXPECT_EQ(loan_from(later_loan, store.get(later_loan)->value).asked, timed_loan().asked);
 
   const std::string set = store.get(applied_key("c/1"))->value;
   EXPECT_EQ(to_text(applied_from("k", set)), set);

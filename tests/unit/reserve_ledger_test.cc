@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/error.h"
+#include "base/local_time.h"
 #include "reserve/check.h"
 #include "reserve/ledger.h"
 #include "reserve/listing.h"
@@ -12,6 +15,10 @@ namespace {
 
 constexpr Second kMinute = 60;
 constexpr Second kHour = 3600;
+
+std::string when_of(Second at) {
+  return format_time(std::chrono::sys_seconds{std::chrono::seconds{at}}).substr(0, 10);
+}
 
 class LedgerTest : public testing::Test {
  protected:
@@ -166,6 +173,92 @@ TEST_F(LedgerTest, ARepeatedIdIsGrantedOnce) {
   EXPECT_EQ(refusal(claim(request)).constraint, "duplicate");
 }
 
+TEST_F(LedgerTest, TheSameIdWithAnyOtherContentIsAnotherRequest) {
+  add(pool("r", "cpu=9"));
+  add(pool("r2", "cpu=9"));
+  const auto timed = [&](ClaimRequest request, const PeriodWords& words) {
+    request.period = read_period(words, now());
+    return request;
+  };
+  auto request = timed(wish("r", "web", "cpu=1"), {"2028-01-01T00:00:00Z", "", "", Milliseconds{3'600'000}});
+  request.id = "job";
+  ASSERT_TRUE(granted(claim(request)));
+  EXPECT_EQ(std::get<Granted>(claim(request)).outcome, "already");
+  const std::vector<std::function<void(ClaimRequest&)>> others = {
+      [](ClaimRequest& r) { r.pool = "r2"; },
+      [](ClaimRequest& r) { r.owner = "db"; },
+      [](ClaimRequest& r) { r.amounts = amounts("cpu=2"); },
+      [](ClaimRequest& r) { r.priority = 1; },
+      [](ClaimRequest& r) { r.tags = {"t"}; },
+      [](ClaimRequest& r) { r.vm = "v"; },
+      [](ClaimRequest& r) { r.host = "h"; },
+      [](ClaimRequest& r) { r.limits = amounts("cpu=2"); },
+      [](ClaimRequest& r) { r.borrow = true; },
+      [](ClaimRequest& r) { r.lendable = true; },
+      [&](ClaimRequest& r) {
+        r = timed(r, {"2028-01-02T00:00:00Z", "", "", Milliseconds{3'600'000}});
+      },
+      [&](ClaimRequest& r) {
+        r = timed(r, {"2028-01-01T00:00:00Z", "", "", Milliseconds{3'601'000}});
+      },
+      [&](ClaimRequest& r) {
+        r = timed(r, {"2028-01-01T00:00:00Z", "2028-01-01T01:00:00Z"});
+      },
+      [&](ClaimRequest& r) { r = timed(r, {"2028-01-01T00:00:00Z"}); },
+      [&](ClaimRequest& r) {
+        r = timed(r, {"2028-01-01T00:00:00Z", "", "daily 8-18", Milliseconds{3'600'000}});
+      },
+  };
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    auto other = request;
+    others[i](other);
+    EXPECT_EQ(refusal(claim(other)).constraint, "duplicate") << i;
+  }
+}
+
+TEST_F(LedgerTest, WhatCountsFromNowIsTheSameRequestLaterAndAnEndedIdIsNone) {
+  add(pool("r", "cpu=1"));
+  const auto cron = [&](const PeriodWords& words) {
+    auto request = wish("r", "web", "cpu=1");
+    request.id = "cron";
+    request.period = read_period(words, now());
+    return claim(request);
+  };
+  const PeriodWords hour{"+1m", "+1h"};
+  ASSERT_TRUE(granted(cron(hour)));
+  pass(kMinute);
+  EXPECT_EQ(std::get<Granted>(cron(hour)).outcome, "already");
+  pass(kHour);
+  EXPECT_EQ(refusal(cron(hour)).constraint, "ended");
+  LoanRequest loan;
+  add(pool("a", "cpu=1", "r"));
+  add(pool("r3", "cpu=2"));
+  add(pool("x", "cpu=1", "r3"));
+  loan.id = "loan";
+  loan.borrower = "x";
+  loan.amounts = amounts("cpu=1");
+  loan.period = read_period({"", "", "", Milliseconds{1500}}, now());
+  const auto borrowed = [&] { return act<Lent>([&](Ledger& ledger) { return ledger.borrow(loan); }); };
+  ASSERT_TRUE(granted(borrowed()));
+  EXPECT_EQ(std::get<Lent>(borrowed()).outcome, "already");
+  pass(1);
+  EXPECT_EQ(std::get<Lent>(borrowed()).outcome, "already");  // of 1.5 s the second one counts
+  loan.priority = 5;
+  EXPECT_EQ(refusal(borrowed()).constraint, "duplicate");
+  loan.priority = 0;
+  pass(1);
+  EXPECT_EQ(refusal(borrowed()).constraint, "ended");
+}
+
+TEST_F(LedgerTest, NobodyGetsLessTimeThanHeAskedFor) {
+  for (const auto& [asked, seconds] : {std::pair{1, 1}, {600, 1}, {1000, 1}, {1001, 2}, {1999, 2}}) {
+    EXPECT_EQ(read_period({"", "", "", Milliseconds{asked}}, now()).length, seconds) << asked;
+    EXPECT_EQ(read_period({"", "+" + std::to_string(asked) + "ms"}, now()).until, now() + seconds) << asked;
+  }
+  for (const int asked : {0, -1, -1999})
+    EXPECT_THROW(read_period({"", "", "", Milliseconds{asked}}, now()), Error);
+}
+
 TEST_F(LedgerTest, ExtendAndReleaseChangeOnlyTheRest) {
   add(pool("r", "cpu=2"));
   auto request = wish("r", "web", "cpu=2");
@@ -190,8 +283,7 @@ TEST_F(LedgerTest, ExtendAndReleaseChangeOnlyTheRest) {
 
 TEST_F(LedgerTest, RecurringOnesHoldOnlyTheirTimes) {
   add(pool("r", "cpu=2"));
-  setenv("TZ", "UTC", 1);
-  tzset();
+  const ZoneScope zone("UTC");
   auto office = wish("r", "office", "cpu=2");
   office.period = {{}, now() + 14 * 24 * kHour, {}, "weekdays 8-18"};
   const auto answer = claim(office);
@@ -295,6 +387,100 @@ TEST_F(LedgerTest, HeadroomOfOneClaim) {
   request.amounts = amounts("cpu=1");
   request.headroom = parse_headroom("N+1");
   EXPECT_THROW(claim(request), Error);  // of which hosts?
+}
+
+TEST_F(LedgerTest, AClaimKeepsItsPoolsHeadroomWhateverItSaysItself) {
+  PoolRequest rack = pool("r", "cpu=4");
+  rack.headroom = parse_headroom("cpu=2");
+  add(rack);
+  auto request = wish("r", "x", "cpu=3");
+  for (const char* own : {"none", "cpu=1", "cpu=2", "cpu=3"}) {
+    request.headroom = parse_headroom(own);
+    EXPECT_EQ(refusal(claim(request)).constraint, "headroom") << own;
+  }
+  request.amounts = amounts("cpu=2");
+  EXPECT_EQ(refusal(claim(request)).constraint, "headroom");  // it asks for more than the pool does
+  request.headroom = parse_headroom("cpu=1");
+  EXPECT_TRUE(granted(claim(request)));
+}
+
+TEST_F(LedgerTest, ARecurrenceKeepsItsZoneAndTellsWhatTheClocksSkip) {
+  const std::string berlin = "CET-1CEST,M3.5.0,M10.5.0/3";
+  const auto at = [](const char* text) { return parse_instant(text, 0); };
+  clock.advance(Milliseconds{(at("2027-03-26T00:00:00Z") - now()) * 1000});
+  add(pool("r", "cpu=9"));
+  {
+    const ZoneScope zone(berlin);
+    auto request = wish("r", "a", "cpu=1");
+    request.id = "a";
+    request.period = read_period({"2027-03-27 00:00", "2027-03-30 00:00", "daily 2:30-3:30"}, now());
+    const auto answer = std::get<Granted>(claim(request));
+    ASSERT_EQ(answer.claim.spans.size(), 3U);
+    EXPECT_EQ(answer.claim.spans[1], (Span{at("2027-03-28T01:00:00Z"), at("2027-03-28T01:30:00Z")}));
+    ASSERT_EQ(answer.notes.size(), 1U);
+    EXPECT_NE(answer.notes.front().find("2027-03-28"), std::string::npos);
+    request.id = "gone";
+    request.period = read_period({"2027-03-27 00:00", "2027-03-30 00:00", "daily 2:10-2:50"}, now());
+    const auto gone = std::get<Granted>(claim(request));
+    EXPECT_EQ(gone.claim.spans.size(), 2U);
+    ASSERT_EQ(gone.notes.size(), 1U);
+    EXPECT_NE(gone.notes.front().find("does not recur on 2027-03-28"), std::string::npos);
+  }
+  const ZoneScope zone("UTC");
+  Period later;
+  later.until = at("2027-04-01T00:00:00Z");
+  const auto longer = act<Granted>([&](Ledger& ledger) { return ledger.extend("a", later); });
+  const auto& spans = std::get<Granted>(longer).claim.spans;
+  ASSERT_EQ(spans.size(), 5U);
+  EXPECT_EQ(spans.back().from, at("2027-03-31T00:30:00Z"));
+}
+
+TEST_F(LedgerTest, RulesThatMeetOnTheClockMeetInTimeAndLoseNone) {
+  const auto at = [](const char* text) { return parse_instant(text, 0); };
+  for (const char* zone : {"CET-1CEST,M3.5.0,M10.5.0/3", "AEST-10AEDT,M10.1.0,M4.1.0/3", "UTC"}) {
+    const ZoneScope scope(zone);
+    const Span year{at("2027-01-01T12:00:00Z"), at("2028-01-01T12:00:00Z")};
+    for (const auto& [morning, evening] : {std::pair{"daily 2-2:30", "daily 2:30-2"},
+                                           {"daily 2:15-3", "daily 3-2:15"},
+                                           {"daily 22-2", "daily 2-22"},
+                                           {"daily 1-2:30", "daily 2:30-1"}}) {
+      Second next = year.from;
+      auto all = occurrences(parse_recurrence(morning), year);
+      const auto others = occurrences(parse_recurrence(evening), year);
+      all.insert(all.end(), others.begin(), others.end());
+      std::sort(all.begin(), all.end(), [](const Span& a, const Span& b) { return a.from < b.from; });
+      for (const auto& span : all) {
+        EXPECT_EQ(span.from, next) << zone << " " << morning;
+        next = span.until;
+      }
+      EXPECT_EQ(next, year.until);
+    }
+  }
+}
+
+TEST_F(LedgerTest, DaysOfTheMonthItsNthWeekdaysAndExceptions) {
+  const ZoneScope scope("UTC");
+  const Span year{parse_instant("2027-01-01T00:00:00Z", 0), parse_instant("2028-01-01T00:00:00Z", 0)};
+  const auto days = [&](const char* rule) {
+    std::string text;
+    for (const auto& span : occurrences(parse_recurrence(rule), year)) text += " " + when_of(span.from);
+    return text;
+  };
+  EXPECT_EQ(days("1st 2-4 except 2027-02-01..2027-12-31"), " 2027-01-01");
+  EXPECT_EQ(days("31st 2-4"),
+            " 2027-01-31 2027-03-31 2027-05-31 2027-07-31 2027-08-31 2027-10-31 2027-12-31");
+  EXPECT_EQ(days("last day 2-4 except 2027-04-01..2027-12-31"), " 2027-01-31 2027-02-28 2027-03-31");
+  EXPECT_EQ(days("2nd tue 20-22 except 2027-04-01..2027-12-31"), " 2027-01-12 2027-02-09 2027-03-09");
+  EXPECT_EQ(days("first,last mon 8 to 18 except 2027-03-01..2027-12-31"),
+            " 2027-01-04 2027-01-25 2027-02-01 2027-02-22");
+  EXPECT_EQ(days("fifth fri 0-24"), " 2027-01-29 2027-04-30 2027-07-30 2027-10-29 2027-12-31");
+  EXPECT_EQ(days("daily 8-18 except 2027-01-02..2027-12-30,2027-12-31"), " 2027-01-01");
+  for (const char* wrong :
+       {"6th mon 8-18", "0th 8-18", "32nd 8-18", "1nd 8-18", "2nd tue", "mon tue 8-18", "except 2027-01-01",
+        "daily 8-18 except", "daily 8-18 except 2027-02-30", "daily 8-18 except 2027-01-02..2027-01-01",
+        "daily 8-18 except tomorrow", "1st,mon 8-18", "daily 8-18 except 2027-01-01 8-9"}) {
+    EXPECT_THROW(parse_recurrence(wrong), Error) << wrong;
+  }
 }
 
 class LoanTest : public LedgerTest {
@@ -404,6 +590,147 @@ TEST_F(LoanTest, ReclaimingAPartTakesTheLoanOfTheLowestPriority) {
   ASSERT_EQ(std::get<Reclaimed>(answer).hits.size(), 1U);
   EXPECT_EQ(std::get<Reclaimed>(answer).hits.front().priority, 1);
   EXPECT_EQ(state("web", "cpu").lent, 6000);
+}
+
+TEST_F(LoanTest, OfLoansNoMoreAreTakenBackThanMustBe) {
+  borrow("db", "web", "cpu=1", 0);
+  add(pool("ci", "cpu=0", "r"));
+  borrow("ci", "web", "cpu=8", 5);
+  const auto answer = reclaim("web", 0, "cpu=8");
+  ASSERT_EQ(std::get<Reclaimed>(answer).hits.size(), 1U);
+  EXPECT_EQ(std::get<Reclaimed>(answer).hits.front().priority, 5);
+  EXPECT_EQ(state("web", "cpu").lent, 1000);
+}
+
+TEST_F(LoanTest, OfReservationsNoMoreEndThanMust) {
+  borrow("db", "web", "cpu=8");
+  const auto want = [&](const std::string& id, const std::string& amount, std::int64_t priority) {
+    auto request = wish("db", id, amount);
+    request.id = id;
+    request.priority = priority;
+    return claim(request);
+  };
+  want("y", "cpu=8", 1);
+  want("z", "cpu=1", 0);
+  want("x", "cpu=9", 2);
+  const auto answer = reclaim("web");
+  std::vector<std::string> hit;
+  for (const auto& each : std::get<Reclaimed>(answer).hits) {
+    if (!each.is_loan) hit.push_back(each.id);
+  }
+  EXPECT_EQ(hit, std::vector<std::string>{"y"});
+  EXPECT_EQ(state("db", "cpu").granted, 10000);
+}
+
+TEST_F(LoanTest, WhatWasReclaimedIsNotExtendedByBorrowingItAgain) {
+  auto request = wish("db", "y", "cpu=12");
+  request.id = "big";
+  request.borrow = true;
+  request.period.length = 10 * kHour;
+  ASSERT_TRUE(granted(claim(request)));
+  reclaim("web", 5 * kMinute);
+  const auto extend = [&] {
+    return act<Granted>([&](Ledger& ledger) { return ledger.extend("big", {{}, {}, kHour}); });
+  };
+  EXPECT_EQ(refusal(extend()).constraint, "capacity");
+  pass(5 * kMinute);
+  EXPECT_TRUE(granted(claim("web", "x", "cpu=10")));
+}
+
+TEST_F(LedgerTest, AFixedPoolHoldsThroughEveryLevel) {
+  add(pool("r", "cpu=20"));
+  add(pool("middle", "cpu=4", "r"));
+  PoolRequest leaf = pool("leaf", "", "middle");
+  leaf.reservation = amounts("cpu=1");
+  add(leaf);
+  EXPECT_TRUE(granted(claim("leaf", "x", "cpu=4")));  // what the middle one has
+  EXPECT_EQ(refusal(claim("leaf", "x", "cpu=1")).constraint, "capacity");
+  auto request = wish("leaf", "x", "cpu=1");
+  request.borrow = true;
+  EXPECT_TRUE(granted(claim(request)));  // who asks to borrow may
+  auto change = pool("middle", "");
+  change.expandable = true;
+  set(change);
+  EXPECT_TRUE(granted(claim("leaf", "x", "cpu=1")));
+}
+
+TEST_F(LedgerTest, APoolThatIsMadeAnewHasNothingOfTheOldOne) {
+  const auto remove = [&](const std::string& name) {
+    return act<PoolAnswer>([&](Ledger& ledger) { return ledger.remove_pool(name); });
+  };
+  add(pool("r", "cpu=4,gpu=8"));
+  add(pool("r2", "cpu=4,gpu=8"));
+  add(pool("q", "cpu=1", "r"));
+  add(pool("q2", "gpu=1", "r2"));
+  for (const char* parent : {"r", "r2", ""}) {
+    add(pool("p", std::string(parent) == "r2" ? "gpu=2" : "cpu=2", parent));
+    pass(10);
+    auto request = wish("p", "x", std::string(parent) == "r2" ? "gpu=1" : "cpu=1");
+    request.period.length = 20;
+    ASSERT_TRUE(granted(claim(request)));
+    if (*parent != '\0')
+      borrow(std::string(parent) == "r" ? "q" : "q2", "p", std::string(parent) == "r2" ? "gpu=1" : "cpu=1");
+    pass(5);
+    if (*parent != '\0') reclaim("p");
+    pass(20);
+    ASSERT_TRUE(granted(remove("p")));
+    pass(10);
+  }
+}
+
+// After each of them all is added up anew: nothing is granted twice, and the sums are those of the documents.
+TEST_F(LoanTest, WhateverIsClaimedAndTakenBackTheLedgerAddsUp) {
+  std::mt19937 random(7);
+  const auto any = [&](int most) { return std::uniform_int_distribution(0, most - 1)(random); };
+  const std::vector<std::string> pools = {"r", "web", "db", "ci"};
+  PoolRequest ci = pool("ci", "", "web");
+  ci.reservation = amounts("cpu=2");
+  ci.limit = amounts("cpu=6");
+  add(ci);
+  const auto cpus = [&] { return amounts("cpu=" + std::to_string(1 + any(6))); };
+  const auto period = [&] {
+    Period some;
+    some.from = now() + any(3) * kMinute;
+    some.length = (1 + any(20)) * kMinute;
+    return some;
+  };
+  int done = 0;
+  const auto count = [&](const auto& answer) { done += granted(answer) ? 1 : 0; };
+  for (int i = 0; i < 1200; ++i) {
+    const std::string id = "c" + std::to_string(any(i / 2 + 1));
+    const std::string& where = pools[static_cast<std::size_t>(any(4))];
+    try {
+      switch (any(7)) {
+        case 0:
+        case 1: {
+          auto request = wish(where, "x", "cpu=1");
+          request.id = "c" + std::to_string(i / 2);
+          request.amounts = cpus();
+          request.period = period();
+          request.priority = any(4);
+          request.borrow = any(2) == 0;
+          count(claim(request));
+          break;
+        }
+        case 2:
+        case 3:
+        case 4:
+          count(borrow(where, "", "cpu=1", any(4)));
+          break;
+        case 5:
+          count(act<Reclaimed>([&](Ledger& ledger) {
+            return ledger.reclaim({.lender = where, .amounts = cpus(), .grace = any(3) * kMinute});
+          }));
+          break;
+        default:
+          count(act<Granted>([&](Ledger& ledger) { return ledger.extend(id, {{}, {}, kMinute}); }));
+      }
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUsage) << error.what();
+    }
+    pass(any(40));
+  }
+  EXPECT_GT(done, 300);
 }
 
 TEST_F(LoanTest, ALoanInUseIsNotGivenBackByHand) {

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <tuple>
+
+#include "reserve/ledger.h"
+#include "reserve/ledger_terms.h"
+
+namespace rackline::reserve {
+namespace {
+
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+
+// The lowest priority first, and of equals the youngest.
+constexpr auto kFirstToGo = [](const auto& a, const auto& b) {
+  return std::tuple(a.priority, -a.made, a.id) < std::tuple(b.priority, -b.made, b.id);
+};
+
+bool holds_any(const Amounts& amounts, const Amounts& wanted) {
+  return std::any_of(wanted.begin(), wanted.end(),
+                     [&](const auto& want) { return want.second > 0 && amounts.contains(want.first); });
+}
+
+Hit hit_of(const Claim& claim, const std::string& lender, Second at) {
+  return {.is_loan = false,
+          .id = claim.id,
+          .lender = lender,
+          .pool = claim.pool,
+          .owner = claim.owner,
+          .priority = claim.priority,
+          .amounts = claim.amounts,
+          .until_before = claim.until(),
+          .until = at};
+}
+
+}  // namespace
+
+void Ledger::weigh(const Claim& claim, Second at, int sign) {
+  adjust(claim.pool, claim.amounts, after(claim.spans, at), sign);
+  for (const auto& id : claim.loans) {
+    const auto place = place_of(id);
+    const auto text = place ? writes_.read(*place) : std::nullopt;
+    if (!text) continue;
+    const Loan loan = loan_from(*place, *text);
+    adjust_loan(loan, after(loan.spans, at), sign);
+  }
+}
+
+std::vector<Claim> Ledger::least(const std::vector<Claim>& claims, Second at,
+                                 const std::function<bool(const Claim&)>& helps,
+                                 const std::function<bool()>& fits) {
+  std::vector<const Claim*> taken;
+  for (const auto& claim : claims) {
+    if (fits()) break;
+    if (!helps(claim)) continue;
+    weigh(claim, at, -1);
+    taken.push_back(&claim);
+  }
+  const bool enough = fits();
+  std::vector<Claim> needed;
+  for (auto each = taken.rbegin(); each != taken.rend(); ++each) {
+    weigh(**each, at, 1);
+    if (enough && fits()) continue;
+    weigh(**each, at, -1);
+    needed.push_back(**each);
+  }
+  std::reverse(needed.begin(), needed.end());
+  for (const auto& claim : needed) weigh(claim, at, 1);
+  return needed;
+}
+
+// Not given how much: all. Otherwise loans until it is enough, and then those taken last stay as long as it
+// still is.
+std::vector<Loan> Ledger::loans_to_take(const ReclaimRequest& request, Second at) {
+  auto loans = loans_ending_after(request.lender, at);
+  std::erase_if(loans, [&](const Loan& loan) {
+    return !request.borrower.empty() && loan.borrower != request.borrower;
+  });
+  std::sort(loans.begin(), loans.end(), kFirstToGo);
+  if (request.amounts.empty()) return loans;
+  Amounts wanted = bases(request.amounts);
+  const auto count = [&](const Loan& loan, int sign) {
+    for (auto& [resource, amount] : wanted) {
+      if (loan.amounts.contains(resource)) amount -= sign * loan.amounts.at(resource);
+    }
+  };
+  std::vector<Loan> taken;
+  for (auto& loan : loans) {
+    if (!holds_any(loan.amounts, wanted)) continue;
+    count(loan, 1);
+    taken.push_back(std::move(loan));
+  }
+  const Amounts lacking = wanted;  // of what is more than all of them
+  for (auto i = taken.size(); i-- > 0;) {
+    count(taken[i], -1);
+    const bool needed = std::any_of(wanted.begin(), wanted.end(), [&](const auto& want) {
+      return want.second > std::max<std::int64_t>(lacking.at(want.first), 0);
+    });
+    if (!needed) {
+      taken.erase(taken.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      count(taken[i], 1);
+    }
+  }
+  return taken;
+}
+
+Answer<Reclaimed> Ledger::reclaim(const ReclaimRequest& request) {
+  for (const auto& name : {request.lender, request.borrower}) {
+    if (!name.empty() && lookup(name) == nullptr) return unknown_pool("reclaim", name);
+  }
+  enter(request.lender);
+  if (auto refusal = check_resources({.request = "reclaim"}, pool(request.lender), request.amounts)) {
+    return *refusal;
+  }
+  Reclaimed answer;
+  answer.at = std::min(now_ + request.grace, kForever - 1);
+  std::set<std::string> borrowers, made_for;
+  for (auto& loan : loans_to_take(request, answer.at)) {
+    answer.hits.push_back({.is_loan = true,
+                           .id = loan.id,
+                           .lender = loan.lender,
+                           .pool = loan.borrower,
+                           .owner = loan.owner,
+                           .priority = loan.priority,
+                           .amounts = loan.amounts,
+                           .until_before = loan.until(),
+                           .until = answer.at});
+    cut(loan, answer.at, "reclaimed");
+    if (!loan.claim.empty()) made_for.insert(loan.claim);
+    borrowers.insert(loan.borrower);
+  }
+  for (const auto& borrower : borrowers) end_what_lacks_room(borrower, made_for, request.lender, answer);
+  return answer;
+}
+
+// Whom it hits: claims of a borrower for which there is no room without the loan. First those that the loan
+// was made for, whatever their priority: the others are within what the borrower is guaranteed.
+void Ledger::end_what_lacks_room(const std::string& borrower, const std::set<std::string>& made_for,
+                                 const std::string& lender, Reclaimed& answer) {
+  const auto too_much = [&](const std::string& resource, const std::vector<Span>& spans) {
+    return peak(borrower, resource, spans) > pool(borrower).resources.at(resource).own();
+  };
+  auto claims = claims_ending_after(borrower, answer.at, kAll);
+  std::sort(claims.begin(), claims.end(), kFirstToGo);
+  std::stable_partition(claims.begin(), claims.end(),
+                        [&](const Claim& claim) { return made_for.contains(claim.id); });
+  const auto helps = [&](const Claim& claim) {
+    const auto rest = after(claim.spans, answer.at);
+    return std::any_of(claim.amounts.begin(), claim.amounts.end(),
+                       [&](const auto& amount) { return too_much(amount.first, rest); });
+  };
+  const auto fits = [&] {
+    const auto& resources = pool(borrower).resources;
+    return std::none_of(resources.begin(), resources.end(), [&](const auto& resource) {
+      return too_much(resource.first, {{answer.at, kForever}});
+    });
+  };
+  for (auto& claim : least(claims, answer.at, helps, fits)) {
+    answer.hits.push_back(hit_of(claim, lender, answer.at));
+    cut(claim, answer.at, "reclaimed");
+  }
+}
+
+}  // namespace rackline::reserve

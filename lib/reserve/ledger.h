@@ -233,7 +233,8 @@ class Ledger {
                            const std::string& lender, Reclaimed& answer);
   std::vector<Loan> loans_to_take(const ReclaimRequest& request, Second at);
 
-  void shape(const PoolRequest& request, Pool& pool);
+  std::optional<Refusal> check_held(const Pool& before, const Pool& after, const std::string& resource);
+  std::optional<Refusal> check_parent(const Pool& before, const Pool& after, const std::string& resource);
   std::optional<Refusal> resize(const Pool& before, const Pool& after);
 
   WriteSet& writes_;

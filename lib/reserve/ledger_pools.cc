@@ -19,30 +19,30 @@ Refusal refusal_of(const std::string& verb, const std::string& constraint, const
   throw Error(Status::kUsage, "read pool", pool, why, hint);
 }
 
-}  // namespace
-
-// The request's figures into the pool.
-void Ledger::shape(const PoolRequest& request, Pool& to) {
-  const auto resource = [&](const std::string& name, const Quantity& quantity) -> Resource& {
-    const auto [place, fresh] = to.resources.try_emplace(name);
-    if (fresh) place->second.unit = quantity.unit;
-    if (place->second.unit != quantity.unit) {
-      misused(to.name, name + " is counted in " + std::string(unit_name(place->second.unit)) +
+Resource& resource_of(Pool& pool, const std::string& name, const Quantity& quantity) {
+  const auto [place, fresh] = pool.resources.try_emplace(name);
+  if (fresh) place->second.unit = quantity.unit;
+  if (place->second.unit != quantity.unit) {
+    misused(pool.name, name + " is counted in " + std::string(unit_name(place->second.unit)) +
                            " there, not in " + std::string(unit_name(quantity.unit)));
-    }
-    return place->second;
-  };
-  const auto known = [&](const std::string& name, const char* what) -> Resource& {
-    const auto found = to.resources.find(name);
-    if (found == to.resources.end())
-      misused(to.name, "it has no " + name + ", of which " + what + " is given");
-    return found->second;
-  };
+  }
+  return place->second;
+}
+
+Resource& known_resource(Pool& pool, const std::string& name, const char* what) {
+  const auto found = pool.resources.find(name);
+  if (found == pool.resources.end()) {
+    misused(pool.name, "it has no " + name + ", of which " + what + " is given");
+  }
+  return found->second;
+}
+
+void set_sizes(const PoolRequest& request, Pool& to) {
   if (to.parent.empty() && !request.reservation.empty()) {
     misused(to.name, "a reservation is a part of a parent, and it has none", "give --capacity, or --parent");
   }
   for (const auto& [name, quantity] : request.capacity) {
-    Resource& about = resource(name, quantity);
+    Resource& about = resource_of(to, name, quantity);
     about.capacity = quantity.base;
     // What is a pool's capacity is all that it has; a reservation is the least that it has.
     about.expandable = false;
@@ -52,18 +52,21 @@ void Ledger::shape(const PoolRequest& request, Pool& to) {
       misused(to.name, name + " has both a capacity and a reservation",
               "the capacity of a part is what it is guaranteed; --limit is the most that it may have");
     }
-    Resource& about = resource(name, quantity);
+    Resource& about = resource_of(to, name, quantity);
     about.capacity = quantity.base;
     about.expandable = true;
   }
   for (const auto& [name, quantity] : request.limit) {
-    Resource& about = resource(name, quantity);
+    Resource& about = resource_of(to, name, quantity);
     about.limit = quantity.base;
     if (!to.parent.empty() && !request.capacity.contains(name)) about.expandable = true;
   }
+}
+
+void set_rules(const PoolRequest& request, Pool& to) {
   // A figure without a name is for all that the pool has.
   const auto each = [&](const std::string& name, const char* what, const auto& set) {
-    if (!name.empty()) return set(known(name, what));
+    if (!name.empty()) return set(known_resource(to, name, what));
     for (auto& [own, about] : to.resources) set(about);
   };
   for (const auto& [name, ratio] : request.ratios)
@@ -74,109 +77,141 @@ void Ledger::shape(const PoolRequest& request, Pool& to) {
     each(name, "a number of shares", [n = shares](Resource& about) { about.shares = n; });
   }
   for (const auto& [name, quantity] : request.borrow_limit)
-    resource(name, quantity).borrow_limit = quantity.base;
-  for (const auto& [name, quantity] : request.never_lent) resource(name, quantity).never_lent = quantity.base;
-  for (const auto& name : request.no_limit) known(name, "a limit").limit.reset();
-  for (const auto& name : request.no_borrow_limit) known(name, "a borrowing limit").borrow_limit.reset();
+    resource_of(to, name, quantity).borrow_limit = quantity.base;
+  for (const auto& [name, quantity] : request.never_lent)
+    resource_of(to, name, quantity).never_lent = quantity.base;
+  for (const auto& name : request.no_limit) known_resource(to, name, "a limit").limit.reset();
+  for (const auto& name : request.no_borrow_limit)
+    known_resource(to, name, "a borrowing limit").borrow_limit.reset();
   if (request.hosts) to.hosts = *request.hosts;
   if (request.headroom) to.headroom = *request.headroom;
   if (request.expandable) {
     for (auto& [name, about] : to.resources) about.expandable = *request.expandable;
   }
-  if (to.resources.empty()) misused(to.name, "it has no resources", "give --capacity cpu=64,memory=512GiB");
-  for (const auto& [name, about] : to.resources) {
+}
+
+void check_figures(const Pool& pool) {
+  if (pool.resources.empty())
+    misused(pool.name, "it has no resources", "give --capacity cpu=64,memory=512GiB");
+  for (const auto& [name, about] : pool.resources) {
     if (times(about.capacity, about.ratio) >= kMost && about.ratio > 1000) {
-      misused(to.name, name + ": capacity times overcommit is more than can be kept");
+      misused(pool.name, name + ": capacity times overcommit is more than can be kept");
     }
-    if (!to.parent.empty() && about.limit && *about.limit < about.size()) {
-      misused(to.name, name + ": the limit is lower than what it is guaranteed");
+    if (!pool.parent.empty() && about.limit && *about.limit < about.size()) {
+      misused(pool.name, name + ": the limit is lower than what it is guaranteed");
     }
     if (about.never_lent > about.size()) {
-      misused(to.name, name + ": more is never lent than it has");
+      misused(pool.name, name + ": more is never lent than it has");
     }
   }
-  for (const auto& [name, amount] : to.headroom.amounts) {
-    if (!to.resources.contains(name))
-      misused(to.name, "it has no " + name + " of which headroom could be kept");
+  for (const auto& [name, amount] : pool.headroom.amounts) {
+    if (!pool.resources.contains(name))
+      misused(pool.name, "it has no " + name + " of which headroom could be kept");
   }
 }
 
-// Whether what is granted, lent and guaranteed still fits, and whether the parent has the rest.
-std::optional<Refusal> Ledger::resize(const Pool& before, const Pool& after) {
+// The request's figures into the pool.
+void shape(const PoolRequest& request, Pool& to) {
+  set_sizes(request, to);
+  set_rules(request, to);
+  check_figures(to);
+}
+
+// Of one resource of a pool that is to have another size.
+Refusal too_little(const std::string& constraint, const std::string& where, const std::string& resource,
+                   Unit unit, std::int64_t requested, std::int64_t available, std::int64_t missing,
+                   const std::string& why) {
+  auto refusal = refusal_of("pool", constraint, where, why);
+  refusal.resource = resource;
+  refusal.unit = unit;
+  refusal.requested = requested;
+  refusal.available = available;
+  refusal.missing = missing;
+  return refusal;
+}
+
+}  // namespace
+
+// Whether what is granted, lent and borrowed in the pool still fits.
+std::optional<Refusal> Ledger::check_held(const Pool& before, const Pool& after, const std::string& name) {
   const std::vector<Span> always{{now_, kForever}};
-  Amounts taken;
-  const auto less = [&](const std::string& constraint, const std::string& where, const std::string& resource,
-                        std::int64_t requested, std::int64_t available, std::int64_t missing,
+  const Resource& about = after.resources.at(name);
+  const auto less = [&](std::int64_t requested, std::int64_t available, std::int64_t missing,
                         const std::string& why) {
-    auto refusal = refusal_of("pool", constraint, where, why);
-    refusal.resource = resource;
-    refusal.unit = after.resources.at(resource).unit;
-    refusal.requested = requested;
-    refusal.available = available;
-    refusal.missing = missing;
-    return refusal;
+    return too_little("below_grants", after.name, name, about.unit, requested, available, missing, why);
   };
+  const auto held = peak(after.name, name, always);
+  if (about.own() < held) {
+    auto refusal = less(about.size(), held + about.given, held - about.own(),
+                        readable(held + about.given, about.unit) + " " + name +
+                            " are granted, lent or guaranteed to its children");
+    refusal.conflict_at = profile(after.name).first_above(name, always.front(), about.own());
+    if (before.resources.contains(name)) {
+      refusal.held_by = holders(before, name, refusal.conflict_at.value_or(now_));
+    }
+    return refusal;
+  }
+  const auto lent = peak(after.name, out_series(name), always);
+  if (lent > about.size() - about.never_lent) {
+    return less(about.size() - about.never_lent, lent, lent - about.size() + about.never_lent,
+                readable(lent, about.unit) + " " + name + " are lent; reserve reclaim " + after.name +
+                    " brings them back");
+  }
+  const auto borrowed = peak(after.name, in_series(name), always);
+  if (borrowed > 0 && ((about.borrow_limit && borrowed > *about.borrow_limit) ||
+                       (about.limit && about.size() + borrowed > *about.limit))) {
+    return less(about.limit.value_or(0), borrowed, borrowed,
+                readable(borrowed, about.unit) + " " + name + " are borrowed");
+  }
+  return std::nullopt;
+}
+
+// Whether the parent has what the pool is to have more.
+std::optional<Refusal> Ledger::check_parent(const Pool& before, const Pool& after, const std::string& name) {
+  const std::vector<Span> always{{now_, kForever}};
+  const Resource& about = after.resources.at(name);
+  const auto old = before.resources.find(name);
+  const std::int64_t size_before = old == before.resources.end() ? 0 : old->second.size();
+  const Pool& parent = pool(after.parent);
+  const auto theirs = parent.resources.find(name);
+  if (theirs == parent.resources.end()) {
+    if (about.size() == 0 && size_before == 0) return std::nullopt;
+    auto refusal = refusal_of("pool", "unknown_resource", parent.name,
+                              "pool " + parent.name + ", of which it is a part, has no " + name);
+    refusal.resource = name;
+    return refusal;
+  }
+  if (theirs->second.unit != about.unit) {
+    misused(after.name,
+            name + " is counted in " + std::string(unit_name(theirs->second.unit)) + " in " + parent.name);
+  }
+  // What the parent has borrowed may be taken back, so it is not given away for good.
+  const auto room =
+      theirs->second.own() - peak(parent.name, name, always) - peak(parent.name, in_series(name), always);
+  const auto left = std::max<std::int64_t>(room, 0);
+  const auto more = about.size() - size_before;
+  if (more <= left) return std::nullopt;
+  auto refusal =
+      too_little("capacity", parent.name, name, about.unit, more, left, more - left,
+                 after.name + " asks for " + readable(more, about.unit) + (size_before > 0 ? " more " : " ") +
+                     name + ", and " + parent.name + " has " + readable(left, about.unit) + " to give away");
+  refusal.conflict_at = worst(parent.name, name, always).at;
+  refusal.held_by = holders(parent, name, *refusal.conflict_at);
+  return refusal;
+}
+
+// Whether it still fits; if so, the parent guarantees it.
+std::optional<Refusal> Ledger::resize(const Pool& before, const Pool& after) {
   for (const auto& [name, about] : after.resources) {
-    const auto old = before.resources.find(name);
-    const std::int64_t size_before = old == before.resources.end() ? 0 : old->second.size();
-    const auto held = peak(after.name, name, always);
-    if (about.own() < held) {
-      auto refusal =
-          less("below_grants", after.name, name, about.size(), held + about.given, held - about.own(),
-               readable(held + about.given, about.unit) + " " + name +
-                   " are granted, lent or guaranteed to its children");
-      refusal.conflict_at = profile(after.name).first_above(name, always.front(), about.own());
-      if (old != before.resources.end()) {
-        refusal.held_by = holders(before, name, refusal.conflict_at.value_or(now_));
-      }
-      return refusal;
-    }
-    const auto lent = peak(after.name, out_series(name), always);
-    if (lent > about.size() - about.never_lent) {
-      return less("below_grants", after.name, name, about.size() - about.never_lent, lent,
-                  lent - about.size() + about.never_lent,
-                  readable(lent, about.unit) + " " + name + " are lent; reserve reclaim " + after.name +
-                      " brings them back");
-    }
-    const auto borrowed = peak(after.name, in_series(name), always);
-    if (borrowed > 0 && ((about.borrow_limit && borrowed > *about.borrow_limit) ||
-                         (about.limit && about.size() + borrowed > *about.limit))) {
-      return less("below_grants", after.name, name, about.limit.value_or(0), borrowed, borrowed,
-                  readable(borrowed, about.unit) + " " + name + " are borrowed");
-    }
+    if (auto refusal = check_held(before, after, name)) return refusal;
     if (after.parent.empty()) continue;
-    const Pool& parent = pool(after.parent);
-    const auto theirs = parent.resources.find(name);
-    const auto more = about.size() - size_before;
-    if (theirs == parent.resources.end()) {
-      if (more == 0 && about.size() == 0) continue;
-      auto refusal = refusal_of("pool", "unknown_resource", parent.name,
-                                "pool " + parent.name + ", of which it is a part, has no " + name);
-      refusal.resource = name;
-      return refusal;
-    }
-    if (theirs->second.unit != about.unit) {
-      misused(after.name,
-              name + " is counted in " + std::string(unit_name(theirs->second.unit)) + " in " + parent.name);
-    }
-    // What the parent has borrowed may be taken back, so it is not given away for good.
-    const auto room =
-        theirs->second.own() - peak(parent.name, name, always) - peak(parent.name, in_series(name), always);
-    if (more > std::max<std::int64_t>(room, 0)) {
-      const auto left = std::max<std::int64_t>(room, 0);
-      auto refusal =
-          less("capacity", parent.name, name, more, left, more - left,
-               after.name + " asks for " + readable(more, about.unit) + (size_before > 0 ? " more " : " ") +
-                   name + ", and " + parent.name + " has " + readable(left, about.unit) + " to give away");
-      refusal.conflict_at = worst(parent.name, name, always).at;
-      refusal.held_by = holders(parent, name, *refusal.conflict_at);
-      return refusal;
-    }
-    taken[name] = more;
+    if (auto refusal = check_parent(before, after, name)) return refusal;
   }
   if (after.parent.empty()) return std::nullopt;
   Pool& parent = pool(after.parent);
-  for (const auto& [name, more] : taken) {
+  for (const auto& [name, about] : after.resources) {
+    const auto old = before.resources.find(name);
+    const auto more = about.size() - (old == before.resources.end() ? 0 : old->second.size());
     if (more == 0) continue;
     parent.resources.at(name).given += more;
     parent.since = now_;  // what it can grant itself is another amount from now on

@@ -51,11 +51,11 @@ constexpr Field kReservationFields[] = {
     FIELD(Reservation, owner, "for whom", "OWNER"),
     FIELD(Reservation, state,
           "pending: it begins later; active; idle: between two of its times; ended; released: before its "
-          "time; reclaimed: a lender took its own back",
+          "time; reclaimed: a lender took its own back; changed: it holds other amounts since",
           "STATE"),
     FIELD(Reservation, outcome,
-          "granted, extended, released, or already: it was so before; left out where it is listed", "OUTCOME",
-          kSeldom),
+          "granted, extended, changed, released, or already: it was so before; left out where it is listed",
+          "OUTCOME", kSeldom),
     FIELD(Reservation, from, "when it begins", "FROM"),
     FIELD(Reservation, until, "when it ends; null: it does not", "UNTIL"),
     FIELD(Reservation, every, "when it recurs", "EVERY", kSeldom),
@@ -81,7 +81,7 @@ constexpr Field kRequestRefusedFields[] = {
     HEAD(RequestRefused),
     FIELD(RequestRefused, id, "name of what was asked for, or asked about", "ID"),
     FIELD(RequestRefused, cause, "the incident that it belongs to", {}, kOmitted),
-    FIELD(RequestRefused, request, "claim, extend, release, borrow, reclaim or pool", "REQUEST"),
+    FIELD(RequestRefused, request, "claim, extend, change, release, borrow, reclaim or pool", "REQUEST"),
     FIELD(RequestRefused, constraint,
           "capacity: the pool has too little; limit, borrow_limit, never_lent or headroom: a rule of a pool; "
           "lent: a lender has to reclaim first; borrowed: a pool that borrows lends nothing; below_grants: "
@@ -148,7 +148,8 @@ constexpr Field kLoanFields[] = {
     FIELD(Loan, lender, "pool that it belongs to", "LENDER"),
     FIELD(Loan, borrower, "pool that has it", "BORROWER"),
     FIELD(Loan, owner, "who asked for it", "OWNER"),
-    FIELD(Loan, state, "pending, active, idle, ended, released or reclaimed", "STATE"),
+    FIELD(Loan, state, "pending, active, idle, ended, released or reclaimed; changed with its reservation",
+          "STATE"),
     FIELD(Loan, outcome, "granted, released, or already; left out where it is listed", "OUTCOME", kSeldom),
     FIELD(Loan, from, "when it begins", "FROM"),
     FIELD(Loan, until, "when it ends; null: when the lender reclaims it", "UNTIL"),

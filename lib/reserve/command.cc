@@ -96,6 +96,22 @@ ClaimRequest Command::claim(Second now) const {
   return request;
 }
 
+ChangeRequest Command::change(Second now) const {
+  const bool bounded = !until.empty() || length.count() != 0;
+  if (!bounded && !forever && from.empty() && amount.empty() && !new_priority) {
+    throw misused("change", "it does not say what",
+                  "say --from, --until, --for, --forever, --amount or --priority");
+  }
+  if (bounded && forever) throw misused("--forever", "there is --for or --until, too");
+  ChangeRequest request;
+  request.id = ids.front();
+  request.period = period(now);
+  request.forever = forever;
+  if (!amount.empty()) request.amounts = parse_amounts(amount);
+  request.priority = new_priority;
+  return request;
+}
+
 void Command::check_release() const {
   const bool many = !owner.empty() || !tag.empty();
   if (ids.empty() && !many) throw misused("release", "it does not say what", "an id, --owner or --tag");
@@ -166,7 +182,7 @@ Filter Command::filter(Second now) const {
   filter.host = host;
   filter.id = id;
   filter.state = state;
-  filter.ended = all || state == "ended" || state == "released" || state == "reclaimed";
+  filter.ended = all || state == "ended" || state == "released" || state == "reclaimed" || state == "changed";
   if (!time.empty()) filter.span = Span{at(now), at(now) + 1};
   if (!from.empty() || !until.empty()) {
     if (!time.empty()) throw misused("--at", "there is --from or --until, too");

@@ -21,6 +21,7 @@ struct Command {
   std::vector<std::string> tags, ids;
   Milliseconds length{0}, grace{0};
   std::int64_t priority = 0;
+  std::optional<std::int64_t> new_priority;
   bool borrow = false, lendable = false, atomic = false, accept_clock = false, forever = false;
   bool all = false, calendar = false, loans_only = false;
   std::string time;  // --at
@@ -34,6 +35,7 @@ struct Command {
   Period period(Second now) const;
   Period extension(Second now) const;  // says how long, or --forever
   ClaimRequest claim(Second now) const;
+  ChangeRequest change(Second now) const;
   LoanRequest loan(Second now) const;
   ReclaimRequest reclaim() const;
   PoolRequest pool_request() const;

@@ -41,6 +41,14 @@ struct ClaimRequest {
   std::optional<Headroom> headroom = {};
   bool borrow = false, lendable = false;
 };
+// What is not given stays as it is.
+struct ChangeRequest {
+  std::string id = {};
+  Period period = {};  // a length counts from its beginning
+  bool forever = false;
+  Quantities amounts = {};
+  std::optional<std::int64_t> priority = {};
+};
 struct Hit {
   bool is_loan = false;
   std::string id = {}, lender = {}, pool = {}, owner = {};
@@ -130,6 +138,7 @@ class Ledger {
 
   Answer<Granted> claim(const ClaimRequest& request);
   Answer<Granted> extend(const std::string& id, const Period& period);
+  Answer<Granted> change(const ChangeRequest& request);
   Answer<Ended> release(const std::string& id);
   Answer<Lent> borrow(const LoanRequest& request);
   Answer<Reclaimed> reclaim(const ReclaimRequest& request);
@@ -231,6 +240,11 @@ class Ledger {
   std::vector<Loan> loans_ending_after(const std::string& lender, Second time);
   void end_what_lacks_room(const std::string& borrower, const std::set<std::string>& made_for,
                            const std::string& lender, Reclaimed& answer);
+  // The changed reservation as far as it does not depend on what there is room for; its spans are those from
+  // now on.
+  Claim redrawn(const ChangeRequest& request, const Claim& claim, std::vector<std::string>& notes);
+  // Before it was changed it held other amounts: that stays in the ledger under an id of its own.
+  void keep_past(Claim past);
   std::vector<Loan> loans_to_take(const ReclaimRequest& request, Second at);
 
   std::optional<Refusal> check_held(const Pool& before, const Pool& after, const std::string& resource);

@@ -128,9 +128,10 @@ std::vector<std::string> Ledger::holders(const Pool& of, const std::string& reso
 }
 
 // The next time from which on there is room for all of it without borrowing, for as long as was asked, and
-// who holds it until then. What is extended has to go on where it ends, and fits at no other time.
+// who holds it until then. What is extended or changed has its time, and fits at no other one.
 void Ledger::find_time(const Terms& terms, Refusal& refusal) {
-  if (terms.spans.size() != 1 || terms.all_borrowed || terms.request == "extend") return;
+  if (terms.spans.size() != 1 || terms.all_borrowed || terms.request == "extend" || terms.request == "change")
+    return;
   struct Bound {
     std::string pool, resource, series;
     std::int64_t most;
@@ -205,6 +206,10 @@ Refusal Ledger::shortage(const Terms& terms, const std::string& constraint, cons
   const Second at = worst(where, series, terms.spans).at;
   refusal.conflict_at = at;
   refusal.held_by = holders(short_of, resource, at);
+  // What is changed does not stand in its own way.
+  if (terms.request == "change") {
+    std::erase_if(refusal.held_by, [&](const std::string& text) { return text.ends_with(" " + terms.id); });
+  }
   refusal.reason = where + " lacks " + readable(missing, about.unit) + " of " +
                    readable(requested, about.unit) + " " + resource + (at > now_ ? " at " + when(at) : "") +
                    ": " + reason;

@@ -25,6 +25,7 @@ class Verbs {
     extend.text("--until", command_.until, "its new end", "TIME");
     extend.duration("--for", command_.length, "how much longer").checked(why_no_length);
     extend.flag("--forever", command_.forever, "it does not end");
+    change(verb(at, "change", "change when or how much a reservation holds", Verb::kChange));
     auto release = verb(at, "release", "end reservations or loans now", Verb::kRelease);
     release.operands("ID", command_.ids, "reservations or loans");
     release.text("--owner", command_.owner, "all of this owner", "NAME");
@@ -55,8 +56,8 @@ class Verbs {
     list.text("--vm", command_.vm, "for this virtual server", "VM").offers(cli::Values::kVms);
     list.text("--host", command_.host, "claimed on this host", "HOST");
     list.text("--id", command_.id, "this one, and loans for it", "ID");
-    list.choice("--state", command_.state, {"pending", "active", "idle", "ended", "released", "reclaimed"},
-                "in this state");
+    list.choice("--state", command_.state,
+                {"pending", "active", "idle", "ended", "released", "reclaimed", "changed"}, "in this state");
     list.text("--at", command_.time, "as of another time than now", "TIME");
     list.text("--from", command_.from, "that hold something after this", "TIME");
     list.text("--until", command_.until, "that hold something before this", "TIME");
@@ -88,6 +89,16 @@ class Verbs {
     at.flag("--borrow", command_.borrow, "borrow what the pool lacks");
     at.flag("--lendable", command_.lendable, "a failover may use it while its owner does not");
     at.flag("--atomic", command_.atomic, "of a stream: all of the requests or none");
+  }
+
+  void change(cli::Options at) {
+    at.operands("ID", command_.ids, "the reservation").required().takes(1, 1);
+    at.text("--amount", command_.amount, "how much from now on; what is not named stays", kAmounts);
+    at.text("--from", command_.from, "its new beginning, if it has not begun", "TIME");
+    at.text("--until", command_.until, "its new end", "TIME");
+    at.duration("--for", command_.length, "how long it lasts from its beginning").checked(why_no_length);
+    at.flag("--forever", command_.forever, "it does not end");
+    at.number("--priority", command_.new_priority, "its new priority");
   }
 
   void borrow(cli::Options at) {

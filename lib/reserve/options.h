@@ -15,6 +15,7 @@ enum class Verb {
   kPoolList,
   kClaim,
   kExtend,
+  kChange,
   kRelease,
   kBorrow,
   kReclaim,

@@ -34,6 +34,8 @@ class Session {
         return claim();
       case Verb::kExtend:
         return extend();
+      case Verb::kChange:
+        return change();
       case Verb::kRelease:
         return release();
       case Verb::kBorrow:
@@ -80,6 +82,12 @@ class Session {
     const auto granted = act<Granted>([&](Ledger& ledger) {
       return ledger.extend(command_.ids.front(), command_.extension(ledger.now()));
     });
+    return granted ? tell(*granted, now_) : Status::kNo;
+  }
+
+  Status change() {
+    const auto granted =
+        act<Granted>([&](Ledger& ledger) { return ledger.change(command_.change(ledger.now())); });
     return granted ? tell(*granted, now_) : Status::kNo;
   }
 

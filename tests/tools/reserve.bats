@@ -518,6 +518,27 @@ XML
   assert_equal "$(field request_refused .constraint)" ended
 }
 
+@test "a reservation is changed at once or not at all, and what it held before stays in the ledger" {
+  reserve claim rack1 --owner x --amount cpu=60,memory=1GiB --id big --for 2h
+  reserve claim rack1 --owner y --amount cpu=4 --id later --from +1h --for 1h
+  run -1 --separate-stderr reserve change big --amount cpu=61
+  assert_equal "$(field request_refused '"\(.request) \(.constraint) \(.missing) \(.held_by[0])"')" "change capacity 1 cpu=4 y later"
+  run -0 reserve whatif change big --amount cpu=2
+  sleep 1.1
+  run -0 reserve change big --amount cpu=50
+  assert_equal "$(field reservation '"\(.outcome) \(.state) \(.amounts | join(","))"')" "changed active cpu=50,memory=1073741824"
+  run -0 reserve list --all --owner x
+  assert_equal "$(field reservation '"\(.id) \(.state)"' | xargs)" "big~1 changed big active"
+  run -0 reserve change big --for 10m
+  run -0 reserve change later --from +30m --amount cpu=14 --priority 3
+  assert_equal "$(field reservation '"\(.state) \(.priority)"')" "pending 3"
+  run -1 --separate-stderr reserve change nothing --for 1h
+  for words in "" "--from +1h" "--until now" "--for 1h --forever"; do
+    # shellcheck disable=SC2086 # several words
+    run -2 --separate-stderr reserve change big $words
+  done
+}
+
 @test "a priority is taken as it was given, or refused" {
   for priority in 99999999999999999999 -99999999999999999999 9223372036854775808 9007199254740992; do
     run -2 --separate-stderr reserve claim rack1 --owner o --amount cpu=1 --priority=$priority
@@ -526,6 +547,7 @@ XML
   done
   run -0 reserve claim rack1 --owner o --amount cpu=1 --priority=-9007199254740991 --id low
   assert_equal "$(field reservation .priority)" -9007199254740991
+  run -2 --separate-stderr reserve change low --priority=9007199254740992
 }
 
 @test "every second Tuesday but one, and the last day of a month" {

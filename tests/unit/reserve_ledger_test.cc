@@ -483,6 +483,67 @@ TEST_F(LedgerTest, DaysOfTheMonthItsNthWeekdaysAndExceptions) {
   }
 }
 
+TEST_F(LedgerTest, AReservationIsChangedAtOnceOrNotAtAll) {
+  add(pool("r", "cpu=4"));
+  auto request = wish("r", "x", "cpu=2");
+  request.id = "c";
+  request.period.length = 2 * kHour;
+  claim(request);
+  request.id = "other";
+  request.amounts = amounts("cpu=1");
+  request.period = {now() + kHour, now() + 3 * kHour};
+  claim(request);
+  const auto change = [&](const std::string& amount, std::optional<Second> from,
+                          std::optional<Second> until) {
+    ChangeRequest wanted{.id = "c"};
+    if (!amount.empty()) wanted.amounts = amounts(amount);
+    wanted.period.from = from;
+    wanted.period.until = until;
+    return act<Granted>([&](Ledger& ledger) { return ledger.change(wanted); });
+  };
+  pass(kMinute);
+  // Four are too much beside the other one, and nothing has changed.
+  EXPECT_EQ(refusal(change("cpu=4", {}, {})).missing, 1000);
+  EXPECT_EQ(refusal(change("cpu=4", {}, {})).held_by, std::vector<std::string>{"cpu=1 x other"});
+  EXPECT_EQ(state("r", "cpu").granted, 2000);
+  EXPECT_TRUE(granted(change("cpu=4", {}, now() + 10 * kMinute)));
+  EXPECT_EQ(state("r", "cpu").granted, 4000);
+  EXPECT_TRUE(granted(change("cpu=3", {}, now() + 2 * kHour)));
+  EXPECT_EQ(state("r", "cpu").granted, 3000);
+  EXPECT_EQ(refusal(claim("r", "y", "cpu=2")).missing, 2000);
+  // What it held before stays in the ledger, and is over.
+  std::vector<std::string> past;
+  Filter all;
+  all.ended = true;
+  list(store, all, now(),
+       {.claim = [&](const Claim& c) { past.push_back(c.id + " " + c.ended); }, .loan = [](const Loan&) {}});
+  EXPECT_EQ(past, (std::vector<std::string>{"c~1 changed", "c ", "other "}));
+  EXPECT_THROW(change("", now() + kHour, {}), Error);  // it has begun
+  EXPECT_THROW(change("", {}, now()), Error);          // that is a release
+  EXPECT_TRUE(granted(change("", {}, now() + kMinute)));
+  pass(kMinute);
+  EXPECT_EQ(state("r", "cpu").granted, 0);
+  EXPECT_EQ(refusal(change("cpu=1", {}, {})).constraint, "ended");
+}
+
+TEST_F(LedgerTest, OneThatHasNotBegunIsMoved) {
+  add(pool("r", "cpu=1"));
+  auto request = wish("r", "x", "cpu=1");
+  request.id = "c";
+  request.period = {now() + kHour, now() + 2 * kHour};
+  claim(request);
+  ChangeRequest move{.id = "c"};
+  move.period.from = now() + 90 * kMinute;
+  move.period.length = kHour;
+  const auto answer = act<Granted>([&](Ledger& ledger) { return ledger.change(move); });
+  ASSERT_TRUE(granted(answer));
+  EXPECT_EQ(std::get<Granted>(answer).claim.from, now() + 90 * kMinute);
+  EXPECT_EQ(std::get<Granted>(answer).claim.until(), now() + 150 * kMinute);
+  request.id = "before";
+  request.period = {now(), now() + 90 * kMinute};
+  EXPECT_TRUE(granted(claim(request)));
+}
+
 class LoanTest : public LedgerTest {
  protected:
   void SetUp() override {
@@ -633,6 +694,10 @@ TEST_F(LoanTest, WhatWasReclaimedIsNotExtendedByBorrowingItAgain) {
     return act<Granted>([&](Ledger& ledger) { return ledger.extend("big", {{}, {}, kHour}); });
   };
   EXPECT_EQ(refusal(extend()).constraint, "capacity");
+  EXPECT_EQ(refusal(act<Granted>([&](Ledger& ledger) {
+              return ledger.change({.id = "big", .period = {{}, now() + kHour}});
+            })).constraint,
+            "capacity");
   pass(5 * kMinute);
   EXPECT_TRUE(granted(claim("web", "x", "cpu=10")));
 }
@@ -679,7 +744,7 @@ TEST_F(LedgerTest, APoolThatIsMadeAnewHasNothingOfTheOldOne) {
 }
 
 // After each of them all is added up anew: nothing is granted twice, and the sums are those of the documents.
-TEST_F(LoanTest, WhateverIsClaimedAndTakenBackTheLedgerAddsUp) {
+TEST_F(LoanTest, WhateverIsChangedPreemptedAndTakenBackTheLedgerAddsUp) {
   std::mt19937 random(7);
   const auto any = [&](int most) { return std::uniform_int_distribution(0, most - 1)(random); };
   const std::vector<std::string> pools = {"r", "web", "db", "ci"};
@@ -713,7 +778,14 @@ TEST_F(LoanTest, WhateverIsClaimedAndTakenBackTheLedgerAddsUp) {
           break;
         }
         case 2:
-        case 3:
+        case 3: {
+          ChangeRequest request{.id = id};
+          if (any(2) == 0) request.amounts = cpus();
+          if (any(2) == 0) request.period.length = (1 + any(20)) * kMinute;
+          if (any(4) == 0) request.period.from = now() + any(5) * kMinute;
+          count(act<Granted>([&](Ledger& ledger) { return ledger.change(request); }));
+          break;
+        }
         case 4:
           count(borrow(where, "", "cpu=1", any(4)));
           break;

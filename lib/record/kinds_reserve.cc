@@ -41,6 +41,8 @@ constexpr Field kReservationRequestFields[] = {
     FIELD(ReservationRequest, headroom, "what must stay free after it: N+1, or amounts", {}, kOmitted),
     FIELD(ReservationRequest, borrow, "true: what the pool lacks may be borrowed", {}, kOmitted),
     FIELD(ReservationRequest, lendable, "true: a failover may use it while its owner does not", {}, kOmitted),
+    FIELD(ReservationRequest, preempt, "true: what has a lower priority in the pool ends if there is no room",
+          {}, kOmitted),
 };
 
 constexpr Field kReservationFields[] = {
@@ -51,7 +53,8 @@ constexpr Field kReservationFields[] = {
     FIELD(Reservation, owner, "for whom", "OWNER"),
     FIELD(Reservation, state,
           "pending: it begins later; active; idle: between two of its times; ended; released: before its "
-          "time; reclaimed: a lender took its own back; changed: it holds other amounts since",
+          "time; reclaimed: a lender took its own back; changed: it holds other amounts since; "
+          "preempted: one of higher priority took its place",
           "STATE"),
     FIELD(Reservation, outcome,
           "granted, extended, changed, released, or already: it was so before; left out where it is listed",
@@ -148,7 +151,8 @@ constexpr Field kLoanFields[] = {
     FIELD(Loan, lender, "pool that it belongs to", "LENDER"),
     FIELD(Loan, borrower, "pool that has it", "BORROWER"),
     FIELD(Loan, owner, "who asked for it", "OWNER"),
-    FIELD(Loan, state, "pending, active, idle, ended, released or reclaimed; changed with its reservation",
+    FIELD(Loan, state,
+          "pending, active, idle, ended, released or reclaimed; changed or preempted with its reservation",
           "STATE"),
     FIELD(Loan, outcome, "granted, released, or already; left out where it is listed", "OUTCOME", kSeldom),
     FIELD(Loan, from, "when it begins", "FROM"),
@@ -166,7 +170,8 @@ constexpr Field kReclaimHitFields[] = {
     FIELD(ReclaimHit, cause, "the incident that it belongs to", {}, kOmitted),
     FIELD(ReclaimHit, hit, "loan: it goes back; reservation: it ends, because its pool has no more room",
           "HIT"),
-    FIELD(ReclaimHit, lender, "pool that takes its own back", "LENDER"),
+    FIELD(ReclaimHit, lender, "pool that takes its own back; for a claim with preempt, its own pool",
+          "LENDER"),
     FIELD(ReclaimHit, pool, "pool that loses it", "POOL"),
     FIELD(ReclaimHit, owner, "who loses it", "OWNER"),
     FIELD(ReclaimHit, priority, "the lowest are hit first", "PRIO"),
@@ -262,8 +267,12 @@ const Kind PoolShare::kKind{"pool_share", Role::kFact, "A pool, as far as one of
 const Kind Loan::kKind{"loan",    Role::kResult, "A part of one pool that another one has for a time.",
                        "reserve", "people",      kLoanFields};
 const Kind ReclaimHit::kKind{
-    "reclaim_hit", Role::kResult, "Who loses something because a lender takes its own back.",
-    "reserve",     "people",      kReclaimHitFields};
+    "reclaim_hit",
+    Role::kResult,
+    "Who loses something because a lender takes its own back, or a claim of higher priority needs it.",
+    "reserve",
+    "people",
+    kReclaimHitFields};
 const Kind CalendarRow::kKind{"calendar_row", Role::kFact, "Who holds what when, drawn.",
                               "reserve list", "people",    kCalendarRowFields};
 const Kind LedgerFault::kKind{"ledger_fault",  Role::kFact, "What does not hold in the ledger.",

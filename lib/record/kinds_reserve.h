@@ -35,7 +35,7 @@ struct ReservationRequest : Head {
   Integer priority;
   List tags;
   Text vm, host, limit, headroom;
-  Flag borrow, lendable;
+  Flag borrow, lendable, preempt;
   static const Kind kKind;
 };
 

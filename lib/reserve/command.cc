@@ -93,6 +93,7 @@ ClaimRequest Command::claim(Second now) const {
   if (!headroom.empty()) request.headroom = parse_headroom(headroom);
   request.borrow = borrow;
   request.lendable = lendable;
+  request.preempt = preempt;
   return request;
 }
 
@@ -182,7 +183,8 @@ Filter Command::filter(Second now) const {
   filter.host = host;
   filter.id = id;
   filter.state = state;
-  filter.ended = all || state == "ended" || state == "released" || state == "reclaimed" || state == "changed";
+  filter.ended = all || state == "ended" || state == "released" || state == "reclaimed" ||
+                 state == "changed" || state == "preempted";
   if (!time.empty()) filter.span = Span{at(now), at(now) + 1};
   if (!from.empty() || !until.empty()) {
     if (!time.empty()) throw misused("--at", "there is --from or --until, too");

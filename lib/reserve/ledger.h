@@ -40,6 +40,7 @@ struct ClaimRequest {
   Quantities limits = {};
   std::optional<Headroom> headroom = {};
   bool borrow = false, lendable = false;
+  bool preempt = false;  // ends what matters less in its pool when there is no room
 };
 // What is not given stays as it is.
 struct ChangeRequest {
@@ -60,6 +61,7 @@ struct Granted {
   Claim claim = {};
   std::string outcome = {};
   std::vector<Loan> loans = {};
+  std::vector<Hit> hits = {};           // what made room for it
   std::vector<std::string> notes = {};  // for a person, see Period
 };
 
@@ -240,6 +242,7 @@ class Ledger {
   std::vector<Loan> loans_ending_after(const std::string& lender, Second time);
   void end_what_lacks_room(const std::string& borrower, const std::set<std::string>& made_for,
                            const std::string& lender, Reclaimed& answer);
+  std::optional<Refusal> make_room(const Terms& terms, Granted& granted);
   // The changed reservation as far as it does not depend on what there is room for; its spans are those from
   // now on.
   Claim redrawn(const ChangeRequest& request, const Claim& claim, std::vector<std::string>& notes);

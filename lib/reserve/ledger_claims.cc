@@ -108,7 +108,9 @@ Answer<Granted> Ledger::claim(const ClaimRequest& request) {
   check_host(request);
   Granted granted{.outcome = "granted", .notes = request.period.notes};
   terms.spans = spans_of(request.period, granted.notes);
-  if (auto refusal = admit(terms, granted.loans)) return *refusal;
+  auto refusal = admit(terms, granted.loans);
+  if (refusal && request.preempt) refusal = make_room(terms, granted);
+  if (refusal) return *refusal;
   if (claim.id.empty()) claim.id = random_id();
   claim.spans = terms.spans;
   claim.made = now_;

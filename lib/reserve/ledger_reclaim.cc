@@ -163,4 +163,36 @@ void Ledger::end_what_lacks_room(const std::string& borrower, const std::set<std
   }
 }
 
+// Those of its own pool that matter less end when the claim begins, no more of them than must.
+std::optional<Refusal> Ledger::make_room(const Terms& terms, Granted& granted) {
+  const Second at = terms.spans.front().from;
+  auto claims = claims_ending_after(terms.pool, at, kAll);
+  const auto matters = [&](const Claim& claim) { return claim.priority >= terms.priority; };
+  std::erase_if(claims, matters);  // @rule 18-preempt
+  std::sort(claims.begin(), claims.end(), kFirstToGo);
+  std::optional<Refusal> refusal;
+  const auto fits = [&] {
+    granted.loans.clear();
+    refusal = admit(terms, granted.loans);
+    return !refusal;
+  };
+  const auto helps = [&](const Claim& claim) {
+    const Second end = terms.spans.back().until;
+    return holds_any(claim.amounts, terms.amounts) && !before(after(claim.spans, at), end).empty();
+  };
+  auto goes = least(claims, at, helps, fits);
+  for (const auto& claim : goes) weigh(claim, at, -1);
+  const bool enough = fits();
+  for (const auto& claim : goes) weigh(claim, at, 1);
+  if (!enough) {
+    fits();
+    return refusal;
+  }
+  for (auto& claim : goes) {
+    granted.hits.push_back(hit_of(claim, claim.pool, at));
+    cut(claim, at, "preempted");
+  }
+  return std::nullopt;
+}
+
 }  // namespace rackline::reserve

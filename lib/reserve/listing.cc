@@ -293,6 +293,7 @@ ClaimRequest request_from(const record::ReservationRequest& record, Second now) 
   if (record.headroom) request.headroom = parse_headroom(*record.headroom);
   request.borrow = record.borrow.value_or(false);
   request.lendable = record.lendable.value_or(false);
+  request.preempt = record.preempt.value_or(false);
   return request;
 }
 

@@ -87,7 +87,7 @@ struct Claim {
   bool borrow = false, lendable = false;
   Second made = 0;
   Second from = 0;    // as it was granted
-  std::string ended;  // why it was cut short: "released", "reclaimed", "changed"
+  std::string ended;  // why it was cut short: "released", "reclaimed", "changed", "preempted"
   Asked asked;
   static const store::Fields kFields;
 

@@ -57,7 +57,8 @@ class Verbs {
     list.text("--host", command_.host, "claimed on this host", "HOST");
     list.text("--id", command_.id, "this one, and loans for it", "ID");
     list.choice("--state", command_.state,
-                {"pending", "active", "idle", "ended", "released", "reclaimed", "changed"}, "in this state");
+                {"pending", "active", "idle", "ended", "released", "reclaimed", "changed", "preempted"},
+                "in this state");
     list.text("--at", command_.time, "as of another time than now", "TIME");
     list.text("--from", command_.from, "that hold something after this", "TIME");
     list.text("--until", command_.until, "that hold something before this", "TIME");
@@ -87,6 +88,7 @@ class Verbs {
     at.text("--headroom", command_.headroom,
             "what has to stay free after it, if that is more than its pool demands", "N+1|AMOUNTS");
     at.flag("--borrow", command_.borrow, "borrow what the pool lacks");
+    at.flag("--preempt", command_.preempt, "end what has a lower priority in the pool if there is no room");
     at.flag("--lendable", command_.lendable, "a failover may use it while its owner does not");
     at.flag("--atomic", command_.atomic, "of a stream: all of the requests or none");
   }

@@ -246,6 +246,7 @@ class Session {
 
   Status tell(const Granted& granted, Second now) {
     warn(granted.claim.id, granted.notes);
+    for (const auto& hit : granted.hits) put(records_.hit(hit));
     put(records_.reservation(granted, now));
     for (const auto& loan : granted.loans) tell(loan, granted.outcome == "already" ? "already" : "granted");
     return Status::kDone;

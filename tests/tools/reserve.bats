@@ -539,6 +539,20 @@ XML
   done
 }
 
+@test "room is made by reservations of a lower priority, and each that it hits is told" {
+  reserve claim rack1 --owner low --id low --amount cpu=4
+  reserve claim rack1 --owner middle --id middle --amount cpu=40 --priority 1
+  run -1 --separate-stderr reserve claim rack1 --owner high --amount cpu=60 --priority 5
+  run -1 --separate-stderr reserve claim rack1 --owner high --amount cpu=60 --priority 1 --preempt
+  run -0 reserve whatif claim rack1 --owner high --amount cpu=60 --priority 5 --preempt
+  run -0 reserve claim rack1 --owner high --amount cpu=60 --priority 5 --preempt
+  assert_equal "$(field reclaim_hit '"\(.id) \(.pool) \(.lender)"')" "middle rack1 rack1"
+  run -0 reserve list --state preempted
+  assert_equal "$(field reservation .id)" middle
+  run -0 reserve list
+  assert_equal "$(field reservation .owner | sort | xargs)" "high low"
+}
+
 @test "a priority is taken as it was given, or refused" {
   for priority in 99999999999999999999 -99999999999999999999 9223372036854775808 9007199254740992; do
     run -2 --separate-stderr reserve claim rack1 --owner o --amount cpu=1 --priority=$priority

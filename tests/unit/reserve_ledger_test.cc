@@ -544,6 +544,30 @@ TEST_F(LedgerTest, OneThatHasNotBegunIsMoved) {
   EXPECT_TRUE(granted(claim(request)));
 }
 
+TEST_F(LedgerTest, RoomIsMadeByWhatMattersLessAndNoMoreThanMust) {
+  add(pool("r", "cpu=10"));
+  const auto want = [&](const std::string& id, const std::string& amount, std::int64_t priority,
+                        bool preempt) {
+    auto request = wish("r", id, amount);
+    request.id = id;
+    request.priority = priority;
+    request.preempt = preempt;
+    return claim(request);
+  };
+  want("small", "cpu=1", 0, false);
+  want("big", "cpu=6", 1, false);
+  want("equal", "cpu=3", 5, false);
+  EXPECT_EQ(refusal(want("new", "cpu=6", 5, false)).constraint, "capacity");
+  EXPECT_EQ(refusal(want("new", "cpu=8", 5, true)).constraint, "capacity");  // equals stay
+  EXPECT_EQ(state("r", "cpu").granted, 10000);
+  const auto answer = want("new", "cpu=6", 5, true);
+  ASSERT_TRUE(granted(answer));
+  const auto& hits = std::get<Granted>(answer).hits;
+  ASSERT_EQ(hits.size(), 1U);
+  EXPECT_EQ(hits.front().id, "big");
+  EXPECT_EQ(state("r", "cpu").granted, 10000);
+}
+
 class LoanTest : public LedgerTest {
  protected:
   void SetUp() override {
@@ -774,6 +798,7 @@ TEST_F(LoanTest, WhateverIsChangedPreemptedAndTakenBackTheLedgerAddsUp) {
           request.period = period();
           request.priority = any(4);
           request.borrow = any(2) == 0;
+          request.preempt = any(3) == 0;
           count(claim(request));
           break;
         }

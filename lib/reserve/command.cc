@@ -148,6 +148,8 @@ ReclaimRequest Command::reclaim() const {
   request.borrower = lender;
   if (!amount.empty()) request.amounts = parse_amounts(amount);
   request.grace = whole_seconds(grace);
+  if (part && amount.empty()) throw misused("--part", "there is no --amount");
+  request.part = part;
   return request;
 }
 

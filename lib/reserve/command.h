@@ -22,7 +22,7 @@ struct Command {
   Milliseconds length{0}, grace{0};
   std::int64_t priority = 0;
   std::optional<std::int64_t> new_priority;
-  bool borrow = false, lendable = false, preempt = false, atomic = false, accept_clock = false,
+  bool borrow = false, lendable = false, preempt = false, part = false, atomic = false, accept_clock = false,
        forever = false;
   bool all = false, calendar = false, loans_only = false;
   std::string time;  // --at

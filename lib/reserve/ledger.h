@@ -91,6 +91,7 @@ struct ReclaimRequest {
   std::string borrower = {};  // empty: whoever has borrowed
   Quantities amounts = {};    // empty: all
   Second grace = 0;           // seconds
+  bool part = false;          // no more than the amounts: loans are split
 };
 struct Reclaimed {
   Second at = 0;
@@ -248,6 +249,8 @@ class Ledger {
   Claim redrawn(const ChangeRequest& request, const Claim& claim, std::vector<std::string>& notes);
   // Before it was changed it held other amounts: that stays in the ledger under an id of its own.
   void keep_past(Claim past);
+  // What of a loan that was cut at `at` its borrower keeps is a loan of its own.
+  void keep_part(const Loan& loan, const Amounts& amounts, const std::vector<Span>& spans);
   std::vector<Loan> loans_to_take(const ReclaimRequest& request, Second at);
 
   std::optional<Refusal> check_held(const Pool& before, const Pool& after, const std::string& resource);

@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/id.h"
 #include "reserve/ledger.h"
 #include "reserve/ledger_terms.h"
 
@@ -20,6 +21,33 @@ constexpr auto kFirstToGo = [](const auto& a, const auto& b) {
 bool holds_any(const Amounts& amounts, const Amounts& wanted) {
   return std::any_of(wanted.begin(), wanted.end(),
                      [&](const auto& want) { return want.second > 0 && amounts.contains(want.first); });
+}
+
+// What of each loan its borrower keeps when no more is taken than is wanted: of those taken last first.
+std::vector<Amounts> parts_kept(const std::vector<Loan>& loans, const Amounts& wanted) {
+  Amounts spare;
+  for (const auto& loan : loans) {
+    for (const auto& [resource, amount] : loan.amounts) spare[resource] += amount;
+  }
+  for (const auto& [resource, amount] : wanted) spare[resource] -= amount;
+  std::vector<Amounts> kept(loans.size());
+  for (auto i = loans.size(); i-- > 0;) {
+    for (const auto& [resource, amount] : loans[i].amounts) {
+      const auto part = std::min(amount, spare[resource]);
+      if (part <= 0) continue;
+      kept[i][resource] = part;
+      spare[resource] -= part;
+    }
+  }
+  return kept;
+}
+
+Amounts without(Amounts amounts, const Amounts& kept) {
+  for (const auto& [resource, amount] : kept) {
+    amounts[resource] -= amount;
+    if (amounts[resource] == 0) amounts.erase(resource);
+  }
+  return amounts;
 }
 
 Hit hit_of(const Claim& claim, const std::string& lender, Second at) {
@@ -106,6 +134,24 @@ std::vector<Loan> Ledger::loans_to_take(const ReclaimRequest& request, Second at
   return taken;
 }
 
+void Ledger::keep_part(const Loan& loan, const Amounts& amounts, const std::vector<Span>& spans) {
+  Loan part = loan;
+  part.id = random_id();
+  part.amounts = amounts;
+  part.spans = spans;
+  part.from = spans.front().from;
+  part.ended.clear();
+  part.asked = {};
+  adjust_loan(part, spans, 1);
+  put(part);
+  const auto place = loan.claim.empty() ? std::nullopt : place_of(loan.claim);
+  const auto text = place ? writes_.read(*place) : std::nullopt;
+  if (!text) return;
+  Claim claim = claim_from(*place, *text);
+  claim.loans.push_back(part.id);
+  put(claim, *place);
+}
+
 Answer<Reclaimed> Ledger::reclaim(const ReclaimRequest& request) {
   for (const auto& name : {request.lender, request.borrower}) {
     if (!name.empty() && lookup(name) == nullptr) return unknown_pool("reclaim", name);
@@ -117,17 +163,23 @@ Answer<Reclaimed> Ledger::reclaim(const ReclaimRequest& request) {
   Reclaimed answer;
   answer.at = std::min(now_ + request.grace, kForever - 1);
   std::set<std::string> borrowers, made_for;
-  for (auto& loan : loans_to_take(request, answer.at)) {
+  auto loans = loans_to_take(request, answer.at);
+  const auto kept =
+      request.part ? parts_kept(loans, bases(request.amounts)) : std::vector<Amounts>(loans.size());
+  for (std::size_t i = 0; i < loans.size(); ++i) {
+    Loan& loan = loans[i];
     answer.hits.push_back({.is_loan = true,
                            .id = loan.id,
                            .lender = loan.lender,
                            .pool = loan.borrower,
                            .owner = loan.owner,
                            .priority = loan.priority,
-                           .amounts = loan.amounts,
+                           .amounts = without(loan.amounts, kept[i]),
                            .until_before = loan.until(),
                            .until = answer.at});
+    const auto rest = after(loan.spans, answer.at);
     cut(loan, answer.at, "reclaimed");
+    if (!kept[i].empty()) keep_part(loan, kept[i], rest);
     if (!loan.claim.empty()) made_for.insert(loan.claim);
     borrowers.insert(loan.borrower);
   }

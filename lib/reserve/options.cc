@@ -35,6 +35,7 @@ class Verbs {
     reclaim.operand("POOL", command_.pool, "pool that has lent it", "POOL").required();
     reclaim.text("--borrower", command_.lender, "only from this one", "POOL");
     reclaim.text("--amount", command_.amount, "at least so much; not given: all", kAmounts);
+    reclaim.flag("--part", command_.part, "no more than --amount: of a loan that is larger only a part");
     reclaim.duration("--grace", command_.grace, "how long the borrowers may keep it");
   }
 

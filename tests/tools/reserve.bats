@@ -564,6 +564,20 @@ XML
   run -2 --separate-stderr reserve change low --priority=9007199254740992
 }
 
+@test "a part of a loan is taken back, and its borrower keeps the rest" {
+  reserve pool add web --parent rack1 --capacity cpu=10
+  reserve pool add db --parent rack1 --capacity cpu=10
+  reserve borrow db --lender web --amount cpu=8 --id loan
+  sleep 1.1
+  run -2 --separate-stderr reserve reclaim web --part
+  run -0 reserve reclaim web --amount cpu=3 --part
+  assert_equal "$(field reclaim_hit '"\(.id) \(.amounts | join(","))"')" "loan cpu=3"
+  run -0 reserve pool list web
+  assert_equal "$(field pool_share .lent)" 5
+  run -0 reserve list
+  assert_equal "$(field loan '"\(.lender) \(.amounts | join(","))"')" "web cpu=5"
+}
+
 @test "every second Tuesday but one, and the last day of a month" {
   run -0 reserve claim rack1 --owner o --amount cpu=1 --every "2nd tue 20-22 except 2047-02-12" --from 2047-01-01T00:00:00Z --until 2047-06-01T00:00:00Z
   assert_equal "$(field reservation .occurrences)" 4

@@ -687,6 +687,31 @@ TEST_F(LoanTest, OfLoansNoMoreAreTakenBackThanMustBe) {
   EXPECT_EQ(state("web", "cpu").lent, 1000);
 }
 
+TEST_F(LoanTest, APartOfALoanIsTakenBack) {
+  auto request = wish("db", "y", "cpu=16");
+  request.id = "big";
+  request.borrow = true;
+  ASSERT_TRUE(granted(claim(request)));
+  pass(kMinute);
+  ReclaimRequest part{.lender = "web", .amounts = amounts("cpu=2"), .grace = kMinute, .part = true};
+  const auto answer = act<Reclaimed>([&](Ledger& ledger) { return ledger.reclaim(part); });
+  const auto& hits = std::get<Reclaimed>(answer).hits;
+  ASSERT_EQ(hits.size(), 2U);  // the claim has not enough left
+  EXPECT_EQ(hits.front().amounts, bases(amounts("cpu=2")));
+  pass(kMinute);
+  EXPECT_EQ(state("web", "cpu").lent, 0);
+
+  borrow("db", "web", "cpu=6", 1);
+  borrow("db", "web", "cpu=3", 9);
+  const auto smaller = act<Reclaimed>([&](Ledger& ledger) {
+    return ledger.reclaim({.lender = "web", .amounts = amounts("cpu=7"), .part = true});
+  });
+  ASSERT_EQ(std::get<Reclaimed>(smaller).hits.size(), 2U);
+  EXPECT_EQ(std::get<Reclaimed>(smaller).hits.back().amounts, bases(amounts("cpu=1")));
+  EXPECT_EQ(state("web", "cpu").lent, 2000);
+  EXPECT_TRUE(granted(claim("db", "y", "cpu=12")));
+}
+
 TEST_F(LoanTest, OfReservationsNoMoreEndThanMust) {
   borrow("db", "web", "cpu=8");
   const auto want = [&](const std::string& id, const std::string& amount, std::int64_t priority) {
@@ -816,7 +841,8 @@ TEST_F(LoanTest, WhateverIsChangedPreemptedAndTakenBackTheLedgerAddsUp) {
           break;
         case 5:
           count(act<Reclaimed>([&](Ledger& ledger) {
-            return ledger.reclaim({.lender = where, .amounts = cpus(), .grace = any(3) * kMinute});
+            return ledger.reclaim(
+                {.lender = where, .amounts = cpus(), .grace = any(3) * kMinute, .part = any(2) == 0});
           }));
           break;
         default:

@@ -82,6 +82,9 @@ CheckResult check_description(const MigrationHost& from, const MigrationHost& to
   if (!live && !vm.ties_when_stopped.empty()) return refuse(vm.ties_when_stopped.front());
   for (const VmDisk& disk : vm.disks) {
     if (is_shared(disk, from, to)) continue;
+    if (disk.type == "network of its host")
+      return refuse("disk " + disk.target + " (" + disk.source + ") is at an address of " + from.host +
+                    " itself: " + to.host + " would open another of that name");
     const std::string what = disk.source.empty() ? "of type " + disk.type : disk.source;
     return refuse("disk " + disk.target + " (" + what + ") is not on storage that " + from.host + " and " +
                   to.host + " share");

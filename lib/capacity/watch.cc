@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capacity/watch.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 
 #include "base/interrupt.h"
+#include "base/printable.h"
 #include "cluster/annotate.h"
 #include "observe/options.h"
 #include "usage/import.h"
@@ -159,12 +162,16 @@ Status import(cli::Program& program, const WatchOptions& options) {
 Status list(cli::Program& program, const WatchOptions& options) {
   program.describes_itself();
   auto hosts = chosen_hosts(program, options.hosts);
+  const bool terminal = isatty(STDOUT_FILENO) == 1;
+  const auto print = [&](const std::string& name) {
+    std::cout << (terminal ? printable(name) : name) << '\n';
+  };
   if (options.list == "hosts") {
-    for (const auto& host : hosts) std::cout << host.host << '\n';
+    for (const auto& host : hosts) print(host.host);
   } else {
     virt::Survey survey(std::move(hosts), {program.timeout(), program.timeout(), options.window});
     for (const auto& name : survey.vm_names([&](const Error& error) { program.note(error.what()); })) {
-      std::cout << name << '\n';
+      print(name);
     }
   }
   if (!std::cout.flush()) throw system_error(Status::kUnreachable, "write", "stdout");

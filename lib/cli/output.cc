@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/printable.h"
 #include "base/time.h"
 #include "record/kinds.h"
 #include "record/writer.h"
@@ -90,10 +92,24 @@ void Output::complete_head(record::Head& head) const {
   if (head.tool.empty()) head.tool = tool_;
 }
 
+// Empty for a record that tells of no action, or where nobody wants to know.
+std::string Output::words_of_outcome(const record::Kind& kind, const void* record) const {
+  if (!lost_) return {};
+  bool tells = kind.role == record::Role::kResult;
+  for (const auto& field : kind.fields) {
+    // What is only listed has none.
+    if (field.name == "outcome" && field.optional)
+      tells = static_cast<const record::Text*>(field.member(const_cast<void*>(record)))->has_value();
+  }
+  return tells ? record::to_words(kind, record::to_line(kind, record)) : std::string();
+}
+
 void Output::emit(const record::Kind& kind, const void* record, record::Time time) {
   const std::lock_guard lock(mutex_);
   if (format_ == Format::kJson) {
-    put(record::to_line(kind, record) + "\n");
+    put_line(record::to_line(kind, record));
+    if (!gone_) return;
+    if (const auto words = words_of_outcome(kind, record); !words.empty()) lost_(words);
     return;
   }
   if (kind.role == record::Role::kControl || kind.role == record::Role::kSummary) {
@@ -112,46 +128,51 @@ void Output::emit(const record::Kind& kind, const void* record, record::Time tim
   auto cells = record::to_cells(kind, record, all_columns_);
   if (timed_ && !all_columns_) cells.insert(cells.begin(), record::time_of_day(time));
   table->rows.push_back(std::move(cells));
+  if (auto words = words_of_outcome(kind, record); !words.empty())
+    table->outcomes.push_back(std::move(words));
+}
+
+std::string Output::text_of(Table& table) {
+  auto names = record::headings(*table.kind, all_columns_);
+  auto right = record::numeric(*table.kind, all_columns_);
+  auto seldom = record::seldom(*table.kind, all_columns_);
+  // Among all columns it is one already; TIME is how long something took.
+  if (timed_ && !all_columns_) {
+    names.insert(names.begin(), "WHEN");
+    right.insert(right.begin(), false);
+    seldom.insert(seldom.begin(), false);
+  }
+  // Where rows come one by one, the next may have what this one lacks.
+  for (std::size_t i = flows_ ? 0 : seldom.size(); i-- > 0;) {
+    const auto empty = [i](const auto& row) { return row[i] == "-"; };
+    if (!seldom[i] || !std::all_of(table.rows.begin(), table.rows.end(), empty)) continue;
+    remove_column(names, i);
+    remove_column(right, i);
+    for (auto& row : table.rows) remove_column(row, i);
+  }
+  const bool goes_on = flows_ && shown_ == names;
+  if (!goes_on) widths_.assign(names.size(), 0);
+  auto& widths = widths_;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    widths[i] = std::max(widths[i], width(names[i]));
+    for (const auto& row : table.rows) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  if (columns_ > 0) fit(widths, right, columns_);
+  std::string text;
+  if (!goes_on) {
+    if (colour_) text += "\x1b[1m";
+    append_row(text, names, widths, right);
+    if (colour_) text += "\x1b[0m";
+  }
+  shown_ = std::move(names);
+  for (const auto& row : table.rows) append_row(text, row, widths, right);
+  return text;
 }
 
 void Output::flush_locked() {
-  for (Table& table : tables_) {
-    auto names = record::headings(*table.kind, all_columns_);
-    auto right = record::numeric(*table.kind, all_columns_);
-    auto seldom = record::seldom(*table.kind, all_columns_);
-    // Among all columns it is one already; TIME is how long something took.
-    if (timed_ && !all_columns_) {
-      names.insert(names.begin(), "WHEN");
-      right.insert(right.begin(), false);
-      seldom.insert(seldom.begin(), false);
-    }
-    // Where rows come one by one, the next may have what this one lacks.
-    for (std::size_t i = flows_ ? 0 : seldom.size(); i-- > 0;) {
-      const auto empty = [i](const auto& row) { return row[i] == "-"; };
-      if (!seldom[i] || !std::all_of(table.rows.begin(), table.rows.end(), empty)) continue;
-      remove_column(names, i);
-      remove_column(right, i);
-      for (auto& row : table.rows) remove_column(row, i);
-    }
-    const bool goes_on = flows_ && shown_ == names;
-    if (!goes_on) widths_.assign(names.size(), 0);
-    auto& widths = widths_;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      widths[i] = std::max(widths[i], width(names[i]));
-      for (const auto& row : table.rows) widths[i] = std::max(widths[i], width(row[i]));
-    }
-    if (columns_ > 0) fit(widths, right, columns_);
-    std::string text;
-    if (!goes_on) {
-      if (colour_) text += "\x1b[1m";
-      append_row(text, names, widths, right);
-      if (colour_) text += "\x1b[0m";
-    }
-    shown_ = std::move(names);
-    for (const auto& row : table.rows) append_row(text, row, widths, right);
-    put(text);
-  }
-  tables_.clear();
+  // Let go of before they are written: what cannot be written now is not written later either.
+  auto tables = std::exchange(tables_, {});
+  for (Table& table : tables) put(text_of(table), table.outcomes);
 }
 
 void Output::flush() {
@@ -169,38 +190,66 @@ void Output::illustrate(std::string_view text) {
 void Output::pass(const record::Reader& reader) {
   const std::lock_guard lock(mutex_);
   flush_locked();
-  std::string text(reader.text());
   if (format_ == Format::kTable) {
     const record::Kind* kind = record::find_kind(reader.kind());
     if (kind == &record::RoundEnd::kKind) return;
     if (kind != nullptr && kind->role == record::Role::kSummary) return;
-    const std::string words = kind == nullptr ? "" : record::to_words(*kind, text, timed_);
-    if (!words.empty()) text = words;
+    const std::string words = kind == nullptr ? "" : record::to_words(*kind, reader.text(), timed_);
+    if (!words.empty()) {
+      put(words + "\n");
+      return require_reader();
+    }
   }
-  put(text + "\n");
+  put_line(std::string(reader.text()));
+  require_reader();
 }
 
 void Output::pass(std::string_view line) {
   const std::lock_guard lock(mutex_);
   flush_locked();
-  put(std::string(line) + "\n");
+  put_line(std::string(line));
+  require_reader();
 }
 
-void Output::put(std::string_view left) {
+// What is handed on is often what is to be acted on next: nothing may be begun of which nobody would learn.
+void Output::require_reader() const {
+  if (failure_) throw Error(*failure_);
+}
+
+std::optional<Error> Output::failure() {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void Output::put_line(const std::string& json) {
+  put((beside_ ? escaped(json) : json) + "\n");
+}
+
+void Output::put(std::string_view text, const std::vector<std::string>& outcomes) {
+  if (beside_) {
+    beside_([&] { write_all(text); });
+  } else {
+    write_all(text);
+  }
+  if (!gone_) return;
+  for (const auto& words : outcomes) lost_(words);
+}
+
+void Output::write_all(std::string_view left) {
   while (!gone_ && !left.empty()) {
     const ssize_t written = ::write(fd_, left.data(), left.size());
     if (written >= 0) {
       left.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EPIPE && closed_ == Closed::kStop) {
-      gone_ = true;
-      interrupt::request(SIGPIPE);
     } else if (errno == EAGAIN) {  // somebody else has made the pipe or terminal non-blocking
       pollfd writable{fd_, POLLOUT, 0};
       poll(&writable, 1, -1);
     } else if (errno != EINTR) {
+      const bool reader_gone = errno == EPIPE;
       const Error error = system_error(Status::kUnreachable, "write records", "stdout");
       gone_ = true;  // the `end` record would fail in the same way
-      throw error;
+      if (closed_ == Closed::kDie) throw error;
+      if (!reader_gone) failure_ = error;
+      interrupt::request(SIGPIPE);
     }
   }
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/time.h"
 #include "record/kind.h"
 #include "record/reader.h"
@@ -19,13 +22,20 @@ enum class Format { kJson, kTable };
 // aligned tables of the same facts, one table per kind, when a round ends. Safe to use from several threads.
 class Output {
  public:
-  // What to do when the reader of stdout is gone.
+  // What to do when the reader of stdout is gone, or it cannot be written.
   enum class Closed {
-    kDie,   // SIGPIPE has already ended the program
-    kStop,  // ask for an orderly stop (interrupt.h); what follows is dropped
+    kDie,   // SIGPIPE has already ended the program, or an Error does
+    kStop,  // ask for an orderly stop (interrupt.h); what follows is dropped, but see tells_lost()
   };
 
   Output(int fd, std::string tool, Closed closed) : fd_(fd), tool_(std::move(tool)), closed_(closed) {}
+
+  // From now on what it writes reaches a terminal: characters that could drive it are escaped, and each write
+  // is done by `beside`, which takes off what else is drawn there.
+  using Beside = std::function<void(const std::function<void()>& write)>;
+  void on_terminal(Beside beside) { beside_ = std::move(beside); }
+  // `lost` is told each outcome of what was done that cannot be written, in words.
+  void tells_lost(std::function<void(const std::string& words)> lost) { lost_ = std::move(lost); }
 
   // `columns`: the width of the terminal, to which long texts of a table are cut; 0: they are whole.
   void set_format(Format format, bool all_columns, bool colour, std::size_t columns = 0);
@@ -36,8 +46,11 @@ class Output {
   // input and so takes the time from there.
   void stamp(record::Time time) { stamp_ = time; }
 
-  // Stamps the record with time and tool where they are not set, and writes it.
-  // Throws Error(kUnreachable) when it cannot be written (full disk).
+  // Why nothing more can be written, where that asks for a stop; not that the reader is gone.
+  std::optional<Error> failure();
+
+  // Stamps the record with time and tool where they are not set, and writes it. With Closed::kDie throws
+  // Error(kUnreachable) when it cannot be written (full disk).
   template <class K>
   void write(K record) {
     complete_head(record);
@@ -45,6 +58,7 @@ class Output {
   }
 
   // Hands the reader's present record on as it came; among tables in the words of one, if its kind is known.
+  // Throws Error(kUnreachable) when it cannot be written, but not when the reader is gone.
   // There the ends of rounds, and what another program has counted, are left out: they tell a person nothing.
   void pass(const record::Reader& reader);
 
@@ -68,12 +82,18 @@ class Output {
   struct Table {
     const record::Kind* kind;
     std::vector<std::vector<std::string>> rows;
+    std::vector<std::string> outcomes = {};  // in words, in case that it cannot be written
   };
 
   void complete_head(record::Head& head) const;
   void emit(const record::Kind& kind, const void* record, record::Time time);
   void flush_locked();
-  void put(std::string_view left);
+  std::string words_of_outcome(const record::Kind& kind, const void* record) const;
+  std::string text_of(Table& table);
+  void put_line(const std::string& json);
+  void put(std::string_view text, const std::vector<std::string>& outcomes = {});
+  void write_all(std::string_view left);
+  void require_reader() const;
 
   int fd_;
   std::string tool_;
@@ -83,6 +103,9 @@ class Output {
   bool colour_ = false;
   std::size_t columns_ = 0;
   bool gone_ = false;
+  std::optional<Error> failure_;
+  Beside beside_;
+  std::function<void(const std::string& words)> lost_;
   bool flows_ = false, timed_ = false;
   std::vector<std::string> shown_;  // the heading of the last table, and how wide it was
   std::vector<std::size_t> widths_;

@@ -15,9 +15,12 @@
 #include <iostream>
 #include <map>
 
+#include "base/descriptors.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "base/printable.h"
 #include "base/units.h"
+#include "base/version.h"
 #include "cli/bars.h"
 #include "cli/command.h"
 #include "cli/completion.h"
@@ -26,10 +29,6 @@
 #include "cli/progress.h"
 #include "cluster/inventory.h"
 #include "proc/child.h"
-
-#ifndef RACKLINE_VERSION
-#error "RACKLINE_VERSION comes from the build"
-#endif
 
 namespace rackline::cli {
 namespace {
@@ -111,18 +110,21 @@ struct Program::State {
   std::vector<std::string> host_names();
   std::vector<std::string> vm_names() const;
   void prepare_streams();
+  void say(std::string line) const;
   // The body of the innermost command that was given, else that of the program.
   const std::function<Status()>& chosen(const std::function<Status()>& body) const;
   void copy_to_end();
   void write_end(Status status, const std::string& reason, Milliseconds started);
 };
 
-Program::Program(About about) : state_(std::make_unique<State>(std::move(about))) {
+Program::Program(About about) {
+  hold_standard_descriptors();
+  state_ = std::make_unique<State>(std::move(about));
   State& s = *state_;
   s.app.fallthrough();  // common options may stand behind a subcommand
   s.app.formatter(std::make_shared<HelpFormatter>());
   s.app.footer(footer_of(s.about));
-  s.app.set_version_flag("-V,--version", s.about.name + " (rackline) " + RACKLINE_VERSION,
+  s.app.set_version_flag("-V,--version", s.about.name + " (rackline) " + version(),
                          "print the version and exit");
   s.app.set_help_flag("-h,--help", "print this help and exit");
   s.options.choice("-o,--output", s.format, {"json", "table"},
@@ -238,13 +240,17 @@ int Program::State::answer_completion(const std::vector<std::string>& typed) {
   }
   for (const auto& line :
        complete(app, typed, [this](const CLI::Option& option) { return candidates(option); })) {
-    std::cout << line << '\n';
+    const auto tab = line.find('\t');  // before what is told of it
+    std::cout << printable(line.substr(0, tab));
+    if (tab != std::string::npos) std::cout << '\t' << printable(line.substr(tab + 1));
+    std::cout << '\n';
   }
   return std::cout.flush() ? 0 : static_cast<int>(Status::kUnreachable);
 }
 
 void Program::State::prepare_streams() {
   if (!dies_of_sigpipe()) std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a write that fails, and no death
   interrupt::install();
   const bool terminal = isatty(STDOUT_FILENO) == 1;
   const bool table = format.empty() ? terminal : format == "table";
@@ -256,6 +262,17 @@ void Program::State::prepare_streams() {
       progress_mode == "bar" || (progress_mode == "auto" && isatty(STDERR_FILENO) == 1 && !quiet);
   if (bars) mode = ProgressView::Mode::kBar;
   progress = std::make_unique<ProgressView>(mode, system_clock(), out);
+  if (terminal) out.on_terminal([this](const auto& write) { progress->beside(write); });
+  if (!dies_of_sigpipe())
+    out.tells_lost([this](const auto& words) { say(about.name + ": not written: " + words); });
+}
+
+// A line on stderr, whatever is in it.
+void Program::State::say(std::string line) const {
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  const auto write = [&] { std::cerr << printable(line) + "\n" << std::flush; };
+  if (progress) return progress->beside(write);
+  write();
 }
 
 const std::function<Status()>& Program::State::chosen(const std::function<Status()>& body) const {
@@ -325,7 +342,7 @@ int Program::run(int argc, char** argv, const std::function<Status()>& body) {
   } catch (const CLI::ParseError& error) {
     const auto wrong = wrong_command(s.app, error);
     warn("read the command line: " + (wrong.empty() ? error.what() : wrong));
-    std::cerr << "Try '" << s.about.name << " --help'.\n";
+    s.say("Try '" + s.about.name + " --help'.");
     return static_cast<int>(Status::kUsage);
   } catch (const Error& error) {
     warn(error.what());
@@ -342,10 +359,10 @@ int Program::run(int argc, char** argv, const std::function<Status()>& body) {
     s.write_end(status, reason, started);
   } catch (const std::exception& error) {
     const auto* ours = dynamic_cast<const Error*>(&error);
-    status = ours != nullptr ? ours->status() : Status::kNo;
+    status = ours != nullptr ? ours->status() : Status::kUnreachable;  // and no answer
     reason = ours != nullptr ? error.what() : std::string("unexpected: ") + error.what();
     warn(reason);
-    if (ours != nullptr && !ours->hint().empty()) std::cerr << "  " << ours->hint() << '\n';
+    if (ours != nullptr && !ours->hint().empty()) s.say("  " + ours->hint());
     try {
       s.end.outcome.clear();
       s.write_end(status, reason, started);
@@ -353,7 +370,11 @@ int Program::run(int argc, char** argv, const std::function<Status()>& body) {
       // stdout is what has failed; the message above says so
     }
   }
-  const int code = interrupt::requested() ? 128 + interrupt::signal() : static_cast<int>(status);
+  int code = interrupt::requested() ? 128 + interrupt::signal() : static_cast<int>(status);
+  if (const auto failure = s.out.failure()) {
+    if (reason != failure->what()) warn(failure->what());
+    code = static_cast<int>(failure->status());
+  }
   if (s.leaves_threads) _exit(code);  // every record has been written: nothing is left to flush
   return code;
 }
@@ -438,8 +459,7 @@ void Program::require_complete(const record::Reader& reader, const std::string& 
 }
 
 void Program::warn(const std::string& text) {
-  if (state_->progress) state_->progress->clear();
-  std::cerr << state_->about.name + ": " + text + "\n" << std::flush;
+  state_->say(state_->about.name + ": " + text);
 }
 
 void Program::note(const std::string& text) {

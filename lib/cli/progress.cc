@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/printable.h"
 #include "base/units.h"
 
 namespace rackline::cli {
@@ -33,7 +34,7 @@ void put(const std::string& text) {
 std::string progress_line(const record::Progress& progress, std::size_t columns) {
   constexpr std::size_t kBar = 24;
   std::array<char, 160> text{};
-  std::snprintf(text.data(), text.size(), "%-16.32s", progress.object.c_str());
+  std::snprintf(text.data(), text.size(), "%-16.32s", printable(progress.object).c_str());
   std::string line = text.data();
   if (progress.percent) {
     const double share = std::clamp(*progress.percent / 100, 0.0, 1.0);
@@ -47,7 +48,7 @@ std::string progress_line(const record::Progress& progress, std::size_t columns)
   if (progress.bytes_per_second) line += "  " + format_bytes(*progress.bytes_per_second) + "/s";
   if (progress.remaining_bytes) line += "  " + format_bytes(*progress.remaining_bytes) + " left";
   if (progress.eta_ms) line += "  ETA " + format_duration(Milliseconds{*progress.eta_ms});
-  if (progress.state) line += "  " + *progress.state;
+  if (progress.state) line += "  " + printable(*progress.state);
   if (line.size() > columns) line.resize(columns);
   return line;
 }
@@ -90,9 +91,11 @@ void ProgressView::clear_locked() {
   lines_ = 0;
 }
 
-void ProgressView::clear() {
+void ProgressView::beside(const std::function<void()>& write) {
+  if (mode_ != Mode::kBar) return write();
   const std::lock_guard lock(mutex_);
   clear_locked();
+  write();
 }
 
 void ProgressView::finish() {

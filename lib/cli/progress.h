@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -26,8 +27,9 @@ class ProgressView {
   // The latest of an object replaces what was shown of it. Bars are redrawn at most ten times a second; a
   // record is written when the state of an object changes and otherwise at most once in five seconds.
   void update(const record::Progress& progress);
-  // Takes the bars off the terminal, so that a message can be written; the next update draws them again.
-  void clear();
+  // Writes to the terminal on which the bars are: takes them off first, and draws none meanwhile. The next
+  // update draws them again, below what was written.
+  void beside(const std::function<void()>& write);
   // Leaves the last bars standing and starts below them.
   void finish();
 

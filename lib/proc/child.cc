@@ -122,6 +122,7 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
     setpgid(0, 0);  // so that what it starts can be killed with it
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     std::signal(SIGPIPE, SIG_DFL);
+    std::signal(SIGXFSZ, SIG_DFL);
     sigset_t none{};
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -11,7 +11,7 @@ constexpr Field kHostSampleFields[] = {
     HEAD(HostSample),
     FIELD(HostSample, host, "name of the host", "HOST"),
     FIELD(HostSample, state, "up; unreachable: no connection; timeout: no answer in time", "STATE"),
-    FIELD(HostSample, error, "why it is not up", {}, kOmitted),
+    FIELD(HostSample, error, "why it is not up", "WHY", kSeldom),
     FIELD(HostSample, cpus, "logical CPUs", "CPUS"),
     FIELD(HostSample, cpu_percent, "share of all its CPUs that was busy in the window, 0 to 100", "CPU%"),
     FIELD(HostSample, cpu_steal_percent,

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "base/time.h"
 #include "base/units.h"
 
@@ -135,13 +136,6 @@ std::string humanised(const Field& field, const Json& value, std::string_view un
 
 bool shown(const Field& field, bool all) {
   return all || !field.column.empty();
-}
-
-// A name from outside must not move the cursor or colour the rest of the table.
-std::string printable(std::string cell) {
-  std::replace_if(
-      cell.begin(), cell.end(), [](char c) { return std::iscntrl(static_cast<unsigned char>(c)) != 0; }, '?');
-  return cell;
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ std::string read_file(const std::string& path) {
   for (;;) {
     const ssize_t got = read(file ? file.get() : STDIN_FILENO, part.data(), part.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw system_error(Status::kUsage, attempted, path);
+    if (got < 0) throw system_error(file ? Status::kUsage : Status::kUnreachable, attempted, path);
     if (got == 0) return text;
     text.append(part.data(), static_cast<std::size_t>(got));
     if (text.size() > kLargest) throw Error(Status::kUsage, attempted, path, "it has more than 256 MiB");

@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iostream>
 #include <thread>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/interrupt.h"
 #include "cli/output.h"
 #include "record/kinds_planning.h"
+#include "record/kinds_reserve.h"
 #include "record_support.h"
 
 namespace rackline::cli {
@@ -93,6 +96,66 @@ TEST(Output, OnATerminalLongTextsAreCutToItsWidth) {
   EXPECT_EQ(row_of(72), "a-name-of-22-letters-x  h1         -      -  it has \xc3\xa4 place for it, a...\n");
   EXPECT_EQ(row_of(20), "a-name-of-22-letters-x  h1         -      -  it has \xc3\xa4 place for it...\n")
       << "names are never cut";
+}
+
+record::PoolShare share(const record::Text& outcome) {
+  record::PoolShare share;
+  share.pool = "p";
+  share.resource = "cpu";
+  share.outcome = outcome;
+  return share;
+}
+
+// Of a program that acts, on a stdout that is full. In a process of its own, as a stop is asked for.
+[[noreturn]] void lose_outcomes(Format format) {
+  const Fd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
+  Output output(full.get(), "tool", Output::Closed::kStop);
+  output.set_format(format, false, false);
+  output.tells_lost([](const std::string& words) { std::cerr << words << '\n'; });
+  for (const char* outcome : {"added", "changed"}) output.write(share(outcome));
+  output.write(share({}));
+  output.flush();
+  output.flush();
+  std::cerr << output.failure()->what() << '\n';
+  _exit(interrupt::requested() ? static_cast<int>(output.failure()->status()) : 1);
+}
+
+TEST(Output, OutcomesThatCannotBeWrittenAreToldAndWhatIsListedIsNot) {
+  for (const Format format : {Format::kJson, Format::kTable}) {
+    EXPECT_EXIT(lose_outcomes(format), testing::ExitedWithCode(3),
+                "^pool_share  POOL p  OUTCOME added[^\n]*\npool_share  POOL p  OUTCOME changed[^\n]*\n"
+                "write records: stdout: No space left on device\n$");
+  }
+}
+
+// One that only reads has nothing to put in order.
+TEST(Output, AnObserverEndsWithTheFirstRecordThatCannotBeWritten) {
+  const Fd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
+  Output output(full.get(), "tool", Output::Closed::kDie);
+  output.set_format(Format::kTable, false, false);
+  output.write(share({}));
+  EXPECT_THROW(output.flush(), Error);
+  EXPECT_NO_THROW(output.flush());
+}
+
+TEST(Output, NothingThatDrivesATerminalReachesOne) {
+  const Packets packets;
+  Output output(packets.in.get(), "tool", Output::Closed::kDie);
+  int beside = 0;
+  output.on_terminal([&](const auto& write) {
+    ++beside;
+    write();
+  });
+  output.write(place("\xc2\x9b\xe2\x80\xae"));
+  EXPECT_NE(packets.next().find(R"("vm":"\u009b\u202e")"), std::string::npos);
+  output.pass(std::string_view("{\"x\":\"\xc2\x9b\"}"));
+  EXPECT_EQ(packets.next(), R"({"x":"\u009b"})"
+                            "\n");
+  output.set_format(Format::kTable, false, false);
+  output.write(place("\xc2\x9b\xe2\x80\xae"));
+  output.flush();
+  EXPECT_NE(packets.next().find("\n??  h1"), std::string::npos);
+  EXPECT_EQ(beside, 3);
 }
 
 TEST(Output, RowsSayWhenAndSoDoesWhatIsHandedOnAmongThem) {

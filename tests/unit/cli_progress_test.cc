@@ -55,5 +55,31 @@ TEST(Progress, RecordsAreSparse) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);  // at 0 s, at 5 s, and the new state
 }
 
+// A row that is written to the terminal stands above the bars: they are taken off before it, and none is
+// drawn over it.
+TEST(Progress, WhatIsWrittenBesideBarsIsNotDrawnOver) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  const Fd from(ends[0]), to(ends[1]), kept(dup(STDERR_FILENO));
+  dup2(to.get(), STDERR_FILENO);
+  {
+    Output output(to.get(), "tool", Output::Closed::kDie);
+    FakeClock clock;
+    ProgressView view(ProgressView::Mode::kBar, clock, output);
+    output.on_terminal([&](const auto& write) { view.beside(write); });
+    view.update(at(10));
+    output.pass(std::string_view("{}"));
+    clock.advance(Milliseconds{1000});
+    view.update(at(20));
+  }
+  dup2(kept.get(), STDERR_FILENO);
+  std::string text(1 << 12, '\0');
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, read(from.get(), text.data(), text.size()))));
+  const auto row = text.find("{}\n");
+  ASSERT_NE(row, std::string::npos) << text;
+  EXPECT_NE(text.rfind("\x1b[1A\r\x1b[J", row), std::string::npos) << "the bar is taken off";
+  EXPECT_TRUE(text.substr(row + 3).starts_with("\r\x1b[K")) << "the next bar goes up over nothing";
+}
+
 }  // namespace
 }  // namespace rackline::cli

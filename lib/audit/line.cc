@@ -219,6 +219,12 @@ std::string check_redacted(std::string_view head, std::size_t salts_at, LineInfo
   return {};
 }
 
+std::vector<std::string> plain_names(const Fields& fields) {
+  std::vector<std::string> names;
+  for (const auto& name : fields.names) names.push_back(plain_name(name));
+  return names;
+}
+
 }  // namespace
 
 std::string_view name_of(LineKind kind) {
@@ -267,6 +273,11 @@ std::optional<std::string> unquoted(std::string_view value) {
   const auto parsed = nlohmann::json::parse(value, nullptr, false);
   if (!parsed.is_string()) return std::nullopt;
   return parsed.get<std::string>();
+}
+
+std::string plain_name(std::string_view name) {
+  if (name.find('\\') == std::string_view::npos) return std::string(name);
+  return unquoted('"' + std::string(name) + '"').value_or(std::string(name));
 }
 
 void append_line(std::string& out, const NewLine& line, const Salt& salt, Digest& before) {
@@ -352,7 +363,9 @@ std::optional<Fields> fields_of(std::string_view line) {
   bool redacted = false;
   const std::size_t salts_at = salts_of(head, redacted);
   if (salts_at == std::string_view::npos) return std::nullopt;
-  return fields_before_salts(head.substr(0, salts_at));
+  auto fields = fields_before_salts(head.substr(0, salts_at));
+  if (fields) fields->names = plain_names(*fields);
+  return fields;
 }
 
 std::optional<std::string_view> member(std::string_view line, std::string_view name) {
@@ -401,10 +414,10 @@ std::string redact_line(std::string_view line, const std::vector<std::string>& n
     for (std::uint32_t i = 0; i < fields.names.size(); ++i) salts.emplace_back(salt_of(seed, i));
   }
   std::vector<std::string> replacements(fields.names.size());
+  const auto plain = plain_names(fields);
   for (const auto& name : names) {
-    const auto at = std::find(fields.names.begin(), fields.names.end(), name);
     constexpr std::array<std::string_view, 4> kNeeded{"kind", "time", "tool", "seq"};
-    if (at == fields.names.end()) {
+    if (std::find(plain.begin(), plain.end(), name) == plain.end()) {
       throw Error(Status::kUsage, "redact", "seq " + std::to_string(info.seq), "it has no field " + name,
                   "fields of the record are named record.NAME");
     }
@@ -412,8 +425,8 @@ std::string redact_line(std::string_view line, const std::vector<std::string>& n
       throw Error(Status::kUsage, "redact", name, "every line needs it");
     // A name may be there twice in a record from elsewhere: then both go.
     for (std::size_t i = 0; i < fields.names.size(); ++i) {
-      if (fields.names[i] != name || !salts[i]) continue;
-      const Digest committed = commitment(*salts[i], name, fields.values[i]);
+      if (plain[i] != name || !salts[i]) continue;
+      const Digest committed = commitment(*salts[i], fields.names[i], fields.values[i]);
       replacements[i] = std::string(kRedactedStart) + to_hex(bytes_of(committed)) + "\"}";
       fields.values[i] = replacements[i];
       salts[i].reset();
@@ -444,7 +457,7 @@ std::vector<std::string> redacted_fields(std::string_view line) {
   const auto fields = fields_before_salts(head.substr(0, salts_at));
   if (!tail || !fields || tail->salts.size() != fields->names.size()) return names;
   for (std::size_t i = 0; i < tail->salts.size(); ++i) {
-    if (!tail->salts[i]) names.push_back(fields->names[i]);
+    if (!tail->salts[i]) names.push_back(plain_name(fields->names[i]));
   }
   return names;
 }

@@ -85,7 +85,10 @@ struct LineInfo {
 // otherwise the text is known to be what was written, or with `thorough`.
 LineInfo read_line(std::string_view line, bool thorough = false);
 
-// The members of a line before its salts, those of the record as "record.NAME".
+// A name of a member, whatever escapes it is written with.
+std::string plain_name(std::string_view name);
+
+// The members of a line before its salts, those of the record as "record.NAME"; names are plain.
 struct Fields {
   std::vector<std::string> names;
   std::vector<std::string_view> values;

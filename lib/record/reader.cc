@@ -118,16 +118,20 @@ bool strings_of(json::value& value, std::vector<std::string>& out) {
 // that nearly every key, one unknown to us too, is found by one comparison.
 class Shape {
  public:
-  static constexpr std::size_t kUnknown = 1000, kKind = 1001;
+  static constexpr std::size_t kUnknown = 1000, kKind = 1001, kBroken = 1002;
 
   explicit Shape(const Kind& kind) : kind_(&kind) {}
   bool is_of(const Kind& kind) const { return kind_ == &kind; }
 
-  // The index of the kind's field that has this name, or kKind or kUnknown.
-  std::size_t field_of(json::raw_json_string key, std::size_t place) {
+  // The index of the kind's field that has this name, or kKind, kUnknown or kBroken. Takes the key away.
+  std::size_t field_of(json::field& pair, std::size_t place) {
+    const json::raw_json_string key = pair.key();
     if (place < places_.size() && key.unsafe_is_equal(places_[place].name)) return places_[place].field;
     const std::string_view name = name_of(key);
-    const std::size_t found = look_up(name);
+    std::string_view plain = name;
+    if (name.find('\\') != std::string_view::npos && pair.unescaped_key().get(plain) != simdjson::SUCCESS)
+      return kBroken;
+    const std::size_t found = look_up(plain);
     if (place <= places_.size() && place < kPlaces && name.size() <= kLongestName) {
       places_.resize(std::max(places_.size(), place + 1));
       places_[place] = {std::string(name), found};
@@ -225,6 +229,10 @@ struct Reader::Input {
   // type.
   bool assign(const Field& field, json::value& value, void* record);
 
+  // The first field of that name in a line of the buffer, however the name is written.
+  simdjson::error_code find(std::string_view line, json::document& document, std::string_view name,
+                            json::value& out);
+
   // Until there is something to be read. False when a stop was asked for.
   bool wait() const {
     while (!interrupt::requested()) {
@@ -262,6 +270,25 @@ struct Reader::Input {
     }
   }
 };
+
+simdjson::error_code Reader::Input::find(std::string_view line, json::document& document,
+                                         std::string_view name, json::value& out) {
+  const auto offset = static_cast<std::size_t>(line.data() - buffer.data());
+  json::object object;
+  auto code = parser.iterate(line.data(), line.size(), buffer.size() - offset).get(document);
+  if (code == simdjson::SUCCESS) code = document.get_object().get(object);
+  if (code != simdjson::SUCCESS) return code;
+  for (auto entry : object) {
+    if (entry.error() != simdjson::SUCCESS) return entry.error();
+    json::field&& pair = std::move(entry).value_unsafe();
+    std::string_view key;
+    if (pair.unescaped_key().get(key) != simdjson::SUCCESS) return simdjson::STRING_ERROR;
+    if (key != name) continue;
+    out = std::move(pair).value();
+    return simdjson::SUCCESS;
+  }
+  return simdjson::NO_SUCH_FIELD;
+}
 
 void Reader::stops_without_reader_of(int fd) {
   input_->reader_of = fd;
@@ -387,13 +414,11 @@ void Reader::find_kind() {
     }
   }
   kind_ = {};
-  Input& in = *input_;
-  const std::size_t offset = static_cast<std::size_t>(text_.data() - in.buffer.data());
-  json::document document;
-  auto problem_code = in.parser.iterate(text_.data(), text_.size(), in.buffer.size() - offset).get(document);
   std::string_view kind;
-  if (problem_code == simdjson::SUCCESS)
-    problem_code = document.find_field_unordered("kind").get_string().get(kind);
+  json::document document;
+  json::value value;
+  auto problem_code = input_->find(text_, document, "kind", value);
+  if (problem_code == simdjson::SUCCESS) problem_code = value.get_string().get(kind);
   if (problem_code == simdjson::SUCCESS) {
     kind_storage_ = kind;
     kind_ = kind_storage_;
@@ -428,14 +453,9 @@ bool Reader::next() {
 }
 
 bool Reader::says(std::string_view field) {
-  Input& in = *input_;
-  const std::size_t offset = static_cast<std::size_t>(text_.data() - in.buffer.data());
   json::document document;
   json::value value;
-  if (in.parser.iterate(text_.data(), text_.size(), in.buffer.size() - offset).get(document) !=
-          simdjson::SUCCESS ||
-      document.find_field_unordered(field).get(value) != simdjson::SUCCESS)
-    return false;
+  if (input_->find(text_, document, field, value) != simdjson::SUCCESS) return false;
   bool flag = false;
   if (value.is_null().get(flag) == simdjson::SUCCESS && flag) return false;
   return value.get_bool().get(flag) != simdjson::SUCCESS || flag;
@@ -460,12 +480,13 @@ bool Reader::decode(const Kind& kind, void* out) {
     if (entry.error() != simdjson::SUCCESS)
       return problem(std::string("broken record: ") + simdjson::error_message(entry.error()));
     json::field&& pair = std::move(entry).value_unsafe();  // a copy of it costs more than all that follows
-    const std::size_t index = shape.field_of(pair.key(), position++);
+    const std::string_view name = Shape::name_of(pair.key());
+    const std::size_t index = shape.field_of(pair, position++);
     if (index >= fields.size()) {
+      if (index == Shape::kBroken) return problem("broken record: the name of a field has a wrong escape");
       if (index == Shape::kKind && std::exchange(has_kind, true))
         return problem("field \"kind\" is given twice");
-      if (index == Shape::kUnknown && kind.strict)
-        return problem(unknown_field(kind, Shape::name_of(pair.key())));
+      if (index == Shape::kUnknown && kind.strict) return problem(unknown_field(kind, name));
       continue;
     }
     const Field& field = fields[index];

@@ -37,6 +37,29 @@ std::string memory_of(const std::string& number) {
   return std::to_string(request.memory_bytes);
 }
 
+TEST(Reader, ANameIsItsLettersHoweverTheyAreWritten) {
+  Stream stream(R"({"kin\u0064":"vm_request","v\u006d":"a","x\n":1,"memory_bytes":1})"
+                "\n"
+                R"({"kind":"vm_request","vm":"a","v\u006d":"b","memory_bytes":1})"
+                "\n"
+                R"({"kind":"vm_request","vm":"a","kin\u0064":"b","memory_bytes":1})"
+                "\n"
+                R"({"kind":"vm_request","vm":"a","\u00zz":"b","memory_bytes":1})"
+                "\n");
+  VmRequest request;
+  ASSERT_TRUE(stream.reader.next());
+  EXPECT_TRUE(stream.reader.is<VmRequest>());
+  EXPECT_TRUE(stream.reader.says("kind"));
+  EXPECT_TRUE(stream.reader.says("x\n"));
+  EXPECT_TRUE(stream.reader.read(request));
+  EXPECT_EQ(request.vm, "a");
+  while (stream.reader.next()) EXPECT_FALSE(stream.reader.read(request));
+  ASSERT_EQ(stream.problems.size(), 3U);
+  EXPECT_NE(stream.problems[0].find("field \"vm\" is given twice"), std::string::npos);
+  EXPECT_NE(stream.problems[1].find("field \"kind\" is given twice"), std::string::npos);
+  EXPECT_NE(stream.problems[2].find("wrong escape"), std::string::npos);
+}
+
 TEST(Reader, ReadsFieldsInAnyOrderAndIgnoresThoseItDoesNotKnow) {
   Stream stream(
       R"({"x":[{"y":[1,"]"]}],"stage":3,"to":"h2","from":"h1","reason":"","id":"1","vm":"\u00e4\n","tool":"t","time":"2026-11-22T12:00:00Z","score_after":-1.5e-3,"kind":"vm_move"})");

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "base/own_file.h"
 
 namespace rackline::audit {
 namespace {
@@ -123,7 +124,8 @@ class Follower {
 }  // namespace
 
 void follow(const std::string& trail, bool all, const std::function<void(std::string_view)>& each) {
-  Follower(trail, each).run(all);
+  const std::string real = real_file(trail);
+  Follower(real, each).run(all);
 }
 
 }  // namespace rackline::audit

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/own_file.h"
 
 namespace rackline::audit {
 namespace {
@@ -112,17 +113,18 @@ std::string part_name(const std::string& trail, std::int64_t number) {
   return trail + "." + digits;
 }
 
-std::vector<Part> parts_of(const std::string& trail) {
+std::vector<Part> parts_of(const std::string& name) {
   namespace fs = std::filesystem;
+  const std::string trail = real_file(name);
   const fs::path path(trail);
   const std::string start = path.filename().string() + ".";
   std::map<std::int64_t, Part> found;
   std::error_code code;
   const fs::path directory = path.has_parent_path() ? path.parent_path() : fs::path(".");
   for (fs::directory_iterator at(directory, code), end; !code && at != end; at.increment(code)) {
-    const std::string name = at->path().filename().string();
-    if (!name.starts_with(start)) continue;
-    std::string_view rest = std::string_view(name).substr(start.size());
+    const std::string file = at->path().filename().string();
+    if (!file.starts_with(start)) continue;
+    std::string_view rest = std::string_view(file).substr(start.size());
     const bool compressed = rest.ends_with(kCompressed);
     if (compressed) rest.remove_suffix(kCompressed.size());
     std::int64_t number = 0;
@@ -142,7 +144,8 @@ std::vector<Part> parts_of(const std::string& trail) {
   return parts;
 }
 
-Moment moment_of(const std::string& trail) {
+Moment moment_of(const std::string& name) {
+  const std::string trail = real_file(name);
   // Whoever holds it for long hangs, and then nobody writes either.
   constexpr int kAttempts = 500;
   constexpr timespec kPause{0, 10'000'000};

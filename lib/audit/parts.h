@@ -15,7 +15,8 @@ namespace rackline::audit {
 
 // The files of one trail. TRAIL is the one that is written; when it is rotated it becomes TRAIL.000001, then
 // TRAIL.000002 and so on, or the same with ".zst" when it was compressed. Together and in this order they are
-// one chain. TRAIL.head says where the last writer left off.
+// one chain. TRAIL.head says where the last writer left off. Where TRAIL is a symbolic link, all of them
+// stand beside the file that it leads to.
 
 struct Part {
   std::string file;

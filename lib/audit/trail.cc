@@ -19,6 +19,7 @@
 #include "audit/trail_end.h"
 #include "audit/trail_turn.h"
 #include "base/error.h"
+#include "base/own_file.h"
 
 namespace rackline::audit {
 namespace {
@@ -62,8 +63,12 @@ const std::string& boot_id() {
 
 }  // namespace
 
-Trail::Trail(std::string path, Author author, const Clock& clock, Notice notice)
-    : path_(std::move(path)), author_(std::move(author)), clock_(clock), notice_(std::move(notice)) {}
+Trail::Trail(const std::string& path, Author author, const Clock& clock, Notice notice)
+    : path_(path), author_(std::move(author)), clock_(clock), notice_(std::move(notice)) {
+  require_own_file("open the trail", path);             // @rule 16-trail-of-somebody-else
+  path_ = real_file(path);                              // @rule 16-trail-through-a-link
+  require_own_file("open the trail", path_ + ".head");  // @rule 16-trail-of-somebody-else
+}
 
 std::string Trail::who() const {
   return "\"actor\":" + json_text(author_.actor) + ",\"host\":" + json_text(author_.host);
@@ -273,8 +278,8 @@ std::vector<std::size_t> Trail::append(const std::vector<std::string_view>& line
     body = before;
     const auto members = is_record(parser, line) ? members_of(line) : std::nullopt;
     if (members) {
-      const auto own =
-          std::find_if(members->begin(), members->end(), [](const Member& m) { return m.name == "cause"; });
+      const auto own = std::find_if(members->begin(), members->end(),
+                                    [](const Member& m) { return plain_name(m.name) == "cause"; });
       body += own != members->end() && own->value.starts_with('"') ? own->value : std::string_view(cause);
       body += ",\"record\":";
       body += compact(*members);

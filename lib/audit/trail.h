@@ -29,7 +29,9 @@ class Trail {
  public:
   // Of what was found and put in order, for the person who runs this.
   using Notice = std::function<void(const std::string&)>;
-  Trail(std::string path, Author author, const Clock& clock, Notice notice);
+  // The files of the trail stand beside the one that the name leads to. Throws Error(kRefused) where they
+  // could be changed by somebody else than who runs this, or root.
+  Trail(const std::string& path, Author author, const Clock& clock, Notice notice);
 
   // Appends a line for each: an object becomes an audit_record, anything else is kept as text. Returns which
   // of them were no records. They are in the file when it returns, so the death of this process loses

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/own_file.h"
 #include "base/secret.h"
 #include "cluster/name.h"
 #include "heartbeat/host_key.h"
@@ -18,8 +19,9 @@ namespace rackline::heartbeat {
 namespace {
 
 // All of it or nothing, also when the machine dies in between. The owner stays as he was.
-void replace(const std::string& path, const std::string& text) {
+void replace(const std::string& name, const std::string& text) {
   const char* attempted = "write the key";
+  const std::string path = real_file(name);  // a link stays one
   const std::string fresh = path + ".new";
   unlink(fresh.c_str());
   const Fd file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));

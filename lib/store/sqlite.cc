@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/own_file.h"
 #include "base/time.h"
 #include "store/file_turn.h"
 
@@ -76,7 +77,7 @@ struct FileLock final : Lock::Holder {
 
 class SqliteStore final : public Store {
  public:
-  explicit SqliteStore(std::string path) : path_(std::move(path)) {
+  explicit SqliteStore(const std::string& path) : path_(own_path(path)) {
     create_file();
     sqlite3* opened = nullptr;
     const int code =
@@ -216,6 +217,16 @@ class SqliteStore final : public Store {
     throw Error(busy ? Status::kBusy : Status::kUnreachable, attempted, path_, why);
   }
 
+  // The real one: SQLite's log, the locks and the turn stand beside it whatever name it was opened by.
+  static std::string own_path(const std::string& path) {
+    std::string real = path;
+    real = real_file(path);                // @rule 17-locks-of-the-file
+    require_own_file("open store", path);  // @rule 16-store-of-somebody-else
+    for (const auto* beside : {"-wal", "-shm"})
+      require_own_file("open store", real + beside);  // @rule 16-store-of-somebody-else
+    return real;
+  }
+
   // Who has not chosen a place may not know that there is a choice.
   static Error out_of_reach(const std::string& attempted, const std::string& path) {
     const bool elsewhere = errno == EACCES || errno == EPERM || errno == EROFS || errno == ENOENT;
@@ -258,6 +269,7 @@ class SqliteStore final : public Store {
   }
 
   static Fd open_lock(const std::string& file) {
+    require_own_file("open lock", file);  // @rule 16-store-of-somebody-else
     Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) throw system_error(Status::kUnreachable, "open lock", file);
     return fd;

@@ -173,7 +173,7 @@ XML
 @test "with a full disk under the store nothing is begun" {
   small_disk=$PWD/small
   mkdir small
-  mount -t tmpfs -o size=256k tmpfs small
+  mount -t tmpfs -o size=256k,mode=700 tmpfs small
   plan h1 h1 vm1 | on_cluster migrate --store "sqlite:$PWD/small/state.db" >&2 || true
   dd if=/dev/zero of=small/fill bs=4k 2>/dev/null || true
   run --separate-stderr on_cluster migrate --store "sqlite:$PWD/small/state.db" < <(plan h1 h2 vm1)

@@ -153,7 +153,7 @@ problems() { jq -r 'select(.kind=="audit_finding") | "\(.problem) \(.first)"' <<
 
 @test "a full disk: nothing passes that is not kept, and nothing half-written stays" {
   mkdir disk
-  mount -t tmpfs -o size=64k tmpfs disk || skip "may not mount"
+  mount -t tmpfs -o size=64k,mode=700 tmpfs disk || skip "may not mount"
   status=0
   (while record 1; do :; done 2>/dev/null) | head -n 1000 | audit append --file disk/trail >out 2>err || status=$?
   cat err

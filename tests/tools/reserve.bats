@@ -244,7 +244,7 @@ field() { jq -r "select(.kind == \"$1\") | $2" <<<"$output"; }
 
 @test "a full disk under the ledger: exit 3, and what was granted before is there" {
   mkdir small
-  mount -t tmpfs -o size=120k none small || skip "no mounts here"
+  mount -t tmpfs -o size=120k,mode=700 none small || skip "no mounts here"
   export RACKLINE_STORE=sqlite:$PWD/small/ledger.db
   reserve pool add p --capacity cpu=1000
   local granted=0 status=0

@@ -428,7 +428,7 @@ TEST(AuditTrail, AFullDiskIsSaidAndLeavesNothingHalfWritten) {
   ScratchTrail scratch;
   const auto disk = scratch.file("disk");
   std::filesystem::create_directory(disk);
-  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0) GTEST_SKIP() << "may not mount";
+  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k,mode=700") != 0) GTEST_SKIP() << "may not mount";
   const std::string path = disk + "/trail";
   std::string why;
   int kept = 0;
@@ -446,6 +446,52 @@ TEST(AuditTrail, AFullDiskIsSaidAndLeavesNothingHalfWritten) {
   EXPECT_EQ(checked.text(), "");
   EXPECT_EQ(checked.result.records, kept);
   umount2(disk.c_str(), MNT_DETACH);
+}
+
+TEST(AuditTrail, ThroughALinkItIsTheTrailThatTheLinkLeadsTo) {
+  ScratchTrail scratch;
+  std::filesystem::create_directory(scratch.file("real"));
+  std::filesystem::create_symlink("real/trail", scratch.path());
+  scratch.fill(3);
+  EXPECT_TRUE(std::filesystem::exists(scratch.file("real/trail.head")));
+  EXPECT_EQ(scratch.open().rotate(false)->file, scratch.file("real/trail.000001"));
+  scratch.fill(3);
+  EXPECT_TRUE(std::filesystem::is_symlink(scratch.path()));
+  EXPECT_EQ(scratch.open().redact({{2}, {"record.vm"}, "asked for"}), 1U);
+  EXPECT_EQ(scratch.open().redact({{7}, {"record.vm"}, "asked for"}), 1U);
+  EXPECT_TRUE(std::filesystem::is_symlink(scratch.path()));
+  for (const char* part : {"real/trail", "real/trail.000001"})
+    EXPECT_NE(ScratchTrail::read(scratch.file(part)).find("redacted"), std::string::npos);
+  const auto by_link = check_files(scratch.path()), by_file = check_files(scratch.file("real/trail"));
+  EXPECT_EQ(by_link.text(), "");
+  EXPECT_EQ(by_link.result.last, by_file.result.last);
+  EXPECT_EQ(by_link.result.hash, by_file.result.hash);
+}
+
+TEST(AuditTrail, OneThatSomebodyElseCouldChangeIsRefused) {
+  ScratchTrail scratch;
+  scratch.fill(1);
+  for (const char* file : {"trail", "trail.head", "."}) {
+    struct stat before = {};
+    ASSERT_EQ(stat(scratch.file(file).c_str(), &before), 0);
+    chmod(scratch.file(file).c_str(), before.st_mode | 022U);
+    EXPECT_EQ(failure_of([&] { scratch.fill(1); }).status(), Status::kRefused) << file;
+    chmod(scratch.file(file).c_str(), before.st_mode);
+  }
+  EXPECT_NO_THROW(scratch.fill(1));
+}
+
+TEST(AuditTrail, AFieldIsFoundAndTakenOutHoweverItsNameIsWritten) {
+  ScratchTrail scratch;
+  scratch.open().append({R"({"kind":"note","own\u0065r":"SECRET","cau\u0073e":"i1"})"});
+  Query query;
+  query.fields = {{"owner", "SECRET"}};
+  query.cause = "i1";
+  EXPECT_TRUE(query.fits(lines_of(scratch.read()).at(1)));
+  EXPECT_EQ(scratch.open().redact({{1}, {"record.owner"}, "asked for"}), 1U);
+  EXPECT_EQ(scratch.read().find("SECRET"), std::string::npos);
+  EXPECT_EQ(scratch.open().redact({{1}, {"record.owner"}, "asked for"}), 0U) << "it is out already";
+  EXPECT_EQ(check_files(scratch.path()).text(), "");
 }
 
 TEST(AuditKey, ASignatureHoldsForItsMessageAndKeyOnly) {

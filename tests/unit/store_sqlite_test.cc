@@ -38,6 +38,38 @@ TEST(SqliteStore, CreatesItsDirectoryButNotAWholePath) {
             std::string::npos);
 }
 
+TEST(SqliteStore, ItsLocksAreThoseOfTheFileWhateverItsName) {
+  const ScratchDirectory scratch;
+  std::filesystem::create_symlink("state.db", scratch.path() / "alias.db");
+  const auto store = Store::open("sqlite:" + (scratch.path() / "state.db").string());
+  const auto alias = Store::open("sqlite:" + (scratch.path() / "alias.db").string());
+  const auto held = store->try_lock("apply");
+  EXPECT_TRUE(held);
+  EXPECT_FALSE(alias->try_lock("apply"));
+  alias->commit({{}, {{"a", "1"}}, {}});
+  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "alias.db.turn"));
+  EXPECT_TRUE(std::filesystem::exists(scratch.path() / "state.db.turn"));
+}
+
+TEST(SqliteStore, WhatSomebodyElseCouldChangeIsRefusedAndNothingIsMadeOfIt) {
+  const ScratchDirectory scratch;
+  const auto open = scratch.path() / "open";
+  std::filesystem::create_directory(open);
+  chmod(open.c_str(), 0777);
+  std::filesystem::create_symlink(scratch.path() / "target.db", open / "state.db");
+  const std::string why = failure_of("sqlite:" + (open / "state.db").string(), Status::kRefused);
+  EXPECT_NE(why.find("open: others than its owner can write it"), std::string::npos) << why;
+  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "target.db"));
+  const auto own = scratch.path() / "state.db";
+  Store::open("sqlite:" + own.string());
+  for (const char* part : {"state.db", "state.db.turn"}) {
+    chmod((scratch.path() / part).c_str(), 0666);
+    EXPECT_NE(failure_of("sqlite:" + own.string(), Status::kRefused).find(part), std::string::npos);
+    chmod((scratch.path() / part).c_str(), 0600);
+  }
+  EXPECT_NO_THROW(Store::open("sqlite:" + own.string())->commit({{}, {{"a", "1"}}, {}}));
+}
+
 // The locks of a process on a file are its own, not a connection's: whoever closes the file loses them all.
 TEST(SqliteStore, ASecondConnectionOfAProcessTakesNothingFromTheFirst) {
   const ScratchDirectory scratch;
@@ -200,7 +232,7 @@ TEST(SqliteStore, NamesADirectoryOrASchemeThatItCannotOpen) {
 class SmallDisk : public testing::Test {
  protected:
   void SetUp() override {
-    if (mount("tmpfs", scratch_.path().c_str(), "tmpfs", 0, "size=256k") != 0)
+    if (mount("tmpfs", scratch_.path().c_str(), "tmpfs", 0, "size=256k,mode=700") != 0)
       GTEST_SKIP() << "may not mount";
     mounted_ = true;
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/interrupt.h"
 #include "base/units.h"
@@ -86,9 +87,10 @@ Milliseconds Timeline::place(const record::RoundEnd& end, bool fresh, std::int64
   const std::optional<Milliseconds> measured =
       end.at_ms ? std::optional(Milliseconds{*end.at_ms}) : std::nullopt;
   set_back_ = last_ ? std::max<Milliseconds>(last_->time - end.time, Milliseconds{0}) : Milliseconds{0};
+  const bool other_run = std::exchange(anew_, false) || (last_ && fresh && end.round <= last_->round);
   if (!last_) {
     base_ = measured.value_or(Milliseconds{0});
-  } else if (measured && last_->at_ms && !(fresh && end.round <= last_->round)) {
+  } else if (measured && last_->at_ms && !other_run) {
     if (*end.at_ms < *last_->at_ms) {
       backwards("the round is at " + format_duration(*measured) + " of its run, the one before at " +
                 format_duration(Milliseconds{*last_->at_ms}));
@@ -107,6 +109,12 @@ Milliseconds Timeline::place(const record::RoundEnd& end, bool fresh, std::int64
   return at_;
 }
 
+bool Timeline::lacks_beginning(const record::RoundEnd& end, bool broken) {
+  if (!broken || !last_ || end.round > last_->round) return false;
+  anew_ = true;
+  return true;
+}
+
 void check_times(const std::string& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
@@ -114,13 +122,15 @@ void check_times(const std::string& path) {
   if (!file) return;  // whoever reads it next says so
   record::Reader reader(file.get(), path, record::Policy::kSkip, {});
   Timeline timeline(path);
-  std::int64_t ends = 0;
+  std::int64_t ends = 0, skipped = 0;
   bool any = false;
   record::RoundEnd end;
   while (reader.next()) {
     if (!reader.is<record::RoundEnd>() || !reader.read(end)) continue;
-    timeline.place(end, reader.ends() != ends, reader.line());
-    ends = reader.ends();
+    const bool fresh = reader.ends() != std::exchange(ends, reader.ends());
+    const bool broken = reader.skipped() != std::exchange(skipped, reader.skipped());
+    if (!fresh && timeline.lacks_beginning(end, broken)) continue;
+    timeline.place(end, fresh, reader.line());
     any = true;
   }
   if (!any && !interrupt::requested()) throw no_round(path);

@@ -47,6 +47,10 @@ class Timeline {
   // `fresh`: an `end` stood before it, so that it may belong to another run than the round before.
   // Throws Error(kUsage) where time runs backwards.
   Milliseconds place(const record::RoundEnd& end, bool fresh, std::int64_t line);
+  // Instead of place(), of a round with a line that cannot be read (`broken`). True: it is the first of
+  // another run, and that line is the torn last one of the run before and its own beginning, so it is to be
+  // left out.
+  bool lacks_beginning(const record::RoundEnd& end, bool broken);
   // By how much the wall clock had been set back before the round that was placed last, which is no matter
   // where the recorder measured.
   Milliseconds set_back() const { return set_back_; }
@@ -54,6 +58,7 @@ class Timeline {
  private:
   std::string source_;
   Milliseconds set_back_{0};
+  bool anew_ = false;  // what comes is of another run
   std::optional<record::RoundEnd> last_;
   Milliseconds at_{0}, base_{0};  // of the last round, and what the present run's at_ms is counted from
 };

@@ -2,6 +2,7 @@
 #include "usage/recording.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/interrupt.h"
 #include "base/units.h"
@@ -37,8 +38,13 @@ bool Recording::next(Round& round) {
       if (reader_.read(vm) && wanted(vm.host)) round.vms.push_back(std::move(vm));
     } else if (reader_.is<record::RoundEnd>()) {
       if (!reader_.read(round.end)) continue;
-      round.at = timeline_.place(round.end, ends_ != ends_at_round_, reader_.line());
-      ends_at_round_ = ends_;
+      const bool fresh = ends_ != std::exchange(ends_at_round_, ends_);
+      const bool broken = reader_.skipped() != std::exchange(skipped_at_round_, reader_.skipped());
+      if (!fresh && timeline_.lacks_beginning(round.end, broken)) {
+        drop(round);
+        continue;
+      }
+      round.at = timeline_.place(round.end, fresh, reader_.line());
       any_ = true;
       if (timeline_.set_back() > Milliseconds{0}) {
         report_("replay the rounds: " + source_ + ": line " + std::to_string(reader_.line()) +

@@ -49,7 +49,7 @@ class Recording {
   std::vector<std::string> unseen_;  // of these, not met so far
   Report report_;
   series::Timeline timeline_;
-  std::int64_t ends_ = 0, ends_at_round_ = 0;
+  std::int64_t ends_ = 0, ends_at_round_ = 0, skipped_at_round_ = 0;
   bool any_ = false;
 };
 

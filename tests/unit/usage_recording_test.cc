@@ -53,6 +53,34 @@ Played play(const std::string& text) {
 
 using Times = std::vector<Milliseconds>;
 
+TEST(Recording, ATornOneAndTheNextBehindItAreTwoRuns) {
+  const std::string first = sample("h1") + round_end(1, "2026-11-25T12:00:00Z", "0") + sample("h1") +
+                            round_end(2, "2026-11-25T12:00:01Z", "1000");
+  const std::string next = sample("h1") + sample("h2") + round_end(1, "2026-11-25T13:00:00Z", "0") +
+                           sample("h1") + round_end(2, "2026-11-25T13:00:01Z", "1000") + kEnd;
+  for (const std::string& torn : {kEnd.substr(0, 40), sample("h1") + sample("h2").substr(0, 50)}) {
+    const auto played = play(first + torn + next);
+    EXPECT_EQ(played.error, "");
+    EXPECT_EQ(played.problems.size(), 1U);
+    // The first round of the next run lacks what stood in the line that cannot be read.
+    EXPECT_EQ(played.at, (Times{Milliseconds{0}, Milliseconds{1000}, Milliseconds{3'601'000}}));
+    EXPECT_EQ(played.hosts, (std::vector<std::size_t>{1, 1, 1}));
+    ASSERT_EQ(played.reports.size(), 1U);
+    EXPECT_NE(played.reports[0].find("cut off"), std::string::npos);
+  }
+  // The same recording once more.
+  const auto twice = play(first + kEnd.substr(0, 40) + first + kEnd);
+  EXPECT_EQ(twice.error, "");
+  EXPECT_EQ(twice.at, (Times{Milliseconds{0}, Milliseconds{1000}, Milliseconds{1000}}));
+}
+
+TEST(Recording, ALineThatCannotBeReadIsAllThatIsLeftOutOfItsRun) {
+  const auto played = play(sample("h1") + round_end(1, "2026-11-25T12:00:00Z", "0") + "garbage\n" +
+                           sample("h1") + round_end(2, "2026-11-25T12:00:01Z", "1000") + kEnd);
+  EXPECT_EQ(played.at, (Times{Milliseconds{0}, Milliseconds{1000}}));
+  EXPECT_EQ(played.hosts, (std::vector<std::size_t>{1, 1}));
+}
+
 TEST(Recording, RoundsLieWhereTheRecorderMeasuredThem) {
   const auto played = play(sample("h1") + sample("h2") + round_end(1, "2026-11-25T12:00:00Z", "0") +
                            sample("h1") + round_end(2, "2026-11-25T12:00:00Z", "250") + kEnd);

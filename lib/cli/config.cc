@@ -3,12 +3,25 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 #include "base/error.h"
+#include "cli/command.h"
+#include "cli/toml.h"
 
 namespace rackline::cli {
 namespace fs = std::filesystem;
+namespace {
+
+// A section of another name is a mistake. tests/tools/manual.bats compares them with what is built.
+constexpr std::array<std::string_view, 10> kPrograms{
+    "audit",     "capplan", "capwatch", "failover",         "fence",
+    "heartbeat", "migrate", "rackline", "rackline-records", "reserve"};
+
+}  // namespace
 
 std::vector<fs::path> config_directories() {
   std::vector<fs::path> found;
@@ -29,6 +42,46 @@ std::string default_inventory() {
   return {};
 }
 
+namespace {
+
+std::string read_file(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (!in.is_open() || in.bad()) throw system_error(Status::kUsage, "read the configuration", file);
+  return text;
+}
+
+void apply(const Setting& setting, CLI::App& app, const std::string& program, const std::string& file) {
+  if (!setting.section.empty() && setting.section.front() != program) return;
+  const auto wrong = [&](const std::string& why) {
+    return Error(Status::kUsage, "read the configuration", file + ": " + setting.name(),
+                 why + " (line " + std::to_string(setting.line) + ")");
+  };
+  auto* option = setting.section.size() <= 1 ? app.get_option_no_throw("--" + setting.key) : nullptr;
+  if (option == nullptr && setting.section.empty()) return;
+  if (option == nullptr) throw wrong(program + " has no option --" + setting.key);
+  try {
+    option->default_val(setting.value);
+  } catch (const CLI::Error& error) {
+    throw wrong(error.what());
+  }
+}
+
+void check_sections(const Configuration& configuration, const std::string& program, const std::string& file) {
+  const auto check = [&](const std::string& name, std::int64_t line) {
+    if (name == program || std::find(kPrograms.begin(), kPrograms.end(), name) != kPrograms.end()) return;
+    const auto meant = nearest(name, {kPrograms.begin(), kPrograms.end()});
+    throw Error(Status::kUsage, "read the configuration", file + ": line " + std::to_string(line),
+                "there is no program " + name + (meant.empty() ? "" : "; did you mean " + meant + "?"));
+  };
+  for (const auto& section : configuration.sections) check(section.name.front(), section.line);
+  for (const auto& setting : configuration.settings) {
+    if (!setting.section.empty()) check(setting.section.front(), setting.line);
+  }
+}
+
+}  // namespace
+
 void apply_config(CLI::App& app, const std::string& program) {
   auto directories = config_directories();
   std::reverse(directories.begin(),
@@ -36,27 +89,9 @@ void apply_config(CLI::App& app, const std::string& program) {
   for (const auto& directory : directories) {
     const std::string file = (directory / "config.toml").string();
     if (std::error_code none; !fs::exists(file, none)) continue;
-    try {
-      for (const auto& item : CLI::ConfigTOML().from_file(file)) {
-        if (item.name == "++" || item.name == "--") continue;  // CLI11's marks of a section's begin and end
-        if (!item.parents.empty() && item.parents.front() != program) continue;
-        auto* option = item.parents.size() <= 1 ? app.get_option_no_throw("--" + item.name) : nullptr;
-        if (option == nullptr) {
-          if (item.parents.empty()) continue;
-          throw Error(Status::kUsage, "read the configuration", file + ": " + item.fullname(),
-                      program + " has no option --" + item.name);
-        }
-        if (item.inputs.empty()) continue;
-        try {
-          option->default_val(item.inputs.size() == 1 ? item.inputs.front()
-                                                      : CLI::detail::join(item.inputs, ","));
-        } catch (const CLI::Error& error) {
-          throw Error(Status::kUsage, "read the configuration", file + ": " + item.fullname(), error.what());
-        }
-      }
-    } catch (const CLI::Error& error) {
-      throw Error(Status::kUsage, "read the configuration", file, error.what());
-    }
+    const auto configuration = parse_toml(read_file(file), file);
+    check_sections(configuration, program, file);
+    for (const auto& setting : configuration.settings) apply(setting, app, program, file);
   }
 }
 

@@ -22,7 +22,8 @@ std::string default_inventory();
 // Makes what config.toml says of `program` the defaults of its options, so that the environment and the
 // command line still win (CLI11's own configuration file would win over the environment). A key outside any
 // section holds for every program that has such an option; a key in the program's own section must be one of
-// its options. Throws Error(kUsage) naming file and key.
+// its options, and there are no sections but those of programs. Throws Error(kUsage) naming file, key and
+// line.
 void apply_config(CLI::App& app, const std::string& program);
 
 }  // namespace rackline::cli

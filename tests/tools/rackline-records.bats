@@ -195,7 +195,7 @@ END
   mkdir -p "$HOME/.config/rackline"
   printf '[rackline-records]\ncolour = "red"\n' >"$HOME/.config/rackline/config.toml"
   run -2 --separate-stderr check <<<"$end"
-  assert_equal "$stderr" "rackline-records: read the configuration: $HOME/.config/rackline/config.toml: rackline-records.colour: rackline-records has no option --colour"
+  assert_equal "$stderr" "rackline-records: read the configuration: $HOME/.config/rackline/config.toml: rackline-records.colour: rackline-records has no option --colour (line 2)"
 }
 
 @test "a table shows the facts of the records" {

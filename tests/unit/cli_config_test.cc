@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <tuple>
 
 #include "base/error.h"
 #include "cli/config.h"
@@ -68,7 +69,7 @@ TEST_F(Config, SetsOptionsOfEveryType) {
   at.flag("--flag", flag, "");
   write("config.toml",
         "wait = \"5s\"\n[tool]\nsize = \"2KiB\"\nshare = \"75%\"\nmode = \"b\"\nnumber = 7\nflag = "
-        "true\n[other]\nnumber = 9\nnone = 1\n");
+        "true\n[migrate]\nnumber = 9\nnone = 1\n");
   EXPECT_EQ(apply(), "");
   EXPECT_EQ(wait, Milliseconds{5000});
   EXPECT_EQ(size, 2048);
@@ -105,6 +106,58 @@ TEST_F(Config, WhatOtherProgramsUnderstandIsNoMistake) {
 TEST_F(Config, AMistakeIsToldWithFileAndKey) {
   write("config.toml", "[tool]\nno-such = 1\n");
   EXPECT_NE(apply().find("config.toml: tool.no-such: tool has no option --no-such"), std::string::npos);
+}
+
+TEST_F(Config, WhatIsNoTomlIsToldWithItsLine) {
+  for (const auto& [text, line, why] : std::initializer_list<std::tuple<const char*, int, const char*>>{
+           {"mode : \"a\"\n", 1, "expected KEY = VALUE"},
+           {"\ngarbage line\n", 2, "expected KEY = VALUE"},
+           {"[tool\n", 1, "expected ]"},
+           {"[[tool]]\n", 1, "no list of them"},
+           {"[]\n", 1, "expected KEY"},
+           {"mode = a\n", 1, "a is no value: a text stands in \"quotes\""},
+           {"mode = \n", 1, "there is no value"},
+           {"mode = \"a\" b\n", 1, "something follows the value"},
+           {"mode = \"a\nx = 1\n", 1, "a text does not end"},
+           {"mode = \"\"\"a\"\"\"\n", 1, "a text of several lines"},
+           {"mode = \"\\q\"\n", 1, "an escape that is none"},
+           {"mode = \"\\ud800\"\n", 1, "an escape that is none"},
+           {"number = 010\n", 1, "010 is no value"},
+           {"number = nan\n", 1, "nan is no value"},
+           {"mode = {a = 1}\n", 1, "{a is no value"},
+           {"list = [\n1,\n2\n", 4, "a list does not end"},
+           {"list = [1 2]\n", 1, "expected , or ]"},
+           {"mode = \"a\"\nmode = \"b\"\n", 2, "mode stands there twice"},
+           {"tool.mode = \"a\"\n[tool]\nmode = \"b\"\n", 3, "tool.mode stands there twice"},
+           {"[tool]\n[fence]\n[tool]\n", 3, "the section stands there twice"},
+           {"[resreve]\n", 1, "there is no program resreve; did you mean reserve?"}}) {
+    write("config.toml", text);
+    const std::string said = apply();
+    EXPECT_NE(said.find("config.toml: line " + std::to_string(line) + ": "), std::string::npos)
+        << text << said;
+    EXPECT_NE(said.find(why), std::string::npos) << text << said;
+  }
+}
+
+TEST_F(Config, WhatTomlTakesForTheSameIsTaken) {
+  std::string mode;
+  int number = 1;
+  std::vector<std::string> list;
+  program.options().choice("--mode", mode, {"a", "\xc3\xa4"}, "");
+  program.options().number("--number", number, "");
+  program.options().texts("--list", list, "", "X");
+  write("config.toml",
+        "# first\r\n  [ tool ] # blanks\r\n\"mode\" = '\xc3\xa4'# none\n number=1_000\nlist = [ # one a "
+        "line\n  \"x\",\n"
+        "  'y', ]\n[fence]\n");
+  EXPECT_EQ(apply(), "");
+  EXPECT_EQ(mode, "\xc3\xa4");
+  EXPECT_EQ(number, 1000);
+  write("config.toml", "tool.mode = \"\\u00e4\"");
+  EXPECT_EQ(apply(), "");
+  write("config.toml", "[ tool ]\nmode = \"jsn\"\n");
+  EXPECT_NE(apply().find("config.toml: tool.mode: "), std::string::npos);
+  EXPECT_NE(apply().find("(line 2)"), std::string::npos);
 }
 
 TEST_F(Config, ABadValueIsToldWithFileAndKey) {

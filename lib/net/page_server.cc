@@ -7,9 +7,11 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cstring>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "wait/thread.h"
@@ -24,13 +26,18 @@ using tcp = asio::ip::tcp;
 
 using Page = std::shared_ptr<const std::string>;
 
+class Session;
+
 // What all connections look at.
 struct Shared {
   std::string path, content_type;
   PageServer::Limits limits;
   std::mutex mutex;
   Page page;
-  std::size_t connections = 0;  // touched on the server's thread only
+  // Touched on the server's thread only. Of those that wait for a request, the one that has waited longest is
+  // first.
+  std::size_t connections = 0;
+  std::list<std::weak_ptr<Session>> idle;
 
   Page present() {
     const std::lock_guard lock(mutex);
@@ -44,7 +51,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(tcp::socket socket, Shared& shared) : stream_(std::move(socket)), shared_(shared) {
     ++shared_.connections;
   }
-  ~Session() { --shared_.connections; }
+  ~Session() {
+    leave_idle();
+    --shared_.connections;
+  }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -54,13 +64,25 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_->header_limit(kHeader);
     parser_->body_limit(kHeader);
     stream_.expires_after(shared_.limits.patience);
+    waits_ = shared_.idle.insert(shared_.idle.end(), weak_from_this());
     http::async_read(
         stream_, buffer_, *parser_,
         [self = shared_from_this()](const beast::error_code& error, std::size_t) { self->on_read(error); });
   }
 
+  // Its read ends with an error, and it with that.
+  void drop() {
+    leave_idle();
+    stream_.close();
+  }
+
  private:
+  void leave_idle() {
+    if (waits_) shared_.idle.erase(*std::exchange(waits_, std::nullopt));
+  }
+
   void on_read(const beast::error_code& error) {
+    leave_idle();
     if (error == http::error::end_of_stream || error == beast::error::timeout) return close();
     if (error.category() == http::make_error_code(http::error::bad_method).category()) {
       // Not HTTP, or too much of it: the connection is of no more use.
@@ -78,6 +100,7 @@ class Session : public std::enable_shared_from_this<Session> {
     if (!head_ && request.method() != http::verb::get) {
       return answer(http::status::method_not_allowed, "only GET and HEAD\n", keep);
     }
+    if (path == "/-/healthy") return answer(http::status::ok, "healthy\n", keep);
     if (path == "/") return answer(http::status::ok, "rackline: see " + shared_.path + "\n", keep);
     if (path != shared_.path) return answer(http::status::not_found, "see " + shared_.path + "\n", keep);
     page_ = shared_.present();
@@ -128,6 +151,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<http::response_serializer<http::span_body<const char>>> serializer_;
   Page page_;
   bool head_ = false;
+  std::optional<std::list<std::weak_ptr<Session>>::iterator> waits_;
 };
 
 }  // namespace
@@ -173,11 +197,19 @@ class PageServer::Impl {
   }
 
  private:
+  bool drop_idle() {
+    if (shared_.idle.empty()) return false;
+    const auto session = shared_.idle.front().lock();
+    if (session) session->drop();
+    return session != nullptr;
+  }
+
   void accept() {
     acceptor_.async_accept([this](const beast::error_code& error, tcp::socket socket) {
       if (error == asio::error::operation_aborted) return;
-      // Beyond the limit, the socket closes here.
-      if (!error && shared_.connections < shared_.limits.connections) {
+      // Beyond the limit one that only waits makes room, lest a scraper be kept out; where none does, the new
+      // socket closes here.
+      if (!error && (shared_.connections < shared_.limits.connections || drop_idle())) {
         std::make_shared<Session>(std::move(socket), shared_)->read();
       }
       if (!error) return accept();

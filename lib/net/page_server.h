@@ -14,7 +14,8 @@ namespace rackline::net {
 // its own, so that a round of work delays no answer, and an answer no work.
 //
 // Whoever connects is a stranger: what is no request for the text is answered and let go, a header has 8 KiB
-// and a time, and there are so many connections at most. There is no TLS and no password: bind it to an
+// and a time, and there are so many connections at most: one more takes the place of the one that has been
+// waiting longest. "/-/healthy" is answered, too. There is no TLS and no password: bind it to an
 // address that only those who may read it can reach.
 class PageServer {
  public:

@@ -10,7 +10,7 @@ namespace rackline::usage {
 Rounds::Rounds(Wanted wanted) : metrics_(std::move(wanted.metrics)) {
   if (wanted.windows) watch_.emplace(*wanted.windows);
   if (!wanted.record.empty()) recording_.emplace(wanted.record, "capwatch");
-  if (metrics_) page_.emplace();
+  if (metrics_) page_.emplace(wanted.windows.value_or(WatchPolicy{}));
 }
 
 Watch::Round Rounds::end_round(const record::RoundEnd& end, Milliseconds at) {

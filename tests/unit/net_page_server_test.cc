@@ -87,14 +87,30 @@ TEST_F(PageServerTest, WhatIsNoRequestForItIsAnsweredAndLetGo) {
   EXPECT_TRUE(get("/metrics").ends_with("a 1\n"));
 }
 
-TEST_F(PageServerTest, WhoIsSilentOrTooManyIsLetGoAndTheOthersAreServed) {
+TEST_F(PageServerTest, WhoIsSilentMakesRoomTheOldestFirstAndIsLetGo) {
   server_.publish("a 1\n");
   std::vector<Fd> idle;
-  for (int i = 0; i < 4; ++i) idle.push_back(connect_to());
-  EXPECT_EQ(ask(""), "");  // closed at once: there are as many as there may be
+  for (int i = 0; i < 4; ++i) {
+    idle.push_back(connect_to());
+    EXPECT_TRUE(get("/metrics").ends_with("a 1\n"));  // so that one after the other is taken
+  }
   char byte = 0;
+  EXPECT_EQ(recv(idle.front().get(), &byte, 1, MSG_DONTWAIT), 0) << "the fourth answer took its place";
+  EXPECT_EQ(recv(idle.back().get(), &byte, 1, MSG_DONTWAIT), -1);
   for (const Fd& socket : idle) EXPECT_EQ(read(socket.get(), &byte, 1), 0);
   EXPECT_TRUE(get("/metrics").ends_with("a 1\n"));
+}
+
+TEST_F(PageServerTest, WhoeverConnectsTheScraperIsServed) {
+  server_.publish("a 1\n");
+  std::vector<Fd> idle;
+  for (int i = 0; i < 40; ++i) {
+    idle.push_back(connect_to());
+    const std::string half = "GET /metrics HTTP/1.1\r\n";
+    send(idle.back().get(), half.data(), half.size(), MSG_NOSIGNAL);
+  }
+  EXPECT_TRUE(get("/metrics").ends_with("a 1\n"));
+  EXPECT_TRUE(get("/-/healthy").starts_with("HTTP/1.1 200 "));
 }
 
 TEST_F(PageServerTest, AnAddressThatIsTakenIsAnError) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/version.h"
 #include "usage/exposition.h"
 
 namespace rackline::usage {
@@ -155,6 +156,48 @@ TEST(Exposition, FluctuationsAreCountedAndShownWhileTheyLast) {
   const auto samples = parsed(exposition.page({}));
   EXPECT_FALSE(samples.contains(outside));
   EXPECT_EQ(samples.at(total), 1);
+}
+
+// increase() and rate() do not see the first of a counter that begins at 1.
+TEST(Exposition, CountersAndStatesOfBandsBeginAtZero) {
+  WatchPolicy policy;
+  policy.hosts[0] = {.low = 10, .high = 75};
+  Exposition exposition(policy);
+  record::HostUsage host;
+  host.host = "h1";
+  exposition.add(host);
+  record::VmUsage vm;
+  vm.vm = "db1";
+  vm.host = "h1";
+  exposition.add(vm);
+  auto samples = parsed(exposition.page({}));
+  for (const char* direction : {"above", "below", "back"}) {
+    const std::string way = R"(object="host",resource="cpu",direction=")" + std::string(direction) + "\"}";
+    EXPECT_EQ(samples.at("rackline_fluctuations_total{" + way), 0);
+    if (std::string_view(direction) == "back") continue;
+    EXPECT_EQ(samples.at(R"(rackline_outside_band{host="h1",)" + way), 0);
+  }
+  EXPECT_EQ(samples.at(
+                R"(rackline_outside_band{host="h1",vm="db1",object="vm",resource="swap",direction="above"})"),
+            0);
+  EXPECT_FALSE(
+      samples.contains(R"(rackline_fluctuations_total{object="host",resource="swap",direction="above"})"))
+      << "it has no band";
+  EXPECT_EQ(samples.at(std::string("rackline_build_info{version=\"") + version() + "\"}"), 1);
+  record::Fluctuation above;
+  above.id = "1";
+  above.object = above.host = "host";
+  above.host = "h1";
+  above.resource = "cpu";
+  above.direction = "above";
+  exposition.add(above);
+  exposition.add(host);
+  samples = parsed(exposition.page({}));
+  EXPECT_EQ(samples.at(R"(rackline_fluctuations_total{object="host",resource="cpu",direction="above"})"), 1);
+  EXPECT_EQ(samples.at(R"(rackline_outside_band{host="h1",object="host",resource="cpu",direction="above"})"),
+            1);
+  EXPECT_EQ(
+      samples.at(R"(rackline_outside_band{host="h1",object="host",resource="memory",direction="above"})"), 0);
 }
 
 }  // namespace

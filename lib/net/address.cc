@@ -26,6 +26,11 @@ std::string Address::text() const {
   return port ? name + ":" + std::to_string(*port) : name;
 }
 
+bool Address::misleads() const {
+  in_addr ignored{};
+  return inet_aton(host.c_str(), &ignored) != 0 && inet_pton(AF_INET, host.c_str(), &ignored) != 1;
+}
+
 std::optional<Address> parse_address(std::string_view text) {
   Address address;
   std::string_view port;

@@ -20,6 +20,8 @@ struct Address {
   bool ipv6() const { return host.find(':') != std::string::npos; }
   // In a URL an IPv6 address, and nothing else, has brackets.
   bool fits_url() const { return bracketed == ipv6(); }
+  // A number that is another address to the C library than to a person: "9750", "10.1", "0177.0.0.1".
+  bool misleads() const;
 };
 
 // Nullopt if there is no host, as in ":80", if the port is none of 0 to 65535, if a bracket is not closed, or

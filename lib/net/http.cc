@@ -22,10 +22,19 @@ struct FreeEasy {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
 };
 
-std::size_t append(char* bytes, std::size_t size, std::size_t count, void* text) {
+struct Body {
+  std::string text;
+  bool flooded = false;
+};
+
+std::size_t append(char* bytes, std::size_t size, std::size_t count, void* to) {
+  Body& body = *static_cast<Body*>(to);
+  const std::size_t more = size * count;
+  body.flooded = body.text.size() + more > HttpClient::kMostBody;
+  if (body.flooded) return 0;  // which ends the transfer
   try {
-    static_cast<std::string*>(text)->append(bytes, size * count);
-    return size * count;
+    body.text.append(bytes, more);
+    return more;
   } catch (const std::bad_alloc&) {
     return 0;  // an exception must not pass through C
   }
@@ -128,15 +137,17 @@ HttpAnswer HttpClient::get_status(const std::string& url, Milliseconds timeout) 
 HttpAnswer HttpClient::perform(const std::string& url, Milliseconds timeout) {
   CURL* easy = handle_->easy.get();
   HttpAnswer answer;
+  Body body;
   handle_->why[0] = '\0';
   const long most = std::max<long>(1, static_cast<long>(timeout.count()));
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer.body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &body);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, most);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min<long>(most, kConnect.count()));
   const CURLcode code = curl_easy_perform(easy);
   if (code != CURLE_OK) {
     answer.failure = handle_->why[0] != '\0' ? handle_->why.data() : curl_easy_strerror(code);
+    if (body.flooded) answer.failure = "its answer has more than " + std::to_string(kMostBody >> 20) + " MiB";
     curl_off_t sending = 0;  // when the first byte of the request could be sent
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sending);
     answer.distrust = is_distrust(code);
@@ -146,6 +157,7 @@ HttpAnswer HttpClient::perform(const std::string& url, Milliseconds timeout) {
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   answer.status = static_cast<int>(status);
+  answer.body = std::move(body.text);
   // A new connection although there was one: to another server, or because the old one was dead.
   long connections = 0;
   curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);

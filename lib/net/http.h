@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ struct HttpLogin {
 // programs talk to stands in the machine room. For one thread at a time.
 class HttpClient {
  public:
+  // A longer answer is none: a server that goes on for ever must not take all memory.
+  static constexpr std::size_t kMostBody = std::size_t{32} << 20;
+
   explicit HttpClient(const HttpTls& tls = {});
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;

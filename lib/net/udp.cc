@@ -46,7 +46,7 @@ std::string Endpoint::text() const {
 
 Endpoint resolve(std::string_view text, std::uint16_t port) {
   const auto address = parse_address(text);
-  if (!address)
+  if (!address || address->misleads())
     throw Error(Status::kUsage, "read the address", std::string(text),
                 "expected ADDRESS[:PORT], an IPv6 address in brackets");
   const std::string service = address->port_or(std::to_string(port));

@@ -26,6 +26,7 @@ constexpr const char* kTransaction = "/v3/kv/txn";
 constexpr const char* kLeaseGone = "lease not found";
 // Entries in one answer: few at first, as a scan may want no more.
 constexpr std::int64_t kFirstPage = 64, kLargestPage = 4096;
+constexpr std::size_t kFullPage = std::size_t{4} << 20;  // bytes, far below the longest answer that is taken
 // A marker lives as long as its lease, which nobody keeps alive: what a run leaves behind is gone soon after
 // it. It is used for half of that time, so that it does not end while a transaction is on its way.
 constexpr std::chrono::seconds kMarkerTtl{60};
@@ -146,7 +147,7 @@ class EtcdStore final : public Store {
   bool walk(const std::string& first, const std::string& last, std::int64_t revision, const Visit& visit) {
     Json request = key_request(first);
     request["range_end"] = to_base64(last);
-    for (std::int64_t page = kFirstPage;; page = std::min(2 * page, kLargestPage)) {
+    for (std::int64_t page = kFirstPage;;) {
       request["limit"] = std::to_string(page);
       if (revision != 0) request["revision"] = std::to_string(revision);
       const auto reply = core_->client.call("read store", "/v3/kv/range", request, deadline());
@@ -156,10 +157,14 @@ class EtcdStore final : public Store {
       const auto pairs = reply.body.find("kvs");
       if (pairs == reply.body.end() || pairs->empty()) return true;
       Entry entry;
+      std::size_t bytes = 0;
       for (const auto& pair : *pairs) {
         entry = ours(entry_of(pair));
+        bytes += entry.value.size();
         if (!visit(entry)) return true;
       }
+      if (bytes < kFullPage) page = std::min(2 * page, kLargestPage);
+      if (bytes > 2 * kFullPage) page = std::max<std::int64_t>(page / 2, 1);
       if (!reply.body.value("more", false)) return true;
       request["key"] = to_base64(entries_ + entry.key + '\0');
     }

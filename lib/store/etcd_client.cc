@@ -22,6 +22,7 @@ constexpr Milliseconds kOneAnswer{3000};
 constexpr Milliseconds kBetweenRounds{100};
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::uint16_t kDefaultPort = 2379;
+constexpr int kOk = 200;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -51,11 +52,47 @@ std::string plain(std::string_view body) {
   return text.empty() ? "no etcd" : text;
 }
 
-// Members answer a keepalive in a stream, of which one message comes; all others are one object.
+// Members answer a keepalive in a stream, of which one message comes; all others are one object. What lies
+// deeper than anything that etcd says is left out: it would take the stack of whoever writes it or lets go of
+// it.
 Json parse_body(const std::string& body) {
-  Json parsed = Json::parse(body, nullptr, false);
+  constexpr int kDeepest = 16;
+  const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kDeepest; };
+  Json parsed = Json::parse(body, shallow, false);
   if (parsed.is_object() && parsed.contains("result")) return parsed["result"];
   return parsed;
+}
+
+bool has(const Json& object, const char* field, bool (Json::*is)() const noexcept) {
+  const auto found = object.find(field);
+  return found == object.end() || ((*found).*is)();
+}
+
+bool is_list_of_pairs(const Json& object) {
+  if (!has(object, "kvs", &Json::is_array)) return false;
+  const auto pairs = object.find("kvs");
+  return pairs == object.end() || std::all_of(pairs->begin(), pairs->end(), [](const Json& pair) {
+           return pair.is_object() && has(pair, "key", &Json::is_string) &&
+                  has(pair, "value", &Json::is_string);
+         });
+}
+
+// Whether all that is read of an answer has its type: somebody else may listen where an etcd is expected.
+bool is_etcds(const Json& body) {
+  if (!body.is_object()) return false;
+  if (const auto error = body.find("error"); error != body.end())
+    return error->is_string() || (error->is_object() && has(*error, "message", &Json::is_string));
+  const auto header = body.find("header");
+  if (header == body.end() || !header->is_object() || !is_list_of_pairs(body)) return false;
+  if (!has(body, "succeeded", &Json::is_boolean) || !has(body, "more", &Json::is_boolean) ||
+      !has(body, "token", &Json::is_string) || !has(body, "responses", &Json::is_array))
+    return false;
+  const auto answers = body.find("responses");
+  return answers == body.end() || std::all_of(answers->begin(), answers->end(), [](const Json& answer) {
+           if (!answer.is_object() || !has(answer, "response_range", &Json::is_object)) return false;
+           const auto range = answer.find("response_range");
+           return range == answer.end() || is_list_of_pairs(*range);
+         });
 }
 
 bool is_this_machine(std::string_view endpoint) {
@@ -101,7 +138,8 @@ EtcdAddress parse_etcd_url(const std::string& url) {
     if (host.empty()) throw wrong("an empty address");
     if (!plain) throw wrong("\"" + host + "\" is no address");
     auto endpoint = net::parse_address(host);
-    if (!endpoint || endpoint->port == 0) throw wrong("\"" + host + "\" is no address");
+    if (!endpoint || endpoint->port == 0 || endpoint->misleads())
+      throw wrong("\"" + host + "\" is no address");
     endpoint->port = endpoint->port.value_or(kDefaultPort);
     address.endpoints.push_back(http + endpoint->text());
   }
@@ -202,11 +240,12 @@ std::string EtcdClient::log_in(net::HttpClient& http, const std::string& endpoin
   request["password"] = password_;
   const auto answer = http.post(endpoint + "/v3/auth/authenticate", dump(request), {}, timeout);
   const Json body = parse_body(answer.body);
-  if (answer.status != 0 && body.is_object() && body.contains("error")) {
-    throw Error(Status::kUnreachable, "log in to etcd as", user_, body["error"].dump(),
+  if (answer.status == 0 || !is_etcds(body)) return {};  // as the request itself will show
+  if (body.contains("error")) {
+    throw Error(Status::kUnreachable, "log in to etcd as", user_, dump(body["error"]),
                 "RACKLINE_ETCD_USER and RACKLINE_ETCD_PASSWORD_FILE say who asks");
   }
-  return body.is_object() ? body.value("token", "") : "";
+  return body.value("token", "");
 }
 
 EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path, const Json& request,
@@ -240,15 +279,15 @@ EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path
     } else {
       distrusted = 0;
       Json body = parse_body(answer.body);
-      const bool object = body.is_object();
+      const bool object = is_etcds(body);
       std::string error;
       if (object && body.contains("error")) {
         // Of a stream the error is an object.
         const Json& said = body["error"];
-        error = said.is_string() ? said.get<std::string>() : said.value("message", said.dump());
+        error = said.is_string() ? said.get<std::string>() : said.value("message", dump(said));
       }
       reply.unsure = reply.unsure || answer.may_have_come;
-      if (object && answer.status == 200 && error.empty()) {
+      if (object && answer.status == kOk && error.empty()) {
         preferred_.store(member);
         reply.body = std::move(body);
         give_back(std::move(http));
@@ -267,7 +306,8 @@ EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path
         failure = endpoint + ": " +
                   (error.empty() ? "HTTP status " + std::to_string(answer.status) + ": " + plain(answer.body)
                                  : error);
-        reply.unsure = reply.unsure || !error.empty();  // "request timed out": it may yet be carried out
+        // "request timed out": it may yet be carried out. So may what was answered in words of nobody's.
+        reply.unsure = reply.unsure || !error.empty() || answer.status == kOk;
       }
     }
     if ((attempt + 1) % address_.endpoints.size() == 0) {

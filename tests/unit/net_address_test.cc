@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "net/address.h"
+#include "net/udp.h"
 
 namespace rackline::net {
 namespace {
@@ -59,6 +61,16 @@ TEST(Address, OfTheOneWhoConnectsIsLoopback) {
   for (const char* host : {"h1", "localhosts", "mylocalhost", "127.example", "128.0.0.1", "10.127.0.1", "::2",
                            "fe80::1", "::ffff:10.0.0.1", "1.127", ""})
     EXPECT_FALSE(is_loopback(host)) << host;
+}
+
+TEST(Address, OfNumbersMisleadsUnlessItIsFourOfThemAsAPersonReadsThem) {
+  for (const char* text :
+       {"9750", "10.1", "127.1:80", "0177.0.0.1", "10.79.0.010", "0x7f.0.0.1:80", "2130706433"}) {
+    EXPECT_TRUE(parse_address(text)->misleads()) << text;
+    EXPECT_THROW(resolve(text, 80), Error) << text;
+  }
+  for (const char* text : {"0.0.0.0:80", "10.79.0.10", "[::1]:80", "9750.example", "10.0.0.256"})
+    EXPECT_FALSE(parse_address(text)->misleads()) << text;
 }
 
 }  // namespace

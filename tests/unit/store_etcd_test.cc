@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "base/error.h"
 #include "etcd_cluster.h"
+#include "listener.h"
 #include "losing_proxy.h"
 #include "store/etcd.h"
 #include "store/etcd_client.h"
@@ -68,6 +71,77 @@ TEST(EtcdUrl, APasswordCrossesNoNetworkInTheClear) {
   unsetenv("RACKLINE_ETCD_KEY");
   unsetenv("RACKLINE_ETCD_PASSWORD_FILE");
   unlink(path);
+}
+
+// A server that gives every request the same answer, and where that is empty one without end.
+class Stranger {
+ public:
+  explicit Stranger(std::string answer) : answer_(std::move(answer)), thread_([this] { serve(); }) {}
+  ~Stranger() {
+    over_ = true;
+    shutdown(listener_.fd(), SHUT_RDWR);
+    thread_.join();
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+  std::string address() const { return "127.0.0.1:" + listener_.port(); }
+
+ private:
+  void serve() {
+    while (!over_) {
+      const Fd peer(accept(listener_.fd(), nullptr, nullptr));
+      std::string request(1 << 16, '\0');
+      if (!peer || recv(peer.get(), request.data(), request.size(), 0) <= 0) continue;
+      const bool endless = answer_.empty();
+      const std::string head = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+      say(peer,
+          head + (endless ? "\r\n"
+                          : "Content-Length: " + std::to_string(answer_.size()) + "\r\n\r\n" + answer_));
+      while (endless && !over_ && say(peer, request)) {
+      }
+    }
+  }
+  static bool say(const Fd& peer, const std::string& text) {
+    return send(peer.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0;
+  }
+
+  net::Listener listener_;
+  std::string answer_;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+TEST(EtcdAnswer, OfWrongTypesOrWithoutEndIsNoneAndSaysWhose) {
+  const std::string deep(20'000, '[');
+  for (const std::string& answer :
+       {std::string(R"({"error":5})"), std::string(R"({"error":[]})"),
+        std::string(R"({"error":{"message":1}})"), std::string(R"({"header":{},"kvs":7})"),
+        std::string(R"({"header":{},"kvs":[7]})"),
+        std::string(R"({"header":{},"kvs":[{"key":1,"value":"YQ=="}]})"), std::string(R"({"header":3})"),
+        std::string(R"({"kvs":[]})"), std::string(R"({"header":{},"more":1})"),
+        std::string(R"({"header":{},"succeeded":"x"})"), std::string(R"({"header":{},"responses":[[]]})"),
+        std::string(R"({"header":{},"responses":[{"response_range":{"kvs":{}}}]})"),
+        "{\"header\":{},\"error\":" + deep + std::string(20'000, ']') + "}", std::string()}) {
+    const Stranger stranger(answer);
+    const auto store = open_etcd("etcd://" + stranger.address(), {.timeout = Milliseconds{400}});
+    const std::function<void()> calls[] = {[&] { store->get("a"); }, [&] { store->list("a"); },
+                                           [&] {
+                                             store->commit({{}, {{"a", "1"}}, {}});
+                                           },
+                                           [&] { store->try_lock("a"); }};
+    for (const auto& call : calls) {
+      try {
+        call();
+        ADD_FAILURE() << answer.substr(0, 80) << " was taken";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.status(), Status::kUnreachable) << error.what();
+        EXPECT_NE(std::string(error.what()).find(stranger.address()), std::string::npos) << error.what();
+      }
+    }
+  }
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  EXPECT_LT(used.ru_maxrss, 256 << 10) << "KiB of memory";
 }
 
 TEST(EtcdUrl, Base64GoesBothWays) {

@@ -220,7 +220,12 @@ class SqliteStore final : public Store {
   // The real one: SQLite's log, the locks and the turn stand beside it whatever name it was opened by.
   static std::string own_path(const std::string& path) {
     std::string real = path;
-    real = real_file(path);                // @rule 17-locks-of-the-file
+    real = real_file(path);  // @rule 17-locks-of-the-file
+    struct stat about = {};
+    if (stat(real.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) {
+      errno = EISDIR;
+      throw out_of_reach("open store", path);
+    }
     require_own_file("open store", path);  // @rule 16-store-of-somebody-else
     for (const auto* beside : {"-wal", "-shm"})
       require_own_file("open store", real + beside);  // @rule 16-store-of-somebody-else
@@ -252,8 +257,7 @@ class SqliteStore final : public Store {
     // One that is there is not opened here: closing it again would give back the locks that another
     // connection of this process has on it (fcntl(2)), and the next process to end would take the log away
     // from under it.
-    if (S_ISDIR(about.st_mode)) errno = EISDIR;
-    if (S_ISDIR(about.st_mode) || faccessat(AT_FDCWD, path_.c_str(), R_OK | W_OK, AT_EACCESS) != 0)
+    if (faccessat(AT_FDCWD, path_.c_str(), R_OK | W_OK, AT_EACCESS) != 0)
       throw out_of_reach("open store", path_);
     if (!S_ISREG(about.st_mode)) throw Error(Status::kUnreachable, "open store", path_, "not a regular file");
     device_ = about.st_dev;

@@ -19,8 +19,7 @@ namespace {
 
 constexpr std::uint16_t kPort = 9750;
 
-std::vector<record::Host> chosen_hosts(cli::Program& program, const std::vector<std::string>& names) {
-  std::vector<record::Host> all = program.inventory();
+std::vector<record::Host> chosen_hosts(std::vector<record::Host> all, const std::vector<std::string>& names) {
   if (names.empty()) return all;
   for (const std::string& name : names) {
     if (std::none_of(all.begin(), all.end(), [&](const auto& host) { return host.host == name; })) {
@@ -115,11 +114,13 @@ bool look(cli::Program& program, virt::Survey& survey, cluster::Observed& states
 // One round, or with --interval rounds until --count, a signal, or until nobody reads any more.
 Status watch(cli::Program& program, const WatchOptions& options) {
   const auto timeout = program.timeout();
+  const auto site = program.inventory();
   virt::Survey survey(
-      chosen_hosts(program, options.hosts),
+      chosen_hosts(site, options.hosts),
       {.timeout = timeout,
        .suspect_timeout = options.pace.repeats ? std::min(timeout, options.pace.interval * 4 / 5) : timeout,
-       .window = options.pace.repeats ? std::min(options.window, options.pace.interval) : options.window});
+       .window = options.pace.repeats ? std::min(options.window, options.pace.interval) : options.window},
+      site);
   Writer writer(program, options);
   cluster::Observed states(program.store_url());
   bool answered = false;
@@ -161,7 +162,7 @@ Status import(cli::Program& program, const WatchOptions& options) {
 
 Status list(cli::Program& program, const WatchOptions& options) {
   program.describes_itself();
-  auto hosts = chosen_hosts(program, options.hosts);
+  auto hosts = chosen_hosts(program.inventory(), options.hosts);
   const bool terminal = isatty(STDOUT_FILENO) == 1;
   const auto print = [&](const std::string& name) {
     std::cout << (terminal ? printable(name) : name) << '\n';

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "migrate/check.h"
-#include "migrate/description.h"
 
 namespace rackline::failover {
 namespace {
@@ -45,14 +44,13 @@ std::string tie_to_host(const Protected& vm, const migrate::VmDescription& descr
   if (description.nvram) disks.push_back(*description.nvram);
   for (const auto& disk : disks) {
     if (elsewhere(disk)) continue;
-    return "disk " + disk.target + " (" + (disk.source.empty() ? "of type " + disk.type : disk.source) +
-           ") is not on storage that " + vm.host + " shares with another host";
+    return text_of(disk) + " is not on storage that " + vm.host + " shares with another host";
   }
   return {};
 }
 
 void Fitness::find(Protected& vm) {
-  const migrate::VmDescription description = migrate::parse_description(vm.xml);
+  const migrate::VmDescription description = virt::parse_description(vm.xml);
   const auto before = std::exchange(vm.unfit, {});
   vm.pinned.reset();
   if (const auto tie = tie_to_host(vm, description, hosts_); !tie.empty()) {

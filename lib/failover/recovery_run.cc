@@ -9,7 +9,6 @@
 #include "cluster/disarm.h"
 #include "failover/keep.h"
 #include "migrate/check.h"
-#include "migrate/description.h"
 
 namespace rackline::failover {
 namespace {
@@ -23,7 +22,7 @@ std::set<std::string> cannot_see(const Protected& vm,
   std::set<std::string> barred;
   const auto home = hosts.find(vm.host);
   if (home == hosts.end()) return barred;
-  const migrate::VmDescription description = migrate::parse_description(vm.xml);
+  const migrate::VmDescription description = virt::parse_description(vm.xml);
   for (const auto& [name, host] : hosts) {
     if (name == vm.host) continue;  // whatever ties it there is there
     const auto check = migrate::check_description(home->second, host, description, false);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migrate/check.h"
 
-#include <algorithm>
-#include <filesystem>
-
+#include "base/path.h"
 #include "base/units.h"
 
 namespace rackline::migrate {
@@ -31,14 +29,6 @@ CheckResult check_target(const Move& move, const VmFacts& target) {
 
 bool same_directory_declared(std::string_view path, const MigrationHost& from, const MigrationHost& to) {
   return lies_below(path, from.shared_storage) && lies_below(path, to.shared_storage);
-}
-
-// "gluster:vol1" in the inventory stands for gluster:vol1/db1.qcow2.
-bool declares_volume(const MigrationHost& host, std::string_view source) {
-  return std::any_of(host.shared_storage.begin(), host.shared_storage.end(), [&](const std::string& entry) {
-    return !entry.empty() && entry.front() != '/' && source.starts_with(entry) &&
-           (source.size() == entry.size() || source[entry.size()] == '/' || entry.ends_with(':'));
-  });
 }
 
 }  // namespace
@@ -85,9 +75,7 @@ CheckResult check_description(const MigrationHost& from, const MigrationHost& to
     if (disk.type == "network of its host")
       return refuse("disk " + disk.target + " (" + disk.source + ") is at an address of " + from.host +
                     " itself: " + to.host + " would open another of that name");
-    const std::string what = disk.source.empty() ? "of type " + disk.type : disk.source;
-    return refuse("disk " + disk.target + " (" + what + ") is not on storage that " + from.host + " and " +
-                  to.host + " share");
+    return refuse(text_of(disk) + " is not on storage that " + from.host + " and " + to.host + " share");
   }
   // A live migration carries the firmware's variables along, a definition does not.
   if (!live && vm.nvram && !is_shared(*vm.nvram, from, to)) {
@@ -115,23 +103,11 @@ CheckResult check_memory(const std::string& target, std::int64_t needed, std::in
   return refuse(reason + ", it needs " + format_bytes(needed));
 }
 
-bool lies_below(std::string_view path, const std::vector<std::string>& directories) {
-  const auto normal = std::filesystem::path(path).lexically_normal();
-  if (!normal.is_absolute()) return false;
-  return std::any_of(directories.begin(), directories.end(), [&](const std::string& directory) {
-    auto above = std::filesystem::path(directory).lexically_normal();
-    if (!above.is_absolute()) return false;
-    if (!above.has_filename()) above = above.parent_path();  // "/srv/" is "/srv"
-    const auto mismatch = std::mismatch(above.begin(), above.end(), normal.begin(), normal.end());
-    return mismatch.first == above.end() && mismatch.second != normal.end();
-  });
-}
-
 bool is_shared(const VmDisk& disk, const MigrationHost& from, const MigrationHost& to) {
   if (disk.type == "network") return true;
   // Of a cluster file system whose hosts serve themselves the inventory may say that it is one.
   if (disk.type == "network of its host")
-    return declares_volume(from, disk.source) && declares_volume(to, disk.source);
+    return is_declared(disk.source, from.shared_storage) && is_declared(disk.source, to.shared_storage);
   if (disk.type != "file" && disk.type != "block") return false;
   return same_directory_declared(disk.source, from, to);
 }

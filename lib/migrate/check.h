@@ -37,10 +37,6 @@ CheckResult check_chains(const MigrationHost& from, const VmDescription& vm);
 CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free,
                          std::int64_t promised);
 
-// Whether `path` lies below one of `directories`. Compares by whole components after normalising; a relative
-// path lies nowhere.
-bool lies_below(std::string_view path, const std::vector<std::string>& directories);
-
 // Whether both hosts see the same content behind the disk. Network disks are shared unless their host serves
 // them to itself; a file or a block device when both hosts name a directory above it; nothing else is.
 bool is_shared(const VmDisk& disk, const MigrationHost& from, const MigrationHost& to);

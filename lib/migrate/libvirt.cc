@@ -2,16 +2,15 @@
 #include <libvirt/libvirt.h>
 
 #include <algorithm>
-#include <array>
 #include <mutex>
 #include <pugixml.hpp>
 #include <sstream>
 #include <utility>
 #include <vector>
 
-#include "migrate/description.h"
 #include "migrate/hypervisor.h"
 #include "virt/connection.h"
+#include "virt/stats.h"
 
 namespace rackline::migrate {
 namespace {
@@ -84,7 +83,7 @@ class LibvirtHypervisor final : public Hypervisor {
     const virt::Domain domain = existing(*connection, uuid);
     const std::string xml = virt::take(virDomainGetXMLDesc(domain.get(), 0));
     if (xml.empty()) throw failed("read the definition of", uuid);
-    VmDescription vm = parse_description(xml);
+    VmDescription vm = virt::parse_description(xml);
     if (vm.host_cpu) vm.host_cpu_xml = host_cpu(*connection);
     for (VmDisk& disk : vm.disks) {
       const auto path = disk.pool.empty() ? std::nullopt : volume_path(disk.pool, disk.volume);
@@ -95,41 +94,16 @@ class LibvirtHypervisor final : public Hypervisor {
     if (virDomainIsActive(domain.get()) == 0) learn_chains(*connection, vm);
     int autostart = 0;
     if (virDomainGetAutostart(domain.get(), &autostart) == 0) vm.autostart = autostart != 0;
-    if (virDomainSnapshotNum(domain.get(), 0) > 0)
-      vm.ties.emplace_back("it has snapshots, which would not go along");
-    if (virDomainListAllCheckpoints(domain.get(), nullptr, 0) > 0) {
-      vm.ties.emplace_back("it has checkpoints, which would not go along");
-    }
-    if (virDomainHasManagedSaveImage(domain.get(), 0) == 1) {
-      vm.ties_when_stopped.emplace_back("its saved state lies on its host");
-    }
+    if (virDomainSnapshotNum(domain.get(), 0) > 0) vm.ties.emplace_back(virt::kHasSnapshots);
+    if (virDomainListAllCheckpoints(domain.get(), nullptr, 0) > 0)
+      vm.ties.emplace_back(virt::kHasCheckpoints);
+    if (virDomainHasManagedSaveImage(domain.get(), 0) == 1)
+      vm.ties_when_stopped.emplace_back(virt::kHasSavedState);
     virResetLastError();  // the calls above are missing in some drivers, which then have no such thing
     return vm;
   }
 
-  std::int64_t free_memory_bytes() override {
-    const auto connection = control();
-    int count = 0;
-    if (virNodeGetMemoryStats(connection->get(), VIR_NODE_MEMORY_STATS_ALL_CELLS, nullptr, &count, 0) == 0 &&
-        count > 0) {
-      std::vector<virNodeMemoryStats> stats(static_cast<std::size_t>(count));
-      if (virNodeGetMemoryStats(connection->get(), VIR_NODE_MEMORY_STATS_ALL_CELLS, stats.data(), &count,
-                                0) == 0) {
-        unsigned long long kib = 0;
-        for (const auto& stat : stats) {
-          const std::string_view field = static_cast<const char*>(stat.field);
-          if (field == VIR_NODE_MEMORY_STATS_FREE || field == VIR_NODE_MEMORY_STATS_BUFFERS ||
-              field == VIR_NODE_MEMORY_STATS_CACHED) {
-            kib += stat.value;
-          }
-        }
-        return static_cast<std::int64_t>(kib) * 1024;
-      }
-    }
-    const unsigned long long bytes = virNodeGetFreeMemory(connection->get());
-    if (bytes == 0) throw failed("read the free memory of", host_.host);
-    return static_cast<std::int64_t>(bytes);
-  }
+  std::int64_t free_memory_bytes() override { return virt::free_memory_bytes(*control()); }
 
   std::optional<std::string> incompatible(const VmDescription& vm) override {
     const auto connection = control();

@@ -9,6 +9,7 @@
 #include "act/outcome.h"
 #include "base/time.h"
 #include "store/document.h"
+#include "virt/description.h"
 
 namespace rackline::migrate {
 
@@ -90,36 +91,9 @@ struct VmFacts {
   bool active() const { return state == VmState::kRunning || state == VmState::kPaused; }
 };
 
-struct VmDisk {
-  std::string target;  // "vda", "nvram", …
-  std::string type;    // libvirt's: file, block, network, volume, …
-  std::string source;  // a path for file and block; PROTOCOL:NAME of a network disk that is its host's own
-  std::string pool{}, volume{};  // of a volume; the source is its path once that is known
-  // The image may rest on other files, which are not known: in the definition of a VM that does not run
-  // they are missing.
-  bool chain_unknown = false;
-};
-
-// What an interface of it is plugged into on its host.
-struct VmNetwork {
-  std::string type;    // libvirt's: network, bridge, direct
-  std::string source;  // a network of libvirt, or an interface of the host
-};
-
-// What of a VM's definition decides where it can run.
-struct VmDescription {
-  std::string arch, machine, virt_type, emulator;
-  std::string cpu_xml;        // the <cpu> element; empty: the hypervisor's default
-  bool host_cpu = false;      // the CPU is "the host's", whatever that is
-  std::string host_cpu_xml;   // the source's own CPU, given where host_cpu is set
-  std::vector<VmDisk> disks;  // with their backing files; without drives that are empty
-  std::optional<VmDisk> nvram;
-  std::vector<VmNetwork> networks;
-  // Why it cannot leave its host whatever the target: a host device, local state, …
-  std::vector<std::string> ties;
-  std::vector<std::string> ties_when_stopped;  // the same for a move of the definition alone
-  bool autostart = false;
-};
+using virt::VmDescription;
+using virt::VmDisk;
+using virt::VmNetwork;
 
 // The progress of a migration job, or of the last completed one.
 struct JobStats {

@@ -27,6 +27,7 @@ struct HostSample : Head {
   Integer memory_reserve_bytes, window_ms, elapsed_ms;
   Text imported;
   Text cluster_state, cluster_since, cluster_by, cluster_reason;
+  List shared_storage, networks, interfaces;
   static const Kind kKind;
 };
 
@@ -42,8 +43,9 @@ struct VmSample : Head {
   Number swap_in_bytes_per_second, swap_out_bytes_per_second;
   Text anti_affinity;
   Integer priority;
-  Flag persistent, migrating;
+  Flag persistent, migrating, hugepages;
   Text state_reason;
+  List bound_by, disks, networks;
   static const Kind kKind;
 };
 

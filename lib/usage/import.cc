@@ -52,7 +52,7 @@ void assume(Imported::Round& round, double percent) {
     const bool stopped = vm.state == "shutoff" || vm.state == "crashed";
     if (!stopped && !vm.cpu_cores && vm.vcpus) vm.cpu_cores = static_cast<double>(*vm.vcpus) * percent / 100;
   }
-  detail::complete(round);
+  detail::complete(round, true);
 }
 
 }  // namespace
@@ -130,13 +130,14 @@ Sums& add(Sums& sums, const record::VmSample& vm) {
 
 }  // namespace
 
-void complete(Imported::Round& round) {
+void complete(Imported::Round& round, bool assumed) {
   std::unordered_map<std::string_view, Sums> by_host;
   for (const auto& vm : round.vms) add(by_host[vm.host], vm);
-  // Where loads are told, a host without VMs has none; where they are not, it is unknown like the
+  // Where loads are told or assumed, a host without VMs has none; where they are not, it is unknown like the
   // others'.
-  const bool told = std::any_of(round.vms.begin(), round.vms.end(),
-                                [](const record::VmSample& vm) { return vm.cpu_cores.has_value(); });
+  const bool told =
+      assumed || std::any_of(round.vms.begin(), round.vms.end(),
+                             [](const record::VmSample& vm) { return vm.cpu_cores.has_value(); });
   for (auto& host : round.hosts) {
     const Sums& sums = by_host[host.host];
     if (!host.vms_running) host.vms_running = sums.running;

@@ -49,8 +49,9 @@ namespace detail {
 std::string_view take_line(std::string_view& text);
 // For an error: what is no printable character becomes '?', and what is long is cut.
 std::string shown(std::string_view text);
-// Fills in what follows from the rest of a round: the sums of each host over its VMs.
-void complete(Imported::Round& round);
+// Fills in what follows from the rest of a round: the sums of each host over its VMs. `assumed`: of loads
+// that the file does not tell something is assumed.
+void complete(Imported::Round& round, bool assumed = false);
 }  // namespace detail
 
 }  // namespace rackline::usage

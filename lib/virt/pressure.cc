@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 namespace rackline::virt {
 namespace {
@@ -31,6 +32,16 @@ std::optional<std::int64_t> parse_pressure(std::string_view text) {
 
 Pressure read_pressure(const std::string& directory) {
   return {read_total(directory + "/cpu"), read_total(directory + "/memory"), read_total(directory + "/io")};
+}
+
+std::optional<std::int64_t> read_available_memory(const std::string& file) {
+  std::ifstream lines(file);
+  for (std::string word; lines >> word;) {
+    std::int64_t kib = 0;
+    if (word == "MemAvailable:" && lines >> kib) return kib * 1024;
+    lines.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return std::nullopt;
 }
 
 bool is_this_machine(std::string_view uri) {

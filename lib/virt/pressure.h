@@ -24,6 +24,10 @@ Pressure read_pressure(const std::string& directory = "/proc/pressure");
 // The total of a file's "some" line.
 std::optional<std::int64_t> parse_pressure(std::string_view text);
 
+// Bytes that the kernel of this machine would give to a new program without swapping (MemAvailable). Empty
+// where it does not tell. `file` for tests.
+std::optional<std::int64_t> read_available_memory(const std::string& file = "/proc/meminfo");
+
 // Whether the libvirt URI is of this machine's own hypervisor: one without a host, and without a socket that
 // may lead anywhere. A host of the name localhost is not taken for it, since it may be the end of a tunnel.
 bool is_this_machine(std::string_view uri);

@@ -48,6 +48,12 @@ record::VmSample vm_record(const VmStats& now, const VmStats* before, double sec
   vm.priority = details.wishes.priority;
   vm.persistent = details.persistent;
   if (now.migrating) vm.migrating = true;
+  if (details.binding) {
+    vm.bound_by = details.binding->bound_by;
+    if (!details.binding->disks.empty()) vm.disks = details.binding->disks;
+    if (!details.binding->networks.empty()) vm.networks = details.binding->networks;
+    vm.hugepages = details.binding->hugepages;
+  }
   if (now.shutoff_reason) vm.state_reason = shutoff_word(*now.shutoff_reason);
   if (now.memory_max_bytes && now.memory_bytes && *now.memory_max_bytes > *now.memory_bytes) {
     vm.memory_max_bytes = now.memory_max_bytes;
@@ -141,12 +147,53 @@ void add_vm(record::HostSample& host, const record::VmSample& vm) {
   add(host.net_tx_bytes_per_second, vm.net_tx_bytes_per_second);
 }
 
+// What libvirt tells of all VMs of a host in one call each, read when it is first asked for.
+class Marks {
+ public:
+  explicit Marks(const Connection& connection) : connection_(connection) {}
+
+  bool has(unsigned flag, const std::string& uuid) {
+    auto known = chosen_.find(flag);
+    if (known == chosen_.end()) known = chosen_.emplace(flag, read_chosen(connection_, flag)).first;
+    return known->second.contains(uuid);
+  }
+
+ private:
+  const Connection& connection_;
+  std::map<unsigned, std::set<std::string>> chosen_;
+};
+
+// Empty when the VM vanished.
+std::optional<Baseline::Details> read_detail(virDomainPtr domain, const VmStats& vm,
+                                             const StoragePtr& storage, Marks& marks) {
+  Baseline::Details details;
+  details.domain_id = vm.domain_id;
+  if (storage == nullptr) {
+    const auto wishes = read_wishes(domain);
+    if (!wishes) return std::nullopt;
+    details.wishes = *wishes;
+  } else {
+    const auto xml = read_definition(domain);
+    if (!xml) return std::nullopt;
+    details.wishes = parse_wishes(*xml);
+    VmDescription about = parse_description(*xml);
+    if (marks.has(VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT, vm.uuid)) about.ties.emplace_back(kHasSnapshots);
+    if (marks.has(VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT, vm.uuid)) about.ties.emplace_back(kHasCheckpoints);
+    if (marks.has(VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE, vm.uuid))
+      about.ties_when_stopped.emplace_back(kHasSavedState);
+    details.binding = binding_of(about, vm.active(), *storage);
+  }
+  details.persistent = marks.has(VIR_CONNECT_LIST_DOMAINS_PERSISTENT, vm.uuid);
+  return details;
+}
+
 // Reads what `before` does not tell. The VMs are those of `reading`.
 void read_details(const Connection& connection, const Reading& reading, const Baseline* before,
-                  Baseline& baseline) {
+                  const StoragePtr& storage, Baseline& baseline) {
   const bool fresh = before != nullptr && reading.stats.taken - before->details_read < kDetailsLast;
   baseline.details_read = fresh ? before->details_read : reading.stats.taken;
-  std::optional<std::set<std::string>> persistent;
+  if (storage != nullptr) baseline.plugs = fresh ? before->plugs : read_plugs(connection);
+  Marks marks(connection);
   for (std::size_t i = 0; i < reading.domains.size(); ++i) {
     const VmStats& vm = reading.stats.vms[i];
     if (fresh) {
@@ -156,11 +203,25 @@ void read_details(const Connection& connection, const Reading& reading, const Ba
         continue;
       }
     }
-    const auto wishes = read_wishes(reading.domains[i].get());
-    if (!wishes) continue;  // it vanished while we looked: it is on no host, or in the answer of another
-    if (!persistent) persistent = read_persistent(connection);
-    baseline.details[vm.uuid] = {vm.domain_id, *wishes, persistent->contains(vm.uuid)};
+    auto details = read_detail(reading.domains[i].get(), vm, storage, marks);
+    if (details) baseline.details[vm.uuid] = std::move(*details);
+    // Otherwise it vanished while we looked: it is on no host, or in the answer of another.
   }
+}
+
+// Guests whose memory is shared with other processes have it in what libvirt takes for a cache.
+void leave_out_shared_memory(const HostStats& now, const std::map<std::string, Baseline::Details>& details,
+                             record::HostSample& host) {
+  if (now.shared_memory_left_out || !host.memory_free_bytes) return;
+  std::int64_t shared = 0;
+  for (const VmStats& vm : now.vms) {
+    const auto known = details.find(vm.uuid);
+    if (!vm.active() || known == details.end() || !known->second.binding) continue;
+    if (known->second.binding->shared_memory)
+      shared += vm.memory_used_bytes.value_or(vm.memory_bytes.value_or(0));
+  }
+  host.memory_free_bytes = std::max<std::int64_t>(0, *host.memory_free_bytes - shared);
+  if (host.memory_used_bytes) host.memory_used_bytes = *host.memory_bytes - *host.memory_free_bytes;
 }
 
 }  // namespace
@@ -221,6 +282,7 @@ Sample assemble(const HostStats& now, const HostStats* before, const HostModel& 
   if (before != nullptr && before->cpu_total && now.cpu_total && *now.cpu_total < *before->cpu_total)
     before = nullptr;
   take_host_figures(now, before, model, sample.host);
+  leave_out_shared_memory(now, details, sample.host);
   const double seconds =
       before != nullptr ? std::chrono::duration<double>(now.taken - before->taken).count() : 0;
   if (before != nullptr) {
@@ -243,7 +305,8 @@ Sample assemble(const HostStats& now, const HostStats* before, const HostModel& 
   return sample;
 }
 
-Sample sample(const Connection& connection, const BaselinePtr& before, const Pause& pause) {
+Sample sample(const Connection& connection, const BaselinePtr& before, const Pause& pause,
+              const StoragePtr& storage) {
   auto baseline = std::make_shared<Baseline>();
   // The capabilities of a host are slow when it is asked for them for the first time: libvirtd then tries
   // every emulator.
@@ -260,8 +323,10 @@ Sample sample(const Connection& connection, const BaselinePtr& before, const Pau
   const HostStats* since = before != nullptr ? &before->stats : past ? &*past : nullptr;
 
   Reading reading = read_stats(connection);
-  read_details(connection, reading, before.get(), *baseline);
+  read_details(connection, reading, before.get(), storage, *baseline);
   Sample sample = assemble(reading.stats, since, baseline->model, baseline->details);
+  sample.host.networks = baseline->plugs.networks;
+  sample.host.interfaces = baseline->plugs.interfaces;
   baseline->stats = std::move(reading.stats);
   sample.baseline = std::move(baseline);
   return sample;

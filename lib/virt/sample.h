@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "record/kinds_capacity.h"
+#include "virt/binding.h"
 #include "virt/stats.h"
 
 namespace rackline::virt {
@@ -25,8 +26,10 @@ struct Baseline {
     std::optional<std::int64_t> domain_id;
     VmWishes wishes;
     bool persistent = false;
+    std::optional<Binding> binding{};
   };
   std::map<std::string, Details> details;  // by UUID
+  HostPlugs plugs;
   std::chrono::steady_clock::time_point details_read;
 };
 using BaselinePtr = std::shared_ptr<const Baseline>;
@@ -43,9 +46,12 @@ using Pause = std::function<void(const std::function<void()>& meanwhile)>;
 // Samples the host. Rates are taken against `before`; without it the host is sampled twice, with a call of
 // `pause` between (empty: once, and without rates). Throws VirtError(kUnreachable).
 //
-// Wishes and persistence are kept from `before` for a VM of the same incarnation for up to a minute: each
-// costs a call, and they change by hand, seldom.
-Sample sample(const Connection& connection, const BaselinePtr& before, const Pause& pause);
+// With `storage`, what binds each VM to the host and what it could be plugged into there is read as well.
+//
+// Wishes, bindings and persistence are kept from `before` for a VM of the same incarnation for up to a
+// minute: each costs a call, and they change by hand, seldom.
+Sample sample(const Connection& connection, const BaselinePtr& before, const Pause& pause,
+              const StoragePtr& storage = nullptr);
 
 // The records of the counters in `now`, with rates since `before` where it is given: pure. `details` as in
 // Baseline; a VM without an entry vanished and is left out. VMs come sorted by name. A rate is null where a

@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <pugixml.hpp>
 #include <string_view>
 #include <utility>
+
+#include "virt/description.h"
 
 namespace rackline::virt {
 namespace {
@@ -214,6 +217,32 @@ void take_counters(const Connection& connection, Reading& reading) {
   if (is_this_machine(connection.uri())) reading.stats.pressure = read_pressure();
 }
 
+// The array that libvirt has made, as owners.
+template <class Owner, class Handle>
+std::vector<Owner> owned(Handle* raw, int count) {
+  const std::unique_ptr<Handle, Deleter<std::free>> array(raw);
+  std::vector<Owner> all;
+  for (int i = 0; i < count; ++i) all.emplace_back(raw[i]);
+  return all;
+}
+
+// Of running VMs, what they occupy of memory that they share with other processes.
+std::int64_t shared_memory_of_vms(const Connection& connection) {
+  std::int64_t bytes = 0;
+  for (const Domain& domain : connection.domains(VIR_CONNECT_LIST_DOMAINS_ACTIVE)) {
+    const auto xml = read_definition(domain.get());
+    if (!xml || !parse_description(*xml).shared_memory) continue;
+    std::array<virDomainMemoryStatStruct, VIR_DOMAIN_MEMORY_STAT_NR> stats{};
+    const int count = virDomainMemoryStats(domain.get(), stats.data(), stats.size(), 0);
+    for (int i = 0; i < count; ++i) {
+      const auto& stat = stats[static_cast<std::size_t>(i)];
+      if (stat.tag == VIR_DOMAIN_MEMORY_STAT_RSS) bytes += static_cast<std::int64_t>(stat.val) * kKiB;
+    }
+  }
+  virResetLastError();  // one that vanished takes nothing
+  return bytes;
+}
+
 void read_memory(const Connection& connection, HostStats& host) {
   const auto entries = read_node_array<virNodeMemoryStats>([&](virNodeMemoryStatsPtr array, int* count) {
     return virNodeGetMemoryStats(connection.get(), VIR_NODE_MEMORY_STATS_ALL_CELLS, array, count, 0);
@@ -227,6 +256,11 @@ void read_memory(const Connection& connection, HostStats& host) {
   // together.
   host.memory_bytes = static_cast<std::int64_t>(*total) * kKiB;
   host.memory_free_bytes = static_cast<std::int64_t>(std::min(*free + caches, *total)) * kKiB;
+  if (!is_this_machine(connection.uri())) return;
+  if (const auto available = read_available_memory()) {
+    host.memory_free_bytes = std::min(*available, *host.memory_bytes);
+    host.shared_memory_left_out = true;
+  }
 }
 
 }  // namespace
@@ -264,11 +298,33 @@ HostModel read_model(const Connection& connection) {
   return model;
 }
 
+namespace {
+
+// The element of a <metadata> that has our namespace, whatever prefix its author chose.
+pugi::xml_node wishes_in(const pugi::xml_node& metadata) {
+  for (const pugi::xml_node element : metadata.children()) {
+    const std::string_view name = element.name();
+    const auto colon = name.find(':');
+    const std::string declared =
+        colon == std::string_view::npos ? "xmlns" : "xmlns:" + std::string(name.substr(0, colon));
+    for (pugi::xml_node node = element; node; node = node.parent()) {
+      const pugi::xml_attribute uri = node.attribute(declared.c_str());
+      if (!uri) continue;
+      if (std::string_view(uri.value()) == kMetadataUri) return element;
+      break;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 VmWishes parse_wishes(const std::string& xml) {
   VmWishes wishes;
   pugi::xml_document document;
   if (!document.load_buffer(xml.data(), xml.size())) return wishes;
-  const pugi::xml_node element = document.first_child();  // its prefix is the author's choice
+  pugi::xml_node element = document.first_child();  // its prefix is the author's choice
+  if (std::string_view(element.name()) == "domain") element = wishes_in(element.child("metadata"));
   if (const pugi::xml_attribute group = element.attribute("anti_affinity"); group && *group.value() != '\0') {
     wishes.anti_affinity = group.value();
   }
@@ -296,12 +352,67 @@ std::optional<VmWishes> read_wishes(virDomainPtr domain) {
   throw virt_error(Status::kUnreachable, "read the metadata of the virtual server", virDomainGetName(domain));
 }
 
-std::set<std::string> read_persistent(const Connection& connection) {
+std::set<std::string> read_chosen(const Connection& connection, unsigned flags) {
   std::set<std::string> uuids;
-  for (const Domain& domain : connection.domains(VIR_CONNECT_LIST_DOMAINS_PERSISTENT)) {
-    uuids.insert(uuid_of(domain.get()));
+  virDomainPtr* raw = nullptr;
+  const int count = virConnectListAllDomains(connection.get(), &raw, flags);
+  if (const int code = last_error_code();
+      count < 0 && (is_unsupported(code) || code == VIR_ERR_INVALID_ARG)) {
+    virResetLastError();
+    return uuids;
   }
+  if (count < 0) throw virt_error(Status::kUnreachable, "list the virtual servers", connection.uri());
+  for (const Domain& domain : owned<Domain>(raw, count)) uuids.insert(uuid_of(domain.get()));
   return uuids;
+}
+
+std::optional<std::string> read_definition(virDomainPtr domain) {
+  const CString xml(virDomainGetXMLDesc(domain, 0));
+  if (xml != nullptr) return std::string(xml.get());
+  if (last_error_code() == VIR_ERR_NO_DOMAIN) {
+    virResetLastError();
+    return std::nullopt;
+  }
+  throw virt_error(Status::kUnreachable, "read the definition of the virtual server",
+                   virDomainGetName(domain));
+}
+
+HostPlugs read_plugs(const Connection& connection) {
+  HostPlugs plugs;
+  virNetworkPtr* networks = nullptr;
+  if (const int count =
+          virConnectListAllNetworks(connection.get(), &networks, VIR_CONNECT_LIST_NETWORKS_ACTIVE);
+      count >= 0) {
+    auto& names = plugs.networks.emplace();
+    for (const auto& one : owned<std::unique_ptr<virNetwork, Deleter<virNetworkFree>>>(networks, count))
+      names.emplace_back(virNetworkGetName(one.get()));
+    std::sort(names.begin(), names.end());
+  }
+  virInterfacePtr* interfaces = nullptr;
+  if (const int count = virConnectListAllInterfaces(connection.get(), &interfaces, 0); count >= 0) {
+    auto& names = plugs.interfaces.emplace();
+    for (const auto& one :
+         owned<std::unique_ptr<virInterface, Deleter<virInterfaceFree>>>(interfaces, count)) {
+      const std::string_view name = virInterfaceGetName(one.get());
+      // Those of VMs come and go, and nothing else is plugged into them.
+      if (!name.starts_with("vnet") && !name.starts_with("macvtap")) names.emplace_back(name);
+    }
+    std::sort(names.begin(), names.end());
+  }
+  virResetLastError();  // not every libvirtd knows its networks and interfaces
+  return plugs;
+}
+
+std::int64_t free_memory_bytes(const Connection& connection) {
+  HostStats host;
+  read_memory(connection, host);
+  if (host.memory_free_bytes) {
+    if (host.shared_memory_left_out) return *host.memory_free_bytes;
+    return std::max<std::int64_t>(0, *host.memory_free_bytes - shared_memory_of_vms(connection));
+  }
+  const unsigned long long bytes = virNodeGetFreeMemory(connection.get());
+  if (bytes == 0) throw virt_error(Status::kUnreachable, "read the free memory", connection.uri());
+  return static_cast<std::int64_t>(bytes);
 }
 
 }  // namespace rackline::virt

@@ -40,6 +40,9 @@ struct HostStats {
   // CPU time of all its CPUs since boot, in the units of the driver: only their ratio means something.
   std::optional<std::uint64_t> cpu_busy, cpu_total;
   Pressure pressure;
+  // Whether memory_free_bytes leaves out shared memory, which cannot be dropped as a cache can: libvirt does
+  // not tell of it, the kernel of this machine does.
+  bool shared_memory_left_out = false;
   std::vector<VmStats> vms;
 };
 
@@ -64,6 +67,17 @@ struct HostModel {
 };
 HostModel read_model(const Connection& connection);
 
+// What interfaces of VMs can be plugged into; empty where the libvirtd does not know.
+struct HostPlugs {
+  std::optional<std::vector<std::string>> networks;    // of libvirt, active
+  std::optional<std::vector<std::string>> interfaces;  // of the host, its bridges among them
+};
+HostPlugs read_plugs(const Connection& connection);
+
+// Memory that a new VM could have, in bytes, caches counted as free and shared memory not. Throws
+// VirtError(kUnreachable).
+std::int64_t free_memory_bytes(const Connection& connection);
+
 // The VM's own wishes, kept by libvirt with its definition so that they move with it:
 //   <metadata><rackline:vm xmlns:rackline="urn:rackline:vm:1" anti_affinity="db" priority="10"/></metadata>
 struct VmWishes {
@@ -72,13 +86,19 @@ struct VmWishes {
 };
 inline constexpr const char* kMetadataUri = "urn:rackline:vm:1";
 
-// Empty where there are none, or no number where one is due. `xml` is the element alone.
+// Empty where there are none, or no number where one is due. `xml` is the element alone, or a whole
+// definition.
 VmWishes parse_wishes(const std::string& xml);
 // Empty when the VM vanished. Any other failure throws VirtError(kUnreachable): a rule that could not be read
 // must not pass for one that does not exist.
 std::optional<VmWishes> read_wishes(virDomainPtr domain);
 
-// The UUIDs of the VMs whose definition survives a stop.
-std::set<std::string> read_persistent(const Connection& connection);
+// The UUIDs of the VMs that VIR_CONNECT_LIST_DOMAINS_... flags choose; none where the driver does not know
+// them.
+std::set<std::string> read_chosen(const Connection& connection, unsigned flags);
+
+// The definition as libvirt's XML, without secrets; empty when the VM vanished. Throws
+// VirtError(kUnreachable).
+std::optional<std::string> read_definition(virDomainPtr domain);
 
 }  // namespace rackline::virt

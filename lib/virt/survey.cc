@@ -20,10 +20,12 @@ std::vector<Target> targets_of(const std::vector<record::Host>& hosts) {
 
 }  // namespace
 
-Survey::Survey(std::vector<record::Host> hosts, Patience patience)
+Survey::Survey(std::vector<record::Host> hosts, Patience patience, const std::vector<record::Host>& site)
     : patience_(patience), pool_(targets_of(hosts), kConnect) {
+  auto storage = site.empty() ? std::vector<StoragePtr>(hosts.size()) : storage_of(hosts, site);
   hosts_.reserve(hosts.size());
-  for (auto& host : hosts) hosts_.push_back({std::move(host), nullptr, false, nullptr});
+  for (std::size_t i = 0; i < hosts.size(); ++i)
+    hosts_.push_back({std::move(hosts[i]), std::move(storage[i]), nullptr, false, nullptr});
 }
 
 bool Survey::round(const std::function<void(Seen)>& each) {
@@ -47,9 +49,8 @@ Question<Sample> Survey::question(std::size_t index) {
     };
   }
   return {index,
-          [baseline = known.baseline, pause = std::move(pause)](const Connection& connection) {
-            return sample(connection, baseline, pause);
-          },
+          [baseline = known.baseline, pause = std::move(pause), storage = known.storage](
+              const Connection& connection) { return sample(connection, baseline, pause, storage); },
           known.suspect ? patience_.suspect_timeout : patience_.timeout,
           [paused = known.paused] { return Milliseconds{*paused}; }};
 }
@@ -77,6 +78,7 @@ Survey::Seen Survey::seen(Answer<Sample> answer) {
   seen.host.drained = known.drained;
   seen.host.cpu_overcommit = known.cpu_overcommit;
   seen.host.memory_reserve_bytes = known.memory_reserve_bytes;
+  seen.host.shared_storage = known.shared_storage;
   seen.host.elapsed_ms = std::max<Milliseconds::rep>(0, answer.elapsed.count() - *state.paused);
   return seen;
 }

@@ -27,7 +27,8 @@ class Survey {
     Milliseconds window;  // between the two samples of a host that was not sampled in the round before
   };
 
-  Survey(std::vector<record::Host> hosts, Patience patience);
+  // `site`: all hosts of the inventory, to tell what binds VMs to theirs; empty: that is not told.
+  Survey(std::vector<record::Host> hosts, Patience patience, const std::vector<record::Host>& site = {});
 
   struct Seen {
     std::size_t index;        // of the host in the inventory
@@ -47,6 +48,7 @@ class Survey {
  private:
   struct Known {
     record::Host host;
+    StoragePtr storage;    // null: what binds VMs is not asked for
     BaselinePtr baseline;  // null: no counters to compare with
     bool suspect = false;
     // Time that the work of the present round spends between two samples; shared with it.

@@ -527,6 +527,21 @@ DATA
   run -2 capwatch --assume-cpu 25%
 }
 
+@test "with --assume-cpu the hosts of a saved cluster without a virtual server are idle, and take some" {
+  local group='g1|uuid-1|preferred||' node policy='|30720,2,64512,1,1,1|30720,2,64512,1,1,1;32768,4,65536,16,8,12|ext|4.0|32.0'
+  for node in n1 n2; do node+='|65536|1024|64512|1|1|8|N|uuid-1|1' && nodes+=$node$'\n'; done
+  printf '%s\n\n%s\n\n\n%s\n' "$group" "$nodes" "$policy" >empty.data
+  run -0 capwatch --from ganeti empty.data
+  assert_equal "$(jq -c 'select(.kind == "host_sample").cpu_percent' <<<"$output" | sort -u)" null
+  run -0 capwatch --from ganeti empty.data --assume-cpu 30%
+  assert_equal "$(jq -c 'select(.kind == "host_sample").cpu_percent' <<<"$output" | sort -u)" 0
+  run -0 capplan headroom --memory 4GiB --vcpus 1 --spare ignore <<<"$output"
+  assert_equal "$(jq -c 'select(.kind == "headroom").fits' <<<"$output")" 30
+  printf 'host,vm,cpus,vcpus,memory_bytes,cpu_cores,state\nh1,,16,,64GiB,,\n' >empty.csv
+  run -0 capwatch --from csv empty.csv --assume-cpu 30%
+  assert_equal "$(jq -c 'select(.kind == "host_sample").cpu_percent' <<<"$output")" 0
+}
+
 @test "--from csv with times is a history that --follow watches" {
   {
     echo time,host,cpus,memory_bytes,cpu_percent
@@ -608,4 +623,38 @@ DATA
   run -0 --separate-stderr capwatch --inventory inventory --store "sqlite:$PWD/state.db" --window 10ms
   assert_equal "$(jq -r 'select(.kind=="host_sample") | .cluster_state' <<<"$output")" unknown
   assert_regex "$stderr" 'no host is told to serve'
+}
+
+@test "a sample says what binds a virtual server to its host, and what the hosts have for it" {
+  local gpu='<hostdev mode="subsystem" type="pci" managed="yes"><source><address domain="0x0000" bus="0x41" slot="0x00" function="0x0"/></source></hostdev>'
+  vm_xml() { # NAME DEVICES
+    echo "<domain type='test'><name>$1</name><memory>1048576</memory><vcpu>1</vcpu><os><type>hvm</type></os>
+      <metadata><r:vm xmlns:r='urn:rackline:vm:1' anti_affinity='db'/></metadata><devices>$2</devices></domain>"
+  }
+  disk_xml() { echo "<disk type='file'><source file='$1'/><target dev='vda' bus='virtio'/></disk>"; }
+  {
+    echo '<node>'
+    vm_xml free "$(disk_xml /srv/free.img)<interface type='network'><source network='blue'/></interface>"
+    vm_xml gpu "$gpu"
+    vm_xml local "$(disk_xml /var/local.img)"
+    vm_xml fast "$(disk_xml /fast/fast.img)"
+    echo "<network><name>blue</name><bridge name='virbr7'/></network></node>"
+  } >h1.xml
+  echo '<node></node>' | tee h2.xml >h3.xml
+  for h in h1 h2 h3; do
+    shared='"/srv","/fast"' && [ $h != h3 ] || shared='"/srv"'
+    echo "{\"kind\":\"host\",\"host\":\"$h\",\"uri\":\"test://$PWD/$h.xml\",\"shared_storage\":[$shared]}"
+  done >inventory
+  run -0 --separate-stderr capwatch --inventory inventory --window 0
+  assert_equal "$stderr" ""
+  rackline-records --check <<<"$output"
+  of() { jq -c --arg vm "$1" "select(.vm == \$vm) | $2" <<<"$output"; }
+  assert_equal "$(of free '[.bound_by, .disks, .networks, .anti_affinity]')" '[[],null,["network blue"],"db"]'
+  assert_equal "$(of gpu .bound_by)" '["it uses a device of its host: pci 0000:41:00.0"]'
+  assert_equal "$(of local .bound_by)" '["disk vda (/var/local.img) is not on storage that h1 shares with another host"]'
+  assert_equal "$(of fast '[.bound_by, .disks]')" '[[],["/fast/fast.img"]]'
+  assert_equal "$(jq -c 'select(.host == "h1" and .kind == "host_sample") | [.networks, .shared_storage]' <<<"$output")" '[["blue"],["/srv","/fast"]]'
+  # One host of the inventory alone has the same storage.
+  run -0 capwatch --inventory inventory --window 0 h1
+  assert_equal "$(of fast '[.bound_by, .disks]')" '[[],["/fast/fast.img"]]'
 }

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "migrate/check.h"
-#include "migrate/description.h"
 
 namespace rackline::migrate {
 namespace {
@@ -115,7 +115,7 @@ VmDescription described(const std::string& devices, const std::string& os = "") 
   std::string xml = kDomain;
   xml.replace(xml.find("%OS%"), 4, os);
   xml.replace(xml.find("%DEVICES%"), 9, devices);
-  return parse_description(xml);
+  return virt::parse_description(xml);
 }
 
 std::string refusal(const VmDescription& vm, bool live = true) {
@@ -135,8 +135,8 @@ TEST(CheckDescription, ReadsWhatDecides) {
   EXPECT_EQ(vm.virt_type, "kvm");
   EXPECT_EQ(vm.emulator, "/usr/bin/qemu-system-x86_64");
   EXPECT_NE(vm.cpu_xml.find("Haswell"), std::string::npos);
-  EXPECT_THROW(parse_description("<pool/>"), Error);
-  EXPECT_THROW(parse_description(""), Error);
+  EXPECT_THROW(virt::parse_description("<pool/>"), Error);
+  EXPECT_THROW(virt::parse_description(""), Error);
 }
 
 TEST(CheckDescription, TakesSharedStorageOnly) {

@@ -2,9 +2,9 @@
 // The hypervisor behind migrate and failover, on libvirt's test driver.
 #include <gtest/gtest.h>
 
-#include "migrate/description.h"
 #include "migrate/hypervisor.h"
 #include "virt/connection.h"
+#include "virt/description.h"
 
 namespace rackline::migrate {
 namespace {
@@ -57,7 +57,7 @@ TEST_F(HypervisorTest, WhatItIsPluggedIntoIsThereOrNot) {
 }
 
 TEST(VmDescriptionTest, TellsWhatAnInterfaceIsPluggedIntoAndWhichDeviceTiesIt) {
-  const auto vm = parse_description(
+  const auto vm = virt::parse_description(
       "<domain type='kvm'><os><type>hvm</type></os><devices>"
       "<interface type='bridge'><source bridge='br0'/></interface>"
       "<interface type='network'><source network='blue'/></interface>"

@@ -203,7 +203,7 @@ TEST(Stats, OfTheTestDriver) {
   EXPECT_FALSE(vm.disk_read_bytes) << "the test driver has no block statistics";
   EXPECT_GT(reading.stats.cpus.value(), 0);
   EXPECT_FALSE(reading.stats.memory_free_bytes);
-  EXPECT_TRUE(read_persistent(connection).contains(vm.uuid));
+  EXPECT_TRUE(read_chosen(connection, VIR_CONNECT_LIST_DOMAINS_PERSISTENT).contains(vm.uuid));
 }
 
 TEST(Stats, AVmThatIsGoneHasNoWishes) {

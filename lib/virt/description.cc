@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "migrate/description.h"
+#include "virt/description.h"
 
+#include <algorithm>
 #include <pugixml.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "base/error.h"
 #include "net/address.h"
 
-namespace rackline::migrate {
+namespace rackline::virt {
 namespace {
 
-std::string text_of(const pugi::xml_node& node) {
+std::string xml_of(const pugi::xml_node& node) {
   std::ostringstream text;
   node.print(text, "", pugi::format_raw);
   return text.str();
@@ -109,7 +111,26 @@ void add_interface(const pugi::xml_node& interface, VmDescription& vm) {
   if (type == "direct") plugged("dev");
 }
 
+// Memory of a file without a page size of its own lies on a file system, whose cache can be dropped; that of
+// a memfd cannot.
+void add_memory(const pugi::xml_node& domain, VmDescription& vm) {
+  const auto backing = domain.child("memoryBacking");
+  vm.hugepages = static_cast<bool>(backing.child("hugepages"));
+  const std::string_view source = backing.child("source").attribute("type").value();
+  const auto shared = [](const pugi::xml_node& node, const char* attribute) {
+    return std::string_view(node.attribute(attribute).value()) == "shared";
+  };
+  const auto cells = domain.child("cpu").child("numa").children("cell");
+  const bool cell = std::any_of(cells.begin(), cells.end(),
+                                [&](const pugi::xml_node& one) { return shared(one, "memAccess"); });
+  vm.shared_memory = !vm.hugepages && source == "memfd" && (cell || shared(backing.child("access"), "mode"));
+}
+
 }  // namespace
+
+std::string text_of(const VmDisk& disk) {
+  return "disk " + disk.target + " (" + (disk.source.empty() ? "of type " + disk.type : disk.source) + ")";
+}
 
 VmDescription parse_description(const std::string& xml) {
   pugi::xml_document document;
@@ -130,13 +151,14 @@ VmDescription parse_description(const std::string& xml) {
     const std::string_view mode = cpu.attribute("mode").value();
     vm.host_cpu = mode == "host-passthrough" || mode == "maximum";
     // host-model is turned into a named model when the VM starts: a stopped one fits everywhere.
-    if (mode == "custom" || (mode.empty() && cpu.child("model"))) vm.cpu_xml = text_of(cpu);
+    if (mode == "custom" || (mode.empty() && cpu.child("model"))) vm.cpu_xml = xml_of(cpu);
   }
   if (const auto nvram = os.child("nvram")) {
     const std::string type = nvram.attribute("type").value();
     vm.nvram = type.empty() ? VmDisk{"nvram", "file", nvram.child_value()}
                             : disk_of("nvram", type, nvram.child("source"));
   }
+  add_memory(domain, vm);
   for (const auto& disk : devices.children("disk")) add_disk(disk, vm);
   for (const auto& device : devices.children("hostdev")) vm.ties.push_back(tie_of(device));
   for (const auto& interface : devices.children("interface")) add_interface(interface, vm);
@@ -158,4 +180,4 @@ std::optional<std::string> backing_of(const std::string& volume_xml) {
   return volume.child("backingStore").child("path").child_value();
 }
 
-}  // namespace rackline::migrate
+}  // namespace rackline::virt

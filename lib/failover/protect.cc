@@ -106,7 +106,8 @@ Protected Protector::described(const Found& found, std::optional<Protected> befo
   const auto facts = ask(found.host, timeout_, [host, name = vm.vm, uuid] { return host->look(name, uuid); });
   // One that ended with its host still wants to run, though its host is up again and says that it is off.
   vm.running = !vm.stay_off && (found.sample.state != "shutoff" || (before && before->running && facts.lost));
-  vm.memory_bytes = found.sample.memory_bytes.value_or(facts.memory_bytes);
+  // It starts with all that it may have, whatever a balloon has taken back of it now.
+  vm.memory_bytes = std::max(found.sample.memory_bytes.value_or(0), facts.memory_bytes);
   vm.vcpus = found.sample.vcpus.value_or(1);
   // A transient one has no autostart to switch off.
   if (facts.persistent) {

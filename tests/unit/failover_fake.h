@@ -28,6 +28,7 @@ class FakeCluster final : public RecoveryCluster {
     std::string name, uuid;
     migrate::VmState state = migrate::VmState::kRunning;
     std::int64_t memory = kGiB;
+    std::int64_t ballooned = 0;  // that its balloon has taken back of it
     bool autostart = false;
     bool lost = false;
     std::string reason = "unknown";  // how it ended, of one that is off
@@ -125,7 +126,7 @@ class FakeCluster final : public RecoveryCluster {
         sample.host = name;
         sample.state = word(vm.state);
         if (vm.state == migrate::VmState::kShutoff) sample.state_reason = vm.reason;
-        sample.memory_bytes = vm.memory;
+        sample.memory_bytes = vm.memory - vm.ballooned;
         sample.vcpus = 1;
         if (vm.state != migrate::VmState::kShutoff) ++*seen.sample.vms_running;
         seen.vms.push_back(sample);

@@ -214,6 +214,13 @@ TEST_F(ProtectTest, WhatAMigrationLeftBehindIsNoPlace) {
   EXPECT_EQ(protected_vm(*store_, "a")->host, "h2");
 }
 
+TEST_F(ProtectTest, ABalloonedOneStartsWithAllThatItMayHave) {
+  cluster_.add("h1", "a");
+  cluster_.at("h1").vms["uuid-a"].ballooned = FakeCluster::kGiB / 2;
+  EXPECT_EQ(protect({"a"}), Status::kDone);
+  EXPECT_EQ(protected_vm(*store_, "a")->memory_bytes, FakeCluster::kGiB);
+}
+
 TEST_F(ProtectTest, OneThatCanStartNowhereElseIsProtectedAndToldWhy) {
   cluster_.definitions["card"] =
       FakeCluster::xml_with("card",

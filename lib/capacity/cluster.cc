@@ -7,10 +7,12 @@
 #include <numeric>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "base/joined.h"
 #include "base/units.h"
+#include "capacity/binding.h"
 #include "capacity/contradiction.h"
 
 namespace rackline::capacity {
@@ -31,9 +33,25 @@ struct HostFacts {
   std::int64_t seen_running = 0;
   plan::Amount cpu_of_vms = 0;
   plan::Amount memory_of_vms = 0;  // that they really occupy, as far as it is known
-  std::string unclear;             // why it cannot be told what its VMs take
-  plan::Amount held[2] = {0, 0};   // kMemory, kCpu: reserved for others
+  plan::Amount memory_given = 0;   // that they have
+  plan::Amount memory_promised = 0;
+  plan::Amount perhaps_in_pool = 0;  // that they may have in huge pages, which the memory above leaves out
+  std::string unclear;               // why it cannot be told what its VMs take
+  plan::Amount held[2] = {0, 0};     // kMemory, kCpu: reserved for others
 };
+
+// A guest in huge pages occupies next to nothing beside them. Where no sample tells of that, one that
+// occupies less than this part of what it has may be such a guest.
+constexpr std::int64_t kBarelyOccupied = 4;
+
+void count_memory(const record::VmSample& vm, HostFacts& facts) {
+  const std::int64_t given = vm.memory_bytes.value_or(0);
+  const std::int64_t used = vm.memory_used_bytes.value_or(given);
+  facts.memory_given += given;
+  facts.memory_promised += promised_memory(vm);
+  facts.memory_of_vms += vm.hugepages.value_or(false) ? std::max(given, used) : used;
+  if (!vm.hugepages && used < given / kBarelyOccupied) facts.perhaps_in_pool += given - used;
+}
 
 class Builder {
  public:
@@ -49,10 +67,12 @@ class Builder {
                               {.name = "cpu", .balance_weight = policy.load_weights.cpu}}),
                  {},
                  {},
-                 0} {}
+                 0,
+                 {}} {}
 
   Cluster build() {
     collect();
+    find_taken();
     reserve();
     add_hosts();
     add_groups();
@@ -63,6 +83,7 @@ class Builder {
 
  private:
   void collect();
+  void find_taken();
   void reserve();
   void add_hosts();
   void add_groups();
@@ -78,10 +99,10 @@ class Builder {
   }
   // The rules about a VM and the hosts that it could move between as one class. `from` is the bin of its
   // host, plan::kNowhere for a request.
-  int class_of(const std::string& vm, int from, bool live);
+  int class_of(const std::string& vm, int from, bool live, const record::VmSample* sample);
   int class_for(std::vector<bool> allowed);
   std::vector<int> cpus_for(const std::string& vm) const;
-  bool may_go(int from, int to, bool live, const std::vector<int>& cpus) const;
+  bool may_go(int from, int to, bool live, const std::vector<int>& cpus, const record::VmSample* vm) const;
   std::vector<int> groups_of(const std::string& vm, const std::optional<std::string>& group) const;
   std::string reservation_of(const std::string& vm) const {
     const auto bound = bound_.find(vm);
@@ -109,7 +130,8 @@ class Builder {
   std::map<std::vector<bool>, int> classes_;
   // Classes of VMs that no rule speaks of, by what their hosts have in common: with thousands of
   // hosts, comparing each VM's with all others would take longer than the search.
-  std::map<std::tuple<std::string, int, bool>, int> plain_classes_;
+  std::map<std::tuple<std::string, int, bool, std::string>, int> plain_classes_;
+  std::vector<std::string> storage_;  // all that any host shares
   std::vector<int> cpus_;
 };
 
@@ -118,6 +140,8 @@ void Builder::collect() {
     HostFacts& facts = hosts_[host.host];
     facts.sample = &host;
     ++facts.samples;
+    if (host.shared_storage)
+      storage_.insert(storage_.end(), host.shared_storage->begin(), host.shared_storage->end());
   }
   for (const auto& vm : round_.vms()) {
     HostFacts& facts = hosts_[vm.host];
@@ -126,15 +150,43 @@ void Builder::collect() {
       ++cluster_.running;
       ++facts.seen_running;
       facts.cpu_of_vms += thousandths(vm.cpu_cores.value_or(0));
-      facts.memory_of_vms += vm.memory_used_bytes.value_or(vm.memory_bytes.value_or(0));
+      count_memory(vm, facts);
       if (!vm.memory_bytes) facts.unclear = "the memory of " + vm.vm + " there is unknown";
     } else if (!question_.stopped_too) {
       continue;
     }
     vms_.push_back(&vm);
   }
+  std::sort(storage_.begin(), storage_.end());
+  storage_.erase(std::unique(storage_.begin(), storage_.end()), storage_.end());
   std::sort(vms_.begin(), vms_.end(),
             [](const auto* a, const auto* b) { return std::tie(a->vm, a->host) < std::tie(b->vm, b->host); });
+}
+
+// Where a name or a UUID is defined more than once, each of those hosts has it already for the others.
+void Builder::find_taken() {
+  using Same = std::unordered_map<std::string_view, std::vector<const record::VmSample*>>;
+  Same names;
+  Same uuids;
+  for (const auto& vm : round_.vms()) {
+    names[vm.vm].push_back(&vm);
+    if (vm.uuid) uuids[*vm.uuid].push_back(&vm);
+  }
+  const auto taken = [this](const record::VmSample& vm, const record::VmSample& other) {
+    if (vm.host == other.host) return;
+    cluster_.taken[vm.vm].emplace(other.host, vm.vm != other.vm ? "has its UUID, as " + other.vm
+                                              : vm.uuid == other.uuid
+                                                  ? "already has a definition of it"
+                                                  : "has another virtual server of that name");
+  };
+  for (const Same* same : {&names, &uuids}) {
+    for (const auto& [key, vms] : *same) {
+      if (vms.size() < 2) continue;
+      for (const auto* one : vms) {
+        for (const auto* other : vms) taken(*one, *other);
+      }
+    }
+  }
 }
 
 // What is reserved on a host, less what its VM already has there, is kept from all others. What
@@ -149,7 +201,7 @@ void Builder::reserve() {
   for (const auto& request : question_.requests) requested.insert(request.vm);
   std::map<std::string_view, plan::Amount> promised;
   for (const auto* vm : vms_) {
-    if (active(*vm)) promised[vm->host] += vm->memory_bytes.value_or(0);
+    if (active(*vm)) promised[vm->host] += promised_memory(*vm);
   }
   for (const auto& reservation : question_.reservations) {
     std::vector<std::string> hosts = reservation.hosts.value_or(std::vector<std::string>());
@@ -164,7 +216,7 @@ void Builder::reserve() {
       };
       const auto runs = running.find(*reservation.vm);
       if (runs != running.end() && there(runs->second->host)) {
-        memory -= runs->second->memory_bytes.value_or(0);
+        memory -= promised_memory(*runs->second);
         cpu -= thousandths(static_cast<double>(runs->second->vcpus.value_or(1)));
         bound_[*reservation.vm] = {reservation.id, hosts};
       } else if (requested.contains(*reservation.vm)) {
@@ -228,7 +280,9 @@ std::vector<plan::Supply> Builder::supplies(const HostFacts& facts) const {
   plan::Supply& memory = result[kMemory];
   memory.size = host.memory_bytes.value_or(0);
   // What the host itself is seen to take, if that is more than is set aside for it.
-  const plan::Amount own = host.memory_used_bytes.value_or(0) - facts.memory_of_vms;
+  plan::Amount own = host.memory_used_bytes.value_or(0) - facts.memory_of_vms;
+  // A pool of huge pages counts as used, and what guests have of it is not the host's own.
+  if (own >= facts.perhaps_in_pool) own -= facts.perhaps_in_pool;
   memory.reserve =
       std::max({host.memory_reserve_bytes.value_or(policy_.memory_reserve_bytes), own, plan::Amount{0}});
   memory.base = memory.reserve;
@@ -290,8 +344,10 @@ void Builder::add_hosts() {
       if (state == plan::BinState::kOpen) state = plan::BinState::kClosed;
     }
     cluster_.model.add_bin(supplies(facts), state, domain, neighbourhood);
-    cluster_.hosts.push_back({name, facts.sample, std::move(frozen), std::move(closed), {}});
+    cluster_.hosts.push_back({name, facts.sample, std::move(frozen), std::move(closed), {}, false});
     std::copy(std::begin(facts.held), std::end(facts.held), std::begin(cluster_.hosts.back().held));
+    const plan::Amount capacity = cluster_.model.capacity(cluster_.model.bins() - 1, kMemory);
+    cluster_.hosts.back().ballooned = facts.memory_promised > capacity && facts.memory_given <= capacity;
   }
 }
 
@@ -377,13 +433,15 @@ std::vector<int> Builder::cpus_for(const std::string& vm) const {
   return leads;
 }
 
-bool Builder::may_go(int from, int to, bool live, const std::vector<int>& cpus) const {
+bool Builder::may_go(int from, int to, bool live, const std::vector<int>& cpus,
+                     const record::VmSample* vm) const {
   const auto* source = cluster_.hosts[index(from)].sample;
   const auto* target = cluster_.hosts[index(to)].sample;
   if (from == to || source == nullptr || target == nullptr) return true;
   // A VM cannot move to another machine architecture, nor live to a CPU that lacks what it was promised.
   return source->arch == target->arch &&
-         (!live || !policy_.same_cpu_model || cpus[index(from)] == cpus[index(to)]);
+         (!live || !policy_.same_cpu_model || cpus[index(from)] == cpus[index(to)]) &&
+         (vm == nullptr || lacks(*vm, *source, *target).empty());
 }
 
 int Builder::class_for(std::vector<bool> allowed) {
@@ -393,21 +451,25 @@ int Builder::class_for(std::vector<bool> allowed) {
   return found->second;
 }
 
-int Builder::class_of(const std::string& vm, int from, bool live) {
+int Builder::class_of(const std::string& vm, int from, bool live, const record::VmSample* sample) {
   const auto rules = host_rules_.find(vm);
   auto bound = bound_.find(vm);
   // A host that is to be emptied cannot keep what was promised there.
   if (bound != bound_.end() && from != plan::kNowhere && leaving(cluster_.host(from))) bound = bound_.end();
-  const bool ruled = rules != host_rules_.end() || bound != bound_.end();
+  const auto taken = cluster_.taken.find(vm);
+  const bool ruled = rules != host_rules_.end() || bound != bound_.end() || taken != cluster_.taken.end();
   if (from == plan::kNowhere && !ruled) return 0;
   if (cpus_.empty()) cpus_ = cpus_for("");
   const bool plain = !ruled && !compatible_by_vm_;
   int* known = nullptr;
   if (plain) {
-    const auto* sample = cluster_.hosts[index(from)].sample;
+    const auto* host = cluster_.hosts[index(from)].sample;
+    std::string needs =
+        sample == nullptr || host == nullptr ? std::string() : needs_of(*sample, *host, storage_);
     // A null is another value than any text.
-    const std::string arch = sample == nullptr ? "?" : sample->arch ? "=" + *sample->arch : "";
-    const auto [found, fresh] = plain_classes_.try_emplace({arch, cpus_[index(from)], live}, 0);
+    const std::string arch = host == nullptr ? "?" : host->arch ? "=" + *host->arch : "";
+    const auto [found, fresh] =
+        plain_classes_.try_emplace({arch, cpus_[index(from)], live, std::move(needs)}, 0);
     if (!fresh) return found->second;
     known = &found->second;
   }
@@ -415,11 +477,13 @@ int Builder::class_of(const std::string& vm, int from, bool live) {
   std::vector<bool> allowed(cluster_.hosts.size(), true);
   for (std::size_t i = 0; i < allowed.size(); ++i) {
     const auto& host = cluster_.hosts[i];
-    if (from != plan::kNowhere) allowed[i] = may_go(from, static_cast<int>(i), live, own);
+    if (from != plan::kNowhere) allowed[i] = may_go(from, static_cast<int>(i), live, own, sample);
     if (bound != bound_.end() && std::find(bound->second.hosts.begin(), bound->second.hosts.end(),
                                            host.name) == bound->second.hosts.end()) {
       allowed[i] = false;
     }
+    const bool there = taken != cluster_.taken.end() && taken->second.contains(host.name);
+    if (there && static_cast<int>(i) != from) allowed[i] = false;  // @rule 05-name-taken
     if (rules == host_rules_.end()) continue;
     for (const auto* rule : rules->second) {
       if (Rules::names_host(*rule, host.name) != (rule->rule == "pin")) allowed[i] = false;
@@ -434,9 +498,15 @@ std::string Builder::why_frozen(const record::VmSample& vm) const {
   const auto seen = running_on_.find(vm.vm);
   const int running = seen != running_on_.end() ? seen->second : 0;
   if (running > 1) return "it is seen on two hosts: on its way, or running twice";  // @rule 07-seen-twice
-  if (!active(vm)) return running > 0 ? "it runs elsewhere: this is a definition left over" : "";
+  const bool bound = vm.bound_by && !vm.bound_by->empty();
+  if (!active(vm)) {
+    return running > 0 ? "it runs elsewhere: this is a definition left over"
+           : bound     ? joined(*vm.bound_by, "; ")
+                       : "";
+  }
   if (vm.state == "unknown" || vm.state == "crashed" || vm.state == "suspended") return "it is " + vm.state;
   if (vm.migrating.value_or(false)) return "it is being migrated";
+  if (bound) return joined(*vm.bound_by, "; ");  // @rule 05-bound-to-its-host
   if (!vm.memory_bytes) return "its memory is unknown";
   if (!question_.unmeasured_too && !question_.promises_only && !vm.cpu_cores)  // @rule 07-server-unmeasured
     return "its CPU load is unknown";
@@ -452,13 +522,13 @@ void Builder::add_vm(const record::VmSample& vm) {
   item.demands.resize(2);
   if (runs) {
     const plan::Amount promised = thousandths(static_cast<double>(vm.vcpus.value_or(1)));
-    item.demands[kMemory] = {vm.memory_bytes.value_or(0), vm.memory_bytes.value_or(0)};
+    item.demands[kMemory] = {promised_memory(vm), vm.memory_bytes.value_or(0)};
     // Of unknown load: what it could take at most.
     item.demands[kCpu] = {promised, vm.cpu_cores ? thousandths(*vm.cpu_cores)
                                     : question_.unmeasured_too || question_.promises_only ? promised
                                                                                           : 0};
   }
-  item.item_class = class_of(vm.vm, host, runs);
+  item.item_class = class_of(vm.vm, host, runs, &vm);
   item.groups = groups_of(vm.vm, vm.anti_affinity);
   std::string frozen = why_frozen(vm);
   item.frozen = !frozen.empty();
@@ -473,7 +543,7 @@ void Builder::add_request(const record::VmRequest& request) {
   plan::Item item;
   item.demands = {{request.memory_bytes, request.memory_bytes},
                   {thousandths(vcpus), thousandths(request.cpu_cores.value_or(vcpus))}};
-  item.item_class = class_of(request.vm, plan::kNowhere, false);
+  item.item_class = class_of(request.vm, plan::kNowhere, false, nullptr);
   item.groups = groups_of(request.vm, request.anti_affinity);
   cluster_.model.add_item(item);
   cluster_.vms.push_back({request.vm, nullptr, false, reservation_of(request.vm), {}});

@@ -105,6 +105,8 @@ struct Cluster {
     bool live = false;                         // it runs, so that it cannot go to any CPU
     std::string bound;                         // the reservation that keeps it where it is, if any
     std::string frozen;                        // why, empty when it is not
+    // What it is, and not what is known of it, keeps it where it is.
+    bool is_bound() const { return sample != nullptr && sample->bound_by && !sample->bound_by->empty(); }
   };
   struct HostState {
     std::string name;
@@ -112,12 +114,16 @@ struct Cluster {
     std::string frozen;
     std::string closed;             // why nothing goes there, if it is not drained or to be emptied
     plan::Amount held[2] = {0, 0};  // kMemory, kCpu: reserved, and not used by whom it is for
+    // It has promised more memory than it has, but only what balloons have taken back: that was meant.
+    bool ballooned = false;
   };
 
   plan::Model model;
   std::vector<HostState> hosts;
   std::vector<Vm> vms;
   std::int64_t running = 0;  // active VMs, the "fleet" of the change guard
+  // By VM and host: why its definition cannot come there, since the host has that name or UUID already.
+  std::map<std::string, std::map<std::string, std::string>> taken;
 
   const std::string& host(int bin) const { return hosts[static_cast<std::size_t>(bin)].name; }
   const Vm& vm(int item) const { return vms[static_cast<std::size_t>(item)]; }

@@ -7,6 +7,7 @@
 
 #include "base/joined.h"
 #include "base/units.h"
+#include "capacity/binding.h"
 
 namespace rackline::capacity {
 namespace {
@@ -80,10 +81,18 @@ std::pair<std::string, std::string> Explain::forbidden(int item, int bin) const 
     if (rule.rule == "pin" && !named) return {"pin", "pinned to " + joined(*rule.hosts)};
     if (rule.rule == "exclude" && named) return {"exclude", "excluded by a rule"};
   }
+  if (const auto taken = cluster_.taken.find(vm.name); taken != cluster_.taken.end()) {
+    const auto there = taken->second.find(host.name);
+    if (there != taken->second.end()) return {"defined", there->second};
+  }
   if (!vm.bound.empty()) return {"reservation", "its reservation " + vm.bound + " is not held there"};
   const int from = cluster_.model.start(item);
   const record::HostSample* own =
       from == plan::kNowhere ? nullptr : cluster_.hosts[static_cast<std::size_t>(from)].sample;
+  if (own != nullptr && host.sample != nullptr && vm.sample != nullptr) {
+    const std::string lack = lacks(*vm.sample, *own, *host.sample);
+    if (!lack.empty()) return {lack.starts_with("has no") ? "network" : "storage", lack};
+  }
   if (own != nullptr && host.sample != nullptr && own->arch == host.sample->arch) {
     return {"cpu_model", "another CPU model (" + host.sample->cpu_model.value_or("unknown") + " instead of " +
                              own->cpu_model.value_or("unknown") + ")"};
@@ -135,6 +144,12 @@ std::string Explain::stuck(const plan::State& state, const plan::Violation& viol
     text += (text.empty() ? "" : "; ") + cluster_.vm(item).name + " cannot go elsewhere (" + why + ")";
   }
   return text;
+}
+
+bool Explain::may_be_mended(const plan::Violation& violation) const {
+  if (violation.kind == plan::Violation::Kind::kLeaving) return false;
+  return violation.kind != plan::Violation::Kind::kCapacity ||
+         (violation.which == kMemory && !cluster_.hosts[static_cast<std::size_t>(violation.bin)].ballooned);
 }
 
 bool Explain::concerns(const plan::State& state, const plan::Violation& violation, int item) const {
@@ -192,7 +207,8 @@ std::string Explain::obstacle(const plan::State& state, int item, int bin,
     case Kind::kNeeded:
       return cluster_.model.group(obstacle.which).name + " depends on it where it is";
     case Kind::kSpare:
-      return "if a host failed, its virtual servers would no longer fit on the others";
+      return "if a host failed, its virtual servers would no longer fit on the others (N+1; --spare ignore "
+             "leaves that out)";
   }
   return {};
 }
@@ -247,6 +263,7 @@ std::string Explain::constraint(int item, int bin, const plan::Obstacle& obstacl
     case Kind::kNone:
       return {};
     case Kind::kItemFrozen:
+      return cluster_.vm(item).is_bound() ? "bound" : "held";
     case Kind::kBinFrozen:
       return "held";
     case Kind::kBinClosed:

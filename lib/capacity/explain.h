@@ -38,6 +38,10 @@ class Explain {
   // One of those, without the host.
   std::string obstacle(const plan::State& state, int item, int bin, const plan::Obstacle& obstacle) const;
 
+  // Whether balance() mends such a violation. An overcommit of CPUs beyond the ratio slows down, no more:
+  // nothing goes there, but nobody is sent away for it. Nor is anybody for memory that only balloons have
+  // taken back.
+  bool may_be_mended(const plan::Violation& violation) const;
   bool concerns(const plan::State& state, const plan::Violation& violation, int item) const;
 
  private:

@@ -98,6 +98,10 @@ int Hold::rounds(std::string_view host) const {
   return found != counts_.end() && found->second.seen == round_ ? found->second.rounds : 0;
 }
 
+std::int64_t promised_memory(const record::VmSample& vm) {
+  return std::max(vm.memory_bytes.value_or(0), vm.memory_max_bytes.value_or(0));  // @rule 05-balloons: 0
+}
+
 bool active(const record::VmSample& vm) {
   return vm.domain_id.has_value() || vm.state == "running" || vm.state == "paused" ||
          vm.state == "suspended" || vm.state == "unknown";

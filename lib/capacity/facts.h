@@ -102,4 +102,7 @@ class Hold {
 // True when it runs or at least holds the memory of a running one.
 bool active(const record::VmSample& vm);
 
+// Memory that it may have at most: what a balloon has taken back, the guest may want again.
+std::int64_t promised_memory(const record::VmSample& vm);
+
 }  // namespace rackline::capacity

@@ -63,11 +63,6 @@ std::vector<HostOutlook> outlook(const Cluster& cluster, const plan::State& befo
   return hosts;
 }
 
-bool may_be_mended(const plan::Violation& violation) {
-  return violation.kind != plan::Violation::Kind::kLeaving &&
-         (violation.kind != plan::Violation::Kind::kCapacity || violation.which == kMemory);
-}
-
 int moved(const plan::State& state) {
   int count = 0;
   for (int item = 0; item < state.model().items(); ++item) {
@@ -80,6 +75,20 @@ plan::State carried_out(const plan::Model& model, const plan::Schedule& schedule
   plan::State done(model, false);
   for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
   return done;
+}
+
+std::vector<std::string> dropped(const Cluster& cluster, const plan::Schedule& schedule,
+                                 const Explain& explain) {
+  std::vector<std::string> texts;
+  if (schedule.blocked.empty()) return texts;
+  const plan::State done = carried_out(cluster.model, schedule);
+  for (const plan::Blocked& blocked : schedule.blocked) {
+    texts.push_back(cluster.vm(blocked.item).name + " stays on " + cluster.host(done.where(blocked.item)) +
+                    ", as there is no way to " + cluster.host(blocked.to) + ": " +
+                    (blocked.why.kind == plan::Obstacle::Kind::kSpare ? "while it is on its way, " : "") +
+                    explain.obstacle(done, blocked.item, blocked.to, blocked.why));
+  }
+  return texts;
 }
 
 std::string makes_room(const Cluster& cluster, const plan::Step& step) {

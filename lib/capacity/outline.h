@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "capacity/cluster.h"
+#include "capacity/explain.h"
 #include "capacity/planner.h"
 #include "plan/order.h"
 #include "plan/search.h"
@@ -18,9 +19,6 @@ std::vector<std::string> left_out(const Cluster& cluster);
 
 // What becomes of each host between two states of the cluster.
 std::vector<HostOutlook> outlook(const Cluster& cluster, const plan::State& before, const plan::State& after);
-// Whether balance() mends such a violation. An overcommit of CPUs beyond the ratio slows down, no more:
-// nothing goes there, but nobody is sent away for it.
-bool may_be_mended(const plan::Violation& violation);
 
 // How many items are elsewhere than at their start.
 int moved(const plan::State& state);
@@ -32,6 +30,10 @@ plan::Schedule schedule_of(const plan::State& result, const std::vector<plan::St
 
 // Where everything is when all moves of the schedule are done; without a score.
 plan::State carried_out(const plan::Model& model, const plan::Schedule& schedule);
+
+// "db1 stays on h1, as there is no way to h2: ...", for each move that has no stage.
+std::vector<std::string> dropped(const Cluster& cluster, const plan::Schedule& schedule,
+                                 const Explain& explain);
 
 // "makes room on h2 for db1", of a step of that kind.
 std::string makes_room(const Cluster& cluster, const plan::Step& step);

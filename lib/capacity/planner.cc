@@ -83,7 +83,7 @@ Planner::Trigger Planner::trigger(const plan::State& state, const Explain& expla
     }
   }
   found.violations = state.violations();
-  std::erase_if(found.violations, [](const plan::Violation& v) { return !may_be_mended(v); });
+  std::erase_if(found.violations, [&explain](const plan::Violation& v) { return !explain.may_be_mended(v); });
   for (const plan::Violation& violation : found.violations) {
     found.reasons.push_back(explain.violation(state, violation));
   }
@@ -160,10 +160,14 @@ std::vector<plan::Step> Planner::mend_and_balance(plan::State& state, const Expl
     const auto append = [&steps](const std::vector<plan::Step>& more) {
       steps.insert(steps.end(), more.begin(), more.end());
     };
-    append(repair(state, limits, may_be_mended).steps);
+    append(repair(state, limits, [&explain](const plan::Violation& v) {
+             return explain.may_be_mended(v);
+           }).steps);
     const Trigger now = trigger(state, explain);
+    plan::SearchLimits relief = limits;
+    relief.shift_only_overloaded = !now.imbalanced;  // @rule 06-relief-only: false
     // @rule 06-threshold: true
-    if (!now.overloaded.empty() || now.imbalanced) append(improve(state, limits));
+    if (!now.overloaded.empty() || now.imbalanced) append(improve(state, relief));
     progress = steps.size() > done;
   }
   return steps;
@@ -174,12 +178,40 @@ int Planner::most_without_force(std::int64_t running) const {
   return std::max(1, static_cast<int>(static_cast<double>(running) * policy_.max_change_percent / 100));
 }
 
-void Planner::guard(std::int64_t touched, std::int64_t running) const {
+void Planner::guard(std::int64_t touched, std::int64_t running, const std::string& more) const {
   if (touched <= most_without_force(running)) return;  // @rule 11-part-of-the-fleet: true
   throw Error(Status::kRefused, "plan",
               std::to_string(touched) + " of " + std::to_string(running) + " virtual servers would move",
-              "that is more than " + percent_text(policy_.max_change_percent) + " of the fleet",
+              "that is more than " + percent_text(policy_.max_change_percent) + " of the fleet" +
+                  (more.empty() ? "" : "; " + more),
               "--force if it is meant; --max-moves N for a part of it");
+}
+
+// Of steps that would help if no spare was kept: which of them takes it, and whose. Empty if none does.
+std::string Planner::spare_forbids(const Cluster& cluster, const plan::State& before, const Explain& explain,
+                                   const std::vector<plan::Step>& without) const {
+  if (!policy_.keep_spare) return {};
+  plan::State state = before;
+  const int allowed = state.bins_without_spare();
+  const auto told = [&](const plan::Step& step) {
+    int lost = 0;
+    while (lost < state.model().bins() && (!before.has_spare(lost) || state.has_spare(lost))) ++lost;
+    const std::string what = cluster.vm(step.item).name + " could go to " + cluster.host(step.to);
+    if (lost == state.model().bins())
+      return what + ", but then " +
+             explain.obstacle(state, step.item, step.to, {plan::Obstacle::Kind::kSpare});
+    return what + ", but " + (state.in_flight(step.item) ? "while it is on its way" : "then") + ", if " +
+           cluster.host(lost) + " failed, its virtual servers would not fit on the others (N+1; " +
+           "--spare ignore leaves that out)";
+  };
+  for (const plan::Step& step : without) {
+    if (!state.admits(step.item, step.to)) return {};
+    state.depart(step.item, step.to);
+    if (state.bins_without_spare() > allowed) return told(step);
+    state.arrive(step.item);
+    if (state.bins_without_spare() > allowed) return told(step);
+  }
+  return {};
 }
 
 void Planner::write_moves(const Cluster& cluster, const plan::Schedule& schedule, const std::string& verb,
@@ -258,8 +290,19 @@ Plan Planner::balance() {
     return plan;
   }
   const auto search = [&](plan::State& from, const plan::SearchLimits& limits) {
-    return steadily ? mend_and_relieve(from, steady, cluster.running, limits)
+    return steadily ? mend_and_relieve(from, explain, steady, cluster.running, limits)
                     : mend_and_balance(from, explain, limits);
+  };
+  // What would be done in so many moves if no spare was kept, and which of them takes it.
+  const auto without_spare = [&](int most, bool whole) -> std::string {
+    if (!policy_.keep_spare) return {};
+    plan::State free = before;
+    plan::SearchLimits few = limits();
+    few.keep_spare = false;
+    few.max_moves = std::min(few.max_moves, most);
+    const std::vector<plan::Step> done = search(free, few);
+    if (whole && !trigger(free, explain).reasons.empty()) return {};
+    return spare_forbids(cluster, before, explain, done);
   };
   std::vector<plan::Step> steps = search(state, limits());
   int touched = moved(state);
@@ -270,6 +313,8 @@ Plan Planner::balance() {
         more.push_back(std::move(stuck));
     }
     if (std::string missing = explain.shortage(before); !missing.empty()) more.push_back(std::move(missing));
+    if (std::string spare = without_spare(limits().max_moves, false); !spare.empty())
+      more.push_back(std::move(spare));
     std::string reason = joined(why.reasons, "; ") + ": no move is allowed and lowers the score enough";
     if (steadily && why.violations.empty()) reason = steady.outcome();
     if (why.reasons.empty()) reason = idle_reason(cluster);
@@ -289,8 +334,15 @@ Plan Planner::balance() {
       touched = moved(state);
     }
   }
-  guard(touched, cluster.running);
+  if (touched > most) guard(touched, cluster.running, without_spare(most, true));
 
+  const plan::Schedule schedule = schedule_of(state, steps, policy_, policy_.keep_spare);
+  plan.doubts = dropped(cluster, schedule, explain);
+  if (schedule.moves.empty()) {
+    plan.none =
+        none(before, joined(why.reasons, "; ") + ": " + joined_some(std::exchange(plan.doubts, {}), 3));
+    return plan;
+  }
   std::vector<std::string> reasons(index(cluster.model.items()));
   for (const plan::Step& step : steps) {
     std::string& reason = reasons[index(step.item)];
@@ -312,7 +364,7 @@ Plan Planner::balance() {
       reason = "evens out " + explain.load(before, from) + ", " + explain.load(before, to);
     }
   }
-  write_moves(cluster, schedule_of(state, steps, policy_, policy_.keep_spare), "balance", reasons, plan);
+  write_moves(cluster, schedule, "balance", reasons, plan);
   remember(plan);
   return plan;
 }

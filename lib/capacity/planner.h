@@ -43,6 +43,8 @@ struct Plan {
   double score_after = 0;
   double lower_bound = 0;
   std::vector<std::string> left_out;  // hosts of which too little is known, with the reason
+  std::vector<std::string> doubts;    // moves that have no stage, and why
+  std::string stays;                  // how many cannot leave the hosts that are to be emptied, and why
 };
 
 // What can be taken out of service together.
@@ -139,13 +141,16 @@ class Planner {
   };
   bool steadily(const plan::State& state, const Trigger& why) const;
   Steady steady(const Cluster& cluster, const plan::State& state, const std::vector<int>& overloaded) const;
-  std::vector<plan::Step> mend_and_relieve(plan::State& state, const Steady& steady, std::int64_t running,
-                                           plan::SearchLimits limits) const;
+  std::vector<plan::Step> mend_and_relieve(plan::State& state, const Explain& explain, const Steady& steady,
+                                           std::int64_t running, plan::SearchLimits limits) const;
   std::vector<plan::Step> mend_and_balance(plan::State& state, const Explain& explain,
                                            const plan::SearchLimits& limits) const;
+  std::string spare_forbids(const Cluster& cluster, const plan::State& before, const Explain& explain,
+                            const std::vector<plan::Step>& without) const;
   Plan even_out();  // (planner_even.cc)
   int most_without_force(std::int64_t running) const;
-  void guard(std::int64_t touched, std::int64_t running) const;
+  // `more`: what is to be said beside the refusal.
+  void guard(std::int64_t touched, std::int64_t running, const std::string& more = {}) const;
   void write_moves(const Cluster& cluster, const plan::Schedule& schedule, const std::string& verb,
                    const std::vector<std::string>& reasons, Plan& plan,
                    const std::function<double(const plan::State&)>& score = {}) const;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -84,6 +85,27 @@ std::vector<record::VmUnplaced> left_behind(const Cluster& cluster, const plan::
   return left;
 }
 
+// "2 of 11 virtual servers cannot leave h2: db1 (it uses a device of its host: pci 0000:41:00.0); ..."
+std::string who_stays(const Cluster& cluster, const std::vector<int>& evacuees,
+                      const std::vector<record::VmUnplaced>& left) {
+  std::map<std::string, int> all;
+  for (const int item : evacuees) ++all[cluster.host(cluster.model.start(item))];
+  std::map<std::string, int> stay;
+  std::map<std::string, std::map<std::string, std::vector<std::string>>> why;  // by host and reason
+  for (const auto& one : left) {
+    ++stay[*one.host];
+    why[*one.host][one.reason].push_back(one.vm);
+  }
+  std::vector<std::string> texts;
+  for (const auto& [host, reasons] : why) {
+    std::vector<std::string> parts;
+    for (const auto& [reason, vms] : reasons) parts.push_back(joined_some(vms, 4) + " (" + reason + ")");
+    texts.push_back(std::to_string(stay[host]) + " of " + std::to_string(all[host]) +
+                    " virtual servers cannot leave " + host + ": " + joined(parts, "; "));
+  }
+  return joined(texts, "; ");
+}
+
 }  // namespace
 
 Plan Planner::evacuate(const std::vector<std::string>& hosts) {
@@ -133,6 +155,7 @@ Plan Planner::evacuate(const std::vector<std::string>& hosts) {
   write_moves(cluster, schedule, "evacuate", reasons_of(cluster, evacuees, steps), plan);
 
   plan.unplaced = left_behind(cluster, schedule, evacuees, explain);
+  plan.stays = who_stays(cluster, evacuees, plan.unplaced);
   return plan;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/joined.h"
 #include "capacity/evenness.h"
 #include "capacity/explain.h"
 #include "capacity/outline.h"
@@ -13,6 +14,16 @@ namespace {
 
 std::size_t index(int i) {
   return static_cast<std::size_t>(i);
+}
+
+// What is elsewhere, as a step each.
+std::vector<plan::Step> net_steps(const plan::State& before, const plan::State& after) {
+  std::vector<plan::Step> steps;
+  for (int item = 0; item < before.model().items(); ++item) {
+    if (before.where(item) != after.where(item))
+      steps.push_back({item, before.where(item), after.where(item)});
+  }
+  return steps;
 }
 
 }  // namespace
@@ -45,8 +56,8 @@ Plan Planner::even_out() {
   if (std::string waiting = waiting_for(); !waiting.empty()) return none(std::move(waiting));
   pending_.clear();
 
-  const auto wanted = [](const plan::Violation& v) {
-    return v.kind == plan::Violation::Kind::kLeaving || may_be_mended(v);
+  const auto wanted = [&explain](const plan::Violation& v) {
+    return v.kind == plan::Violation::Kind::kLeaving || explain.may_be_mended(v);
   };
   std::vector<plan::Violation> broken = state.violations();
   std::erase_if(broken, [&](const plan::Violation& v) { return !wanted(v); });
@@ -57,7 +68,17 @@ Plan Planner::even_out() {
   even.least_gain = policy_.least_gain / static_cast<double>(std::max<std::size_t>(1, cluster.hosts.size()));
   even.budget = policy_.budget;
   capacity::even_out(state, evenness, even);
-  if (moved(state) == 0) return none("no move is allowed and lowers the score enough");
+  if (moved(state) == 0) {
+    std::string reason = "no move is allowed and lowers the score enough";
+    if (policy_.keep_spare) {
+      plan::State free = before;
+      even.keep_spare = false;
+      capacity::even_out(free, evenness, even);
+      const std::string spare = spare_forbids(cluster, before, explain, net_steps(before, free));
+      if (!spare.empty()) reason += "; " + spare;
+    }
+    return none(std::move(reason));
+  }
   guard(moved(state), cluster.running);
 
   std::vector<int> target(index(model.items()));
@@ -65,6 +86,8 @@ Plan Planner::even_out() {
   for (const plan::Step& step : repairs) first.push_back(step.item);
   for (int item = 0; item < model.items(); ++item) target[index(item)] = state.where(item);
   const plan::Schedule schedule = order(model, target, policy_.caps, policy_.keep_spare, first);
+  plan.doubts = dropped(cluster, schedule, explain);
+  if (schedule.moves.empty()) return none(joined_some(std::exchange(plan.doubts, {}), 3));
   std::vector<std::string> reasons(index(model.items()));
   for (int item = 0; item < model.items(); ++item) {
     if (target[index(item)] == model.start(item)) continue;

@@ -32,12 +32,12 @@ record::VmRequest usual_size(const Round& round) {
   std::vector<std::int64_t> vcpus;
   for (const auto& vm : round.vms()) {
     if (!active(vm) || !vm.memory_bytes) continue;
-    memory.push_back(*vm.memory_bytes);
+    memory.push_back(promised_memory(vm));
     vcpus.push_back(vm.vcpus.value_or(1));
   }
   if (memory.empty()) {
     throw Error(Status::kUsage, "headroom", "the size", "no virtual server runs whose size could be taken",
-                "--vm-memory SIZE, or a vm_request in the input");
+                "--memory SIZE, or a vm_request in the input");
   }
   record::VmRequest size;
   size.memory_bytes = median(memory);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/id.h"
+#include "base/joined.h"
 #include "base/time.h"
 #include "capacity/explain.h"
 #include "capacity/outline.h"
@@ -128,6 +130,7 @@ Plan Planner::pack() {
   }
   const plan::Schedule schedule = schedule_of(state, room.steps(), policy_, policy_.keep_spare);
   write_moves(cluster, schedule, "pack", reasons, plan);
+  plan.doubts = dropped(cluster, schedule, Explain(cluster, rules_, policy_));
 
   plan.freed = freed_by(cluster, before, schedule, emptied);
   for (auto& freed : plan.freed) {
@@ -137,7 +140,9 @@ Plan Planner::pack() {
     plan.left_out.emplace_back(
         "more hosts could be freed by more moves: --max-change, --force or --max-moves");
   }
-  if (plan.moves.empty()) {
+  if (plan.moves.empty() && !plan.doubts.empty()) {
+    plan.none = none(before, joined_some(std::exchange(plan.doubts, {}), 3));
+  } else if (plan.moves.empty()) {
     plan.none = none(state, first_reason.empty()
                                 ? (too_many ? "the next host to be freed needs more moves than may be"
                                             : "there is no host to be freed; " + idle_reason(cluster))

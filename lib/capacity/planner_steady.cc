@@ -79,9 +79,11 @@ std::string Planner::Steady::outcome() const {
   return text + (hot.empty() ? "" : ": no move is allowed and spares as much overload as it costs");
 }
 
-std::vector<plan::Step> Planner::mend_and_relieve(plan::State& state, const Steady& steady,
-                                                  std::int64_t running, plan::SearchLimits limits) const {
-  std::vector<plan::Step> steps = repair(state, limits, may_be_mended).steps;
+std::vector<plan::Step> Planner::mend_and_relieve(plan::State& state, const Explain& explain,
+                                                  const Steady& steady, std::int64_t running,
+                                                  plan::SearchLimits limits) const {
+  const auto wanted = [&explain](const plan::Violation& v) { return explain.may_be_mended(v); };
+  std::vector<plan::Step> steps = repair(state, limits, wanted).steps;
   MovePrice price;
   price.horizon = std::chrono::duration<double>(policy_.horizon).count();
   price.price = std::chrono::duration<double>(policy_.move_price).count();

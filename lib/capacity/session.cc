@@ -73,7 +73,6 @@ class Session {
     ++rounds_;
     program_.out().stamp(planner_.last().time);
     if (verb_ != Verb::kBalance) return;
-    examine();
     // A single round is answered as it stands, but the first one of a stream only tells where things stand:
     // which of the two it is shows when the input goes on, or ends.
     const Policy& policy = options_.policy;
@@ -81,12 +80,32 @@ class Session {
     if (rounds_ == 1 && end != nullptr && !policy.hold && policy.objective == Objective::kLoad) {
       first_ = *end;
     } else {
-      answer(end);
+      answer_or_say(end);
     }
   }
 
-  void answer(const record::RoundEnd* end) {
-    Plan plan = planner_.balance();
+  // What a round is refused for is the matter of that round: whoever follows the stream has the next answer.
+  void answer_or_say(const record::RoundEnd* end) {
+    refusal_.reset();
+    Plan plan;
+    try {
+      plan = plan_balance();
+    } catch (const Error& error) {
+      answer_.reset();
+      refusal_ = error;
+      program_.warn("round " + std::to_string(rounds_) + ": " + error.what() +
+                    (error.hint().empty() ? "" : " (" + error.hint() + ")"));
+      return;
+    }
+    tell(plan, end);
+  }
+
+  Plan plan_balance() {
+    examine();
+    return planner_.balance();
+  }
+
+  void tell(Plan& plan, const record::RoundEnd* end) {
     if (plan.none) program_.note("round " + std::to_string(rounds_) + ": " + plan.none->reason);
     const bool moves = !plan.moves.empty();
     write(plan);
@@ -114,6 +133,7 @@ class Session {
   void write(const Plan& plan) {
     cli::Output& out = program_.out();
     for (const auto& text : plan.left_out) program_.note(text);
+    for (const auto& text : plan.doubts) program_.warn(text);
     for (const auto& move : plan.moves) out.write(move);
     for (const auto& freed : plan.freed) out.write(freed);
     for (const auto& place : plan.places) out.write(place);
@@ -129,6 +149,9 @@ class Session {
     unplaced_ += static_cast<std::int64_t>(plan.unplaced.size());
     if (verb_ != Verb::kPlace || moves_ > 0) summary.moves = moves_;
     if (verb_ == Verb::kEvacuate || verb_ == Verb::kPlace) program_.end().unplaced = unplaced_;
+    if (plan.stays.empty()) return;
+    program_.end().reason = plan.stays;
+    if (out.format() == cli::Format::kTable) program_.warn(plan.stays);
   }
 
   Status finish() {
@@ -153,7 +176,15 @@ class Session {
         return Status::kDone;
       case Verb::kBalance:
         if (!closed_) answer_ = planner_.balance().none;
-        if (first_) answer(&*first_);
+        if (first_) {
+          Plan plan = plan_balance();
+          tell(plan, &*first_);
+        }
+        if (refusal_) {
+          program_.end().outcome.clear();  // it follows from the status
+          program_.end().reason = refusal_->what();
+          return refusal_->status();
+        }
         break;
       default:
         Plan plan = verb_ == Verb::kPlace  ? planner_.place(!options_.no_moves)
@@ -191,6 +222,7 @@ class Session {
   Feed feed_;
   std::optional<record::NoBeneficialMove> answer_;
   std::optional<record::RoundEnd> first_;  // the end of a round that is not answered yet
+  std::optional<Error> refusal_;           // of the last round
   std::set<std::string> told_;
   bool closed_ = false;
   std::int64_t rounds_ = 0, moves_ = 0, unplaced_ = 0;

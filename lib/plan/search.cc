@@ -503,7 +503,8 @@ bool Search::shift_once_round() {
   while (!left.empty()) {
     const int bin = left.begin()->second;
     const std::size_t done = steps_.size();
-    if (!(many ? shift_from_by_estimate(bin) : shift_from(bin))) {
+    const bool wanted = overloaded(bin) || !limits_.shift_only_overloaded;
+    if (!wanted || !(many ? shift_from_by_estimate(bin) : shift_from(bin))) {
       left.erase(left.begin());
       is_left[index(bin)] = false;
       continue;
@@ -579,8 +580,7 @@ bool Search::swap_from(int bin, std::int64_t& budget) {
 
 bool Search::overloaded(int bin) const {
   for (int r = 0; r < model_.resources(); ++r) {
-    const Supply& supply = model_.supply(bin, r);
-    if (supply.overload_cost > 0 && state_.load(bin, r) > supply.safety) return true;
+    if (state_.load(bin, r) > model_.supply(bin, r).safety) return true;
   }
   return false;
 }

@@ -33,6 +33,8 @@ struct SearchLimits {
   std::int64_t swap_budget = 5'000'000;
   // Exchanges only for bins above their safety: evening out what is below seldom is worth two moves.
   bool swap_only_overloaded = false;
+  // Shifts, too, only away from bins above their safety, and no more of them than bring a bin below it.
+  bool shift_only_overloaded = false;
 };
 
 // Both searches go step by step, each step allowed by State::obstacle when it is taken: so the steps can be

@@ -9,9 +9,9 @@ namespace {
 
 constexpr auto kConstraintText =
     "what stands in the way: memory, vcpus, reservation, cpu_load, memory_load, spare, anti_affinity, "
-    "spread, dependency, "
-    "pin, exclude, arch, cpu_model, drained or held (too "
-    "little is known, or it has moved lately)";
+    "spread, dependency, pin, exclude, arch, cpu_model, bound (its definition keeps it on its host), defined "
+    "(the host has its name or UUID already), network, storage, drained or held (too little is known, or it "
+    "has moved lately)";
 
 constexpr Field kVmRequestFields[] = {
     HEAD(VmRequest),

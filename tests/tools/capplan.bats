@@ -232,6 +232,32 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   assert_equal "$(moves | wc -l)" 2
 }
 
+@test "what a round is refused for ends that round and not the stream" {
+  local load
+  echo '{"kind":"placement_rule","rule":"exclude","vms":["a1","a2","a3","a4","a5"],"hosts":["h1"]}' >rules
+  rounds() { for load in "$@"; do cluster "$load" && round_end; done && end; }
+  # Said for each round after the first, which only tells where things stand; the last one is the answer.
+  run -4 --separate-stderr capplan --rules rules < <(rounds 50 50 50)
+  assert_equal "$(grep -c 'virtual servers would move' <<<"$stderr")" 2
+  assert_equal "$(jq -r 'select(.kind == "end") | [.outcome, .rounds] | @tsv' <<<"$output")" $'refused\t3'
+  # Rules that contradict each other, as well.
+  echo '{"kind":"placement_rule","rule":"pin","vms":["a1"],"hosts":["h9"]}' >never
+  run -2 --separate-stderr capplan --rules never < <(rounds 50 50 50)
+  assert_equal "$(grep -c 'contradictory rules' <<<"$stderr")" 2
+  assert_equal "$(jq -r 'select(.kind == "end").outcome' <<<"$output")" failed
+  # A later round that asks for less has its plan.
+  {
+    cluster 50 && round_end
+    cluster 50 && round_end
+    cluster 50 | sed '/"vm":"a[2-5]"/s/"host":"h1"/"host":"h2"/' && round_end
+    end
+  } >facts
+  run -0 --separate-stderr capplan --rules rules <facts
+  assert_equal "$(grep -c 'virtual servers would move' <<<"$stderr")" 1
+  assert_equal "$(moves | cut -f1)" a1
+  assert_equal "$(jq -rs '.[-1].outcome' <<<"$output")" ok
+}
+
 @test "evacuate empties a host, and what cannot go says why" {
   one_round 50 >facts
   run -0 capplan evacuate h1 <facts
@@ -242,6 +268,7 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   assert_equal "$(jq -rc 'select(.kind == "vm_unplaced") | [.vm, .host]' <<<"$output")" '["a1","h1"]'
   assert_output --regexp '"reason":"h2: .*GiB of memory missing; h3: .*GiB of memory missing"'
   assert_equal "$(jq -rs '.[-1] | [.outcome, .moves, .unplaced] | @tsv' <<<"$output")" $'ok\t7\t1'
+  assert_equal "$(jq -rs '.[-1].reason | startswith("1 of 8 virtual servers cannot leave h1: a1 (h2: ")' <<<"$output")" true
 }
 
 @test "evacuate: several hosts need --force, unknown ones are an error, silent ones cannot be moved from" {
@@ -648,6 +675,24 @@ promised() {
   run -0 capplan --objective ganeti <facts
   assert_equal "$(moves | wc -l)" 2
   run -0 capplan --objective ganeti --force --max-moves 1 <facts
+  assert_equal "$(moves | wc -l)" 1
+}
+
+@test "--objective ganeti says that the spare is lost while a move is under way" {
+  local i
+  {
+    printf 'g|u|preferred||\n\n'
+    for i in A:M B:N C:N D:N; do echo "node${i%:*}|4096|0|1096|200|200|4|${i#*:}|u|4"; done
+    echo
+    for i in A B D; do for n in 1 2 3; do echo "inst$i$n|1000|0|1|running|Y|node$i||ext||1"; done; done
+    printf 'instC1|3000|0|3|running|Y|nodeC||ext||3\n\n\n|128,1,1024,1,1,1|128,1,1024,1,1,1;32768,8,1048576,16,8,12|ext|4.0|32.0\n'
+  } >saved.data
+  capwatch --from ganeti saved.data >facts
+  run -0 capplan --objective ganeti --force <facts
+  assert_equal "$(moves)" ''
+  run -0 jq -r 'select(.kind == "no_beneficial_move").reason' <<<"$output"
+  assert_output --partial 'N+1'
+  run -0 capplan --objective ganeti --force --spare ignore <facts
   assert_equal "$(moves | wc -l)" 1
 }
 

@@ -211,10 +211,12 @@ TEST(CapPlanner, PlanningAgainOnTheResultGivesAnEmptyPlan) {
 
 TEST(CapPlanner, AMoveThatGainsLessThanTheMarginIsNotMade) {
   Policy policy = forced();
+  policy.imbalance = 0.01;
   policy.margin = 0;
   const std::size_t all = balance(busy(), policy).moves.size();
   policy.margin = 0.5;
   EXPECT_LT(balance(busy(), policy).moves.size(), all) << "only those that are worth it";
+  policy.imbalance = Policy().imbalance;
   policy.margin = 3;
   const Plan plan = balance(busy(), policy);
   EXPECT_TRUE(plan.moves.empty());
@@ -510,7 +512,9 @@ TEST(CapPlanner, WhatIsOnlyNiceToHaveDoesNotMakeAPlanTooLarge) {
   Facts facts;
   facts.hosts = {host("h1", 90), host("h2", 0), host("h3", 0)};
   for (int i = 0; i < 9; ++i) facts.vms.push_back(vm("a" + std::to_string(i), "h1", 1));
-  EXPECT_GT(balance(facts, forced()).moves.size(), 2u) << "even";
+  Policy even = forced();
+  even.imbalance = 0.01;
+  EXPECT_GT(balance(facts, even).moves.size(), 2u) << "even";
   const Plan plan = balance(facts);
   EXPECT_EQ(plan.moves.size(), 2u) << "below the threshold, with 30% of nine";
   facts.carry_out(plan.moves);
@@ -676,6 +680,262 @@ TEST(CapPlanner, TheSecondLegOfAWayRoundHasNoIncarnationYet) {
   }
   facts.carry_out(plan.moves);
   EXPECT_EQ(facts.vms[0].host, "h2");
+}
+
+Policy without_spare() {
+  Policy policy = forced();
+  policy.keep_spare = false;
+  return policy;
+}
+
+// --- a name or a UUID that another host has already ---
+
+record::VmSample definition(const std::string& name, const std::string& on, const std::string& uuid) {
+  record::VmSample stopped = vm(name, on, 0);
+  stopped.state = "shutoff";
+  stopped.domain_id.reset();
+  stopped.cpu_cores.reset();
+  stopped.uuid = uuid;
+  return stopped;
+}
+
+struct Clash {
+  record::VmSample there;
+  std::string why;
+};
+
+std::vector<Clash> clashes() {
+  return {{definition("web", "h3", "uuid-web"), "already has a definition of it"},
+          {definition("web", "h3", "uuid-other"), "has another virtual server of that name"},
+          {definition("other", "h3", "uuid-web"), "has its UUID, as other"}};
+}
+
+bool goes(const Plan& plan, const std::string& vm, const std::string& to) {
+  return std::any_of(plan.moves.begin(), plan.moves.end(),
+                     [&](const auto& move) { return move.vm == vm && move.to == to; });
+}
+
+TEST(CapPlanner, AHostThatHasTheNameOrTheUuidIsNoTarget) {
+  for (const Clash& clash : clashes()) {
+    Facts facts;
+    facts.hosts = {host("h1", 95), host("h2", 60), host("h3", 5)};
+    facts.vms = {vm("web", "h1", 3), vm("y", "h2", 2), clash.there};
+    const Policy policy = without_spare();
+    Planner planner(policy);
+    facts.into(planner);
+    const Plan away = planner.evacuate({"h1"});
+    EXPECT_TRUE(goes(away, "web", "h2")) << clash.why;
+    EXPECT_FALSE(goes(balance(facts, policy), "web", "h3")) << clash.why;
+    EXPECT_FALSE(goes(planner.pack(), "web", "h3")) << clash.why;
+  }
+}
+
+TEST(CapPlanner, ThatAHostHasTheNameOrTheUuidIsTold) {
+  for (const Clash& clash : clashes()) {
+    Facts facts;
+    facts.hosts = {host("h1", 30), host("h3", 5)};
+    facts.vms = {vm("web", "h1", 1), clash.there};
+    Planner planner({});
+    facts.into(planner);
+    const Plan plan = planner.evacuate({"h1"});
+    ASSERT_EQ(plan.unplaced.size(), 1u);
+    EXPECT_EQ(plan.unplaced[0].reason, "h3: " + clash.why);
+  }
+}
+
+// --- memory: what a guest may take back, and what is in huge pages ---
+
+TEST(CapPlanner, ABalloonedGuestNeedsAllThatItMayHave) {
+  Facts facts;
+  facts.hosts = {host("h1", 95, 16 * kGiB), host("h2", 10, 16 * kGiB)};
+  facts.vms = {vm("big", "h1", 4, 1 * kGiB), vm("b2", "h1", 4, 7 * kGiB), vm("c", "h2", 0.5, 11 * kGiB)};
+  facts.vms[0].memory_max_bytes = 8 * kGiB;
+  EXPECT_TRUE(balance(facts, forced()).moves.empty());
+  facts.vms[2].memory_bytes = 1 * kGiB;
+  const Policy policy = without_spare();
+  Planner planner(policy);
+  facts.into(planner);
+  for (const auto& move : planner.evacuate({"h1"}).moves) {
+    EXPECT_EQ(move.memory_bytes, (move.vm == "big" ? 8 : 7) * kGiB);
+  }
+}
+
+TEST(CapPlanner, WhatBalloonsHaveTakenBackSendsNobodyAway) {
+  Facts facts;
+  facts.hosts = {host("h1", 10, 16 * kGiB), host("h2", 10, 64 * kGiB)};
+  for (const char* name : {"a", "b", "c"}) {
+    facts.vms.push_back(vm(name, "h1", 0.1, 4 * kGiB));
+    facts.vms.back().memory_max_bytes = 8 * kGiB;
+  }
+  Plan plan = balance(facts, forced());
+  EXPECT_TRUE(plan.moves.empty());
+  EXPECT_EQ(plan.none->reason, "no host is above 75% cpu or 90% memory");
+  for (auto& one : facts.vms) one.memory_bytes = 6 * kGiB;  // more than there is, without any balloon
+  EXPECT_FALSE(balance(facts, without_spare()).moves.empty());
+}
+
+TEST(CapPlanner, GuestsInHugePagesAreNotCountedTwice) {
+  for (const record::Flag told : {record::Flag(), record::Flag(true)}) {
+    Facts facts;
+    facts.hosts = {host("h1", 40, 256 * kGiB), host("h2", 10, 256 * kGiB)};
+    facts.hosts[0].memory_used_bytes = 208 * kGiB;  // 200 of it a pool, of which the guests have 100
+    facts.hosts[1].memory_used_bytes = 18 * kGiB;
+    for (const char* name : {"a", "b"}) {
+      facts.vms.push_back(vm(name, "h1", 1, 50 * kGiB));
+      facts.vms.back().memory_used_bytes = kGiB;
+      facts.vms.back().hugepages = told;
+    }
+    EXPECT_TRUE(balance(facts, forced()).moves.empty());
+    Planner planner(without_spare());
+    facts.into(planner);
+    record::VmRequest size;
+    size.memory_bytes = 8 * kGiB;
+    // What is free there, 48 GiB.
+    EXPECT_EQ(planner.headroom(size).front().hosts.front().fits, 6);
+  }
+}
+
+TEST(CapPlanner, WhatAHostTakesBesideGuestsOutsideHugePagesIsItsOwn) {
+  Facts facts;
+  facts.hosts = {host("h1", 40, 256 * kGiB), host("h2", 10, 256 * kGiB)};
+  facts.hosts[0].memory_used_bytes = 208 * kGiB;
+  for (const char* name : {"a", "b"}) {
+    facts.vms.push_back(vm(name, "h1", 1, 50 * kGiB));
+    facts.vms.back().memory_used_bytes = kGiB;
+    facts.vms.back().hugepages = false;
+  }
+  EXPECT_FALSE(balance(facts, without_spare()).moves.empty());
+}
+
+// --- as much as is needed, and why not ---
+
+TEST(CapPlanner, NobodyElseMovesThanWhatRelievesABusyHost) {
+  Facts facts;
+  facts.hosts = {host("big1", 30, 768 * kGiB), host("big2", 25, 768 * kGiB), host("small1", 85, 256 * kGiB),
+                 host("small2", 60, 256 * kGiB)};
+  const std::vector<std::pair<int, double>> sizes{{18, 1}, {16, 1}, {19, 1.4}, {14, 1}};
+  for (std::size_t h = 0; h < sizes.size(); ++h) {
+    facts.hosts[h].cpus = h < 2 ? 64 : 32;
+    for (int i = 0; i < sizes[h].first; ++i) {
+      facts.vms.push_back(
+          vm(facts.hosts[h].host + std::to_string(i), facts.hosts[h].host, sizes[h].second, 12 * kGiB));
+    }
+  }
+  const Plan plan = balance(facts);
+  EXPECT_EQ(plan.moves.size(), 3u);
+  for (const auto& move : plan.moves) EXPECT_EQ(move.from, "small1");
+  Policy even = forced();
+  even.imbalance = 0.1;
+  EXPECT_GT(balance(facts, even).moves.size(), 3u);
+}
+
+// node2 has given away too much, and what would mend that takes the spare while it is on its way.
+Facts spare_in_flight() {
+  Facts facts;
+  facts.hosts = {host("node1", 1, 100 * kGiB), host("node2", 1, 100 * kGiB), host("node3", 1, 100 * kGiB)};
+  facts.vms = {vm("a", "node1", 0.1, 15 * kGiB), vm("b1", "node2", 0.1, 42 * kGiB),
+               vm("b2", "node2", 0.1, 42 * kGiB), vm("c", "node3", 0.1, 50 * kGiB)};
+  return facts;
+}
+
+TEST(CapPlanner, ThatTheSpareForbidsAMoveIsTheReason) {
+  Policy policy;
+  policy.memory_threshold_percent = 80;
+  policy.max_moves = 1;
+  const Plan plan = balance(spare_in_flight(), policy);
+  ASSERT_TRUE(plan.none);
+  for (const char* part : {"b1 could go to node1", "on its way", "node3 failed", "N+1", "--spare ignore"}) {
+    EXPECT_NE(plan.none->reason.find(part), std::string::npos) << part << " in " << plan.none->reason;
+  }
+  policy.max_moves = std::numeric_limits<int>::max();
+  try {
+    balance(spare_in_flight(), policy);
+    FAIL() << "two of four may not move";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("N+1"), std::string::npos) << error.what();
+  }
+  policy.keep_spare = false;
+  EXPECT_EQ(balance(spare_in_flight(), policy).moves.size(), 1u);
+}
+
+// --- what binds a virtual server to its host ---
+
+// Two on h1, of which one may go; h2 and h3 have room.
+Facts bound(const std::vector<std::string>& by) {
+  Facts facts;
+  facts.hosts = {host("h1", 95), host("h2", 5), host("h3", 10)};
+  facts.vms = {vm("gpu", "h1", 6), vm("web", "h1", 3)};
+  facts.vms[0].bound_by = by;
+  facts.vms[1].bound_by = std::vector<std::string>{};
+  return facts;
+}
+
+TEST(CapPlanner, WhatIsBoundToItsHostIsInNoPlan) {
+  const std::string device = "it uses a device of its host: pci 0000:41:00.0";
+  const Facts facts = bound({device});
+  const Policy policy = without_spare();
+  Planner planner(policy);
+  facts.into(planner);
+  EXPECT_FALSE(goes(balance(facts, policy), "gpu", "h2"));
+  EXPECT_FALSE(goes(planner.pack(), "gpu", "h2"));
+  const Plan plan = planner.evacuate({"h1"});
+  ASSERT_EQ(plan.moves.size(), 1u);
+  EXPECT_EQ(plan.moves[0].vm, "web");
+  ASSERT_EQ(plan.unplaced.size(), 1u);
+  EXPECT_EQ(plan.unplaced[0].reason, device);
+  EXPECT_EQ(plan.stays, "1 of 2 virtual servers cannot leave h1: gpu (" + device + ")");
+  const Rolling rolling = planner.rolling({"h1"}, 3);
+  ASSERT_EQ(rolling.unserviceable.size(), 1u);
+  EXPECT_EQ(rolling.unserviceable[0].constraint, "bound");
+  EXPECT_NE(rolling.unserviceable[0].reason.find(device), std::string::npos);
+  EXPECT_EQ(planner.explain("gpu").front().reason, device);
+}
+
+TEST(CapPlanner, NothingGoesToAHostWithoutItsNetwork) {
+  for (const bool interface : {false, true}) {
+    Facts facts = bound({});
+    const auto names = [&](std::size_t h) -> record::List& {
+      return interface ? facts.hosts[h].interfaces : facts.hosts[h].networks;
+    };
+    for (std::size_t h = 0; h < 3; ++h) names(h) = std::vector<std::string>{"red"};
+    names(0)->emplace_back("blue");
+    names(2)->emplace_back("blue");
+    const std::string blue = interface ? "interface blue" : "network blue";
+    for (auto& one : facts.vms) one.networks = std::vector<std::string>{blue};
+    const Policy policy = without_spare();
+    for (const auto& move : balance(facts, policy).moves) EXPECT_EQ(move.to, "h3");
+    facts.hosts.pop_back();
+    Planner planner(policy);
+    facts.into(planner);
+    const Plan plan = planner.evacuate({"h1"});
+    ASSERT_EQ(plan.unplaced.size(), 2u);
+    EXPECT_EQ(plan.unplaced[0].reason, "h2: has no " + blue);
+    // Who does not know what its own is plugged into is no witness, and who tells nothing lacks nothing.
+    names(0).reset();
+    EXPECT_FALSE(balance(facts, policy).moves.empty());
+    names(0) = std::vector<std::string>{"blue"};
+    names(1).reset();
+    EXPECT_FALSE(balance(facts, policy).moves.empty());
+  }
+}
+
+TEST(CapPlanner, NothingGoesToAHostThatDoesNotSeeItsDisk) {
+  Facts facts = bound({});
+  facts.hosts[0].shared_storage = std::vector<std::string>{"/srv", "/fast"};
+  facts.hosts[1].shared_storage = std::vector<std::string>{"/srv"};
+  facts.hosts[2].shared_storage = std::vector<std::string>{"/fast/vm", "/srv"};
+  facts.vms[0].disks = std::vector<std::string>{"/fast/vm/gpu.img"};
+  facts.vms[1].disks = std::vector<std::string>{"/fast/web.img"};
+  Planner planner(forced());
+  facts.into(planner);
+  const Plan plan = planner.evacuate({"h1"});
+  ASSERT_EQ(plan.moves.size(), 1u);
+  EXPECT_TRUE(goes(plan, "gpu", "h3"));
+  ASSERT_EQ(plan.unplaced.size(), 1u);
+  EXPECT_EQ(plan.unplaced[0].reason,
+            "h2: /fast/web.img is not on storage that it shares with h1; h3: /fast/web.img is not on storage "
+            "that it "
+            "shares with h1");
 }
 
 }  // namespace

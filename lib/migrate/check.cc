@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migrate/check.h"
 
+#include <algorithm>
+
 #include "base/path.h"
 #include "base/units.h"
 

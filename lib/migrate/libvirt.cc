@@ -308,7 +308,7 @@ class LibvirtHypervisor final : public Hypervisor {
       for (int depth = 0; depth < kDeepest && !known; ++depth) {
         const virt::StorageVolume volume(virStorageVolLookupByPath(connection.get(), path.c_str()));
         if (volume == nullptr) break;
-        const auto backing = backing_of(virt::take(virStorageVolGetXMLDesc(volume.get(), 0)));
+        const auto backing = virt::backing_of(virt::take(virStorageVolGetXMLDesc(volume.get(), 0)));
         if (!backing) break;
         known = backing->empty();
         path = *backing;

@@ -50,8 +50,8 @@ inline constexpr const char* kHasSavedState = "its saved state lies on its host"
 // what is no domain XML.
 VmDescription parse_description(const std::string& xml);
 
-// The file that a volume of a storage pool rests on, from libvirt's XML; "" for none, nullopt when that cannot
-// be read.
+// The file that a volume of a storage pool rests on, from libvirt's XML; "" for none, nullopt when that
+// cannot be read.
 std::optional<std::string> backing_of(const std::string& volume_xml);
 
 // "disk vda (/srv/a.qcow2)"

@@ -230,10 +230,11 @@ TEST(CheckDescription, OfAnImageThatDoesNotRunTheFilesBelowItHaveToBeKnown) {
 }
 
 TEST(CheckDescription, TheFileBelowAVolumeIsRead) {
-  EXPECT_EQ(backing_of("<volume><backingStore><path>/srv/base</path></backingStore></volume>"), "/srv/base");
-  EXPECT_EQ(backing_of("<volume><name>a</name></volume>"), "");
-  EXPECT_EQ(backing_of("<pool/>"), std::nullopt);
-  EXPECT_EQ(backing_of(""), std::nullopt);
+  EXPECT_EQ(virt::backing_of("<volume><backingStore><path>/srv/base</path></backingStore></volume>"),
+            "/srv/base");
+  EXPECT_EQ(virt::backing_of("<volume><name>a</name></volume>"), "");
+  EXPECT_EQ(virt::backing_of("<pool/>"), std::nullopt);
+  EXPECT_EQ(virt::backing_of(""), std::nullopt);
 }
 
 TEST(CheckDescription, AVolumeIsSharedOnceItsPathIsKnown) {

@@ -2,7 +2,10 @@
 #include "base/descriptors.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 
@@ -15,6 +18,26 @@ void hold_standard_descriptors() {
     if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
       _exit(static_cast<int>(Status::kUnreachable));
   }
+}
+
+namespace {
+rlimit limit_at_start{};  // max 0: not raised
+}
+
+void raise_descriptor_limit() {
+  // Some libraries walk through all numbers up to the limit, which may be a thousand millions.
+  constexpr rlim_t kEnough = 65'536;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = std::min(limit.rlim_max, kEnough);
+  if (limit.rlim_cur >= wanted) return;
+  limit_at_start = limit;
+  limit.rlim_cur = wanted;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit_at_start = {};
+}
+
+void restore_descriptor_limit() {
+  if (limit_at_start.rlim_max != 0) setrlimit(RLIMIT_NOFILE, &limit_at_start);
 }
 
 }  // namespace rackline

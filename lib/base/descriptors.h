@@ -9,4 +9,10 @@ namespace rackline {
 // anything is opened; ends the process where even that is impossible.
 void hold_standard_descriptors();
 
+// As many descriptors as the hard limit permits, and at most 65,536: a connection to each of 1,500 hosts is
+// more than the usual 1,024, which is what select(2) can bear. So programs that we start get the old limit
+// back, by the second call, between fork and exec.
+void raise_descriptor_limit();
+void restore_descriptor_limit();
+
 }  // namespace rackline

@@ -119,6 +119,7 @@ struct Program::State {
 
 Program::Program(About about) {
   hold_standard_descriptors();
+  raise_descriptor_limit();
   state_ = std::make_unique<State>(std::move(about));
   State& s = *state_;
   s.app.fallthrough();  // common options may stand behind a subcommand
@@ -269,8 +270,15 @@ void Program::State::prepare_streams() {
 
 // A line on stderr, whatever is in it.
 void Program::State::say(std::string line) const {
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  const auto write = [&] { std::cerr << printable(line) + "\n" << std::flush; };
+  // What goes on indented is ours; a name from outside begins no line.
+  std::string shown;
+  for (std::size_t at = 0, next = 0; at <= line.size(); at = next + 1) {
+    next = std::min(line.find('\n', at), line.size());
+    const std::string part = line.substr(at, next - at);
+    if (at > 0) shown += part.starts_with("  ") ? "\n" : " ";
+    shown += printable(part);
+  }
+  const auto write = [&] { std::cerr << shown + "\n" << std::flush; };
   if (progress) return progress->beside(write);
   write();
 }

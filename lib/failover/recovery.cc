@@ -221,9 +221,13 @@ Situation Recovery::situation(const View* seen) {
     if (complained_.insert(what).second) hooks_.warn(what);
   }
   now.done = [this](const std::string& id) -> std::optional<std::string> {
-    const auto item = journal_.find(id);
-    if (!item || !item->result) return std::nullopt;
-    return item->result->outcome == "done" ? std::optional(item->result->to) : std::nullopt;
+    try {
+      const auto item = journal_.find(id);
+      if (!item || !item->result || item->result->outcome != "done") return std::nullopt;
+      return item->result->to;
+    } catch (const Error&) {
+      return std::nullopt;  // torn: it is among the unreadable ones, and holds up no other
+    }
   };
   if (seen != nullptr && fits(now, *seen)) {
     now.view = *seen;

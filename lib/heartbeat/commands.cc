@@ -77,6 +77,7 @@ Status watch(cli::Program& program, const Options& options) {
   program.leaves_threads_behind();
   program.out().flow(true);
   WatcherOptions watcher = watcher_options(program, options);
+  be_prompt();  // before there are threads, as what keeps the lead is one
   constexpr Milliseconds kStoreLocked{30'000};
   const auto open_store = [&]() -> std::shared_ptr<store::Store> {
     return store::open_patiently(program.store_url(), program.clock(), kStoreLocked);
@@ -90,7 +91,6 @@ Status watch(cli::Program& program, const Options& options) {
   std::optional<HealthWriter> health;
   if (!options.once) health.emplace(store, program.clock(), name_of_watcher(watcher.listen));
   const auto marks = open_store();
-  be_prompt();
   std::optional<TraceFile> trace;
   if (!options.record_file.empty()) trace.emplace(options.record_file);
   const auto seen = [&](const record::HeartbeatSeen& record) {

@@ -46,12 +46,12 @@ class Session {
 
   // A move that a killed run has begun is gone on with.
   void carry_out_by_hand(const std::string& vm, const std::string& to) {
-    Move move = move_by_hand(vm, to, hosts_, libvirt_hypervisor, policy_.answer_timeout);
     store_ = store::Store::open(program_.store_url());
     for (const auto& item : MoveJournal(*store_, "migrate", program_.clock()).open()) {
       const Move begun = intent_of(item).move;
-      if (begun.vm == vm && begun.to == to) move = begun;
+      if (begun.vm == vm && begun.to == to) return run(std::vector{begun});
     }
+    const Move move = move_by_hand(vm, to, hosts_, libvirt_hypervisor, policy_.answer_timeout);
     if (move.from != to) return run(std::vector{move});
     MoveReport there;
     there.outcome = act::Outcome::kAlready;

@@ -28,6 +28,7 @@
 #include <csignal>
 #include <optional>
 
+#include "base/descriptors.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "proc/leftovers.h"
@@ -121,6 +122,7 @@ Finished run(const std::vector<std::string>& argv, const std::string& input, Mil
     }
     setpgid(0, 0);  // so that what it starts can be killed with it
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    restore_descriptor_limit();
     std::signal(SIGPIPE, SIG_DFL);
     std::signal(SIGXFSZ, SIG_DFL);
     sigset_t none{};

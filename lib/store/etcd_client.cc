@@ -60,6 +60,10 @@ Json parse_body(const std::string& body) {
   const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kDeepest; };
   Json parsed = Json::parse(body, shallow, false);
   if (parsed.is_object() && parsed.contains("result")) return parsed["result"];
+  // etcd 3.6 calls an error no more than its message.
+  if (parsed.is_object() && !parsed.contains("error") && parsed.contains("code") &&
+      parsed.contains("message"))
+    parsed["error"] = parsed["message"];
   return parsed;
 }
 

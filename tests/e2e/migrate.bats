@@ -105,7 +105,7 @@ XML
   assert_equal "$(whereabouts whole)" 'h2(off)'
   on_cluster virsh -c "$h1" pool-destroy images >&2
   run -4 --separate-stderr on_cluster migrate thin h2
-  assert_regex "$(field .reason)" 'no storage pool of h1 has it'
+  assert_regex "$(field .reason)" 'no storage pool of h1 has seen it'
   assert_equal "$(whereabouts thin)" 'h1(off)'
   on_cluster virsh -c "$h1" undefine thin >&2
   on_cluster virsh -c "$(uri h2)" undefine whole >&2

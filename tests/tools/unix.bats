@@ -169,3 +169,15 @@ END
     done
   done
 }
+
+@test "more descriptors than are usual are there for many hosts" {
+  mkfifo hold
+  (ulimit -Sn 256 && ulimit -Hn 4096 && exec capplan check <hold >/dev/null 2>&1) &
+  local child=$!
+  exec 9>hold
+  until grep -q capplan "/proc/$child/cmdline"; do sleep 0.05; done
+  sleep 0.5
+  assert_regex "$(grep 'open files' "/proc/$child/limits")" ' 4096 +4096 '
+  exec 9>&-
+  wait "$child" || true
+}

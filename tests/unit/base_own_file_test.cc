@@ -59,7 +59,9 @@ TEST_F(OwnFile, ANameLeadsToItsFileThroughAllItsLinks) {
 
 TEST_F(OwnFile, WhatOthersCanWriteIsRefused) {
   EXPECT_EQ(refusal(home / "mine" / "file"), "");
+  if (chown((home / "mine").c_str(), geteuid(), kNobody) != 0) GTEST_SKIP() << "may not give files away";
   for (const mode_t mode : {0666, 0660}) {
+    ASSERT_EQ(chown((home / "mine" / "file").c_str(), geteuid(), kNobody), 0);
     chmod((home / "mine" / "file").c_str(), mode);
     EXPECT_NE(refusal(home / "mine" / "file").find("mine/file: others than its owner can write it"),
               std::string::npos);
@@ -70,6 +72,15 @@ TEST_F(OwnFile, WhatOthersCanWriteIsRefused) {
     EXPECT_NE(refusal(home / "mine" / "file").find("mine: others"), std::string::npos);
     EXPECT_NE(refusal(home / "mine" / "new").find("mine: others"), std::string::npos);
   }
+}
+
+TEST_F(OwnFile, AGroupThatIsTheOwnersAloneIsNobodyElse) {
+  if (geteuid() != 0) GTEST_SKIP() << "only of root it is known which group is its own";
+  chmod((home / "mine").c_str(), 0775);
+  chmod((home / "mine" / "file").c_str(), 0664);
+  EXPECT_EQ(refusal(home / "mine" / "file"), "");
+  chmod((home / "mine" / "file").c_str(), 0666);
+  EXPECT_NE(refusal(home / "mine" / "file"), "");
 }
 
 TEST_F(OwnFile, WhatBelongsToSomebodyElseIsRefused) {

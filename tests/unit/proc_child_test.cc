@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -11,6 +13,7 @@
 #include <future>
 #include <thread>
 
+#include "base/descriptors.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
@@ -34,6 +37,19 @@ TEST(Child, ItsStatusAndItsErrorsAreTold) {
   EXPECT_EQ(finished.status, 7);
   EXPECT_EQ(finished.err, "no\n");
   EXPECT_EQ(run({"sh", "-c", "kill -9 $$"}, "", kPatience).status, 128 + SIGKILL);
+}
+
+TEST(Child, HasTheLimitOfDescriptorsThatWeWereStartedWith) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit low{std::min<rlim_t>(200, before.rlim_max), before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  raise_descriptor_limit();
+  rlimit raised{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &raised), 0);
+  EXPECT_EQ(raised.rlim_cur, std::min<rlim_t>(before.rlim_max, 65'536));
+  EXPECT_EQ(run({"sh", "-c", "ulimit -Sn"}, "", kPatience).out, std::to_string(low.rlim_cur) + "\n");
+  setrlimit(RLIMIT_NOFILE, &before);
 }
 
 // More than the pipes hold, in both directions at once.

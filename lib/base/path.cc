@@ -25,4 +25,8 @@ bool is_declared(std::string_view disk, const std::vector<std::string>& shared) 
   });
 }
 
+bool is_shared_in(std::string_view disk, const std::vector<std::string>& shared) {
+  return lies_below(disk, shared) || is_declared(disk, shared);
+}
+
 }  // namespace rackline

@@ -22,10 +22,6 @@ bool has_plug(const record::HostSample& host, std::string_view plug) {
   return plug.starts_with(kInterface) && has(host.interfaces, plug.substr(kInterface.size()));
 }
 
-bool is_shared(const std::string& disk, const std::vector<std::string>& directories) {
-  return lies_below(disk, directories) || is_declared(disk, directories);
-}
-
 bool is_witness(const record::HostSample& host, std::string_view plug) {
   return plug.starts_with(kNetwork) ? host.networks.has_value() : host.interfaces.has_value();
 }
@@ -40,7 +36,7 @@ std::string lacks(const record::VmSample& vm, const record::HostSample& from, co
   }
   if (vm.disks) {
     for (const auto& disk : *vm.disks) {
-      if (!to.shared_storage || !is_shared(disk, *to.shared_storage))
+      if (!to.shared_storage || !is_shared_in(disk, *to.shared_storage))
         return disk + " is not on storage that it shares with " + from.host;
     }
   }
@@ -57,7 +53,7 @@ std::string needs_of(const record::VmSample& vm, const record::HostSample& from,
   }
   if (vm.disks) {
     for (const auto& disk : *vm.disks) {
-      for (const auto& directory : storage) needs += is_shared(disk, {directory}) ? '+' : '-';
+      for (const auto& directory : storage) needs += is_shared_in(disk, {directory}) ? '+' : '-';
       needs += '\n';
     }
   }

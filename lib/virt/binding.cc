@@ -14,7 +14,7 @@ void add_disk(const VmDisk& disk, const Storage& storage, Binding& binding) {
   // Which file a volume is, its host's libvirtd is asked when it moves.
   if (disk.type == "network" || !disk.pool.empty()) return;
   const auto sees = [&disk](const std::vector<std::string>& shared) {
-    return lies_below(disk.source, shared) || is_declared(disk.source, shared);
+    return is_shared_in(disk.source, shared);
   };
   const bool path = disk.type == "file" || disk.type == "block" || disk.type == "network of its host";
   const bool shared = path && sees(storage.own);

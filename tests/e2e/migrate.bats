@@ -86,10 +86,10 @@ in_background() {
 @test "a stopped server moves only where all files that its disk rests on are known and shared" {
   local h1
   h1=$(uri h1)
-  on_cluster virsh -c "$h1" pool-create-as here dir --target /var/tmp >&2
+  on_cluster virsh -c "$h1" pool-create-as here dir --target "$BATS_TEST_TMPDIR" >&2
   on_cluster virsh -c "$h1" vol-create-as here base.img 1M --format raw >&2
   on_cluster virsh -c "$h1" pool-create-as images dir --target /var/lib/libvirt/images >&2
-  on_cluster virsh -c "$h1" vol-create-as images thin.qcow2 1M --format qcow2 --backing-vol /var/tmp/base.img --backing-vol-format raw >&2
+  on_cluster virsh -c "$h1" vol-create-as images thin.qcow2 1M --format qcow2 --backing-vol "$BATS_TEST_TMPDIR/base.img" --backing-vol-format raw >&2
   on_cluster virsh -c "$h1" vol-create-as images whole.qcow2 1M --format qcow2 >&2
   local vm
   for vm in thin whole; do
@@ -100,7 +100,7 @@ in_background() {
 XML
   done
   run -4 --separate-stderr on_cluster migrate thin h2
-  assert_regex "$(field .reason)" '/var/tmp/base.img.* is not on storage'
+  assert_regex "$(field .reason)" "$BATS_TEST_TMPDIR/base.img.* is not on storage"
   run -0 --separate-stderr on_cluster migrate whole h2
   assert_equal "$(whereabouts whole)" 'h2(off)'
   on_cluster virsh -c "$h1" pool-destroy images >&2

@@ -40,7 +40,10 @@ guest_domain() { # NAME INDEX MEMORY VCPUS DISK GROUP PRIORITY ARGUMENTS
   [ -z "$6" ] || metadata+=" anti_affinity='$(escape "$6")'"
   [ -z "$7" ] || metadata+=" priority='$7'"
   type=$(guest_accelerator)
-  if [ "$5" = nbd ]; then
+  if [[ $5 == lun:* ]]; then
+    known_lun "${5#lun:}"
+    source="<disk type='network' device='disk'><driver name='qemu' type='raw' cache='none' discard='unmap' error_policy='report'/><source protocol='iscsi' name='$LUN_PREFIX:$TARGET/$NUMBER'><host name='$(array_address "$A")' port='3260'/><initiator><iqn name='$LUN_PREFIX:vm-$1'/></initiator></source><target dev='vda' bus='virtio'/></disk>"
+  elif [ "$5" = nbd ]; then
     source="<disk type='network' device='disk'><driver name='qemu' type='raw' cache='none'/><source protocol='nbd' name='$1'><host name='$STORAGE_NET.1' port='$((NBD_FIRST_PORT + $2))'/><reconnect delay='30'/></source><target dev='vda' bus='virtio'/></disk>"
   else
     source="<disk type='file' device='disk'><driver name='qemu' type='raw' cache='none'/><source file='$IMAGES/$1.img'/><target dev='vda' bus='virtio'/></disk>"
@@ -103,7 +106,11 @@ guest_create() {
     shift 2
   done
   [[ $name =~ ^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,40}$ ]] || usage_error "vm create: not a name for a VM: \"$name\""
-  [[ $disk =~ ^(file|nbd)$ ]] || usage_error "a disk is a file or nbd, not $disk"
+  [[ $disk =~ ^(file|nbd|lun:.+)$ ]] || usage_error "a disk is a file, nbd or lun:LUN, not $disk"
+  if [[ $disk == lun:* ]]; then
+    known_lun "${disk#lun:}"
+    [ "$CHAP" = none ] || usage_error "a guest's LUN has no CHAP"
+  fi
   [ -n "$host" ] || usage_error "vm create: on which host? (--host)"
   host_number "$host"
   need_on "$host"
@@ -118,7 +125,7 @@ guest_create() {
   if [ "$index" -gt 250 ]; then rmdir "$d"; fail "there are 240 VMs already"; fi
   echo "$index" >"$d/index"
   flock -u "$lock"
-  truncate -s "${DISK_MIB}M" "$STATE/shared/$name.img"
+  [[ $disk == lun:* ]] || truncate -s "${DISK_MIB}M" "$STATE/shared/$name.img"
   printf '%s %s %s\n' "$memory" "$vcpus" "$disk" >"$d/shape"
   guest_domain "$name" "$index" "$memory" "$vcpus" "$disk" "$group" "$priority" "cpu=$cpu dirty_mb=$dirty dirty_rate=$rate" >"$d/domain.xml"
   if [ "$disk" = nbd ]; then

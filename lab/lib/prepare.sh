@@ -6,7 +6,7 @@
 find_helpers() {
   local d program source
   for d in "$BUILD/lab" "$BUILD/lab-only"; do
-    for source in guest-init.c lab-ask.cc lab-storage.cc lab-figures.cc; do
+    for source in guest-init.c lab-ask.cc lab-consumer.cc lab-storage.cc lab-figures.cc; do
       program=$d/${source%.*}
       if [ ! -x "$program" ] || [ "$LAB_HOME/src/$source" -nt "$program" ]; then continue 2; fi
     done

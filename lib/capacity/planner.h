@@ -98,6 +98,9 @@ class Planner {
   // A host for each request. With `by_moving` others may have to move first to make room, in the stages of
   // the plan, and up to Policy::max_change_percent of the running ones.
   Plan place(bool by_moving = false);
+  // Another host for one VM, the best one that has room as things are; nothing else moves for it. Throws
+  // Error(kNo) when it was not seen on `from`.
+  Plan away(const std::string& vm, const std::string& from);
   // Frees as many hosts as it can, below the thresholds and with spare on those that are left; at most so
   // many that Policy::max_change_percent holds.
   Plan pack();

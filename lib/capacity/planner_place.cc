@@ -29,23 +29,26 @@ int displaced(const plan::State& state) {
   return count;
 }
 
-// Puts the items where nothing has to move for them. Why the others have no place.
+// Puts the items elsewhere than where they are, if anywhere, where nothing has to move for them. Why the others
+// have no place.
 std::map<int, std::string> place_as_it_is(plan::State& state, const std::vector<int>& items, bool keep_spare,
                                           const Explain& explain) {
   const int without_spare = state.bins_without_spare();
   std::map<int, std::string> why_not;
   for (const int item : items) {
+    const int from = state.where(item);
     std::vector<std::pair<double, int>> choices;
     for (int bin = 0; bin < state.model().bins(); ++bin) {
-      if (state.admits(item, bin)) choices.emplace_back(state.score_with_shift(item, bin), bin);
+      if (bin != from && state.admits(item, bin))
+        choices.emplace_back(state.score_with_shift(item, bin), bin);
     }
     std::sort(choices.begin(), choices.end());
     for (const auto& [score, bin] : choices) {
       state.move(item, bin);
       if (!keep_spare || state.bins_without_spare() <= without_spare) break;
-      state.move(item, plan::kNowhere);
+      state.move(item, from);
     }
-    if (state.where(item) != plan::kNowhere) continue;
+    if (state.where(item) != from) continue;
     why_not[item] = choices.empty() ? explain.no_place(state, item)
                                     : explain.obstacle(state, item, choices.front().second,
                                                        {plan::Obstacle::Kind::kSpare, 0, 0});
@@ -138,6 +141,37 @@ Plan Planner::place(bool by_moving) {
   }
   plan.score_after = state.score();
   plan.lower_bound = plan::lower_bound(state);
+  return plan;
+}
+
+Plan Planner::away(const std::string& vm, const std::string& from) {
+  Question question;
+  question.stopped_too = true;
+  question.unmeasured_too = true;
+  const Cluster cluster = cluster_for(question);
+  int item = 0;
+  while (item < cluster.model.items() &&
+         (cluster.vm(item).name != vm || cluster.host(cluster.model.start(item)) != from))
+    ++item;
+  if (item == cluster.model.items())
+    throw Error(Status::kNo, "find another host", vm, "it is not seen on " + from);
+  plan::State state(cluster.model);
+  const Explain explain(cluster, rules_, policy_);
+  Plan plan;
+  plan.left_out = left_out(cluster);
+  // A spare fewer is no reason to keep it where it is not to be, as when its host is emptied.
+  const auto why_not = place_as_it_is(state, {item}, false, explain);
+  if (!why_not.empty()) {
+    record::VmUnplaced& unplaced = plan.unplaced.emplace_back();
+    unplaced.vm = vm;
+    unplaced.host = from;
+    unplaced.reason = why_not.at(item);
+    return plan;
+  }
+  record::VmPlace& place = plan.places.emplace_back();
+  place.vm = vm;
+  place.host = cluster.host(state.where(item));
+  place.reason = "then " + explain.load(state, state.where(item));
   return plan;
 }
 

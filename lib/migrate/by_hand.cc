@@ -59,7 +59,8 @@ Move move_by_hand(const std::string& vm, const std::string& to,
                   const std::map<std::string, MigrationHost>& hosts, const HypervisorFactory& open,
                   Milliseconds timeout) {
   constexpr const char* kAttempted = "move by hand";
-  if (!hosts.contains(to)) throw Error(Status::kUsage, kAttempted, to, "no such host in the inventory");
+  if (!to.empty() && !hosts.contains(to))
+    throw Error(Status::kUsage, kAttempted, to, "no such host in the inventory");
   const Seen seen = look_everywhere(vm, hosts, open, timeout);
   if (seen.active.size() > 1)
     throw Error(Status::kRefused, kAttempted, vm, "it is active on " + names_of(seen.active));

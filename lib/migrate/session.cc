@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "cli/program.h"
 #include "cluster/state.h"
+#include "migrate/away.h"
 #include "migrate/by_hand.h"
 #include "migrate/journal.h"
 #include "migrate/records.h"
@@ -45,14 +46,15 @@ class Session {
   void resume() { run(std::nullopt); }
 
   // A move that a killed run has begun is gone on with.
-  void carry_out_by_hand(const std::string& vm, const std::string& to) {
+  void carry_out_by_hand(const Task& task) {
     store_ = store::Store::open(program_.store_url());
     for (const auto& item : MoveJournal(*store_, "migrate", program_.clock()).open()) {
       const Move begun = intent_of(item).move;
-      if (begun.vm == vm && begun.to == to) return run(std::vector{begun});
+      if (begun.vm == task.vm && (task.away || begun.to == task.host)) return run(std::vector{begun});
     }
-    const Move move = move_by_hand(vm, to, hosts_, libvirt_hypervisor, policy_.answer_timeout);
-    if (move.from != to) return run(std::vector{move});
+    Move move = move_by_hand(task.vm, task.host, hosts_, libvirt_hypervisor, policy_.answer_timeout);
+    if (task.away) move.to = host_elsewhere(program_, inventory_, move, task.rules, false);
+    if (move.from != move.to) return run(std::vector{move});
     MoveReport there;
     there.outcome = act::Outcome::kAlready;
     there.uuid = move.uuid;
@@ -145,7 +147,7 @@ Status run(cli::Program& program, const MigrationPolicy& policy, const Task& tas
   if (task.resume) {
     session.resume();
   } else if (!task.vm.empty()) {
-    session.carry_out_by_hand(task.vm, task.host);
+    session.carry_out_by_hand(task);
   } else {
     session.carry_out_stdin();
   }

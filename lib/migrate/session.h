@@ -18,6 +18,8 @@ using Finished = std::function<void(store::Store& store, const Move& move, const
 struct Task {
   bool resume = false;   // what was begun and has no result
   std::string vm, host;  // only this one, to there
+  bool away = false;     // to where capplan would send it
+  std::string rules;     // a file of placement rules, for that
 };
 
 // One run of migrate. Throws Error(kBusy) while another one is at work, and what reading, libvirt and the

@@ -73,6 +73,20 @@ in_background() {
   on_cluster virsh -c "$(uri h2)" define /dev/stdin <<<"$definition" >&2
 }
 
+@test "away it goes to a host that serves and has room, and the rules hold" {
+  on_cluster heartbeat maintenance h2 on >&2
+  run -0 --separate-stderr on_cluster migrate vm1 --away
+  assert_equal "$(whereabouts vm1)" h3
+  echo '{"kind":"placement_rule","rule":"exclude","vms":["vm2"],"hosts":["h3"]}' >rules
+  run -4 --separate-stderr on_cluster migrate vm2 --away --rules rules
+  assert_regex "$stderr" "h2: .*maintenance"
+  assert_equal "$(whereabouts vm2)" h1
+  on_cluster heartbeat maintenance h2 off >&2
+  run -0 --separate-stderr on_cluster migrate vm2 --away --rules rules
+  assert_equal "$(whereabouts vm2)" h2
+  lab vm verify vm1 vm2
+}
+
 @test "a stopped server moves as a definition, autostart included" {
   lab vm create cold --host h1 --no-start >&2
   on_cluster virsh -c "$(uri h1)" autostart cold >&2

@@ -227,6 +227,22 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   assert_equal "$(outcomes)" "web1 already"
 }
 
+@test "with --away a host is chosen, and only where no other one is named" {
+  run -2 --separate-stderr migrate web1 h2 --away
+  run -2 --separate-stderr migrate --away
+  run -2 --separate-stderr migrate --resume --away
+  run -2 --separate-stderr migrate web1 h2 --rules rules
+  assert_regex "$stderr" "goes with --away"
+  run -1 --separate-stderr migrate nobody --away
+  assert_regex "$stderr" "no host has it"
+  echo '{"kind":"placement_rule","rule":"perhaps","vms":["web1"]}' >rules
+  sed -i 's|<name>web1|<uuid>4dea22b3-1d52-d8f3-2516-782e98ab3fa0</uuid>&|' h1.xml
+  run -2 --separate-stderr migrate -n web1 --away --rules rules
+  # The test driver tells neither CPUs nor memory that are free: nobody is sent there.
+  run -4 --separate-stderr migrate -n web1 --away
+  assert_regex "$stderr" "choose a host: web1"
+}
+
 @test "a decision that a person writes needs no more than what is to move where" {
   run -0 --separate-stderr migrate -n < <(echo '{"kind":"vm_move","vm":"web1","from":"h1","to":"h2"}' && finish)
   assert_equal "$(outcomes)" "web1 planned"

@@ -858,6 +858,28 @@ TEST(CapPlanner, ThatTheSpareForbidsAMoveIsTheReason) {
   EXPECT_EQ(balance(spare_in_flight(), policy).moves.size(), 1u);
 }
 
+TEST(CapPlanner, OneGoesAwayToWhereAnEmptiedHostWouldSendIt) {
+  Facts facts;
+  facts.hosts = {host("h1", 20), host("h2", 60), host("h3", 5, 8 * kGiB), host("h4", 30)};
+  facts.vms = {vm("web", "h1", 2), vm("db", "h2", 3), vm("web", "h2", 1)};
+  facts.vms[2].uuid = "another";
+  Planner planner(without_spare());
+  facts.into(planner);
+  const Plan plan = planner.away("web", "h1");
+  ASSERT_EQ(plan.places.size(), 1u);
+  const Plan emptied = planner.evacuate({"h1"});
+  ASSERT_EQ(emptied.moves.size(), 1u);
+  EXPECT_EQ(plan.places[0].host, emptied.moves[0].to);
+  EXPECT_NE(planner.away("web", "h2").places.at(0).host, "h2");
+  EXPECT_THROW(planner.away("web", "h3"), Error);
+
+  planner.rules().add(rule("pin", {"web"}, std::vector<std::string>{"h1"}));
+  const Plan pinned = planner.away("web", "h1");
+  EXPECT_TRUE(pinned.places.empty());
+  ASSERT_EQ(pinned.unplaced.size(), 1u);
+  EXPECT_NE(pinned.unplaced[0].reason.find("pin"), std::string::npos) << pinned.unplaced[0].reason;
+}
+
 // --- what binds a virtual server to its host ---
 
 // Two on h1, of which one may go; h2 and h3 have room.

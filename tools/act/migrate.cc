@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
        .examples = {{"capwatch | capplan balance | migrate", "even out the load"},
                     {"capwatch | capplan evacuate h3 | migrate", "empty a host"},
                     {"migrate web2 h1", "move one virtual server, wherever it is, to h1"},
+                    {"migrate web2 --away", "move it to where capplan would send it"},
                     {"migrate -n <plan.jsonl", "check a plan and change nothing"},
                     {"migrate --resume", "settle what a killed migrate left open"}}});
   migrate::MigrationPolicy policy;
@@ -60,6 +61,9 @@ int main(int argc, char** argv) {
                "the guest");
   options.operand("VM", task.vm, "move this virtual server, and read no plan").offers(cli::Values::kVms);
   options.operand("HOST", task.host, "to this host").offers(cli::Values::kHosts);
+  options.flag("--away", task.away, "in place of HOST: to where capplan would send it from its host");
+  options.text("--rules", task.rules, "placement rules that --away obeys", "FILE")
+      .offers(cli::Values::kFiles);
   options.flag("--resume", task.resume, "read no plan; settle the moves that were begun and have no result");
   return program.run(argc, argv, [&] {
     policy.dry_run = program.dry_run();
@@ -69,9 +73,13 @@ int main(int argc, char** argv) {
       throw Error(Status::kUsage, "read the command line", "--max-downtime",
                   "expected at least 1ms and at most --max-downtime-limit");
     }
-    if (task.vm.empty() != task.host.empty() || (task.resume && !task.vm.empty()))
+    const bool whereto = task.away || !task.host.empty();
+    if (task.vm.empty() == whereto || (task.away && !task.host.empty()) || (task.resume && whereto))
       throw Error(Status::kUsage, "read the command line", "migrate",
-                  "expected VM and HOST, or neither and a plan on stdin, or --resume");
+                  "expected VM and HOST, VM and --away, or neither and a plan on stdin, or --resume");
+    if (!task.rules.empty() && !task.away)
+      throw Error(Status::kUsage, "read the command line", "--rules", "it goes with --away",
+                  "capplan --rules obeys them in a plan");
     return migrate::run(program, policy, task, [&](auto& store, const auto& move, const auto& report) {
       remember_place(program, store, move, report);
     });

@@ -105,6 +105,16 @@ CheckResult check_memory(const std::string& target, std::int64_t needed, std::in
   return refuse(reason + ", it needs " + format_bytes(needed));
 }
 
+std::vector<VmDisk> take_local_media(const MigrationHost& from, const MigrationHost& to, VmDescription& vm) {
+  std::vector<VmDisk> media;
+  std::erase_if(vm.disks, [&](const VmDisk& disk) {
+    if (!disk.cdrom || is_shared(disk, from, to)) return false;
+    media.push_back(disk);
+    return true;
+  });
+  return media;
+}
+
 bool is_shared(const VmDisk& disk, const MigrationHost& from, const MigrationHost& to) {
   if (disk.type == "network") return true;
   // Of a cluster file system whose hosts serve themselves the inventory may say that it is one.

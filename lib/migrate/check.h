@@ -37,6 +37,10 @@ CheckResult check_chains(const MigrationHost& from, const VmDescription& vm);
 CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free,
                          std::int64_t promised);
 
+// Takes the media out of the description that lie in CD-ROM drives and that only the source sees: the VM can
+// do without them.
+std::vector<VmDisk> take_local_media(const MigrationHost& from, const MigrationHost& to, VmDescription& vm);
+
 // Whether both hosts see the same content behind the disk. Network disks are shared unless their host serves
 // them to itself; a file or a block device when both hosts name a directory above it; nothing else is.
 bool is_shared(const VmDisk& disk, const MigrationHost& from, const MigrationHost& to);

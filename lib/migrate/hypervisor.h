@@ -44,6 +44,13 @@ class Hypervisor {
   // The path of a volume of a storage pool; nothing when it is not here.
   virtual std::optional<std::string> volume_path(const std::string& pool, const std::string& volume) = 0;
 
+  // What is in the drive of the VM now.
+  virtual Medium medium(const std::string& uuid, const std::string& target) = 0;
+  // Takes it out, as its guest permits.
+  virtual void eject(const std::string& uuid, const Medium& medium) = 0;
+  // Puts it back where the drive is still empty.
+  virtual void insert(const std::string& uuid, const Medium& medium) = 0;
+
   // Migrates the running VM from here, peer to peer: returns when it is over. What is transient here is
   // transient there.
   virtual void migrate(const MigrateRequest& request) = 0;

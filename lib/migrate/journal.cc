@@ -10,6 +10,12 @@ using store::kLater;
 
 }  // namespace
 
+const store::Fields Medium::kFields{
+    FIELD(Medium, target),
+    FIELD(Medium, source),
+    FIELD(Medium, live),
+    FIELD(Medium, persistent),
+};
 const store::Fields MoveIntent::kFields{
     FIELD_AT(MoveIntent, "vm", move.vm),
     FIELD_AT(MoveIntent, "from", move.from),
@@ -21,6 +27,7 @@ const store::Fields MoveIntent::kFields{
     FIELD_AT(MoveIntent, "memory_bytes", move.memory_bytes, kLater),
     FIELD(MoveIntent, live),
     FIELD(MoveIntent, autostart, kLater),
+    FIELD(MoveIntent, ejected, store::kOmitted),
 };
 const store::Fields MoveReport::kFields{
     FIELD(MoveReport, outcome, kLater, store::Words<act::kOutcomeWords>), FIELD(MoveReport, reason, kLater),

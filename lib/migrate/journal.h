@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "migrate/move.h"
 #include "store/document.h"
@@ -15,6 +16,7 @@ struct MoveIntent {
   Move move;
   bool live = true;
   bool autostart = false;  // to be set on the target
+  std::vector<Medium> ejected{};  // taken out before it moves; put back if it does not
   static const store::Fields kFields;
 };
 using MoveJournal = store::Journal<MoveIntent, MoveReport>;

@@ -10,6 +10,7 @@
 
 #include "migrate/hypervisor.h"
 #include "virt/connection.h"
+#include "virt/drive.h"
 #include "virt/stats.h"
 
 namespace rackline::migrate {
@@ -164,6 +165,47 @@ class LibvirtHypervisor final : public Hypervisor {
     std::string path = virt::take(virStorageVolGetPath(found.get()));
     if (path.empty()) throw failed("read the path of the volume " + volume + " of " + pool, host_.host);
     return path;
+  }
+
+  Medium medium(const std::string& uuid, const std::string& target) override {
+    const auto connection = control();
+    const virt::Domain domain = existing(*connection, uuid);
+    const auto drive = [&](unsigned flags) {
+      const std::string xml = virt::take(virDomainGetXMLDesc(domain.get(), flags));
+      if (xml.empty()) throw failed("read the definition of", uuid);
+      return virt::loaded_drive(xml, target);
+    };
+    Medium medium;
+    medium.target = target;
+    if (virDomainIsActive(domain.get()) == 1) medium.live = drive(0);
+    if (is_persistent(domain.get(), uuid)) medium.persistent = drive(VIR_DOMAIN_XML_INACTIVE);
+    return medium;
+  }
+
+  void eject(const std::string& uuid, const Medium& medium) override {
+    const auto connection = control();
+    const virt::Domain domain = existing(*connection, uuid);
+    const auto take_out = [&](const std::string& drive, unsigned flags) {
+      if (drive.empty()) return;
+      // Without FORCE: a guest that has locked its drive is using the medium.
+      if (virDomainUpdateDeviceFlags(domain.get(), virt::emptied_drive(drive).c_str(), flags) != 0)
+        throw failed("eject " + medium.source + " of " + uuid, host_.host);
+    };
+    take_out(medium.live, VIR_DOMAIN_AFFECT_LIVE);
+    take_out(medium.persistent, VIR_DOMAIN_AFFECT_CONFIG);
+  }
+
+  void insert(const std::string& uuid, const Medium& medium) override {
+    const auto connection = control();
+    const virt::Domain domain = existing(*connection, uuid);
+    const Medium now = this->medium(uuid, medium.target);
+    const auto put_in = [&](const std::string& drive, const std::string& there, unsigned flags) {
+      if (drive.empty() || !there.empty()) return;
+      if (virDomainUpdateDeviceFlags(domain.get(), drive.c_str(), flags) != 0)
+        throw failed("put " + medium.source + " back into " + uuid, host_.host);
+    };
+    if (virDomainIsActive(domain.get()) == 1) put_in(medium.live, now.live, VIR_DOMAIN_AFFECT_LIVE);
+    put_in(medium.persistent, now.persistent, VIR_DOMAIN_AFFECT_CONFIG);
   }
 
   void migrate(const MigrateRequest& request) override {

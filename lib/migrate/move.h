@@ -49,6 +49,7 @@ struct MigrationPolicy {
   Milliseconds max_downtime_limit{1000};        // up to where the ladder may raise it
   std::int64_t bandwidth_bytes_per_second = 0;  // of one move; 0: no limit
   bool allow_postcopy = false;
+  bool eject = false;  // media in CD-ROM drives that the target does not see
   std::optional<Milliseconds> deadline;  // of one move; none: scaled with its memory
   Milliseconds answer_timeout{10'000};   // for any single question to a host
   // How long after its end, or after it was told to end, a migration may take to leave both hosts in order.
@@ -95,6 +96,14 @@ using virt::VmDescription;
 using virt::VmDisk;
 using virt::VmNetwork;
 
+// A medium in a drive. The <disk> of the drive with it, as the running VM and as the persistent definition
+// have it; "" where the drive is empty.
+struct Medium {
+  std::string target, source;
+  std::string live, persistent;
+  static const store::Fields kFields;
+};
+
 // The progress of a migration job, or of the last completed one.
 struct JobStats {
   bool running = false;
@@ -119,7 +128,8 @@ struct MoveReport {
   Milliseconds elapsed{0};
   std::optional<Milliseconds> downtime;
   std::optional<std::int64_t> memory_bytes, transferred_bytes, iterations;
-  std::optional<std::string> uuid{};  // of the VM that was moved, also where the decision named none
+  std::vector<std::string> ejected{};  // of a move that is done: media that it left behind
+  std::optional<std::string> uuid{};   // of the VM that was moved, also where the decision named none
   static const store::Fields kFields;
 };
 

@@ -61,7 +61,7 @@ Mover::Mover(std::shared_ptr<MoveShared> shared, Move move, MigrationHost from, 
              std::shared_ptr<Hypervisor> source, std::shared_ptr<Hypervisor> target, Report progress,
              Warn warn)
     : shared_(std::move(shared)),
-      intent_{std::move(move), true, false},
+      intent_{.move = std::move(move)},
       from_(std::move(from)),
       to_(std::move(to)),
       source_(std::move(source)),
@@ -127,6 +127,9 @@ MoveReport Mover::report(act::Outcome outcome, std::string reason) const {
   report.attempts = attempts_;
   report.postcopy = postcopy_;  // @rule 09-recorded
   if (memory_bytes_ > 0) report.memory_bytes = memory_bytes_;
+  if (outcome == act::Outcome::kDone) {
+    for (const Medium& medium : intent_.ejected) report.ejected.push_back(medium.source);
+  }
   return report;
 }
 
@@ -183,6 +186,7 @@ MoveReport Mover::begin_anew(const View& view) {
   if (auto refusal = check(view)) return *refusal;
   if (shared_->policy.dry_run) return report(act::Outcome::kDone, "");
   write_intent();  // @rule 12-intent
+  if (auto failure = eject_media()) return close(std::move(*failure));
   MoveReport report = intent_.live ? migrate_live(false) : move_definition();
   return close(std::move(report));
 }
@@ -199,11 +203,13 @@ std::optional<MoveReport> Mover::check(const View& view) {
   intent_.live = view.source->domain_id.has_value();
   memory_bytes_ = view.source->memory_bytes;
 
-  const VmDescription vm = ask(from_, [host = source_, uuid = uuid()] { return host->describe(uuid); });
+  VmDescription vm = ask(from_, [host = source_, uuid = uuid()] { return host->describe(uuid); });
   intent_.autostart = vm.autostart;
+  const std::vector<VmDisk> media = take_local_media(from_, to_, vm);
   const CheckResult what = check_description(from_, to_, vm, intent_.live);
   if (what.answer != Answer::kGo) return report(act::Outcome::kRefused, what.reason);
 
+  if (auto refusal = check_media(media)) return refusal;
   if (const CheckResult chains = check_chains(from_, vm); !intent_.live && chains.answer != Answer::kGo)
     return report(act::Outcome::kRefused, chains.reason);
   if (auto missing = missing_on_target(vm)) return report(act::Outcome::kRefused, *missing);
@@ -254,6 +260,49 @@ std::optional<MoveReport> Mover::check_memory_of_target(std::int64_t needed) {
   }
 }
 
+// A medium is taken out only by the word of a person: the guest may be installed from it.
+std::optional<MoveReport> Mover::check_media(const std::vector<VmDisk>& media) {
+  if (!media.empty() && !shared_->policy.eject) {  // @rule 10-eject-by-word
+    return report(act::Outcome::kRefused, "the medium in its CD-ROM drive " + media.front().target + " (" +
+                                              media.front().source + ") is not on storage that " +
+                                              from_.host + " and " + to_.host +
+                                              " share: --eject takes it out first");
+  }
+  intent_.ejected.clear();
+  for (const VmDisk& disk : media) {
+    Medium medium = ask(
+        from_, [host = source_, uuid = uuid(), target = disk.target] { return host->medium(uuid, target); });
+    medium.source = disk.source;
+    intent_.ejected.push_back(std::move(medium));
+  }
+  return std::nullopt;
+}
+
+std::optional<MoveReport> Mover::eject_media() {
+  for (const Medium& medium : intent_.ejected) {
+    say("ejecting " + medium.source);
+    try {
+      ask(from_, [host = source_, uuid = uuid(), medium] { host->eject(uuid, medium); });
+    } catch (const Error& error) {
+      return report(act::Outcome::kFailed, "the medium of its CD-ROM drive " + medium.target + " (" +
+                                               medium.source + ") could not be ejected: " + error.why());
+    }
+  }
+  return std::nullopt;
+}
+
+void Mover::put_media_back(MoveReport& report) {
+  for (const Medium& medium : intent_.ejected) {
+    try {
+      ask(from_, [host = source_, uuid = uuid(), medium] { host->insert(uuid, medium); });
+      report.reason += "; " + medium.source + " is back in its drive " + medium.target;
+    } catch (const Error& error) {
+      report.reason +=
+          "; " + medium.source + " could not be put back into its drive " + medium.target + ": " + error.why();
+    }
+  }
+}
+
 void Mover::write_intent() {
   shared_->journal->intent(intent_.move.id, intent_);
   intent_open_ = true;
@@ -262,6 +311,7 @@ void Mover::write_intent() {
 MoveReport Mover::close(MoveReport report) {
   if (!intent_open_) return report;
   if (report.outcome == act::Outcome::kUnknown) return report;  // @rule 12-unknown-stays-open
+  if (report.outcome != act::Outcome::kDone) put_media_back(report);  // @rule 10-medium-put-back
   try {
     shared_->journal->result(intent_.move.id, report);
     intent_open_ = false;

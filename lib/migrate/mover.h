@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/time.h"
@@ -101,6 +102,9 @@ class Mover {
   std::string target_closed() const;
   std::optional<std::string> missing_on_target(const VmDescription& vm);
   std::optional<MoveReport> check_memory_of_target(std::int64_t needed);
+  std::optional<MoveReport> check_media(const std::vector<VmDisk>& media);
+  std::optional<MoveReport> eject_media();
+  void put_media_back(MoveReport& report);
 
   MoveReport migrate_live(bool adopt);
   void supervise(wait::Pending<void>* call);

@@ -39,6 +39,7 @@ record::VmMoved record_of(const Move& move, const MoveReport& report) {
   moved.memory_bytes = report.memory_bytes ? report.memory_bytes : move.memory_bytes;
   moved.transferred_bytes = report.transferred_bytes;
   moved.iterations = report.iterations;
+  if (!report.ejected.empty()) moved.ejected = report.ejected;
   return moved;
 }
 

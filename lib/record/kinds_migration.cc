@@ -49,6 +49,8 @@ constexpr Field kVmMovedFields[] = {
     FIELD(VmMoved, memory_bytes, "its memory", "MEMORY"),
     FIELD(VmMoved, transferred_bytes, "sent over the network", "SENT"),
     FIELD(VmMoved, iterations, "passes over the guest's memory"),
+    FIELD(VmMoved, ejected, "media that were taken out of its CD-ROM drives and stay on the source", "EJECTED",
+          kOmitted),
 };
 
 constexpr Field kMoveSummaryFields[] = {

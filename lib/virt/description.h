@@ -15,6 +15,7 @@ struct VmDisk {
   // The image may rest on other files, which are not known: in the definition of a VM that does not run
   // they are missing.
   bool chain_unknown = false;
+  bool cdrom = false;  // a medium in a CD-ROM drive
 };
 
 // What an interface of it is plugged into on its host.

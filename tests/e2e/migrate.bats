@@ -126,6 +126,49 @@ XML
   on_cluster virsh -c "$h1" pool-destroy here >&2
 }
 
+# A server like vm1 on h1, with a CD-ROM drive, and an ISO in it that only h1 has.
+with_iso() { # NAME
+  lab exec --host h1 -- bash -c 'mkdir -p /var/lib/iso && truncate -s 1M /var/lib/iso/debian.iso'
+  lab vm create "$1" --host h1 --no-start >&2
+  lab vm xml "$1" | sed "s|</devices>|<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='/var/lib/iso/debian.iso'/><target dev='sda' bus='sata'/><readonly/></disk></devices>|" >domain.xml
+  on_cluster virsh -c "$(uri h1)" define "$PWD/domain.xml" >&2
+}
+
+# What is in the drive: of the running server and of its definition.
+in_drive() { # NAME HOST
+  local flag
+  for flag in '' --inactive; do
+    # shellcheck disable=SC2086 # none is no word
+    on_cluster virsh -c "$(uri "$2")" domblklist $flag "$1" | awk '$1 == "sda" { print $2 }'
+  done | paste -sd' '
+}
+
+@test "an ISO that the target lacks is ejected by word, and is back when the server does not move" {
+  with_iso cd1
+  on_cluster virsh -c "$(uri h1)" start cd1 >&2
+  lab vm wait cd1 --timeout 180 >&2
+  run -4 --separate-stderr on_cluster migrate cd1 h2
+  assert_output --partial "--eject"
+  assert_equal "$(in_drive cd1 h1)" "/var/lib/iso/debian.iso /var/lib/iso/debian.iso"
+  run -1 --separate-stderr on_cluster migrate cd1 h2 --eject --bandwidth 1MiB --deadline 4s
+  assert_output --partial "/var/lib/iso/debian.iso is back in its drive sda"
+  assert_equal "$(whereabouts cd1) $(in_drive cd1 h1)" "h1 /var/lib/iso/debian.iso /var/lib/iso/debian.iso"
+  run -0 --separate-stderr on_cluster migrate cd1 h2 --eject
+  assert_equal "$(field '.ejected[0]')" /var/lib/iso/debian.iso
+  assert_equal "$(whereabouts cd1) $(in_drive cd1 h2)" "h2 - -"
+  lab vm verify cd1
+  lab vm destroy cd1 >&2
+}
+
+@test "of a stopped server the ISO leaves the definition" {
+  with_iso cd2
+  run -4 --separate-stderr on_cluster migrate cd2 h2
+  assert_output --partial "--eject"
+  run -0 --separate-stderr on_cluster migrate cd2 h2 --eject
+  assert_equal "$(whereabouts cd2) $(in_drive cd2 h2)" "h2(off) - -"
+  lab vm destroy cd2 >&2
+}
+
 @test "what is not shared, does not fit, or is another run of the server is refused" {
   jq -c 'if .host == "h2" then .shared_storage = ["/srv/other"] elif .host == "h3" then .memory_reserve_bytes = 1e15 else . end' \
     <"$RACKLINE_INVENTORY" >inventory

@@ -16,6 +16,12 @@ MoveIntent full() {
   return {{"m-1", "incident-1", "db 1", "h1", "h2", "uuid-1", 7, 3, std::int64_t{1} << 40}, false, true};
 }
 
+MoveIntent with_media() {
+  MoveIntent intent = full();
+  intent.ejected = {{"sda", "/var/iso/a.iso", "<disk type=\"file\"/>", ""}};
+  return intent;
+}
+
 MoveIntent by_hand() {
   return {{"m-2", {}, "db2", "h1", "h2", {}, {}, 1, {}}, true, false};
 }
@@ -44,6 +50,7 @@ TEST(MigrateDocuments, AreWrittenAsTheyWere) {
   store::MemoryStore store;
   store.commit({{}, {{"intent/by_hand", store::to_text(by_hand())}}, {}});
   store.commit({{}, {{"intent/full", store::to_text(full())}}, {}});
+  store.commit({{}, {{"intent/media", store::to_text(with_media())}}, {}});
   store.commit({{}, {{"result/done", store::to_text(report(act::Outcome::kDone))}}, {}});
   store.commit({{}, {{"result/failed", store::to_text(report(act::Outcome::kFailed))}}, {}});
   EXPECT_EQ(store::lines_of(store), fixture("migrate.tsv"));
@@ -72,6 +79,11 @@ TEST(MigrateDocuments, AreReadAsTheyWereMeantAndWrittenAgain) {
   EXPECT_EQ(intent_of(item(hand)).move.cause, std::nullopt);
   EXPECT_TRUE(intent_of(item(hand)).live);
   EXPECT_EQ(store::to_text(intent_of(item(hand))), hand);
+  const std::string media = store.get("intent/media")->value;
+  const MoveIntent loaded = intent_of(item(media));
+  ASSERT_EQ(loaded.ejected.size(), 1u);
+  EXPECT_EQ(loaded.ejected[0].source, "/var/iso/a.iso");
+  EXPECT_EQ(store::to_text(loaded), media);
   EXPECT_TRUE(was_done(item(text, store.get("result/done")->value)));
   EXPECT_FALSE(was_done(item(text, store.get("result/failed")->value)));
   EXPECT_FALSE(was_done(item(text)));

@@ -550,6 +550,99 @@ TEST_F(MigrateTest, WithoutAWritableJournalNothingIsBegun) {
   EXPECT_EQ(world_->begun, 0);
 }
 
+// --- media ---
+
+void load_iso(FakeWorld::Vm& vm) {
+  VmDisk iso{"sda", "file", "/var/iso/debian.iso"};
+  iso.cdrom = true;
+  vm.description.disks.push_back(iso);
+}
+
+std::size_t disks_of(FakeWorld& world, const std::string& host, const std::string& vm) {
+  std::size_t number = 0;
+  world.with(host, vm, [&](FakeWorld::Vm& found) { number = found.description.disks.size(); });
+  return number;
+}
+
+TEST_F(MigrateTest, AMediumThatTheTargetDoesNotSeeIsTakenOutByWordOnly) {
+  world_->add("h1", "db1");
+  world_->with("h1", "db1", load_iso);
+  const Move db1 = move("db1", "h1", "h2");
+  run({db1});
+  EXPECT_EQ(report(db1).outcome, act::Outcome::kRefused);
+  EXPECT_NE(report(db1).reason.find("--eject"), std::string::npos) << report(db1).reason;
+  EXPECT_EQ(world_->changes, 0);
+  policy_.eject = true;
+  run({db1});
+  EXPECT_EQ(report(db1).outcome, act::Outcome::kDone);
+  EXPECT_EQ(report(db1).ejected, std::vector<std::string>{"/var/iso/debian.iso"});
+  EXPECT_EQ(disks_of(*world_, "h2", "db1"), 1u);
+}
+
+TEST_F(MigrateTest, AMediumOnSharedStorageStaysInItsDrive) {
+  world_->add("h1", "db1");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) {
+    load_iso(vm);
+    vm.description.disks.back().source = "/srv/iso/debian.iso";
+  });
+  policy_.eject = true;
+  const Move db1 = move("db1", "h1", "h2");
+  run({db1});
+  EXPECT_TRUE(report(db1).ejected.empty());
+  EXPECT_EQ(disks_of(*world_, "h2", "db1"), 2u);
+}
+
+TEST_F(MigrateTest, WhatWasEjectedComesBackWhenItDoesNotMove) {
+  world_->add("h1", "db1");
+  world_->with("h1", "db1", load_iso);
+  policy_.eject = true;
+  world_->ending = FakeWorld::Ending::kFailure;
+  const Move db1 = move("db1", "h1", "h2");
+  run({db1});
+  EXPECT_EQ(report(db1).outcome, act::Outcome::kFailed);
+  EXPECT_NE(report(db1).reason.find("/var/iso/debian.iso is back"), std::string::npos) << report(db1).reason;
+  EXPECT_EQ(disks_of(*world_, "h1", "db1"), 2u);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+}
+
+TEST_F(MigrateTest, WhatItsGuestDoesNotLetGoStaysAndNothingMoves) {
+  world_->add("h1", "db1");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) {
+    load_iso(vm);
+    load_iso(vm);
+    vm.description.disks.back().target = "sdb";
+  });
+  world_->locked_drives = {"sdb"};
+  policy_.eject = true;
+  const Move db1 = move("db1", "h1", "h2");
+  run({db1});
+  EXPECT_EQ(report(db1).outcome, act::Outcome::kFailed);
+  EXPECT_EQ(world_->begun, 0);
+  EXPECT_EQ(disks_of(*world_, "h1", "db1"), 3u);
+}
+
+TEST_F(MigrateTest, WhatAKilledRunEjectedComesBackOrStaysOutWithTheMove) {
+  Move db1 = move("db1", "h1", "h2");
+  db1.uuid = "uuid-db1";
+  db1.domain_id = 7;
+  world_->add("h1", "db1");
+  MoveIntent intent{.move = db1};
+  intent.ejected = {{"sda", "/var/iso/debian.iso", "<disk/>", "<disk/>"}};
+  journal_->intent(db1.id, intent);
+  world_->free_memory["h2"] = 0;  // it cannot go on
+  run({db1});
+  EXPECT_EQ(report(db1).outcome, act::Outcome::kRefused);
+  EXPECT_EQ(disks_of(*world_, "h1", "db1"), 2u);
+
+  world_->remove("h1", "db1");
+  world_->add("h2", "db1");
+  journal_->intent(db1.id, intent);
+  run({db1});
+  EXPECT_EQ(report(db1).outcome, act::Outcome::kDone);
+  EXPECT_EQ(report(db1).ejected, std::vector<std::string>{"/var/iso/debian.iso"});
+  EXPECT_EQ(disks_of(*world_, "h2", "db1"), 1u);
+}
+
 // In a process of its own, since a stop that was asked for stays asked for.
 TEST_F(MigrateTest, AStopRollsBackWhatRunsAndBeginsNothing) {
   world_->add("h1", "db1");

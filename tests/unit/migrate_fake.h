@@ -112,6 +112,7 @@ class FakeWorld : public std::enable_shared_from_this<FakeWorld> {
   std::set<std::string> without_network;            // hosts
   std::function<JobStats(int poll)> statistics;     // by the number of the question
   std::string define_error;
+  std::set<std::string> locked_drives;  // by their guests
 
   // What happened. Read after the run, or in wait_until.
   int begun = 0, changes = 0, aborted = 0, postcopied = 0, asked = 0, discarded = 0;
@@ -182,6 +183,31 @@ class FakeHypervisor final : public Hypervisor {
     const auto found = world_->pools.find(host_ + "/" + pool);
     if (found == world_->pools.end()) return std::nullopt;
     return found->second + "/" + volume;
+  }
+
+  // Of media the description has those that are in their drives.
+  Medium medium(const std::string& uuid, const std::string& target) override {
+    const auto lock = enter();
+    for (const VmDisk& disk : existing(uuid).description.disks) {
+      if (disk.cdrom && disk.target == target) return {target, disk.source, disk.source, disk.source};
+    }
+    return {target, {}, {}, {}};
+  }
+  void eject(const std::string& uuid, const Medium& medium) override {
+    const auto lock = enter();
+    ++world_->changes;
+    if (world_->locked_drives.contains(medium.target))
+      throw virt::VirtError(Status::kNo, "eject", uuid, "the tray is locked", VIR_ERR_OPERATION_FAILED);
+    std::erase_if(existing(uuid).description.disks,
+                  [&](const VmDisk& disk) { return disk.cdrom && disk.target == medium.target; });
+  }
+  void insert(const std::string& uuid, const Medium& medium) override {
+    if (!this->medium(uuid, medium.target).live.empty()) return;
+    const auto lock = enter();
+    ++world_->changes;
+    VmDisk disk{medium.target, "file", medium.source};
+    disk.cdrom = true;
+    existing(uuid).description.disks.push_back(disk);
   }
 
   void migrate(const MigrateRequest& request) override {

@@ -59,6 +59,8 @@ int main(int argc, char** argv) {
   options.flag("--allow-postcopy", policy.allow_postcopy,
                "switch to post-copy when nothing else helps: until it is over, the loss of either host loses "
                "the guest");
+  options.flag("--eject", policy.eject,
+               "take media out of CD-ROM drives that the target does not see; they come back if it fails");
   options.operand("VM", task.vm, "move this virtual server, and read no plan").offers(cli::Values::kVms);
   options.operand("HOST", task.host, "to this host").offers(cli::Values::kHosts);
   options.flag("--away", task.away, "in place of HOST: to where capplan would send it from its host");

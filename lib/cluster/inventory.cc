@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <map>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "base/letters.h"
 #include "base/secret.h"
 #include "cluster/name.h"
+#include "net/address.h"
 #include "net/spelling.h"
 #include "record/reader.h"
 
@@ -125,6 +127,18 @@ std::vector<std::string> hypervisors(std::string_view uri) {
   return result;
 }
 
+// "" when migrations can go there: a number or a name that a person would read as libvirt does.
+std::string wrong_with_migration_uri(std::string_view uri) {
+  constexpr std::string_view kScheme = "tcp://";
+  const auto address = uri.starts_with(kScheme) ? net::parse_address(uri.substr(kScheme.size())) : std::nullopt;
+  const auto is_name = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.'; };
+  if (!address || !address->fits_url() || address->misleads() || address->port == 0 ||
+      (!address->ipv6() && !std::all_of(address->host.begin(), address->host.end(), is_name)))
+    return "is none: " + std::string(uri);
+  if (net::is_loopback(address->host)) return "is each host's own: " + std::string(uri);
+  return {};
+}
+
 }  // namespace
 
 std::vector<record::Host> load_inventory(const std::string& path) {
@@ -142,7 +156,8 @@ std::vector<record::Host> load_inventory(const std::string& path) {
                         record::Policy::kRefuse, {});
   std::vector<record::Host> hosts;
   std::map<std::string, std::int64_t> lines;
-  std::map<std::string, std::string> owners;  // of hypervisors
+  std::map<std::string, std::string> owners;     // of hypervisors
+  std::map<std::string, std::string> receivers;  // by migration_uri
   while (reader.next()) {
     if (!reader.is<record::Host>()) continue;
     record::Host host;
@@ -156,12 +171,24 @@ std::vector<record::Host> load_inventory(const std::string& path) {
     if (host.uri.empty())
       throw Error(Status::kUsage, "read the inventory", where, "host " + host.host + " has no uri");
     for (const auto& [name, url] : {std::pair("uri", record::Text(host.uri)),
-                                    std::pair("peer_uri", host.peer_uri), std::pair("bmc", host.bmc)}) {
+                                    std::pair("peer_uri", host.peer_uri),
+                                    std::pair("migration_uri", host.migration_uri),
+                                    std::pair("bmc", host.bmc)}) {
       if (url && has_password(*url)) {  // @rule 20-url-password
         throw Error(Status::kUsage, "read the inventory", where,
                     std::string(name) + " of host " + host.host + " holds a password",
                     "passwords come from files: fence --bmc-password-file, or libvirt's own auth.conf");
       }
+    }
+    if (host.migration_uri) {
+      if (const auto wrong = wrong_with_migration_uri(*host.migration_uri); !wrong.empty())
+        throw Error(Status::kUsage, "read the inventory", where,
+                    "migration_uri of host " + host.host + " " + wrong,
+                    "tcp://10.0.0.1, tcp://[fd00::1] or tcp://h1-fast, perhaps with a port");
+      const auto [owner, alone] = receivers.emplace(*host.migration_uri, host.host);
+      if (!alone)
+        throw Error(Status::kUsage, "read the inventory", where,
+                    "hosts " + owner->second + " and " + host.host + " have one migration_uri");
     }
     const auto [first, added] = lines.emplace(host.host, reader.line());
     if (!added) {

@@ -16,6 +16,8 @@ struct MigrateRequest {
   std::int64_t bandwidth_bytes_per_second = 0;  // 0: no limit
   bool auto_converge = false;
   bool allow_postcopy = false;  // it may later be switched to post-copy
+  std::string migration_uri{};  // the address to which the guest is sent; empty: libvirt chooses
+  bool tls = false;
 };
 
 // One host as migration sees it: the seam between the decisions and libvirt. All functions block, perhaps for

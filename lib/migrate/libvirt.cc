@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "migrate/hypervisor.h"
+#include "net/address.h"
 #include "virt/connection.h"
 #include "virt/drive.h"
 #include "virt/stats.h"
@@ -52,6 +53,15 @@ std::int64_t number_in(virTypedParameterPtr parameters, int count, const char* n
   unsigned long long value = 0;
   if (virTypedParamsGetULLong(parameters, count, name, &value) == 1) return static_cast<std::int64_t>(value);
   return 0;
+}
+
+// The address in a migration URI; "" for a name. The target is to listen there alone, whatever its qemu.conf
+// says: it may name the address of another network.
+std::string numeric_address(std::string_view uri) {
+  const auto scheme = uri.find("://");
+  if (scheme == std::string_view::npos) return {};
+  const auto address = net::parse_address(uri.substr(scheme + 3));
+  return address && (address->ipv6() || net::is_ipv4(address->host)) ? address->host : std::string();
 }
 
 class LibvirtHypervisor final : public Hypervisor {
@@ -221,9 +231,15 @@ class LibvirtHypervisor final : public Hypervisor {
       flags |= VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
     if (request.auto_converge) flags |= VIR_MIGRATE_AUTO_CONVERGE;
     if (request.allow_postcopy) flags |= VIR_MIGRATE_POSTCOPY;
+    if (request.tls) flags |= VIR_MIGRATE_TLS;
     virTypedParameterPtr parameters = nullptr;
     int count = 0;
     int room = 0;
+    const auto add_text = [&](const char* name, const std::string& text) {
+      if (!text.empty()) virTypedParamsAddString(&parameters, &count, &room, name, text.c_str());
+    };
+    add_text(VIR_MIGRATE_PARAM_URI, request.migration_uri);
+    add_text(VIR_MIGRATE_PARAM_LISTEN_ADDRESS, numeric_address(request.migration_uri));
     if (request.bandwidth_bytes_per_second > 0) {
       constexpr std::int64_t kMebibyte = 1 << 20;
       const auto bandwidth = std::max<std::int64_t>(1, request.bandwidth_bytes_per_second / kMebibyte);

@@ -37,6 +37,7 @@ struct MigrationHost {
   std::vector<std::string> shared_storage;
   std::optional<std::string> failure_domain;
   std::int64_t memory_reserve_bytes = 0;
+  std::string migration_uri{};  // where it takes migrations; empty: libvirt chooses
 };
 
 struct MigrationPolicy {
@@ -49,6 +50,7 @@ struct MigrationPolicy {
   Milliseconds max_downtime_limit{1000};        // up to where the ladder may raise it
   std::int64_t bandwidth_bytes_per_second = 0;  // of one move; 0: no limit
   bool allow_postcopy = false;
+  bool tls = false;
   bool eject = false;  // media in CD-ROM drives that the target does not see
   std::optional<Milliseconds> deadline;  // of one move; none: scaled with its memory
   Milliseconds answer_timeout{10'000};   // for any single question to a host

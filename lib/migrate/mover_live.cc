@@ -45,7 +45,7 @@ void Mover::begin_call() {
     return;
   }
   const MigrateRequest request{uuid(), to_.peer_uri, policy.bandwidth_bytes_per_second,
-                               ladder_.auto_converge(), policy.allow_postcopy};
+                               ladder_.auto_converge(), policy.allow_postcopy, to_.migration_uri, policy.tls};
   wait::Pending<void> call(shared_->wakeup, [host = source_, request] { host->migrate(request); });
   supervise(&call);
 }

@@ -67,7 +67,8 @@ std::map<std::string, MigrationHost> migration_hosts(const std::vector<record::H
                         host.peer_uri.value_or(host.uri),
                         host.shared_storage.value_or(std::vector<std::string>{}),
                         host.failure_domain,
-                        host.memory_reserve_bytes.value_or(0)};
+                        host.memory_reserve_bytes.value_or(0),
+                        host.migration_uri.value_or("")};
   }
   return hosts;
 }

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migrate/schedule.h"
 
+#include <algorithm>
 #include <optional>
+#include <string_view>
+
+#include "net/address.h"
 
 namespace rackline::migrate {
 namespace {
+
+constexpr std::string_view kMigrationScheme = "tcp://";
 
 using Domains = std::map<std::string, std::string>;  // failure domain by host
 
@@ -21,6 +27,11 @@ std::optional<std::string> depends_on(const Move& later, const Move& failed, con
   return std::nullopt;
 }
 
+bool has_port(std::string_view uri) {
+  const auto address = net::parse_address(uri.substr(std::min(uri.size(), kMigrationScheme.size())));
+  return address && address->port;
+}
+
 }  // namespace
 
 act::Schedule migration_schedule(const std::vector<Move>& moves,
@@ -32,8 +43,12 @@ act::Schedule migration_schedule(const std::vector<Move>& moves,
   }
   std::vector<act::Item> items;
   for (const Move& move : moves) {
+    const auto to = hosts.find(move.to);
+    // Two migrations cannot come in at one port.
+    const bool one = to != hosts.end() && has_port(to->second.migration_uri);
     items.push_back(
-        {move.stage, {{"from " + move.from, policy.max_outbound}, {"to " + move.to, policy.max_inbound}}});
+        {move.stage,
+         {{"from " + move.from, policy.max_outbound}, {"to " + move.to, one ? 1 : policy.max_inbound}}});
   }
   return {std::move(items), policy.max_total,
           [moves, domain_of = std::move(domain_of)](std::size_t later, std::size_t failed) {

@@ -17,6 +17,11 @@ bool is_ipv6(const std::string& host) {
 
 }  // namespace
 
+bool is_ipv4(const std::string& host) {
+  in_addr ignored{};
+  return inet_pton(AF_INET, host.c_str(), &ignored) == 1;
+}
+
 std::string Address::port_or(std::string_view usual) const {
   return port ? std::to_string(*port) : std::string(usual);
 }
@@ -28,7 +33,7 @@ std::string Address::text() const {
 
 bool Address::misleads() const {
   in_addr ignored{};
-  return inet_aton(host.c_str(), &ignored) != 0 && inet_pton(AF_INET, host.c_str(), &ignored) != 1;
+  return inet_aton(host.c_str(), &ignored) != 0 && !is_ipv4(host);
 }
 
 std::optional<Address> parse_address(std::string_view text) {

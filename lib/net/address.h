@@ -28,6 +28,9 @@ struct Address {
 // if a host with colons is no IPv6 address.
 std::optional<Address> parse_address(std::string_view text);
 
+// "10.0.0.1"
+bool is_ipv4(const std::string& host);
+
 // Whether whoever connects to this host reaches himself, in any spelling that the resolver takes ("127.1",
 // "0x7f000001", "localhost.", "::ffff:127.0.0.1", "0.0.0.0"). Nothing is resolved.
 bool is_loopback(std::string_view host);

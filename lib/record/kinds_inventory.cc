@@ -14,6 +14,10 @@ constexpr Field kHostFields[] = {
     FIELD(Host, peer_uri,
           "libvirt URI as seen from the other hosts, for peer-to-peer migration; null: same as uri", {},
           kOmitted),
+    FIELD(Host, migration_uri,
+          "where it takes migrations, on a network of their own: tcp://ADDRESS, or tcp://ADDRESS:PORT for one at "
+          "a time; null: libvirt chooses",
+          {}, kOmitted),
     FIELD(Host, bmc, "its management controller: ipmi://ADDRESS or redfish://ADDRESS", "BMC"),
     FIELD(Host, bmc_tls, "of redfish: verify or insecure, which takes any certificate; null: verify", {},
           kOmitted),

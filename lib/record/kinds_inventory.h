@@ -13,7 +13,7 @@ namespace rackline::record {
 struct Host : Head {
   std::string host;
   std::string uri;
-  Text peer_uri, bmc, failure_domain, neighbourhood;
+  Text peer_uri, migration_uri, bmc, failure_domain, neighbourhood;
   List shared_storage;
   Flag drained;
   Number cpu_overcommit;

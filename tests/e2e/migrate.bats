@@ -184,6 +184,94 @@ in_drive() { # NAME HOST
   assert_equal "$(whereabouts vm1)" h1
 }
 
+# What h2 has received by its interface so far.
+received() { lab exec --host h2 -- cat "/sys/class/net/$1/statistics/rx_bytes"; }
+
+# The inventory with what each host is in jq's filter.
+with() { jq -c "$1" <"$RACKLINE_INVENTORY" >inventory; }
+
+@test "what is sent goes over the network of the inventory, by IPv4 and by IPv6" {
+  local host uri fast slow sent
+  for host in h1 h2; do lab exec --host $host -- ip address add "fd00:76::${host#h}/64" dev eth2 nodad; done
+  # shellcheck disable=SC2016 # jq's
+  for uri in '"tcp://10.76.0.1" + .host[1:]' '"tcp://[fd00:76::" + .host[1:] + "]"'; do
+    with ".migration_uri = $uri"
+    fast=$(received eth2) slow=$(received eth0)
+    run -0 --separate-stderr on_cluster migrate --inventory "$PWD/inventory" vm1 h2
+    sent=$(field .transferred_bytes)
+    assert [ $(($(received eth2) - fast)) -gt "$sent" ]
+    assert [ $(($(received eth0) - slow)) -lt $((sent / 10)) ]
+    assert_equal "$(whereabouts vm1)" h2
+    plan h2 h1 vm1 | on_cluster migrate >&2
+  done
+  for host in h1 h2; do lab exec --host $host -- ip address del "fd00:76::${host#h}/64" dev eth2; done
+}
+
+# Gives each host certificates for its address in the storage network, and has its libvirtd read them.
+with_certificates() {
+  local host certificates
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=ca \
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
+  for host in h1 h2; do
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem -subj "/CN=$host" 2>/dev/null
+    openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out cert.pem 2>/dev/null \
+      -extfile <(printf 'subjectAltName=IP:10.76.0.1%s\nextendedKeyUsage=serverAuth,clientAuth\nkeyUsage=critical,digitalSignature\n' "${host#h}")
+    # shellcheck disable=SC2016 # expanded on the host
+    lab exec --host $host -- bash -c 'mkdir -p /etc/libvirt/tls && cp "$1/ca.pem" /etc/libvirt/tls/ca-cert.pem
+      for side in server client; do cp "$1/cert.pem" /etc/libvirt/tls/$side-cert.pem; cp "$1/key.pem" /etc/libvirt/tls/$side-key.pem; done
+      echo "migrate_tls_x509_cert_dir = \"/etc/libvirt/tls\"" >>/etc/libvirt/qemu.conf
+      kill "$(pgrep -o -x libvirtd)"' _ "$PWD"
+  done
+  sleep 2
+  for host in h1 h2; do
+    timeout 30 bash -c "until $REPO/lab/lab exec -- virsh -c $(uri $host) hostname; do sleep 0.2; done" >&2
+  done
+}
+
+# overheard COMMAND...: how often the guest's command line is in the packets that h2 receives meanwhile.
+overheard() {
+  cat >listen.py <<'PY'
+import signal, socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+wire.setsockopt(socket.SOL_SOCKET, 33, 1 << 28)  # SO_RCVBUFFORCE
+wire.bind(("eth2", 0))
+wire.settimeout(0.2)
+over = []
+signal.signal(signal.SIGTERM, lambda *_: over.append(1))
+found = 0
+open(sys.argv[1], "w").close()
+while True:
+    try:
+        found += wire.recv(1 << 17).count(b"mitigations=off")
+    except socket.timeout:
+        if over:
+            break
+print(found)
+PY
+  rm -f listening
+  # shellcheck disable=SC2016 # expanded on the host
+  lab exec --host h2 -- bash -c 'echo $$ >"$1/ear.pid"; exec python3 "$1/listen.py" "$1/listening"' _ "$PWD" >found &
+  local ear=$!
+  timeout 20 bash -c 'until [ -e listening ]; do sleep 0.05; done'
+  "$@" >&2
+  # shellcheck disable=SC2016 # expanded on the host
+  lab exec --host h2 -- bash -c 'kill -TERM "$(<"$1/ear.pid")"' _ "$PWD"
+  wait "$ear"
+  cat found
+}
+
+@test "with --tls nobody reads the guest's memory on the wire" {
+  with '.migration_uri = "tcp://10.76.0.1" + .host[1:]'
+  run -1 --separate-stderr on_cluster migrate --inventory "$PWD/inventory" --tls vm1 h2
+  assert_equal "$(whereabouts vm1)" h1
+  with_certificates
+  assert [ "$(overheard on_cluster migrate --inventory "$PWD/inventory" vm1 h2)" -gt 0 ]
+  plan h2 h1 vm1 | on_cluster migrate >&2
+  assert_equal "$(overheard on_cluster migrate --inventory "$PWD/inventory" --tls vm1 h2)" 0
+  assert_equal "$(whereabouts vm1)" h2
+  lab vm verify vm1 vm2
+}
+
 @test "at its deadline a migration is aborted: the source runs, the target has nothing" {
   run -1 --separate-stderr on_cluster migrate --bandwidth 1MiB --deadline 4s < <(plan h1 h2 vm1)
   assert_equal "$(field .outcome)" cancelled

@@ -190,6 +190,18 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   assert_equal "$stderr" ""
 }
 
+@test "an inventory whose hosts take migrations at no address of theirs is refused" {
+  local uri
+  for uri in 10.9.0.1 tcp://10.9.0.1/ tcp://10.9 tcp://[::1] tcp://fd00::1; do
+    jq -c --arg uri "$uri" 'if .host == "h1" then .migration_uri = $uri else . end' <inventory >wrong
+    run -2 --separate-stderr migrate --inventory wrong < <(finish)
+    assert_regex "$stderr" 'line 1: migration_uri of host h1 is'
+  done
+  jq -c '.migration_uri = "tcp://[fd00::1]"' <inventory >twice
+  run -2 --separate-stderr migrate --inventory twice < <(finish)
+  assert_regex "$stderr" 'hosts h1 and h2 have one migration_uri'
+}
+
 @test "options that make no sense are refused" {
   run -2 migrate --max-total 0 < <(finish)
   run -2 migrate --max-downtime 2s --max-downtime-limit 1s < <(finish)

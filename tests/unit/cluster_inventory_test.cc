@@ -26,6 +26,21 @@ class InventoryTest : public testing::Test {
       return true;
     }
   }
+  // Why an inventory is refused whose two hosts take migrations there; "" when it is not.
+  std::string refused(const std::string& one, const std::string& other = "tcp://10.0.0.2") {
+    const auto path = (directory_.path() / "inventory").string();
+    std::ofstream(path) << R"({"kind":"host","host":"h1","uri":"qemu+tcp://h1/system","migration_uri":")" << one
+                        << "\"}\n"
+                        << R"({"kind":"host","host":"h2","uri":"qemu+tcp://h2/system","migration_uri":")" << other
+                        << "\"}\n";
+    try {
+      EXPECT_EQ(load_inventory(path).front().migration_uri, one);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUsage);
+      return error.why();
+    }
+    return {};
+  }
   store::ScratchDirectory directory_;
 };
 
@@ -85,6 +100,21 @@ TEST_F(InventoryTest, TwoHypervisorsAreTwo) {
       {"test:///default", "test:///default"},
   };
   for (const auto& [one, other] : kTwo) EXPECT_FALSE(same(one, other)) << one << " and " << other;
+}
+
+TEST_F(InventoryTest, MigrationsGoToAnAddressThatMeansOneHost) {
+  for (const char* uri : {"tcp://10.0.0.1", "tcp://10.0.0.1:49152", "tcp://[fd00:9::1]", "tcp://[fd00:9::1]:49200",
+                          "tcp://h1-fast", "tcp://h1.fast.example"})
+    EXPECT_EQ(refused(uri), "") << uri;
+  for (const char* uri :
+       {"", "10.0.0.1", "tcp://", "tcp:10.0.0.1", "tcp://fd00:9::1", "tcp://[10.0.0.1]", "tcp://10.0.0.1/",
+        "tcp://10.0.0.1:0", "tcp://10.0.0.1:70000", "tcp://10.0.0.1:", "tcp://10.1", "tcp://010.0.0.1",
+        "rdma://10.0.0.1", "qemu+tcp://10.0.0.1/system", "tcp://h1 fast", "tcp://[fd00::1"})
+    EXPECT_NE(refused(uri).find("migration_uri of host h1 is none"), std::string::npos) << uri;
+  for (const char* uri : {"tcp://127.0.0.1", "tcp://[::1]", "tcp://localhost", "tcp://0.0.0.0"})
+    EXPECT_NE(refused(uri).find("each host's own"), std::string::npos) << uri;
+  EXPECT_NE(refused("tcp://user:secret@10.0.0.1").find("password"), std::string::npos);
+  EXPECT_EQ(refused("tcp://10.0.0.2"), "hosts h1 and h2 have one migration_uri");
 }
 
 }  // namespace

@@ -216,6 +216,19 @@ TEST_F(MigrateTest, TheLimitOfALinkGoesWithEveryMove) {
   for (const auto& request : world_->requests) EXPECT_EQ(request.bandwidth_bytes_per_second, 123'456'789);
 }
 
+TEST_F(MigrateTest, AMigrationGoesToTheAddressOfItsTargetEncryptedIfAsked) {
+  hosts_["h2"].migration_uri = "tcp://10.9.0.2";
+  policy_.tls = true;
+  world_->add("h1", "db1");
+  world_->add("h2", "db2");
+  run({move("db1", "h1", "h2"), move("db2", "h2", "h1")});
+  ASSERT_EQ(world_->requests.size(), 2U);
+  for (const auto& request : world_->requests) {
+    EXPECT_TRUE(request.tls);
+    EXPECT_EQ(request.migration_uri, request.peer_uri == "fake://h2" ? "tcp://10.9.0.2" : "");
+  }
+}
+
 TEST_F(MigrateTest, AFailedMoveLeavesTheSourceRunningAndTheOthersGoOn) {
   world_->add("h1", "db1");
   world_->ending = FakeWorld::Ending::kFailure;

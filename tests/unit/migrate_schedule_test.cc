@@ -148,5 +148,15 @@ TEST(MigrationSchedule, GivesUpOnlyWhatHasNotBegun) {
   EXPECT_TRUE(schedule.over());
 }
 
+TEST(MigrationSchedule, AtOnePortOneComesInAtATime) {
+  auto known = hosts({{"h1", ""}, {"h2", ""}, {"h3", ""}});
+  known["h2"].migration_uri = "tcp://[fd00::2]:49200";
+  known["h3"].migration_uri = "tcp://[fd00::3]";
+  const std::vector<Move> moves{move("a", "h1", "h2"), move("b", "h1", "h2"), move("c", "h1", "h3"),
+                                move("d", "h1", "h3")};
+  act::Schedule schedule = migration_schedule(moves, known, policy(10, 10, 10));
+  EXPECT_EQ(schedule.begin(), (Indices{0, 2, 3}));
+}
+
 }  // namespace
 }  // namespace rackline::migrate

@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   options.flag("--allow-postcopy", policy.allow_postcopy,
                "switch to post-copy when nothing else helps: until it is over, the loss of either host loses "
                "the guest");
+  options.flag("--tls", policy.tls, "encrypt what is sent from host to host; libvirt has to have certificates");
   options.flag("--eject", policy.eject,
                "take media out of CD-ROM drives that the target does not see; they come back if it fails");
   options.operand("VM", task.vm, "move this virtual server, and read no plan").offers(cli::Values::kVms);

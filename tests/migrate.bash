@@ -56,6 +56,30 @@ wait_for_job() {
   done
 }
 
+# local_server NAME: one that runs on h1, with its disk and one of $DATA_MIB (48) MiB, which it never writes to, in a
+# directory that each host has for itself. h2 has a storage pool there.
+local_server() {
+  local name=$1 host
+  for host in h1 h2; do lab exec --host $host -- mkdir -p /var/lib/local; done
+  on_cluster virsh -c "$(uri h2)" pool-info local >/dev/null 2>&1 || on_cluster virsh -c "$(uri h2)" pool-create-as local dir --target /var/lib/local >&2
+  lab vm create "$name" --host h1 --no-start >&2
+  lab exec --host h1 -- bash -c "mv /var/lib/libvirt/images/$name.img /var/lib/local &&
+    head -c ${DATA_MIB:-48}M /dev/urandom >/var/lib/local/data && qemu-img convert -O qcow2 /var/lib/local/data /var/lib/local/$name.qcow2 && rm /var/lib/local/data"
+  lab vm xml "$name" | sed "s|/var/lib/libvirt/images/$name.img|/var/lib/local/$name.img|; s|</devices>|<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/var/lib/local/$name.qcow2'/><target dev='vdb' bus='virtio'/></disk></devices>|" >"$name.xml"
+  on_cluster virsh -c "$(uri h1)" define "$PWD/$name.xml" >&2
+  on_cluster virsh -c "$(uri h1)" start "$name" >&2
+  lab vm wait "$name" --timeout 180 >&2
+}
+
+# The files of a host in that directory.
+local_files() { lab exec --host "$1" -- ls /var/lib/local | paste -sd' '; }
+
+# Whether the hosts have the same content in NAME.qcow2, as the guests see it.
+same_data() {
+  local base=${RACKLINE_LAB_DIR:-/var/tmp/rackline-lab}/$RACKLINE_LAB/hosts
+  qemu-img compare -U "$base/h1/lib/local/$1.qcow2" "$base/h2/lib/local/$1.qcow2" >&2
+}
+
 # A field of the results in $output, which bats sets.
 # shellcheck disable=SC2154
 field() { jq -r "select(.kind==\"vm_moved\")$1" <<<"$output"; }

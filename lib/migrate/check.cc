@@ -29,6 +29,19 @@ CheckResult check_target(const Move& move, const VmFacts& target) {
   }
 }
 
+// Why no copy of the disk goes along; empty: one can.
+std::string no_copy_of(const VmDisk& disk, const VmDescription& vm) {
+  const auto files = std::count_if(vm.disks.begin(), vm.disks.end(),
+                                   [&](const VmDisk& other) { return other.target == disk.target; });
+  if (disk.type != "file") return "only image files are, and this is of type " + disk.type;
+  if (files > 1 || disk.chain_unknown) return "its image rests on others";
+  if (disk.format != "raw" && disk.format != "qcow2") return "its format is " + disk.format;
+  if (disk.encrypted) return "it is encrypted";
+  if (disk.shareable) return "other virtual servers may write to it";
+  if (disk.read_only) return "it is read-only";
+  return {};
+}
+
 bool same_directory_declared(std::string_view path, const MigrationHost& from, const MigrationHost& to) {
   return lies_below(path, from.shared_storage) && lies_below(path, to.shared_storage);
 }
@@ -68,10 +81,15 @@ CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& 
   return check_target(move, target);
 }
 
-CheckResult check_description(const MigrationHost& from, const MigrationHost& to, const VmDescription& vm,
-                              bool live) {
+CheckResult check_ties(const VmDescription& vm, bool live) {
   if (!vm.ties.empty()) return refuse(vm.ties.front());
   if (!live && !vm.ties_when_stopped.empty()) return refuse(vm.ties_when_stopped.front());
+  return {};
+}
+
+CheckResult check_description(const MigrationHost& from, const MigrationHost& to, const VmDescription& vm,
+                              bool live) {
+  if (const CheckResult ties = check_ties(vm, live); ties.answer != Answer::kGo) return ties;
   for (const VmDisk& disk : vm.disks) {
     if (is_shared(disk, from, to)) continue;
     if (disk.type == "network of its host")
@@ -103,6 +121,25 @@ CheckResult check_memory(const std::string& target, std::int64_t needed, std::in
     return {Answer::kWait, reason + ", of which moves in flight take " + format_bytes(promised)};
   }
   return refuse(reason + ", it needs " + format_bytes(needed));
+}
+
+CheckResult take_copies(const MigrationHost& from, const MigrationHost& to, bool by_word, VmDescription& vm,
+                        std::vector<VmDisk>& copies) {
+  for (const VmDisk& disk : vm.disks) {
+    if (is_shared(disk, from, to) || disk.type == "network of its host") continue;
+    const std::string local =
+        text_of(disk) + " is not on storage that " + from.host + " and " + to.host + " share";
+    const std::string obstacle = no_copy_of(disk, vm);
+    if (!by_word)  // @rule 10-copy-by-word
+      return refuse(obstacle.empty() ? local + ": --copy-disks takes it along" : local);
+    if (!obstacle.empty()) return refuse(local + ", and is not copied: " + obstacle);
+    copies.push_back(disk);
+  }
+  std::erase_if(vm.disks, [&](const VmDisk& disk) {
+    return std::any_of(copies.begin(), copies.end(),
+                       [&](const VmDisk& copied) { return copied.target == disk.target; });
+  });
+  return {};
 }
 
 std::vector<VmDisk> take_local_media(const MigrationHost& from, const MigrationHost& to, VmDescription& vm) {

@@ -37,6 +37,14 @@ CheckResult check_chains(const MigrationHost& from, const VmDescription& vm);
 CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free,
                          std::int64_t promised);
 
+// Why it cannot leave its host whatever the target.
+CheckResult check_ties(const VmDescription& vm, bool live);
+
+// Takes the disks of a running VM out of the description of which only the source has the image, and puts them
+// into `copies`. kRefuse when that was not asked for (`by_word`), or when one is none that can be copied.
+CheckResult take_copies(const MigrationHost& from, const MigrationHost& to, bool by_word, VmDescription& vm,
+                        std::vector<VmDisk>& copies);
+
 // Takes the media out of the description that lie in CD-ROM drives and that only the source sees: the VM can
 // do without them.
 std::vector<VmDisk> take_local_media(const MigrationHost& from, const MigrationHost& to, VmDescription& vm);

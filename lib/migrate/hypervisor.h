@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "migrate/move.h"
 
@@ -18,6 +19,7 @@ struct MigrateRequest {
   bool allow_postcopy = false;  // it may later be switched to post-copy
   std::string migration_uri{};  // the address to which the guest is sent; empty: libvirt chooses
   bool tls = false;
+  std::vector<std::string> disks{};  // to be copied into images of the target, such as "vda"
 };
 
 // One host as migration sees it: the seam between the decisions and libvirt. All functions block, perhaps for
@@ -52,6 +54,19 @@ class Hypervisor {
   virtual void eject(const std::string& uuid, const Medium& medium) = 0;
   // Puts it back where the drive is still empty.
   virtual void insert(const std::string& uuid, const Medium& medium) = 0;
+
+  // How large the running VM's disk is.
+  struct DiskSize {
+    std::int64_t capacity_bytes = 0, allocation_bytes = 0;
+  };
+  virtual DiskSize disk_size(const std::string& uuid, const std::string& target) = 0;
+  // Why images for these cannot be made here: no storage pool has their directory, a file is in their place,
+  // there is not enough room; nothing when they can.
+  virtual std::optional<std::string> cannot_take(const std::vector<DiskCopy>& copies) = 0;
+  // An empty image, where no file is. Throws Error when one is.
+  virtual void make_image(const DiskCopy& copy) = 0;
+  // Does nothing where there is none any more.
+  virtual void remove_image(const DiskCopy& copy) = 0;
 
   // Migrates the running VM from here, peer to peer: returns when it is over. What is transient here is
   // transient there.

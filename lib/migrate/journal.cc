@@ -16,6 +16,15 @@ const store::Fields Medium::kFields{
     FIELD(Medium, live),
     FIELD(Medium, persistent),
 };
+const store::Fields DiskCopy::kFields{
+    FIELD(DiskCopy, target),
+    FIELD(DiskCopy, path),
+    FIELD(DiskCopy, format),
+    FIELD(DiskCopy, pool, store::kOmitted),
+    FIELD(DiskCopy, capacity_bytes),
+    FIELD(DiskCopy, allocation_bytes),
+    FIELD(DiskCopy, made),
+};
 const store::Fields MoveIntent::kFields{
     FIELD_AT(MoveIntent, "vm", move.vm),
     FIELD_AT(MoveIntent, "from", move.from),
@@ -28,6 +37,7 @@ const store::Fields MoveIntent::kFields{
     FIELD(MoveIntent, live),
     FIELD(MoveIntent, autostart, kLater),
     FIELD(MoveIntent, ejected, store::kOmitted),
+    FIELD(MoveIntent, copies, store::kOmitted),
 };
 const store::Fields MoveReport::kFields{
     FIELD(MoveReport, outcome, kLater, store::Words<act::kOutcomeWords>), FIELD(MoveReport, reason, kLater),

@@ -17,6 +17,7 @@ struct MoveIntent {
   bool live = true;
   bool autostart = false;  // to be set on the target
   std::vector<Medium> ejected{};  // taken out before it moves; put back if it does not
+  std::vector<DiskCopy> copies{};
   static const store::Fields kFields;
 };
 using MoveJournal = store::Journal<MoveIntent, MoveReport>;

@@ -12,6 +12,7 @@
 #include "net/address.h"
 #include "virt/connection.h"
 #include "virt/drive.h"
+#include "virt/image.h"
 #include "virt/stats.h"
 
 namespace rackline::migrate {
@@ -218,6 +219,30 @@ class LibvirtHypervisor final : public Hypervisor {
     put_in(medium.persistent, now.persistent, VIR_DOMAIN_AFFECT_CONFIG);
   }
 
+  DiskSize disk_size(const std::string& uuid, const std::string& target) override {
+    const auto connection = control();
+    const virt::Domain domain = existing(*connection, uuid);
+    virDomainBlockInfo info{};
+    if (virDomainGetBlockInfo(domain.get(), target.c_str(), &info, 0) != 0)
+      throw failed("read the size of disk " + target + " of " + uuid, host_.host);
+    return {static_cast<std::int64_t>(info.capacity), static_cast<std::int64_t>(info.allocation)};
+  }
+
+  std::optional<std::string> cannot_take(const std::vector<DiskCopy>& copies) override {
+    const auto connection = control();
+    return virt::cannot_hold(connection->get(), host_.host, images_of(copies));
+  }
+
+  void make_image(const DiskCopy& copy) override {
+    const auto connection = control();
+    virt::make_image(connection->get(), images_of({copy}).front());
+  }
+
+  void remove_image(const DiskCopy& copy) override {
+    const auto connection = control();
+    virt::remove_image(connection->get(), copy.path);
+  }
+
   void migrate(const MigrateRequest& request) override {
     // On a connection of its own: libvirtd works on at most five requests of one client at a time
     // (max_client_requests), so that five migrations would leave no room for the request to abort one.
@@ -232,6 +257,7 @@ class LibvirtHypervisor final : public Hypervisor {
     if (request.auto_converge) flags |= VIR_MIGRATE_AUTO_CONVERGE;
     if (request.allow_postcopy) flags |= VIR_MIGRATE_POSTCOPY;
     if (request.tls) flags |= VIR_MIGRATE_TLS;
+    if (!request.disks.empty()) flags |= VIR_MIGRATE_NON_SHARED_DISK;
     virTypedParameterPtr parameters = nullptr;
     int count = 0;
     int room = 0;
@@ -240,6 +266,7 @@ class LibvirtHypervisor final : public Hypervisor {
     };
     add_text(VIR_MIGRATE_PARAM_URI, request.migration_uri);
     add_text(VIR_MIGRATE_PARAM_LISTEN_ADDRESS, numeric_address(request.migration_uri));
+    for (const auto& disk : request.disks) add_text(VIR_MIGRATE_PARAM_MIGRATE_DISKS, disk);
     if (request.bandwidth_bytes_per_second > 0) {
       constexpr std::int64_t kMebibyte = 1 << 20;
       const auto bandwidth = std::max<std::int64_t>(1, request.bandwidth_bytes_per_second / kMebibyte);
@@ -353,6 +380,13 @@ class LibvirtHypervisor final : public Hypervisor {
 
  private:
   using Shared = std::shared_ptr<virt::Connection>;
+
+  static std::vector<virt::Image> images_of(const std::vector<DiskCopy>& copies) {
+    std::vector<virt::Image> images;
+    for (const DiskCopy& copy : copies)
+      images.push_back({copy.path, copy.format, copy.pool, copy.capacity_bytes, copy.allocation_bytes});
+    return images;
+  }
 
   // What the images of a VM that does not run rest on, as the storage pools know it.
   static void learn_chains(const virt::Connection& connection, VmDescription& vm) {
@@ -491,6 +525,10 @@ class LibvirtHypervisor final : public Hypervisor {
     job.transferred_bytes = number_in(parameters, count, VIR_DOMAIN_JOB_MEMORY_PROCESSED);
     job.remaining_bytes = number_in(parameters, count, VIR_DOMAIN_JOB_MEMORY_REMAINING);
     job.bytes_per_second = number_in(parameters, count, VIR_DOMAIN_JOB_MEMORY_BPS);
+    job.disk_total_bytes = number_in(parameters, count, VIR_DOMAIN_JOB_DISK_TOTAL);
+    job.disk_transferred_bytes = number_in(parameters, count, VIR_DOMAIN_JOB_DISK_PROCESSED);
+    job.disk_remaining_bytes = number_in(parameters, count, VIR_DOMAIN_JOB_DISK_REMAINING);
+    job.disk_bytes_per_second = number_in(parameters, count, VIR_DOMAIN_JOB_DISK_BPS);
     unsigned long long downtime = 0;
     if (virTypedParamsGetULLong(parameters, count, VIR_DOMAIN_JOB_DOWNTIME, &downtime) == 1) {
       job.downtime = Milliseconds{static_cast<std::int64_t>(downtime)};

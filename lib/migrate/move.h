@@ -52,6 +52,7 @@ struct MigrationPolicy {
   bool allow_postcopy = false;
   bool tls = false;
   bool eject = false;  // media in CD-ROM drives that the target does not see
+  bool copy_disks = false;  // that the target does not see
   std::optional<Milliseconds> deadline;  // of one move; none: scaled with its memory
   Milliseconds answer_timeout{10'000};   // for any single question to a host
   // How long after its end, or after it was told to end, a migration may take to leave both hosts in order.
@@ -98,6 +99,16 @@ using virt::VmDescription;
 using virt::VmDisk;
 using virt::VmNetwork;
 
+// A disk that only the source has, and of which a copy goes along: to an image of the same path on the target.
+struct DiskCopy {
+  std::string target, path, format;
+  std::string pool{};  // of a volume; empty: whatever pool has the directory
+  std::int64_t capacity_bytes = 0;
+  std::int64_t allocation_bytes = 0;  // of which so much is in use
+  bool made = false;                  // the image on the target is of our making
+  static const store::Fields kFields;
+};
+
 // A medium in a drive. The <disk> of the drive with it, as the running VM and as the persistent definition
 // have it; "" where the drive is empty.
 struct Medium {
@@ -116,6 +127,9 @@ struct JobStats {
   std::int64_t total_bytes = 0, transferred_bytes = 0, remaining_bytes = 0;
   std::int64_t bytes_per_second = 0;
   std::optional<Milliseconds> downtime;
+  // Of disks that are copied; the figures above are of the memory.
+  std::int64_t disk_total_bytes = 0, disk_transferred_bytes = 0, disk_remaining_bytes = 0;
+  std::int64_t disk_bytes_per_second = 0;
 };
 
 struct MoveReport {
@@ -131,6 +145,8 @@ struct MoveReport {
   std::optional<Milliseconds> downtime;
   std::optional<std::int64_t> memory_bytes, transferred_bytes, iterations;
   std::vector<std::string> ejected{};  // of a move that is done: media that it left behind
+  std::vector<std::string> copied{};   // ... and images of which copies went along: they stay on the source
+  std::optional<std::int64_t> copied_bytes{};
   std::optional<std::string> uuid{};   // of the VM that was moved, also where the decision named none
   static const store::Fields kFields;
 };

@@ -78,7 +78,8 @@ std::string Mover::no_answer() const {
 
 Milliseconds Mover::allowed() const {
   const MigrationPolicy& policy = shared_->policy;
-  return policy.deadline.value_or(default_deadline(memory_bytes_, policy.bandwidth_bytes_per_second));
+  return policy.deadline.value_or(
+      default_deadline(memory_bytes_ + bytes_to_copy(), policy.bandwidth_bytes_per_second));
 }
 
 Mover::View Mover::look() {
@@ -129,6 +130,7 @@ MoveReport Mover::report(act::Outcome outcome, std::string reason) const {
   if (memory_bytes_ > 0) report.memory_bytes = memory_bytes_;
   if (outcome == act::Outcome::kDone) {
     for (const Medium& medium : intent_.ejected) report.ejected.push_back(medium.source);
+    for (const DiskCopy& copy : intent_.copies) report.copied.push_back(copy.path);
   }
   return report;
 }
@@ -187,6 +189,7 @@ MoveReport Mover::begin_anew(const View& view) {
   if (shared_->policy.dry_run) return report(act::Outcome::kDone, "");
   write_intent();  // @rule 12-intent
   if (auto failure = eject_media()) return close(std::move(*failure));
+  if (auto failure = make_images()) return close(std::move(*failure));
   MoveReport report = intent_.live ? migrate_live(false) : move_definition();
   return close(std::move(report));
 }
@@ -206,12 +209,18 @@ std::optional<MoveReport> Mover::check(const View& view) {
   VmDescription vm = ask(from_, [host = source_, uuid = uuid()] { return host->describe(uuid); });
   intent_.autostart = vm.autostart;
   const std::vector<VmDisk> media = take_local_media(from_, to_, vm);
+  std::vector<VmDisk> copied;
+  CheckResult copies = check_ties(vm, intent_.live);
+  if (intent_.live && copies.answer == Answer::kGo)
+    copies = take_copies(from_, to_, shared_->policy.copy_disks, vm, copied);
+  if (copies.answer != Answer::kGo) return report(act::Outcome::kRefused, copies.reason);
   const CheckResult what = check_description(from_, to_, vm, intent_.live);
   if (what.answer != Answer::kGo) return report(act::Outcome::kRefused, what.reason);
 
   if (auto refusal = check_media(media)) return refusal;
   if (const CheckResult chains = check_chains(from_, vm); !intent_.live && chains.answer != Answer::kGo)
     return report(act::Outcome::kRefused, chains.reason);
+  if (auto refusal = check_copies(copied)) return refusal;
   if (auto missing = missing_on_target(vm)) return report(act::Outcome::kRefused, *missing);
 
   const std::string key = to_.host + '\n' + vm.arch + '\n' + vm.machine + '\n' + vm.virt_type + '\n' +
@@ -312,6 +321,7 @@ MoveReport Mover::close(MoveReport report) {
   if (!intent_open_) return report;
   if (report.outcome == act::Outcome::kUnknown) return report;  // @rule 12-unknown-stays-open
   if (report.outcome != act::Outcome::kDone) put_media_back(report);  // @rule 10-medium-put-back
+  if (report.outcome != act::Outcome::kDone) remove_images(report);   // @rule 10-image-removed
   try {
     shared_->journal->result(intent_.move.id, report);
     intent_open_ = false;
@@ -330,6 +340,8 @@ MoveReport Mover::done() {
       warn_(error.what());
     }
   }
+  if (const std::string wrong = wrong_with_copies(); !wrong.empty())  // @rule 14-copy-verified
+    return unsettled({Verdict::kInconsistent, wrong});
   MoveReport report = this->report(act::Outcome::kDone, "");
   report.live = intent_.live;
   if (!intent_.live) return report;
@@ -341,8 +353,12 @@ MoveReport Mover::done() {
     if (job) job->downtime.reset();
   }
   if (job) {
+    // Only the source knows figures of disks.
+    if (last_job_) job->disk_transferred_bytes = last_job_->disk_transferred_bytes;
     report.downtime = job->downtime;
-    if (job->transferred_bytes > 0) report.transferred_bytes = job->transferred_bytes;
+    if (job->transferred_bytes > 0)
+      report.transferred_bytes = job->transferred_bytes + job->disk_transferred_bytes;
+    if (!intent_.copies.empty()) report.copied_bytes = job->disk_transferred_bytes;
     if (job->iteration > 0) report.iterations = job->iteration;
   }
   report.elapsed = now() - started_;

@@ -105,6 +105,11 @@ class Mover {
   std::optional<MoveReport> check_media(const std::vector<VmDisk>& media);
   std::optional<MoveReport> eject_media();
   void put_media_back(MoveReport& report);
+  std::optional<MoveReport> check_copies(const std::vector<VmDisk>& disks);
+  std::optional<MoveReport> make_images();
+  std::string wrong_with_copies();
+  void remove_images(MoveReport& report);
+  std::int64_t bytes_to_copy() const;
 
   MoveReport migrate_live(bool adopt);
   void supervise(wait::Pending<void>* call);

@@ -44,8 +44,9 @@ void Mover::begin_call() {
     call_error_ = error.why();
     return;
   }
-  const MigrateRequest request{uuid(), to_.peer_uri, policy.bandwidth_bytes_per_second,
-                               ladder_.auto_converge(), policy.allow_postcopy, to_.migration_uri, policy.tls};
+  MigrateRequest request{uuid(), to_.peer_uri, policy.bandwidth_bytes_per_second, ladder_.auto_converge(),
+                         policy.allow_postcopy, to_.migration_uri, policy.tls};
+  for (const DiskCopy& copy : intent_.copies) request.disks.push_back(copy.target);
   wait::Pending<void> call(shared_->wakeup, [host = source_, request] { host->migrate(request); });
   supervise(&call);
 }
@@ -72,8 +73,8 @@ MoveReport Mover::report_live(const MoveFate& fate) {
         report = this->report(act::Outcome::kFailed, why + "; " + fate.reason);
       }
       report.live = true;
-      if (last_job_ && last_job_->transferred_bytes > 0)
-        report.transferred_bytes = last_job_->transferred_bytes;
+      if (last_job_ && last_job_->transferred_bytes + last_job_->disk_transferred_bytes > 0)
+        report.transferred_bytes = last_job_->transferred_bytes + last_job_->disk_transferred_bytes;
       return report;
     }
     default:
@@ -117,9 +118,11 @@ void Mover::observe(const JobStats& job) {
   confirm_postcopy();
   // After its last page a job shows nothing that still has to be done.
   const bool sending = job.running && job.total_bytes > 0;
+  const bool copying = job.running && job.disk_total_bytes > 0;
   say(stop_ != Stop::kNone ? "stopping"
       : postcopy_          ? "post-copy, guest at risk"
       : sending            ? "pre-copy"
+      : copying            ? "copying disks"
                            : "preparing");
   if (stop_ != Stop::kNone || postcopy_) return;
   switch (ladder_.observe(job, deadline_ - now())) {

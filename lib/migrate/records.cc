@@ -40,6 +40,8 @@ record::VmMoved record_of(const Move& move, const MoveReport& report) {
   moved.transferred_bytes = report.transferred_bytes;
   moved.iterations = report.iterations;
   if (!report.ejected.empty()) moved.ejected = report.ejected;
+  if (!report.copied.empty()) moved.copied = report.copied;
+  moved.copied_bytes = report.copied_bytes;
   return moved;
 }
 
@@ -48,14 +50,22 @@ record::Progress record_of(const Move& move, const MoveProgress& progress) {
   shown.id = move.id;
   shown.object = move.vm;
   shown.state = progress.state;
-  if (!progress.job || progress.job->total_bytes <= 0) return shown;
+  if (!progress.job || progress.job->total_bytes + progress.job->disk_total_bytes <= 0) return shown;
   const JobStats& job = *progress.job;
-  // Of what has to be sent by present knowledge: a guest that dirties its memory makes that more.
-  const auto known = static_cast<double>(job.transferred_bytes + job.remaining_bytes);
-  if (known > 0) shown.percent = std::round(1000.0 * static_cast<double>(job.transferred_bytes) / known) / 10;
-  shown.remaining_bytes = job.remaining_bytes;
-  shown.bytes_per_second = job.bytes_per_second;
-  if (job.bytes_per_second > 0) shown.eta_ms = job.remaining_bytes * 1000 / job.bytes_per_second;
+  // Of what has to be sent by present knowledge: a guest that dirties its memory makes that more. While disks
+  // are copied, their figures alone tell how far it is: libvirt knows nothing of the memory yet.
+  const std::int64_t sent = job.transferred_bytes + job.disk_transferred_bytes;
+  const std::int64_t remaining = job.remaining_bytes + job.disk_remaining_bytes;
+  const std::int64_t rate = job.total_bytes > 0 ? job.bytes_per_second : job.disk_bytes_per_second;
+  const auto known = static_cast<double>(sent + remaining);
+  if (known > 0) shown.percent = std::round(1000.0 * static_cast<double>(sent) / known) / 10;
+  shown.remaining_bytes = remaining;
+  shown.bytes_per_second = rate;
+  if (rate > 0) shown.eta_ms = remaining * 1000 / rate;
+  if (job.disk_total_bytes > 0) {
+    shown.disk_bytes = job.disk_transferred_bytes;
+    shown.disk_total_bytes = job.disk_total_bytes;
+  }
   return shown;
 }
 

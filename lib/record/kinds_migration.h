@@ -29,7 +29,8 @@ struct VmMoved : Head {
   std::string vm, from, to, outcome;
   Text reason;
   Flag planned, live, postcopy;
-  List ejected;
+  List ejected, copied;
+  Integer copied_bytes;
   Integer stage, attempts, elapsed_ms, downtime_ms, memory_bytes, transferred_bytes, iterations;
   static const Kind kKind;
 };

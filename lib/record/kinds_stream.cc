@@ -15,6 +15,8 @@ constexpr Field kProgressFields[] = {
     FIELD(Progress, remaining_bytes, "still to be sent", "REMAINING"),
     FIELD(Progress, bytes_per_second, "present rate", "RATE"),
     FIELD(Progress, eta_ms, "expected time to the end", "ETA"),
+    FIELD(Progress, disk_bytes, "sent so far of disks that are copied", {}, kOmitted),
+    FIELD(Progress, disk_total_bytes, "size of those disks", {}, kOmitted),
     FIELD(Progress, state, "what is being done now", "STATE"),
 };
 

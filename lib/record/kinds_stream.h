@@ -14,7 +14,7 @@ struct Progress : Head {
   Text id;
   std::string object;
   Number percent;
-  Integer remaining_bytes, bytes_per_second, eta_ms;
+  Integer remaining_bytes, bytes_per_second, eta_ms, disk_bytes, disk_total_bytes;
   Text state;
   static const Kind kKind;
 };

@@ -58,17 +58,25 @@ void RawJournal::intent(const std::string& id, const std::string& document) {
   if (!store_.commit(write)) throw Error(Status::kRefused, "begin", id, "somebody else has just begun it");
 }
 
-void RawJournal::result(const std::string& id, const std::string& document) {
+void RawJournal::change_open(const char* attempted, const std::string& id,
+                             const std::map<std::string, std::string>& fields) {
   const auto present = store_.get(key(id));
   if (!present || item_of(id, *present).result) {
-    throw Error(Status::kRefused, "write result", id, "no open intent in the journal");
+    throw Error(Status::kRefused, attempted, id, "no open intent in the journal");
   }
   Json entry = parse("read journal", key(id), present->value);
-  entry["ended"] = format_time(clock_.wall());
-  entry["result"] = parse("write journal", key(id), document);
+  for (const auto& [name, document] : fields) entry[name] = parse("write journal", key(id), document);
   if (!store_.commit({{{key(id), present->version}}, {{key(id), dump(entry)}}, {}})) {
-    throw Error(Status::kRefused, "write result", id, "the journal's entry has changed meanwhile");
+    throw Error(Status::kRefused, attempted, id, "the journal's entry has changed meanwhile");
   }
+}
+
+void RawJournal::amend(const std::string& id, const std::string& document) {
+  change_open("amend", id, {{"intent", document}});
+}
+
+void RawJournal::result(const std::string& id, const std::string& document) {
+  change_open("write result", id, {{"ended", '"' + format_time(clock_.wall()) + '"'}, {"result", document}});
 }
 
 std::optional<RawJournal::Item> RawJournal::find(const std::string& id) {

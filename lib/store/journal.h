@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,6 +35,7 @@ class RawJournal {
   RawJournal(Store& store, std::string actor, const Clock& clock);
 
   void intent(const std::string& id, const std::string& document);
+  void amend(const std::string& id, const std::string& document);
   void result(const std::string& id, const std::string& document);
   std::optional<Item> find(const std::string& id);
   std::vector<Item> open(std::vector<Unread>* broken = nullptr);
@@ -42,6 +44,8 @@ class RawJournal {
 
  private:
   std::string key(const std::string& id) const;
+  void change_open(const char* attempted, const std::string& id,
+                   const std::map<std::string, std::string>& fields);  // by name, as JSON
 
   Store& store_;
   std::string prefix_;
@@ -70,6 +74,10 @@ class Journal {
   // replaced (the work is begun anew). Throws Error(kRefused) when an intent of that id is open, since its
   // fate must be learnt first.
   void intent(const std::string& id, const Intent& intent) { raw_.intent(id, to_text(intent)); }
+
+  // Writes more into an open intent than was known when the work began; durable when it returns. Throws
+  // Error(kRefused) when there is no open intent of that id.
+  void amend(const std::string& id, const Intent& intent) { raw_.amend(id, to_text(intent)); }
 
   // Closes the intent; durable when it returns. Throws Error(kRefused) when there is no open intent of that
   // id.

@@ -64,7 +64,12 @@ void add_disk(const pugi::xml_node& node, VmDescription& vm) {
   const std::string target = node.child("target").attribute("dev").value();
   if (const auto source = node.child("source"); has_medium(source)) {
     vm.disks.push_back(disk_of(target, node.attribute("type").value(), source));
-    vm.disks.back().cdrom = std::string_view(node.attribute("device").value()) == "cdrom";
+    VmDisk& disk = vm.disks.back();
+    disk.cdrom = std::string_view(node.attribute("device").value()) == "cdrom";
+    disk.format = node.child("driver").attribute("type").value();
+    disk.read_only = static_cast<bool>(node.child("readonly"));
+    disk.shareable = static_cast<bool>(node.child("shareable"));
+    disk.encrypted = node.child("encryption") || source.child("encryption");
   }
   // A copy-on-write image reads the files below it, too. Behind the last of them stands an empty element,
   // which is all that there is where the image alone names them and the VM does not run.

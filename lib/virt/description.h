@@ -16,6 +16,10 @@ struct VmDisk {
   // they are missing.
   bool chain_unknown = false;
   bool cdrom = false;  // a medium in a CD-ROM drive
+  std::string format{};      // of the image, as libvirt calls it: raw, qcow2, ...
+  bool read_only = false;
+  bool shareable = false;  // other VMs may write to it
+  bool encrypted = false;
 };
 
 // What an interface of it is plugged into on its host.

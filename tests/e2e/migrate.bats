@@ -220,7 +220,7 @@ with_certificates() {
     lab exec --host $host -- bash -c 'mkdir -p /etc/libvirt/tls && cp "$1/ca.pem" /etc/libvirt/tls/ca-cert.pem
       for side in server client; do cp "$1/cert.pem" /etc/libvirt/tls/$side-cert.pem; cp "$1/key.pem" /etc/libvirt/tls/$side-key.pem; done
       echo "migrate_tls_x509_cert_dir = \"/etc/libvirt/tls\"" >>/etc/libvirt/qemu.conf
-      kill "$(pgrep -o -x libvirtd)"' _ "$PWD"
+      kill "$(</run/libvirtd.pid)"' _ "$PWD"
   done
   sleep 2
   for host in h1 h2; do
@@ -270,6 +270,49 @@ PY
   assert_equal "$(overheard on_cluster migrate --inventory "$PWD/inventory" --tls vm1 h2)" 0
   assert_equal "$(whereabouts vm1)" h2
   lab vm verify vm1 vm2
+}
+
+@test "local disks go along by word: the contents are the same, and the originals stay" {
+  local_server local1
+  run -4 --separate-stderr on_cluster migrate local1 h2
+  assert_output --partial "--copy-disks"
+  run -4 --separate-stderr on_cluster migrate local1 h3 --copy-disks
+  assert_output --partial "h3 has no active storage pool at /var/lib/local"
+  lab exec --host h2 -- bash -c 'echo mine >/var/lib/local/local1.qcow2'
+  run -4 --separate-stderr on_cluster migrate local1 h2 --copy-disks
+  assert_output --partial "h2 has a file /var/lib/local/local1.qcow2 already"
+  assert_equal "$(lab exec --host h2 -- cat /var/lib/local/local1.qcow2)" mine
+  lab exec --host h2 -- rm /var/lib/local/local1.qcow2
+  run -0 --separate-stderr on_cluster migrate -n local1 h2 --copy-disks
+  assert_equal "$(local_files h2)" ""
+
+  run -0 --separate-stderr on_cluster migrate local1 h2 --copy-disks --bandwidth 16MiB --progress json
+  assert_equal "$(field '.copied | join(" ")')" "/var/lib/local/local1.img /var/lib/local/local1.qcow2"
+  assert [ "$(field .copied_bytes)" -ge $((48 << 20)) ]
+  assert [ "$(jq -s '[.[] | select(.kind == "progress" and .disk_total_bytes > 0)] | length' <<<"$output")" -gt 0 ]
+  assert_equal "$(whereabouts local1)" h2
+  lab vm verify local1
+  same_data local1
+  assert_equal "$(local_files h1)" "local1.img local1.qcow2"
+  run -4 --separate-stderr on_cluster migrate local1 h1 --copy-disks
+  lab vm destroy local1 >&2
+}
+
+@test "when the copy of its disks is given up, the source runs on its own and the target has nothing" {
+  local_server local2
+  run -1 --separate-stderr on_cluster migrate local2 h2 --copy-disks --bandwidth 1MiB --deadline 6s
+  assert_equal "$(field .outcome)" cancelled
+  assert_equal "$(whereabouts local2)" h1
+  refute_regex "$(local_files h2)" local2
+  assert_equal "$(local_files h1 | grep -o 'local2[^ ]*' | paste -sd' ')" "local2.img local2.qcow2"
+  lab vm verify local2
+  # Which host has a pool is no matter of the load.
+  echo '{"kind":"placement_rule","rule":"exclude","vms":["local2"],"hosts":["h3"]}' >rules
+  run -0 --separate-stderr on_cluster migrate local2 --away --rules rules --copy-disks
+  assert_equal "$(whereabouts local2)" h2
+  same_data local2
+  lab vm verify local2
+  lab vm destroy local2 >&2
 }
 
 @test "at its deadline a migration is aborted: the source runs, the target has nothing" {

@@ -207,6 +207,7 @@ outcomes() { jq -r 'select(.kind=="vm_moved") | "\(.vm) \(.outcome)"' <<<"$outpu
   run -2 migrate --max-downtime 2s --max-downtime-limit 1s < <(finish)
   run -2 migrate --max-downtime 300 < <(finish)
   run -2 migrate --bandwidth 10GHz < <(finish)
+  run -2 migrate --copy-disks --allow-postcopy < <(finish)
 }
 
 @test "nothing goes to a host that the inventory calls drained" {

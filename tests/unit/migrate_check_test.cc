@@ -274,5 +274,46 @@ TEST(CheckMemory, CountsWhatIsOnItsWay) {
   EXPECT_EQ(check_memory("h2", 100, -5, 0).answer, Answer::kRefuse);
 }
 
+// --- copies of disks ---
+
+TEST(TakeCopies, OnlyWhatIsACompleteImageOfThisServerAlone) {
+  MigrationHost h1;
+  h1.host = "h1";
+  h1.shared_storage = {"/srv"};
+  MigrationHost h2 = h1;
+  h2.host = "h2";
+  VmDisk local{"vda", "file", "/var/a.img"};
+  local.format = "raw";
+  const auto taken = [&](const std::vector<VmDisk>& disks, bool by_word) {
+    VmDescription vm;
+    vm.disks = disks;
+    std::vector<VmDisk> copies;
+    const CheckResult result = take_copies(h1, h2, by_word, vm, copies);
+    return result.answer == Answer::kGo ? std::to_string(copies.size()) + " of " + std::to_string(disks.size())
+                                        : result.reason;
+  };
+  const std::string fault = "disk vda (/var/a.img) is not on storage that h1 and h2 share";
+  EXPECT_EQ(taken({local}, true), "1 of 1");
+  EXPECT_EQ(taken({local}, false), fault + ": --copy-disks takes it along");
+  EXPECT_EQ(taken({{"vda", "file", "/srv/a.img"}}, false), "0 of 1");
+  EXPECT_EQ(taken({{"vda", "network of its host", "nbd:a"}}, true), "0 of 1") << "that is refused elsewhere";
+  const auto not_copied = [&](auto change) {
+    VmDisk disk = local;
+    change(disk);
+    EXPECT_EQ(taken({disk}, false), fault) << "the word would not help";
+    return taken({disk}, true);
+  };
+  const std::string why = fault + ", and is not copied: ";
+  EXPECT_EQ(not_copied([](VmDisk& disk) { disk.format = "vmdk"; }), why + "its format is vmdk");
+  EXPECT_EQ(not_copied([](VmDisk& disk) { disk.encrypted = true; }), why + "it is encrypted");
+  EXPECT_EQ(not_copied([](VmDisk& disk) { disk.shareable = true; }),
+            why + "other virtual servers may write to it");
+  EXPECT_EQ(not_copied([](VmDisk& disk) { disk.read_only = true; }), why + "it is read-only");
+  EXPECT_EQ(not_copied([](VmDisk& disk) { disk.chain_unknown = true; }), why + "its image rests on others");
+  EXPECT_EQ(not_copied([](VmDisk& disk) { disk.type = "block"; }),
+            why + "only image files are, and this is of type block");
+  EXPECT_EQ(taken({local, {"vda", "file", "/srv/base.img"}}, true), why + "its image rests on others");
+}
+
 }  // namespace
 }  // namespace rackline::migrate

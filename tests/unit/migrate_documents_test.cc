@@ -19,6 +19,7 @@ MoveIntent full() {
 MoveIntent with_media() {
   MoveIntent intent = full();
   intent.ejected = {{"sda", "/var/iso/a.iso", "<disk type=\"file\"/>", ""}};
+  intent.copies = {{"vda", "/var/a.img", "qcow2", "local", 1024, 512, true}, {"vdb", "/var/b", "raw"}};
   return intent;
 }
 
@@ -83,6 +84,10 @@ TEST(MigrateDocuments, AreReadAsTheyWereMeantAndWrittenAgain) {
   const MoveIntent loaded = intent_of(item(media));
   ASSERT_EQ(loaded.ejected.size(), 1u);
   EXPECT_EQ(loaded.ejected[0].source, "/var/iso/a.iso");
+  ASSERT_EQ(loaded.copies.size(), 2u);
+  EXPECT_TRUE(loaded.copies[0].made);
+  EXPECT_EQ(loaded.copies[0].capacity_bytes, 1024);
+  EXPECT_FALSE(loaded.copies[1].made);
   EXPECT_EQ(store::to_text(loaded), media);
   EXPECT_TRUE(was_done(item(text, store.get("result/done")->value)));
   EXPECT_FALSE(was_done(item(text, store.get("result/failed")->value)));

@@ -656,6 +656,117 @@ TEST_F(MigrateTest, WhatAKilledRunEjectedComesBackOrStaysOutWithTheMove) {
   EXPECT_EQ(disks_of(*world_, "h2", "db1"), 1u);
 }
 
+// --- disks that are copied ---
+
+class CopyTest : public MigrateTest {
+ protected:
+  CopyTest() {
+    policy_.copy_disks = true;
+    add();
+  }
+  void add() {
+    world_->add("h1", "db1");
+    world_->with("h1", "db1", [](FakeWorld::Vm& vm) {
+      VmDisk data{"vdb", "file", kPath};
+      data.format = "qcow2";
+      vm.description.disks.push_back(data);
+    });
+    world_->images[std::string("h1:") + kPath] = kGibibyte;
+  }
+  bool has_image(const std::string& host) { return world_->images.contains(host + ":" + kPath); }
+  // As a killed migrate would leave it after it had made the image, or just before.
+  void leave_copy(bool made) {
+    Move open = db1_;
+    open.uuid = "uuid-db1";
+    open.domain_id = 7;
+    MoveIntent intent{.move = open};
+    intent.copies = {{"vdb", kPath, "qcow2", "", kGibibyte, 1000, made}};
+    journal_->intent(open.id, intent);
+    world_->images[std::string("h2:") + kPath] = kGibibyte;
+  }
+
+  static constexpr const char* kPath = "/var/local/db1.qcow2";
+  const Move db1_ = move("db1", "h1", "h2");
+};
+
+TEST_F(CopyTest, ALocalDiskGoesAlongAndItsOriginalStays) {
+  run({db1_});
+  EXPECT_EQ(report(db1_).outcome, act::Outcome::kDone) << report(db1_).reason;
+  EXPECT_EQ(report(db1_).copied, std::vector<std::string>{kPath});
+  ASSERT_EQ(world_->requests.size(), 1u);
+  EXPECT_EQ(world_->requests[0].disks, std::vector<std::string>{"vdb"}) << "and not the shared one";
+  EXPECT_TRUE(has_image("h1") && has_image("h2"));
+}
+
+TEST_F(CopyTest, WithoutTheWordItIsRefusedAndTheWordIsNamed) {
+  policy_.copy_disks = false;
+  run({db1_});
+  EXPECT_EQ(report(db1_).outcome, act::Outcome::kRefused);
+  EXPECT_NE(report(db1_).reason.find("--copy-disks"), std::string::npos) << report(db1_).reason;
+  EXPECT_EQ(world_->changes, 0);
+}
+
+TEST_F(CopyTest, WhatIsInItsPlaceOnTheTargetIsLeftAlone) {
+  world_->images[std::string("h2:") + kPath] = 5;
+  run({db1_});
+  EXPECT_EQ(report(db1_).outcome, act::Outcome::kRefused);
+  EXPECT_EQ(world_->changes, 0);
+}
+
+TEST_F(CopyTest, OfAFailedMoveTheNewImageGoesAndTheOldOneStays) {
+  world_->ending = FakeWorld::Ending::kFailure;
+  run({db1_});
+  EXPECT_EQ(report(db1_).outcome, act::Outcome::kFailed);
+  EXPECT_EQ(world_->whereabouts("db1"), "h1");
+  EXPECT_TRUE(has_image("h1"));
+  EXPECT_FALSE(has_image("h2"));
+}
+
+TEST_F(CopyTest, OneImageThatCannotBeMadeTakesTheOthersWithIt) {
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) {
+    VmDisk logs{"vdc", "file", "/var/local/logs"};
+    logs.format = "raw";
+    vm.description.disks.push_back(logs);
+  });
+  world_->images["h1:/var/local/logs"] = kGibibyte;
+  world_->full = "/var/local/logs";
+  run({db1_});
+  EXPECT_EQ(report(db1_).outcome, act::Outcome::kFailed);
+  EXPECT_EQ(world_->begun, 0);
+  EXPECT_FALSE(has_image("h2"));
+}
+
+TEST_F(CopyTest, WhatAKilledRunMadeIsRemovedAndWhatItMayNotHaveMadeIsNot) {
+  leave_copy(true);
+  policy_.copy_disks = false;
+  run({db1_});
+  EXPECT_EQ(report(db1_).outcome, act::Outcome::kRefused) << "it is begun anew, without the word";
+  EXPECT_FALSE(has_image("h2"));
+  leave_copy(false);
+  run({db1_});
+  EXPECT_TRUE(has_image("h2"));
+  EXPECT_TRUE(journal_->open().empty());
+}
+
+TEST_F(CopyTest, WhileTheSourceIsNotSeenToRunItTheNewImageStays) {
+  leave_copy(true);
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) {
+    vm.facts.state = VmState::kShutoff;
+    vm.facts.domain_id.reset();
+  });
+  run({db1_});
+  EXPECT_TRUE(has_image("h2"));
+}
+
+TEST_F(CopyTest, ACopyOfAnotherSizeIsNoCopy) {
+  world_->too_large = 512;
+  run({db1_});
+  EXPECT_EQ(report(db1_).outcome, act::Outcome::kUnknown);
+  EXPECT_TRUE(report(db1_).inconsistent);
+  EXPECT_NE(report(db1_).reason.find("another size"), std::string::npos) << report(db1_).reason;
+  EXPECT_TRUE(has_image("h1"));
+}
+
 // In a process of its own, since a stop that was asked for stays asked for.
 TEST_F(MigrateTest, AStopRollsBackWhatRunsAndBeginsNothing) {
   world_->add("h1", "db1");

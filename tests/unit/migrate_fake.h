@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -112,7 +113,10 @@ class FakeWorld : public std::enable_shared_from_this<FakeWorld> {
   std::set<std::string> without_network;            // hosts
   std::function<JobStats(int poll)> statistics;     // by the number of the question
   std::string define_error;
-  std::set<std::string> locked_drives;  // by their guests
+  std::set<std::string> locked_drives;         // by their guests
+  std::map<std::string, std::int64_t> images;  // HOST:PATH of those on local storage, and their sizes
+  std::string full;                            // the path of an image that finds no room
+  std::int64_t too_large = 0;                  // by so much, images come out larger than they should
 
   // What happened. Read after the run, or in wait_until.
   int begun = 0, changes = 0, aborted = 0, postcopied = 0, asked = 0, discarded = 0;
@@ -210,11 +214,44 @@ class FakeHypervisor final : public Hypervisor {
     existing(uuid).description.disks.push_back(disk);
   }
 
+  DiskSize disk_size(const std::string& uuid, const std::string& target) override {
+    const auto lock = enter();
+    for (const VmDisk& disk : existing(uuid).description.disks) {
+      if (disk.target == target) return {world_->images.at(host_ + ":" + disk.source), 1000};
+    }
+    throw virt::VirtError(Status::kNo, "read the size of", target, "there is none", VIR_ERR_INVALID_ARG);
+  }
+  std::optional<std::string> cannot_take(const std::vector<DiskCopy>& copies) override {
+    const auto lock = enter();
+    for (const DiskCopy& copy : copies) {
+      if (world_->images.contains(host_ + ":" + copy.path)) return host_ + " has " + copy.path;
+    }
+    return std::nullopt;
+  }
+  void make_image(const DiskCopy& copy) override {
+    const auto lock = enter();
+    ++world_->changes;
+    if (world_->full == copy.path)
+      throw virt::VirtError(Status::kNo, "make", copy.path, "no space", VIR_ERR_OPERATION_FAILED);
+    if (!world_->images.emplace(host_ + ":" + copy.path, copy.capacity_bytes + world_->too_large).second)
+      throw virt::VirtError(Status::kNo, "make", copy.path, "it exists", VIR_ERR_OPERATION_FAILED);
+  }
+  void remove_image(const DiskCopy& copy) override {
+    const auto lock = enter();
+    ++world_->changes;
+    world_->images.erase(host_ + ":" + copy.path);
+  }
+
   void migrate(const MigrateRequest& request) override {
     auto lock = enter();
     FakeWorld& world = *world_;
     const std::string target = request.peer_uri.substr(request.peer_uri.rfind('/') + 1);
     FakeWorld::Vm vm = existing(request.uuid);
+    for (const VmDisk& disk : vm.description.disks) {
+      const bool copied = std::count(request.disks.begin(), request.disks.end(), disk.target) > 0;
+      if (copied && !world.images.contains(target + ":" + disk.source))
+        throw virt::VirtError(Status::kNo, "migrate", host_, "no image", VIR_ERR_OPERATION_FAILED);
+    }
     FakeWorld::Vm copy = vm;
     copy.facts.state = VmState::kInMigration;
     copy.facts.domain_id = 99;

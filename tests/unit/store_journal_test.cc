@@ -46,6 +46,21 @@ TEST_P(AnyJournal, AnOpenIntentCannotBeBegunOverAndAFinishedOneCan) {
   EXPECT_FALSE(log.find("a1")->result);
 }
 
+TEST_P(AnyJournal, AnOpenIntentIsAmendedAndStaysAsOldAsItIs) {
+  const auto store = Store::open(url());
+  auto log = journal(*store);
+  EXPECT_THROW(log.amend("a1", "{}"), Error);
+  log.intent("a1", R"({"made":false})");
+  const auto begun = log.find("a1")->begun;
+  clock_.advance(Milliseconds{5000});
+  log.amend("a1", R"({"made":true})");
+  ASSERT_EQ(log.open().size(), 1U);
+  EXPECT_EQ(log.open()[0].intent, R"({"made":true})");
+  EXPECT_EQ(log.open()[0].begun, begun);
+  log.result("a1", "{}");
+  EXPECT_THROW(log.amend("a1", "{}"), Error);
+}
+
 TEST_P(AnyJournal, AResultNeedsItsIntent) {
   const auto store = Store::open(url());
   auto log = journal(*store);

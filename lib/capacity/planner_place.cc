@@ -29,8 +29,8 @@ int displaced(const plan::State& state) {
   return count;
 }
 
-// Puts the items elsewhere than where they are, if anywhere, where nothing has to move for them. Why the others
-// have no place.
+// Puts the items elsewhere than where they are, if anywhere, where nothing has to move for them. Why the
+// others have no place.
 std::map<int, std::string> place_as_it_is(plan::State& state, const std::vector<int>& items, bool keep_spare,
                                           const Explain& explain) {
   const int without_spare = state.bins_without_spare();

@@ -130,7 +130,8 @@ std::vector<std::string> hypervisors(std::string_view uri) {
 // "" when migrations can go there: a number or a name that a person would read as libvirt does.
 std::string wrong_with_migration_uri(std::string_view uri) {
   constexpr std::string_view kScheme = "tcp://";
-  const auto address = uri.starts_with(kScheme) ? net::parse_address(uri.substr(kScheme.size())) : std::nullopt;
+  const auto address =
+      uri.starts_with(kScheme) ? net::parse_address(uri.substr(kScheme.size())) : std::nullopt;
   const auto is_name = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.'; };
   if (!address || !address->fits_url() || address->misleads() || address->port == 0 ||
       (!address->ipv6() && !std::all_of(address->host.begin(), address->host.end(), is_name)))
@@ -170,10 +171,9 @@ std::vector<record::Host> load_inventory(const std::string& path) {
     }
     if (host.uri.empty())
       throw Error(Status::kUsage, "read the inventory", where, "host " + host.host + " has no uri");
-    for (const auto& [name, url] : {std::pair("uri", record::Text(host.uri)),
-                                    std::pair("peer_uri", host.peer_uri),
-                                    std::pair("migration_uri", host.migration_uri),
-                                    std::pair("bmc", host.bmc)}) {
+    for (const auto& [name, url] :
+         {std::pair("uri", record::Text(host.uri)), std::pair("peer_uri", host.peer_uri),
+          std::pair("migration_uri", host.migration_uri), std::pair("bmc", host.bmc)}) {
       if (url && has_password(*url)) {  // @rule 20-url-password
         throw Error(Status::kUsage, "read the inventory", where,
                     std::string(name) + " of host " + host.host + " holds a password",

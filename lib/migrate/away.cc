@@ -31,12 +31,11 @@ std::string host_elsewhere(cli::Program& program, const std::vector<record::Host
   if (!rules.empty()) read_rules(program, rules, planner);
   const record::Time now = program.clock().wall();
   cluster::Observed states(program.store_url());
-  if (const auto why = states.read(now); !why.empty())
-    program.warn(why + "; no host is taken to serve");
+  if (const auto why = states.read(now); !why.empty()) program.warn(why + "; no host is taken to serve");
   capacity::Round& round = planner.round();
-  virt::Survey survey(
-      inventory, {.timeout = program.timeout(), .suspect_timeout = program.timeout(), .window = kWindow},
-      inventory);
+  virt::Survey survey(inventory,
+                      {.timeout = program.timeout(), .suspect_timeout = program.timeout(), .window = kWindow},
+                      inventory);
   const bool complete = survey.round([&](virt::Survey::Seen seen) {
     states.annotate(seen.host);
     seen.host.time = now;
@@ -53,7 +52,8 @@ std::string host_elsewhere(cli::Program& program, const std::vector<record::Host
   planner.close(now);
   const capacity::Plan plan = planner.away(move.vm, move.from);
   for (const auto& text : plan.left_out) program.note(text);
-  if (!plan.unplaced.empty()) throw Error(Status::kRefused, kAttempted, move.vm, plan.unplaced.front().reason);
+  if (!plan.unplaced.empty())
+    throw Error(Status::kRefused, kAttempted, move.vm, plan.unplaced.front().reason);
   const record::VmPlace& place = plan.places.front();
   program.note(move.vm + " goes to " + place.host + ": " + place.reason);
   return place.host;

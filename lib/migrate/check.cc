@@ -83,7 +83,8 @@ CheckResult check_place(const Move& move, const VmFacts& source, const VmFacts& 
 
 CheckResult check_ties(const VmDescription& vm, bool live) {
   if (!vm.ties.empty()) return refuse(vm.ties.front());
-  if (!live && !vm.ties_when_stopped.empty()) return refuse(vm.ties_when_stopped.front());
+  const auto& more = live ? vm.ties_when_live : vm.ties_when_stopped;
+  if (!more.empty()) return refuse(more.front());
   return {};
 }
 

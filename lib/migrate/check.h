@@ -40,8 +40,9 @@ CheckResult check_memory(const std::string& target, std::int64_t needed, std::in
 // Why it cannot leave its host whatever the target.
 CheckResult check_ties(const VmDescription& vm, bool live);
 
-// Takes the disks of a running VM out of the description of which only the source has the image, and puts them
-// into `copies`. kRefuse when that was not asked for (`by_word`), or when one is none that can be copied.
+// Takes the disks of a running VM out of the description of which only the source has the image, and puts
+// them into `copies`. kRefuse when that was not asked for (`by_word`), or when one is none that can be
+// copied.
 CheckResult take_copies(const MigrationHost& from, const MigrationHost& to, bool by_word, VmDescription& vm,
                         std::vector<VmDisk>& copies);
 

@@ -80,8 +80,18 @@ class Hypervisor {
   // The definition with its secrets; it goes from host to host and is never shown or kept.
   virtual std::string definition(const std::string& uuid) = 0;
   virtual void define(const std::string& xml) = 0;
-  // Only the definition: disks and firmware variables stay.
+  // What libvirt knows of its snapshots, as secret as the definition, parents first.
+  struct Snapshot {
+    std::string name, xml;
+    bool current = false;
+  };
+  virtual std::vector<Snapshot> snapshots(const std::string& uuid) = 0;
+  // Makes one known again, where its files are.
+  virtual void redefine(const std::string& uuid, const Snapshot& snapshot) = 0;
+  // Only the definition: disks and firmware variables stay. Throws Error when it has snapshots.
   virtual void undefine(const std::string& uuid) = 0;
+  // The same, and what is known of its snapshots.
+  virtual void undefine_with_snapshots(const std::string& uuid) = 0;
   virtual bool autostart(const std::string& uuid) = 0;
   virtual void set_autostart(const std::string& uuid, bool on) = 0;
 

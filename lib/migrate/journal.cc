@@ -17,12 +17,9 @@ const store::Fields Medium::kFields{
     FIELD(Medium, persistent),
 };
 const store::Fields DiskCopy::kFields{
-    FIELD(DiskCopy, target),
-    FIELD(DiskCopy, path),
-    FIELD(DiskCopy, format),
-    FIELD(DiskCopy, pool, store::kOmitted),
-    FIELD(DiskCopy, capacity_bytes),
-    FIELD(DiskCopy, allocation_bytes),
+    FIELD(DiskCopy, target),         FIELD(DiskCopy, path),
+    FIELD(DiskCopy, format),         FIELD(DiskCopy, pool, store::kOmitted),
+    FIELD(DiskCopy, capacity_bytes), FIELD(DiskCopy, allocation_bytes),
     FIELD(DiskCopy, made),
 };
 const store::Fields MoveIntent::kFields{

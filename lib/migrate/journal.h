@@ -15,7 +15,7 @@ namespace rackline::migrate {
 struct MoveIntent {
   Move move;
   bool live = true;
-  bool autostart = false;  // to be set on the target
+  bool autostart = false;         // to be set on the target
   std::vector<Medium> ejected{};  // taken out before it moves; put back if it does not
   std::vector<DiskCopy> copies{};
   static const store::Fields kFields;

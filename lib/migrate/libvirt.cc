@@ -106,7 +106,7 @@ class LibvirtHypervisor final : public Hypervisor {
     if (virDomainIsActive(domain.get()) == 0) learn_chains(*connection, vm);
     int autostart = 0;
     if (virDomainGetAutostart(domain.get(), &autostart) == 0) vm.autostart = autostart != 0;
-    if (virDomainSnapshotNum(domain.get(), 0) > 0) vm.ties.emplace_back(virt::kHasSnapshots);
+    describe_snapshots(domain.get(), vm);
     if (virDomainListAllCheckpoints(domain.get(), nullptr, 0) > 0)
       vm.ties.emplace_back(virt::kHasCheckpoints);
     if (virDomainHasManagedSaveImage(domain.get(), 0) == 1)
@@ -322,13 +322,31 @@ class LibvirtHypervisor final : public Hypervisor {
     if (domain == nullptr) throw failed("define a virtual server on", host_.host);
   }
 
-  void undefine(const std::string& uuid) override {
+  std::vector<Snapshot> snapshots(const std::string& uuid) override {
     const auto connection = control();
     const virt::Domain domain = existing(*connection, uuid);
-    if (virDomainIsActive(domain.get()) != 0) {
-      throw Error(Status::kRefused, "undefine " + uuid, host_.host, "it is running there");
+    std::vector<Snapshot> all;
+    for (const auto& snapshot : virt::snapshots_of(domain.get())) {
+      all.push_back({virDomainSnapshotGetName(snapshot.get()),
+                     virt::take(virDomainSnapshotGetXMLDesc(snapshot.get(), VIR_DOMAIN_SNAPSHOT_XML_SECURE)),
+                     virDomainSnapshotIsCurrent(snapshot.get(), 0) == 1});
+      if (all.back().xml.empty()) throw failed("read snapshot " + all.back().name + " of", uuid);
     }
-    remove_definition(domain.get(), uuid);
+    return all;
+  }
+
+  void redefine(const std::string& uuid, const Snapshot& snapshot) override {
+    const auto connection = control();
+    const virt::Domain domain = existing(*connection, uuid);
+    unsigned flags = VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE;
+    if (snapshot.current) flags |= VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT;
+    const virt::Snapshot made(virDomainSnapshotCreateXML(domain.get(), snapshot.xml.c_str(), flags));
+    if (made == nullptr) throw failed("define snapshot " + snapshot.name + " of " + uuid, host_.host);
+  }
+
+  void undefine(const std::string& uuid) override { undefine_stopped(uuid, 0); }
+  void undefine_with_snapshots(const std::string& uuid) override {
+    undefine_stopped(uuid, VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA);
   }
 
   bool autostart(const std::string& uuid) override {
@@ -413,11 +431,30 @@ class LibvirtHypervisor final : public Hypervisor {
     }
   }
 
-  void remove_definition(virDomainPtr domain, const std::string& uuid) const {
-    if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) == 0) return;
+  // A snapshot names files of its own, and those that the disks were at the time.
+  static void describe_snapshots(virDomainPtr domain, VmDescription& vm) {
+    for (const auto& snapshot : virt::snapshots_of(domain)) {
+      vm.snapshots.emplace_back(virDomainSnapshotGetName(snapshot.get()));
+      auto files = virt::files_of_snapshot(virt::take(virDomainSnapshotGetXMLDesc(snapshot.get(), 0)));
+      vm.disks.insert(vm.disks.end(), files.begin(), files.end());
+    }
+    if (!vm.snapshots.empty()) vm.ties_when_live.emplace_back(virt::kHasSnapshots);
+  }
+
+  void undefine_stopped(const std::string& uuid, unsigned flags) {
+    const auto connection = control();
+    const virt::Domain domain = existing(*connection, uuid);
+    if (virDomainIsActive(domain.get()) != 0) {
+      throw Error(Status::kRefused, "undefine " + uuid, host_.host, "it is running there");
+    }
+    remove_definition(domain.get(), uuid, flags);
+  }
+
+  void remove_definition(virDomainPtr domain, const std::string& uuid, unsigned flags = 0) const {
+    if (virDomainUndefineFlags(domain, flags | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) == 0) return;
     if (!virt::is_unsupported(virt::last_error_code())) throw failed("undefine " + uuid, host_.host);
     virResetLastError();  // a driver that knows no NVRAM
-    if (virDomainUndefineFlags(domain, 0) != 0) throw failed("undefine " + uuid, host_.host);
+    if (virDomainUndefineFlags(domain, flags) != 0) throw failed("undefine " + uuid, host_.host);
   }
 
   virt::VirtError failed(const std::string& attempted, const std::string& object) const {

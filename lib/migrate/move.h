@@ -51,8 +51,8 @@ struct MigrationPolicy {
   std::int64_t bandwidth_bytes_per_second = 0;  // of one move; 0: no limit
   bool allow_postcopy = false;
   bool tls = false;
-  bool eject = false;  // media in CD-ROM drives that the target does not see
-  bool copy_disks = false;  // that the target does not see
+  bool eject = false;                    // media in CD-ROM drives that the target does not see
+  bool copy_disks = false;               // that the target does not see
   std::optional<Milliseconds> deadline;  // of one move; none: scaled with its memory
   Milliseconds answer_timeout{10'000};   // for any single question to a host
   // How long after its end, or after it was told to end, a migration may take to leave both hosts in order.
@@ -99,7 +99,8 @@ using virt::VmDescription;
 using virt::VmDisk;
 using virt::VmNetwork;
 
-// A disk that only the source has, and of which a copy goes along: to an image of the same path on the target.
+// A disk that only the source has, and of which a copy goes along: to an image of the same path on the
+// target.
 struct DiskCopy {
   std::string target, path, format;
   std::string pool{};  // of a volume; empty: whatever pool has the directory
@@ -147,7 +148,7 @@ struct MoveReport {
   std::vector<std::string> ejected{};  // of a move that is done: media that it left behind
   std::vector<std::string> copied{};   // ... and images of which copies went along: they stay on the source
   std::optional<std::int64_t> copied_bytes{};
-  std::optional<std::string> uuid{};   // of the VM that was moved, also where the decision named none
+  std::optional<std::string> uuid{};  // of the VM that was moved, also where the decision named none
   static const store::Fields kFields;
 };
 

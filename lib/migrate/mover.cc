@@ -306,8 +306,8 @@ void Mover::put_media_back(MoveReport& report) {
       ask(from_, [host = source_, uuid = uuid(), medium] { host->insert(uuid, medium); });
       report.reason += "; " + medium.source + " is back in its drive " + medium.target;
     } catch (const Error& error) {
-      report.reason +=
-          "; " + medium.source + " could not be put back into its drive " + medium.target + ": " + error.why();
+      report.reason += "; " + medium.source + " could not be put back into its drive " + medium.target +
+                       ": " + error.why();
     }
   }
 }
@@ -319,7 +319,7 @@ void Mover::write_intent() {
 
 MoveReport Mover::close(MoveReport report) {
   if (!intent_open_) return report;
-  if (report.outcome == act::Outcome::kUnknown) return report;  // @rule 12-unknown-stays-open
+  if (report.outcome == act::Outcome::kUnknown) return report;        // @rule 12-unknown-stays-open
   if (report.outcome != act::Outcome::kDone) put_media_back(report);  // @rule 10-medium-put-back
   if (report.outcome != act::Outcome::kDone) remove_images(report);   // @rule 10-image-removed
   try {

@@ -128,6 +128,7 @@ class Mover {
   MoveReport report_live(const MoveFate& fate);
   MoveReport move_definition();
   MoveReport finish_definition();
+  std::string carry_snapshots();
 
   void write_intent();
   MoveReport close(MoveReport report);  // writes the result of the intent, where the outcome is known

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Mover does about disks that only the source has: libvirt copies them into images that are made beforehand,
-// and that go again when the VM does not move. The source's own are left alone.
+// What Mover does about disks that only the source has: libvirt copies them into images that are made
+// beforehand, and that go again when the VM does not move. The source's own are left alone.
 #include <algorithm>
 
 #include "base/error.h"
@@ -54,12 +54,11 @@ std::string Mover::wrong_with_copies() {
                                    [&](const VmDisk& other) { return other.target == copy.target; });
     const std::string name = "disk " + copy.target + " on " + to_.host;
     const std::string kept = "; the one on " + from_.host + " is as it was when the server left";
-    if (disk == there.disks.end() || disk->source != copy.path)
-      return name + " is not " + copy.path + kept;
-    const auto size = ask(to_, [host = target_, uuid = uuid(), target = copy.target] {
-      return host->disk_size(uuid, target);
-    });
-    if (size.capacity_bytes != copy.capacity_bytes) return name + " has another size than its original" + kept;
+    if (disk == there.disks.end() || disk->source != copy.path) return name + " is not " + copy.path + kept;
+    const auto size = ask(
+        to_, [host = target_, uuid = uuid(), target = copy.target] { return host->disk_size(uuid, target); });
+    if (size.capacity_bytes != copy.capacity_bytes)
+      return name + " has another size than its original" + kept;
   }
   return {};
 }
@@ -79,7 +78,8 @@ void Mover::remove_images(MoveReport& report) {
     try {
       ask(to_, [host = target_, copy] { host->remove_image(copy); });
     } catch (const Error& error) {
-      report.reason += "; its image " + copy.path + " on " + to_.host + " could not be removed: " + error.why();
+      report.reason +=
+          "; its image " + copy.path + " on " + to_.host + " could not be removed: " + error.why();
     }
   }
 }

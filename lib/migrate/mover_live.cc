@@ -44,8 +44,13 @@ void Mover::begin_call() {
     call_error_ = error.why();
     return;
   }
-  MigrateRequest request{uuid(), to_.peer_uri, policy.bandwidth_bytes_per_second, ladder_.auto_converge(),
-                         policy.allow_postcopy, to_.migration_uri, policy.tls};
+  MigrateRequest request{uuid(),
+                         to_.peer_uri,
+                         policy.bandwidth_bytes_per_second,
+                         ladder_.auto_converge(),
+                         policy.allow_postcopy,
+                         to_.migration_uri,
+                         policy.tls};
   for (const DiskCopy& copy : intent_.copies) request.disks.push_back(copy.target);
   wait::Pending<void> call(shared_->wakeup, [host = source_, request] { host->migrate(request); });
   supervise(&call);
@@ -279,6 +284,11 @@ MoveReport Mover::finish_definition() {
       return failed;
     }
     if (fate.verdict != Verdict::kFinish) return unsettled(fate);
+    if (const std::string why = carry_snapshots(); !why.empty()) {
+      call_error_ = why;
+      ask(to_, [host = target_, uuid = uuid()] { host->undefine_with_snapshots(uuid); });
+      continue;
+    }
     const auto describe = [&](const std::shared_ptr<Hypervisor>& host, const MigrationHost& of) {
       return ask(of, [host, uuid = uuid()] { return host->describe(uuid); });
     };
@@ -288,15 +298,28 @@ MoveReport Mover::finish_definition() {
       return a.target == b.target && a.source == b.source;
     };
     // @rule 10-definition-compared
-    if (there.machine != here.machine || there.arch != here.arch ||
+    if (there.machine != here.machine || there.arch != here.arch || there.snapshots != here.snapshots ||
         view.source->memory_bytes != view.target->memory_bytes ||
         !std::equal(there.disks.begin(), there.disks.end(), here.disks.begin(), here.disks.end(),
                     same_disk)) {
       return unsettled(
           {Verdict::kInconsistent, "the definitions on " + from_.host + " and " + to_.host + " differ"});
     }
-    ask(from_, [host = source_, uuid = uuid()] { host->undefine(uuid); });
+    ask(from_, [host = source_, uuid = uuid()] { host->undefine_with_snapshots(uuid); });
   }
+}
+
+// What libvirt knows of the snapshots is defined on the target, too; their files are where both hosts see
+// them. Why the target does not take one; empty: it has them all.
+std::string Mover::carry_snapshots() {
+  for (const auto& snapshot : ask(from_, [host = source_, uuid = uuid()] { return host->snapshots(uuid); })) {
+    try {
+      ask(to_, [host = target_, uuid = uuid(), snapshot] { host->redefine(uuid, snapshot); });
+    } catch (const virt::VirtError& error) {
+      return to_.host + " does not take its snapshot " + snapshot.name + ": " + error.why();
+    }
+  }
+  return {};
 }
 
 }  // namespace rackline::migrate

@@ -53,7 +53,8 @@ class Session {
       if (begun.vm == task.vm && (task.away || begun.to == task.host)) return run(std::vector{begun});
     }
     Move move = move_by_hand(task.vm, task.host, hosts_, libvirt_hypervisor, policy_.answer_timeout);
-    if (task.away) move.to = host_elsewhere(program_, inventory_, move, task.rules, policy_.eject || policy_.copy_disks);
+    if (task.away)
+      move.to = host_elsewhere(program_, inventory_, move, task.rules, policy_.eject || policy_.copy_disks);
     if (move.from != move.to) return run(std::vector{move});
     MoveReport there;
     there.outcome = act::Outcome::kAlready;

@@ -15,7 +15,8 @@ constexpr Field kHostFields[] = {
           "libvirt URI as seen from the other hosts, for peer-to-peer migration; null: same as uri", {},
           kOmitted),
     FIELD(Host, migration_uri,
-          "where it takes migrations, on a network of their own: tcp://ADDRESS, or tcp://ADDRESS:PORT for one at "
+          "where it takes migrations, on a network of their own: tcp://ADDRESS, or tcp://ADDRESS:PORT for "
+          "one at "
           "a time; null: libvirt chooses",
           {}, kOmitted),
     FIELD(Host, bmc, "its management controller: ipmi://ADDRESS or redfish://ADDRESS", "BMC"),

@@ -49,11 +49,12 @@ constexpr Field kVmMovedFields[] = {
     FIELD(VmMoved, memory_bytes, "its memory", "MEMORY"),
     FIELD(VmMoved, transferred_bytes, "sent over the network", "SENT"),
     FIELD(VmMoved, iterations, "passes over the guest's memory"),
-    FIELD(VmMoved, ejected, "media that were taken out of its CD-ROM drives and stay on the source", "EJECTED",
-          kOmitted),
-    FIELD(VmMoved, copied,
-          "images of its disks of which a copy went along; they stay on the source until somebody removes them",
-          "COPIED", kOmitted),
+    FIELD(VmMoved, ejected, "media that were taken out of its CD-ROM drives and stay on the source",
+          "EJECTED", kOmitted),
+    FIELD(
+        VmMoved, copied,
+        "images of its disks of which a copy went along; they stay on the source until somebody removes them",
+        "COPIED", kOmitted),
     FIELD(VmMoved, copied_bytes, "sent of these disks, a part of transferred_bytes", {}, kOmitted),
 };
 

@@ -50,7 +50,9 @@ Binding binding_of(const VmDescription& vm, bool live, const Storage& storage) {
   Binding binding;
   binding.bound_by = vm.ties;
   for (const auto& disk : vm.disks) add_disk(disk, storage, binding);
-  if (!live) {
+  if (live) {
+    binding.bound_by.insert(binding.bound_by.end(), vm.ties_when_live.begin(), vm.ties_when_live.end());
+  } else {
     binding.bound_by.insert(binding.bound_by.end(), vm.ties_when_stopped.begin(), vm.ties_when_stopped.end());
     // A live migration carries the firmware's variables along, a definition does not.
     if (vm.nvram) add_disk(*vm.nvram, storage, binding);

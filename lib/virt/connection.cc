@@ -130,6 +130,18 @@ std::string uuid_of(virDomainPtr domain) {
   return text;
 }
 
+std::vector<Snapshot> snapshots_of(virDomainPtr domain) {
+  virDomainSnapshotPtr* list = nullptr;
+  const int count = virDomainListAllSnapshots(domain, &list, VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL);
+  if (count < 0 && !is_unsupported(last_error_code()))
+    throw virt_error(Status::kNo, "list the snapshots of", virDomainGetName(domain));
+  virResetLastError();
+  std::vector<Snapshot> snapshots;
+  for (int i = 0; i < count; ++i) snapshots.emplace_back(list[i]);
+  std::free(list);
+  return snapshots;
+}
+
 std::string take(char* text) {
   const CString owned(text);
   return owned != nullptr ? std::string(owned.get()) : std::string();

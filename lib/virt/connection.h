@@ -27,6 +27,7 @@ struct Deleter {
 using Domain = std::unique_ptr<virDomain, Deleter<virDomainFree>>;
 using StoragePool = std::unique_ptr<virStoragePool, Deleter<virStoragePoolFree>>;
 using StorageVolume = std::unique_ptr<virStorageVol, Deleter<virStorageVolFree>>;
+using Snapshot = std::unique_ptr<virDomainSnapshot, Deleter<virDomainSnapshotFree>>;
 using CString = std::unique_ptr<char, Deleter<std::free>>;  // the char* that libvirt returns
 
 // A libvirt call that failed. code() is a virErrorNumber and tells a caller that can go on what it was:
@@ -106,6 +107,9 @@ class Connection {
 };
 
 std::string uuid_of(virDomainPtr domain);
+
+// Parents first; none where the driver knows no snapshots. Throws VirtError(kNo).
+std::vector<Snapshot> snapshots_of(virDomainPtr domain);
 
 // `text` of libvirt, owned and copied: "" for null.
 std::string take(char* text);

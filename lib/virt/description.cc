@@ -179,6 +179,28 @@ VmDescription parse_description(const std::string& xml) {
   return vm;
 }
 
+std::vector<VmDisk> files_of_snapshot(const std::string& snapshot_xml) {
+  pugi::xml_document document;
+  document.load_string(snapshot_xml.c_str());
+  const auto snapshot = document.child("domainsnapshot");
+  VmDescription then;
+  for (const auto& disk : snapshot.child("domain").child("devices").children("disk")) add_disk(disk, then);
+  std::vector<VmDisk> files = std::move(then.disks);
+  for (const auto& disk : snapshot.child("disks").children("disk")) {
+    if (const auto source = disk.child("source"))
+      files.push_back(disk_of(disk.attribute("name").value(), disk.attribute("type").value(), source));
+  }
+  if (const auto memory = snapshot.child("memory").attribute("file"))
+    files.push_back({"memory", "file", memory.value()});
+  const std::string name = snapshot.child_value("name");
+  for (VmDisk& file : files) {
+    file.target += " of snapshot " + name;
+    if (file.type.empty()) file.type = "file";
+    file.chain_unknown = false;
+  }
+  return files;
+}
+
 std::optional<std::string> backing_of(const std::string& volume_xml) {
   pugi::xml_document document;
   const auto volume = document.load_string(volume_xml.c_str()) ? document.child("volume") : pugi::xml_node();

@@ -15,8 +15,8 @@ struct VmDisk {
   // The image may rest on other files, which are not known: in the definition of a VM that does not run
   // they are missing.
   bool chain_unknown = false;
-  bool cdrom = false;  // a medium in a CD-ROM drive
-  std::string format{};      // of the image, as libvirt calls it: raw, qcow2, ...
+  bool cdrom = false;    // a medium in a CD-ROM drive
+  std::string format{};  // of the image, as libvirt calls it: raw, qcow2, ...
   bool read_only = false;
   bool shareable = false;  // other VMs may write to it
   bool encrypted = false;
@@ -40,13 +40,16 @@ struct VmDescription {
   // Why it cannot leave its host whatever the target: a host device, local state, …
   std::vector<std::string> ties;
   std::vector<std::string> ties_when_stopped;  // the same for a move of the definition alone
+  std::vector<std::string> ties_when_live;     // ... and for one of a VM that runs
+  std::vector<std::string> snapshots;          // their names, parents first
   bool autostart = false;
   bool hugepages = false;      // its memory is huge pages
   bool shared_memory = false;  // its memory is shared with other processes: the kernel counts it as cache
 };
 
 // What libvirt knows beside the definition, as ties.
-inline constexpr const char* kHasSnapshots = "it has snapshots, which would not go along";
+inline constexpr const char* kHasSnapshots =
+    "it has snapshots, and libvirt moves no running server that has: stop it first";
 inline constexpr const char* kHasCheckpoints = "it has checkpoints, which would not go along";
 inline constexpr const char* kHasSavedState = "its saved state lies on its host";
 
@@ -58,6 +61,10 @@ VmDescription parse_description(const std::string& xml);
 // The file that a volume of a storage pool rests on, from libvirt's XML; "" for none, nullopt when that
 // cannot be read.
 std::optional<std::string> backing_of(const std::string& volume_xml);
+
+// The files beside the disks of its domain that a snapshot consists of, from libvirt's XML, and those of the
+// domain as it was then.
+std::vector<VmDisk> files_of_snapshot(const std::string& snapshot_xml);
 
 // "disk vda (/srv/a.qcow2)"
 std::string text_of(const VmDisk& disk);

@@ -25,7 +25,8 @@ std::string loaded_drive(const std::string& domain_xml, const std::string& targe
     // What a running VM adds is no part of the medium, and an empty drive keeps some of it.
     source.remove_attribute("index");
     const auto first = source.first_attribute();
-    const bool bare = !first || (std::string_view(first.name()) == "startupPolicy" && !first.next_attribute());
+    const bool bare =
+        !first || (std::string_view(first.name()) == "startupPolicy" && !first.next_attribute());
     if (bare && !source.first_child()) return {};
     disk.remove_child("backingStore");
     disk.remove_child("alias");

@@ -20,8 +20,8 @@ struct Image {
   std::int64_t allocation_bytes = 0;  // room that it will take
 };
 
-// Why they cannot be made on `host`: no pool that is active has the directory, there is something at the path,
-// or not enough room for all; nothing when they can. Throws VirtError(kNo) where that cannot be learnt.
+// Why they cannot be made on `host`: no pool that is active has the directory, there is something at the
+// path, or not enough room for all; nothing when they can. Throws VirtError(kNo) where that cannot be learnt.
 std::optional<std::string> cannot_hold(virConnectPtr connection, const std::string& host,
                                        const std::vector<Image>& images);
 

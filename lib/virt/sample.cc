@@ -177,7 +177,8 @@ std::optional<Baseline::Details> read_detail(virDomainPtr domain, const VmStats&
     if (!xml) return std::nullopt;
     details.wishes = parse_wishes(*xml);
     VmDescription about = parse_description(*xml);
-    if (marks.has(VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT, vm.uuid)) about.ties.emplace_back(kHasSnapshots);
+    if (marks.has(VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT, vm.uuid))
+      about.ties_when_live.emplace_back(kHasSnapshots);
     if (marks.has(VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT, vm.uuid)) about.ties.emplace_back(kHasCheckpoints);
     if (marks.has(VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE, vm.uuid))
       about.ties_when_stopped.emplace_back(kHasSavedState);

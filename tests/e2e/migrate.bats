@@ -97,6 +97,32 @@ in_background() {
   assert_output --regexp 'Autostart: +enable'
 }
 
+@test "snapshots go along with a stopped server, and a running one that has some is refused" {
+  local h1 h2 vm1_disk=/var/lib/libvirt/images/snap.qcow2
+  h1=$(uri h1) h2=$(uri h2)
+  on_cluster virsh -c "$h1" pool-create-as images dir --target /var/lib/libvirt/images >&2
+  on_cluster virsh -c "$h1" vol-create-as images snap.qcow2 1M --format qcow2 >&2
+  on_cluster virsh -c "$h1" define /dev/stdin >&2 <<XML
+<domain type='qemu'><name>snap</name><memory>1024</memory><os><type arch='x86_64'>hvm</type></os><devices>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$vm1_disk'/><target dev='vda'/></disk>
+</devices></domain>
+XML
+  on_cluster virsh -c "$h1" snapshot-create-as snap clean >&2
+  on_cluster virsh -c "$h1" snapshot-create-as snap patched >&2
+  on_cluster virsh -c "$h1" pool-refresh images >&2
+  run -0 --separate-stderr on_cluster migrate snap h2
+  assert_equal "$(whereabouts snap)" 'h2(off)'
+  assert_equal "$(on_cluster virsh -c "$h2" snapshot-list snap --name --topological | paste -sd' ')" 'clean patched '
+  assert_equal "$(on_cluster virsh -c "$h2" snapshot-current snap --name)" patched
+  on_cluster virsh -c "$h2" snapshot-revert snap clean >&2
+  on_cluster virsh -c "$h2" start snap --paused >&2
+  run -4 --separate-stderr on_cluster migrate snap h1
+  assert_output --partial "it has snapshots"
+  on_cluster virsh -c "$h2" destroy snap >&2
+  on_cluster virsh -c "$h2" undefine snap --snapshots-metadata >&2
+  on_cluster virsh -c "$h1" pool-destroy images >&2
+}
+
 @test "a stopped server moves only where all files that its disk rests on are known and shared" {
   local h1
   h1=$(uri h1)

@@ -29,10 +29,10 @@ class InventoryTest : public testing::Test {
   // Why an inventory is refused whose two hosts take migrations there; "" when it is not.
   std::string refused(const std::string& one, const std::string& other = "tcp://10.0.0.2") {
     const auto path = (directory_.path() / "inventory").string();
-    std::ofstream(path) << R"({"kind":"host","host":"h1","uri":"qemu+tcp://h1/system","migration_uri":")" << one
-                        << "\"}\n"
-                        << R"({"kind":"host","host":"h2","uri":"qemu+tcp://h2/system","migration_uri":")" << other
-                        << "\"}\n";
+    std::ofstream(path) << R"({"kind":"host","host":"h1","uri":"qemu+tcp://h1/system","migration_uri":")"
+                        << one << "\"}\n"
+                        << R"({"kind":"host","host":"h2","uri":"qemu+tcp://h2/system","migration_uri":")"
+                        << other << "\"}\n";
     try {
       EXPECT_EQ(load_inventory(path).front().migration_uri, one);
     } catch (const Error& error) {
@@ -103,8 +103,8 @@ TEST_F(InventoryTest, TwoHypervisorsAreTwo) {
 }
 
 TEST_F(InventoryTest, MigrationsGoToAnAddressThatMeansOneHost) {
-  for (const char* uri : {"tcp://10.0.0.1", "tcp://10.0.0.1:49152", "tcp://[fd00:9::1]", "tcp://[fd00:9::1]:49200",
-                          "tcp://h1-fast", "tcp://h1.fast.example"})
+  for (const char* uri : {"tcp://10.0.0.1", "tcp://10.0.0.1:49152", "tcp://[fd00:9::1]",
+                          "tcp://[fd00:9::1]:49200", "tcp://h1-fast", "tcp://h1.fast.example"})
     EXPECT_EQ(refused(uri), "") << uri;
   for (const char* uri :
        {"", "10.0.0.1", "tcp://", "tcp:10.0.0.1", "tcp://fd00:9::1", "tcp://[10.0.0.1]", "tcp://10.0.0.1/",

@@ -289,8 +289,9 @@ TEST(TakeCopies, OnlyWhatIsACompleteImageOfThisServerAlone) {
     vm.disks = disks;
     std::vector<VmDisk> copies;
     const CheckResult result = take_copies(h1, h2, by_word, vm, copies);
-    return result.answer == Answer::kGo ? std::to_string(copies.size()) + " of " + std::to_string(disks.size())
-                                        : result.reason;
+    return result.answer == Answer::kGo
+               ? std::to_string(copies.size()) + " of " + std::to_string(disks.size())
+               : result.reason;
   };
   const std::string fault = "disk vda (/var/a.img) is not on storage that h1 and h2 share";
   EXPECT_EQ(taken({local}, true), "1 of 1");

@@ -563,6 +563,29 @@ TEST_F(MigrateTest, WithoutAWritableJournalNothingIsBegun) {
   EXPECT_EQ(world_->begun, 0);
 }
 
+TEST_F(MigrateTest, SnapshotsOfAStoppedServerGoAlong) {
+  world_->add("h1", "db1", false);
+  const Move db1 = move("db1", "h1", "h2");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) {
+    vm.snapshots = {{"clean", "<a/>", false}, {"patched", "<b/>", true}};
+  });
+  world_->bad_snapshot = "patched";
+  run({db1});
+  EXPECT_EQ(report(db1).outcome, act::Outcome::kFailed);
+  EXPECT_NE(report(db1).reason.find("h2 does not take its snapshot patched"), std::string::npos)
+      << report(db1).reason;
+  EXPECT_EQ(world_->whereabouts("db1"), "h1(off)");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) { EXPECT_EQ(vm.snapshots.size(), 2u); });
+  world_->bad_snapshot.clear();
+  run({db1});
+  EXPECT_EQ(world_->whereabouts("db1"), "h2(off)");
+  world_->with("h2", "db1", [](FakeWorld::Vm& vm) {
+    ASSERT_EQ(vm.snapshots.size(), 2u);
+    EXPECT_EQ(vm.snapshots[0].name, "clean");
+    EXPECT_TRUE(vm.snapshots[1].current);
+  });
+}
+
 // --- media ---
 
 void load_iso(FakeWorld::Vm& vm) {

@@ -26,6 +26,7 @@ class FakeWorld : public std::enable_shared_from_this<FakeWorld> {
     VmDescription description;
     std::string xml;
     bool autostart = false;
+    std::vector<Hypervisor::Snapshot> snapshots;
   };
   enum class Ending { kAtOnce, kWhenTold, kFailure };
 
@@ -115,6 +116,7 @@ class FakeWorld : public std::enable_shared_from_this<FakeWorld> {
   std::string define_error;
   std::set<std::string> locked_drives;         // by their guests
   std::map<std::string, std::int64_t> images;  // HOST:PATH of those on local storage, and their sizes
+  std::string bad_snapshot;                    // one that no host takes
   std::string full;                            // the path of an image that finds no room
   std::int64_t too_large = 0;                  // by so much, images come out larger than they should
 
@@ -158,6 +160,7 @@ class FakeHypervisor final : public Hypervisor {
     const auto lock = enter();
     VmDescription description = existing(uuid).description;
     description.autostart = existing(uuid).autostart;
+    for (const auto& snapshot : existing(uuid).snapshots) description.snapshots.push_back(snapshot.name);
     return description;
   }
 
@@ -356,6 +359,7 @@ class FakeHypervisor final : public Hypervisor {
       if (found == all.end()) continue;
       FakeWorld::Vm vm = found->second;
       vm.autostart = false;
+      vm.snapshots.clear();
       vms()[uuid] = vm;
       return;
     }
@@ -365,7 +369,27 @@ class FakeHypervisor final : public Hypervisor {
     const auto lock = enter();
     ++world_->changes;
     if (existing(uuid).facts.domain_id) throw Error(Status::kRefused, "undefine", uuid, "it is running");
+    if (!existing(uuid).snapshots.empty())
+      throw Error(Status::kRefused, "undefine", uuid, "it has snapshots");
     vms().erase(uuid);
+  }
+  void undefine_with_snapshots(const std::string& uuid) override {
+    {
+      const auto lock = enter();
+      existing(uuid).snapshots.clear();
+    }
+    undefine(uuid);
+  }
+  std::vector<Snapshot> snapshots(const std::string& uuid) override {
+    const auto lock = enter();
+    return existing(uuid).snapshots;
+  }
+  void redefine(const std::string& uuid, const Snapshot& snapshot) override {
+    const auto lock = enter();
+    ++world_->changes;
+    if (world_->bad_snapshot == snapshot.name)
+      throw virt::VirtError(Status::kNo, "redefine", uuid, "unknown element", VIR_ERR_XML_ERROR);
+    existing(uuid).snapshots.push_back(snapshot);
   }
 
   bool autostart(const std::string& uuid) override {

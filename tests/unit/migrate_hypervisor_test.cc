@@ -43,6 +43,46 @@ TEST_F(HypervisorTest, WhatWasKilledIsLostAndWhatWasShutDownIsNot) {
   EXPECT_FALSE(look().lost);
 }
 
+TEST_F(HypervisorTest, SnapshotsAreKnownAnewWithTheirParentsAndTheCurrentOne) {
+  for (const char* name : {"clean", "patched"}) {
+    const std::string xml = std::string("<domainsnapshot><name>") + name + "</name></domainsnapshot>";
+    const virt::Snapshot made(virDomainSnapshotCreateXML(domain().get(), xml.c_str(), 0));
+    ASSERT_NE(made, nullptr);
+  }
+  EXPECT_EQ(hypervisor_->describe(uuid_).ties_when_live, std::vector<std::string>{virt::kHasSnapshots});
+  EXPECT_TRUE(hypervisor_->describe(uuid_).ties.empty());
+  const std::string definition = hypervisor_->definition(uuid_);
+  const auto before = hypervisor_->snapshots(uuid_);
+  EXPECT_THROW(hypervisor_->undefine(uuid_), Error);
+  hypervisor_->undefine_with_snapshots(uuid_);
+  hypervisor_->define(definition);
+  EXPECT_TRUE(hypervisor_->snapshots(uuid_).empty());
+  for (const auto& snapshot : before) hypervisor_->redefine(uuid_, snapshot);
+  const auto after = hypervisor_->snapshots(uuid_);
+  ASSERT_EQ(after.size(), 2u);
+  EXPECT_EQ(after[0].name, "clean");
+  EXPECT_EQ(after[1].name, "patched");
+  EXPECT_FALSE(after[0].current);
+  EXPECT_TRUE(after[1].current);
+  EXPECT_NE(after[1].xml.find("<parent>"), std::string::npos);
+  hypervisor_->undefine_with_snapshots(uuid_);
+  hypervisor_->define(definition);
+}
+
+TEST(VmDescriptionTest, ASnapshotNamesItsFiles) {
+  const auto files = virt::files_of_snapshot(R"(<domainsnapshot><name>s</name>
+    <memory snapshot='external' file='/srv/s.mem'/>
+    <disks><disk name='vda' snapshot='external' type='file'><source file='/srv/s.qcow2'/></disk>
+      <disk name='vdb' snapshot='no'/></disks>
+    <domain><devices><disk type='file'><source file='/var/base.img'/><target dev='vda'/></disk></devices></domain>
+    </domainsnapshot>)");
+  std::vector<std::string> texts;
+  for (const auto& file : files) texts.push_back(text_of(file));
+  EXPECT_EQ(texts, (std::vector<std::string>{"disk vda of snapshot s (/var/base.img)",
+                                             "disk vda of snapshot s (/srv/s.qcow2)",
+                                             "disk memory of snapshot s (/srv/s.mem)"}));
+}
+
 TEST_F(HypervisorTest, WhatItIsPluggedIntoIsThereOrNot) {
   const auto missing = [&](const std::string& type, const std::string& source) {
     VmDescription vm;

@@ -19,7 +19,8 @@ std::string drive(const std::string& type, const std::string& source) {
 TEST(Drive, IsFoundWithItsMediumAndWithoutWhatOnlyARunningOneHas) {
   const std::string running =
       "<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='/iso/a.iso' index='2'/>"
-      "<backingStore/><target dev='sda' bus='sata' tray='closed'/><readonly/><alias name='sata0-0-0'/></disk>";
+      "<backingStore/><target dev='sda' bus='sata' tray='closed'/><readonly/><alias "
+      "name='sata0-0-0'/></disk>";
   EXPECT_EQ(parse_description(domain(loaded_drive(domain(running), "sda"))).disks.at(0).source, "/iso/a.iso");
   for (const char* part : {"index", "tray", "alias", "backingStore"})
     EXPECT_EQ(loaded_drive(domain(running), "sda").find(part), std::string::npos) << part;

@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
                "the guest");
   options.flag("--copy-disks", policy.copy_disks,
                "copy disks that the target does not see; the originals stay on the source");
-  options.flag("--tls", policy.tls, "encrypt what is sent from host to host; libvirt has to have certificates");
+  options.flag("--tls", policy.tls,
+               "encrypt what is sent from host to host; libvirt has to have certificates");
   options.flag("--eject", policy.eject,
                "take media out of CD-ROM drives that the target does not see; they come back if it fails");
   options.operand("VM", task.vm, "move this virtual server, and read no plan").offers(cli::Values::kVms);
@@ -83,7 +84,8 @@ int main(int argc, char** argv) {
       throw Error(Status::kUsage, "read the command line", "migrate",
                   "expected VM and HOST, VM and --away, or neither and a plan on stdin, or --resume");
     if (policy.copy_disks && policy.allow_postcopy)
-      throw Error(Status::kUsage, "read the command line", "--copy-disks", "it does not go with --allow-postcopy",
+      throw Error(Status::kUsage, "read the command line", "--copy-disks",
+                  "it does not go with --allow-postcopy",
                   "a guest in post-copy cannot go back to the disks that it has left");
     if (!task.rules.empty() && !task.away)
       throw Error(Status::kUsage, "read the command line", "--rules", "it goes with --away",

@@ -27,7 +27,7 @@ struct VmMoved : Head {
   std::string id;
   Text cause;
   std::string vm, from, to, outcome;
-  Text reason;
+  Text uuid, reason;
   Flag planned, live, postcopy;
   Integer stage, attempts, elapsed_ms, downtime_ms, memory_bytes, transferred_bytes, iterations;
   static const Kind kKind;

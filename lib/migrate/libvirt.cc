@@ -11,6 +11,7 @@
 #include "migrate/hypervisor.h"
 #include "virt/connection.h"
 #include "virt/stats.h"
+#include "virt/volumes.h"
 
 namespace rackline::migrate {
 namespace {
@@ -85,13 +86,7 @@ class LibvirtHypervisor final : public Hypervisor {
     if (xml.empty()) throw failed("read the definition of", uuid);
     VmDescription vm = virt::parse_description(xml);
     if (vm.host_cpu) vm.host_cpu_xml = host_cpu(*connection);
-    for (VmDisk& disk : vm.disks) {
-      const auto path = disk.pool.empty() ? std::nullopt : volume_path(disk.pool, disk.volume);
-      if (!path) continue;
-      disk.source = *path;
-      disk.type = path->starts_with("/dev/") ? "block" : "file";
-    }
-    if (virDomainIsActive(domain.get()) == 0) learn_chains(*connection, vm);
+    virt::resolve_disks(*connection, virDomainIsActive(domain.get()) != 0, vm);
     int autostart = 0;
     if (virDomainGetAutostart(domain.get(), &autostart) == 0) vm.autostart = autostart != 0;
     if (virDomainSnapshotNum(domain.get(), 0) > 0) vm.ties.emplace_back(virt::kHasSnapshots);
@@ -104,6 +99,17 @@ class LibvirtHypervisor final : public Hypervisor {
   }
 
   std::int64_t free_memory_bytes() override { return virt::free_memory_bytes(*control()); }
+
+  virt::PageBytes free_hugepages() override {
+    const auto connection = control();
+    const auto pools = virt::read_model(*connection).pages;
+    auto free = pools ? virt::free_pages(*connection, *pools) : std::nullopt;
+    if (!free) return {};
+    std::int64_t most = 0;
+    for (const auto& [size, bytes] : *free) most = std::max(most, bytes);
+    (*free)[0] = most;
+    return *free;
+  }
 
   std::optional<std::string> incompatible(const VmDescription& vm) override {
     const auto connection = control();
@@ -149,21 +155,7 @@ class LibvirtHypervisor final : public Hypervisor {
   }
 
   std::optional<std::string> volume_path(const std::string& pool, const std::string& volume) override {
-    const auto connection = control();
-    const virt::StoragePool storage(virStoragePoolLookupByName(connection->get(), pool.c_str()));
-    const virt::StorageVolume found(
-        storage == nullptr ? nullptr : virStorageVolLookupByName(storage.get(), volume.c_str()));
-    if (found == nullptr) {
-      const int code = virt::last_error_code();
-      const bool absent = code == VIR_ERR_NO_STORAGE_POOL || code == VIR_ERR_NO_STORAGE_VOL ||
-                          code == VIR_ERR_OPERATION_INVALID || virt::is_unsupported(code);
-      if (!absent) throw failed("look up the volume " + volume + " of " + pool + " on", host_.host);
-      virResetLastError();
-      return std::nullopt;
-    }
-    std::string path = virt::take(virStorageVolGetPath(found.get()));
-    if (path.empty()) throw failed("read the path of the volume " + volume + " of " + pool, host_.host);
-    return path;
+    return virt::volume_path(*control(), pool, volume);
   }
 
   void migrate(const MigrateRequest& request) override {
@@ -295,31 +287,6 @@ class LibvirtHypervisor final : public Hypervisor {
 
  private:
   using Shared = std::shared_ptr<virt::Connection>;
-
-  // What the images of a VM that does not run rest on, as the storage pools know it.
-  static void learn_chains(const virt::Connection& connection, VmDescription& vm) {
-    constexpr int kDeepest = 200;  // as deep as libvirt follows
-    const std::vector<VmDisk> top = vm.disks;
-    for (std::size_t i = 0; i < top.size(); ++i) {
-      if (!top[i].chain_unknown) continue;
-      std::string path = top[i].source;
-      std::vector<VmDisk> below;
-      bool known = false;
-      for (int depth = 0; depth < kDeepest && !known; ++depth) {
-        const virt::StorageVolume volume(virStorageVolLookupByPath(connection.get(), path.c_str()));
-        if (volume == nullptr) break;
-        const auto backing = virt::backing_of(virt::take(virStorageVolGetXMLDesc(volume.get(), 0)));
-        if (!backing) break;
-        known = backing->empty();
-        path = *backing;
-        if (!known) below.push_back({top[i].target, path.starts_with("/dev/") ? "block" : "file", path});
-      }
-      virResetLastError();
-      if (!known) continue;
-      vm.disks[i].chain_unknown = false;
-      vm.disks.insert(vm.disks.end(), below.begin(), below.end());
-    }
-  }
 
   void remove_definition(virDomainPtr domain, const std::string& uuid) const {
     if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) == 0) return;

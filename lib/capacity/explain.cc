@@ -129,6 +129,8 @@ std::string Explain::violation(const plan::State& state, const plan::Violation& 
     case plan::Violation::Kind::kNeeds:
       return members(state, violation.which, violation.bin, false, plan::kNowhere) + " on " + host +
              ": something that it depends on is not near";
+    case plan::Violation::Kind::kTogether:
+      return cluster_.model.group(violation.which).name + ": on more than one host";
   }
   return {};
 }
@@ -168,6 +170,8 @@ bool Explain::concerns(const plan::State& state, const plan::Violation& violatio
       return in_group(item, violation.which);
     case plan::Violation::Kind::kNeeds:
       return state.where(item) == violation.bin && in_group(item, violation.which);
+    case plan::Violation::Kind::kTogether:
+      return in_group(item, violation.which);
   }
   return false;
 }
@@ -206,6 +210,8 @@ std::string Explain::obstacle(const plan::State& state, int item, int bin,
       return cluster_.model.group(obstacle.which).name + " is not near, and it depends on that";
     case Kind::kNeeded:
       return cluster_.model.group(obstacle.which).name + " depends on it where it is";
+    case Kind::kTogether:
+      return "others of the " + cluster_.model.group(obstacle.which).name + " are not there";
     case Kind::kSpare:
       return "if a host failed, its virtual servers would no longer fit on the others (N+1; --spare ignore "
              "leaves that out)";
@@ -281,6 +287,8 @@ std::string Explain::constraint(int item, int bin, const plan::Obstacle& obstacl
     case Kind::kNeeds:
     case Kind::kNeeded:
       return "dependency";
+    case Kind::kTogether:
+      return "affinity";
     case Kind::kSpare:
       return "spare";
   }

@@ -34,6 +34,13 @@ std::string lacks(const record::VmSample& vm, const record::HostSample& from, co
       if (is_witness(to, plug) && has_plug(from, plug) && !has_plug(to, plug)) return "has no " + plug;
     }
   }
+  if (vm.storage_pools && to.storage_pools) {
+    for (const auto& pool : *vm.storage_pools) {
+      if (!has(to.storage_pools, pool))  // @rule 13-pool-of-the-target
+        return "has no storage pool " + pool.substr(0, pool.find('=')) + " at " +
+               pool.substr(pool.find('=') + 1);
+    }
+  }
   if (vm.disks) {
     for (const auto& disk : *vm.disks) {
       if (!to.shared_storage || !is_shared_in(disk, *to.shared_storage))
@@ -44,16 +51,19 @@ std::string lacks(const record::VmSample& vm, const record::HostSample& from, co
 }
 
 std::string needs_of(const record::VmSample& vm, const record::HostSample& from,
-                     const std::vector<std::string>& storage) {
+                     const std::vector<std::vector<std::string>>& storage) {
   std::string needs;
   if (vm.networks) {
     for (const auto& plug : *vm.networks) {
       if (has_plug(from, plug)) needs += plug + '\n';
     }
   }
+  if (vm.storage_pools) {
+    for (const auto& pool : *vm.storage_pools) needs += pool + '\n';
+  }
   if (vm.disks) {
     for (const auto& disk : *vm.disks) {
-      for (const auto& directory : storage) needs += is_shared_in(disk, {directory}) ? '+' : '-';
+      for (const auto& directory : storage) needs += is_shared_in(disk, directory) ? '+' : '-';
       needs += '\n';
     }
   }

@@ -16,8 +16,8 @@ namespace rackline::capacity {
 std::string lacks(const record::VmSample& vm, const record::HostSample& from, const record::HostSample& to);
 
 // Equal for VMs that lack the same on every host but their own, `from`. `storage`: every directory that any
-// host shares.
+// host shares, each as a list of its own: with thousands of VMs such lists are not made anew for each disk.
 std::string needs_of(const record::VmSample& vm, const record::HostSample& from,
-                     const std::vector<std::string>& storage);
+                     const std::vector<std::vector<std::string>>& storage);
 
 }  // namespace rackline::capacity

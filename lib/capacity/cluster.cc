@@ -3,17 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
-#include <numeric>
 #include <set>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 
 #include "base/joined.h"
 #include "base/units.h"
-#include "capacity/binding.h"
+#include "capacity/classes.h"
 #include "capacity/contradiction.h"
+#include "capacity/memory.h"
 
 namespace rackline::capacity {
 namespace {
@@ -32,25 +32,30 @@ struct HostFacts {
   int samples = 0;
   std::int64_t seen_running = 0;
   plan::Amount cpu_of_vms = 0;
-  plan::Amount memory_of_vms = 0;  // that they really occupy, as far as it is known
-  plan::Amount memory_given = 0;   // that they have
-  plan::Amount memory_promised = 0;
-  plan::Amount perhaps_in_pool = 0;  // that they may have in huge pages, which the memory above leaves out
-  std::string unclear;               // why it cannot be told what its VMs take
-  plan::Amount held[2] = {0, 0};     // kMemory, kCpu: reserved for others
+  GuestMemory guests;
+  std::string unclear;            // why it cannot be told what its VMs take
+  plan::Amount held[2] = {0, 0};  // kMemory, kCpu: reserved for others
 };
 
-// A guest in huge pages occupies next to nothing beside them. Where no sample tells of that, one that
-// occupies less than this part of what it has may be such a guest.
-constexpr std::int64_t kBarelyOccupied = 4;
+// Sizes of huge pages that VMs have.
+std::vector<std::int64_t> page_sizes_of(const Round& round) {
+  std::set<std::int64_t> sizes;
+  for (const auto& vm : round.vms()) {
+    if (!vm.hugepages.value_or(false) && !vm.hugepage_pools) continue;
+    for (const auto& [size, bytes] : hugepages_of(vm)) sizes.insert(size);
+  }
+  constexpr std::size_t kMost = plan::kMostResources - 2;
+  return {sizes.begin(),
+          std::next(sizes.begin(), static_cast<std::ptrdiff_t>(std::min(sizes.size(), kMost)))};
+}
 
-void count_memory(const record::VmSample& vm, HostFacts& facts) {
-  const std::int64_t given = vm.memory_bytes.value_or(0);
-  const std::int64_t used = vm.memory_used_bytes.value_or(given);
-  facts.memory_given += given;
-  facts.memory_promised += promised_memory(vm);
-  facts.memory_of_vms += vm.hugepages.value_or(false) ? std::max(given, used) : used;
-  if (!vm.hugepages && used < given / kBarelyOccupied) facts.perhaps_in_pool += given - used;
+std::vector<plan::Resource> resources_of(const Policy& policy, const std::vector<std::int64_t>& page_sizes) {
+  std::vector<plan::Resource> resources{
+      {.name = "memory", .transient = true, .spare = true, .balance_weight = policy.load_weights.memory},
+      {.name = "cpu", .balance_weight = policy.load_weights.cpu}};
+  for (const std::int64_t size : page_sizes)
+    resources.push_back({.name = pages_text(size), .transient = true});
+  return resources;
 }
 
 class Builder {
@@ -60,21 +65,15 @@ class Builder {
         rules_(rules),
         policy_(policy),
         question_(question),
-        cluster_{plan::Model({{.name = "memory",
-                               .transient = true,
-                               .spare = true,
-                               .balance_weight = policy.load_weights.memory},
-                              {.name = "cpu", .balance_weight = policy.load_weights.cpu}}),
-                 {},
-                 {},
-                 0,
-                 {}} {}
+        page_sizes_(page_sizes_of(round)),
+        cluster_{plan::Model(resources_of(policy, page_sizes_)), {}, {}, 0, {}},
+        classes_(cluster_, policy, question) {}
 
   Cluster build() {
     collect();
-    find_taken();
     reserve();
     add_hosts();
+    find_taken();
     add_groups();
     for (const auto* vm : vms_) add_vm(*vm);
     for (const auto& request : question_.requests) add_request(request);
@@ -88,51 +87,36 @@ class Builder {
   void add_hosts();
   void add_groups();
   void add_vm(const record::VmSample& vm);
+  std::vector<plan::Demand> demands_of(const record::VmSample& vm) const;
   void add_request(const record::VmRequest& request);
 
   std::string why_frozen(const std::string& name, const HostFacts& facts) const;
   std::string why_untimely(const record::HostSample& host) const;
   std::string why_frozen(const record::VmSample& vm) const;
+  int running(const record::VmSample& vm) const;
+  double speed(const std::string& host) const {
+    return question_.speeds == nullptr || question_.promises_only ? 1 : question_.speeds->of(host);
+  }
   std::vector<plan::Supply> supplies(const HostFacts& facts) const;
   bool leaving(const std::string& host) const {
     return std::find(question_.leaving.begin(), question_.leaving.end(), host) != question_.leaving.end();
   }
-  // The rules about a VM and the hosts that it could move between as one class. `from` is the bin of its
-  // host, plan::kNowhere for a request.
-  int class_of(const std::string& vm, int from, bool live, const record::VmSample* sample);
-  int class_for(std::vector<bool> allowed);
-  std::vector<int> cpus_for(const std::string& vm) const;
-  bool may_go(int from, int to, bool live, const std::vector<int>& cpus, const record::VmSample* vm) const;
   std::vector<int> groups_of(const std::string& vm, const std::optional<std::string>& group) const;
-  std::string reservation_of(const std::string& vm) const {
-    const auto bound = bound_.find(vm);
-    return bound == bound_.end() ? "" : bound->second.reservation;
-  }
 
   const Round& round_;
   const Rules& rules_;
   const Policy& policy_;
   const Question& question_;
+  std::vector<std::int64_t> page_sizes_;  // of huge pages: a resource each, from kCpu + 1
   Cluster cluster_;
   std::map<std::string, HostFacts> hosts_;
   std::vector<const record::VmSample*> vms_;  // those that become items
-  std::map<std::string_view, int> running_on_;
+  // VMs that run, by their names, their UUIDs, and the names of those without a UUID.
+  std::map<std::string_view, int> running_names_, running_uuids_, running_nameless_;
   std::map<std::string, int> group_numbers_;             // of the samples' anti-affinity groups
   std::map<std::string, std::vector<int>> rule_groups_;  // by VM
-  std::map<std::string, std::vector<const record::PlacementRule*>> host_rules_;
-  std::vector<const record::PlacementRule*> compatible_;
-  bool compatible_by_vm_ = false;
-  struct Bound {
-    std::string reservation;
-    std::vector<std::string> hosts;
-  };
-  std::map<std::string, Bound> bound_;  // VMs that have what is reserved for them where they are
-  std::map<std::vector<bool>, int> classes_;
-  // Classes of VMs that no rule speaks of, by what their hosts have in common: with thousands of
-  // hosts, comparing each VM's with all others would take longer than the search.
-  std::map<std::tuple<std::string, int, bool, std::string>, int> plain_classes_;
-  std::vector<std::string> storage_;  // all that any host shares
-  std::vector<int> cpus_;
+  std::set<std::string> stays_;  // VMs that leave their host only when that is to be emptied
+  Classes classes_;
 };
 
 void Builder::collect() {
@@ -140,53 +124,30 @@ void Builder::collect() {
     HostFacts& facts = hosts_[host.host];
     facts.sample = &host;
     ++facts.samples;
-    if (host.shared_storage)
-      storage_.insert(storage_.end(), host.shared_storage->begin(), host.shared_storage->end());
+    if (host.shared_storage) classes_.add_storage(*host.shared_storage);
   }
   for (const auto& vm : round_.vms()) {
     HostFacts& facts = hosts_[vm.host];
     if (active(vm)) {
-      ++running_on_[vm.vm];
+      ++running_names_[vm.vm];
+      ++(vm.uuid ? running_uuids_[*vm.uuid] : running_nameless_[vm.vm]);
       ++cluster_.running;
       ++facts.seen_running;
       facts.cpu_of_vms += thousandths(vm.cpu_cores.value_or(0));
-      count_memory(vm, facts);
+      facts.guests.add(vm);
       if (!vm.memory_bytes) facts.unclear = "the memory of " + vm.vm + " there is unknown";
     } else if (!question_.stopped_too) {
       continue;
     }
     vms_.push_back(&vm);
   }
-  std::sort(storage_.begin(), storage_.end());
-  storage_.erase(std::unique(storage_.begin(), storage_.end()), storage_.end());
   std::sort(vms_.begin(), vms_.end(),
             [](const auto* a, const auto* b) { return std::tie(a->vm, a->host) < std::tie(b->vm, b->host); });
 }
 
-// Where a name or a UUID is defined more than once, each of those hosts has it already for the others.
 void Builder::find_taken() {
-  using Same = std::unordered_map<std::string_view, std::vector<const record::VmSample*>>;
-  Same names;
-  Same uuids;
-  for (const auto& vm : round_.vms()) {
-    names[vm.vm].push_back(&vm);
-    if (vm.uuid) uuids[*vm.uuid].push_back(&vm);
-  }
-  const auto taken = [this](const record::VmSample& vm, const record::VmSample& other) {
-    if (vm.host == other.host) return;
-    cluster_.taken[vm.vm].emplace(other.host, vm.vm != other.vm ? "has its UUID, as " + other.vm
-                                              : vm.uuid == other.uuid
-                                                  ? "already has a definition of it"
-                                                  : "has another virtual server of that name");
-  };
-  for (const Same* same : {&names, &uuids}) {
-    for (const auto& [key, vms] : *same) {
-      if (vms.size() < 2) continue;
-      for (const auto* one : vms) {
-        for (const auto* other : vms) taken(*one, *other);
-      }
-    }
-  }
+  for (const auto& vm : round_.vms()) cluster_.taken.add(vm, cluster_.find_host(vm.host));
+  cluster_.taken.close();
 }
 
 // What is reserved on a host, less what its VM already has there, is kept from all others. What
@@ -201,7 +162,7 @@ void Builder::reserve() {
   for (const auto& request : question_.requests) requested.insert(request.vm);
   std::map<std::string_view, plan::Amount> promised;
   for (const auto* vm : vms_) {
-    if (active(*vm)) promised[vm->host] += promised_memory(*vm);
+    if (active(*vm)) promised[vm->host] += ordinary_memory(*vm);
   }
   for (const auto& reservation : question_.reservations) {
     std::vector<std::string> hosts = reservation.hosts.value_or(std::vector<std::string>());
@@ -216,17 +177,17 @@ void Builder::reserve() {
       };
       const auto runs = running.find(*reservation.vm);
       if (runs != running.end() && there(runs->second->host)) {
-        memory -= promised_memory(*runs->second);
+        memory -= ordinary_memory(*runs->second);
         cpu -= thousandths(static_cast<double>(runs->second->vcpus.value_or(1)));
-        bound_[*reservation.vm] = {reservation.id, hosts};
+        classes_.bind(*reservation.vm, reservation.id, hosts);
       } else if (requested.contains(*reservation.vm)) {
-        bound_[*reservation.vm] = {reservation.id, hosts};
+        classes_.bind(*reservation.vm, reservation.id, hosts);
         continue;  // it takes what is reserved for it
       }
     }
     const auto free = [&](const std::string& host) {
       const HostFacts& facts = hosts_.at(host);
-      const plan::Amount size = facts.sample == nullptr ? 0 : facts.sample->memory_bytes.value_or(0);
+      const plan::Amount size = facts.sample == nullptr ? 0 : ordinary_memory(*facts.sample);
       return size - promised[host] - facts.held[kMemory];
     };
     std::stable_sort(hosts.begin(), hosts.end(),
@@ -258,7 +219,8 @@ std::string Builder::why_frozen(const std::string& name, const HostFacts& facts)
   if (!question_.promises_only && !host.cpu_percent)  // @rule 07-load-unknown
     return "its CPU load is unknown";
   // @rule 07-servers-unknown
-  if (host.vms_running ? *host.vms_running != facts.seen_running : round_.lines_skipped) {
+  if (host.vms_running ? *host.vms_running + host.vms_paused.value_or(0) != facts.seen_running
+                       : round_.lines_skipped) {
     return "not all of its virtual servers are known";
   }
   if (!facts.unclear.empty()) return facts.unclear;
@@ -274,24 +236,27 @@ std::string Builder::why_untimely(const record::HostSample& host) const {
 }
 
 std::vector<plan::Supply> Builder::supplies(const HostFacts& facts) const {
-  std::vector<plan::Supply> result(2);
+  std::vector<plan::Supply> result(index(cluster_.model.resources()));
   if (facts.sample == nullptr) return result;
   const record::HostSample& host = *facts.sample;
   plan::Supply& memory = result[kMemory];
-  memory.size = host.memory_bytes.value_or(0);
-  // What the host itself is seen to take, if that is more than is set aside for it.
-  plan::Amount own = host.memory_used_bytes.value_or(0) - facts.memory_of_vms;
-  // A pool of huge pages counts as used, and what guests have of it is not the host's own.
-  if (own >= facts.perhaps_in_pool) own -= facts.perhaps_in_pool;
-  memory.reserve =
-      std::max({host.memory_reserve_bytes.value_or(policy_.memory_reserve_bytes), own, plan::Amount{0}});
-  memory.base = memory.reserve;
-  memory.reserve += facts.held[kMemory];  // not used, so no load
+  memory.size = ordinary_memory(host);
+  // What the host itself is seen to take, if that is more than is set aside for it. Where that is not known
+  // for certain, nothing comes for which there may be no room, and nobody leaves for a load that may be none.
+  const OwnMemory own =
+      own_memory(host, facts.guests, host.memory_reserve_bytes.value_or(policy_.memory_reserve_bytes));
+  memory.base = own.least;
+  memory.reserve = own.most + facts.held[kMemory];  // what is held is not used, so no load
   plan::Supply& cpu = result[kCpu];
-  cpu.size = thousandths(static_cast<double>(host.cpus.value_or(0)));
-  cpu.overcommit = host.cpu_overcommit.value_or(policy_.cpu_overcommit);
-  cpu.base = thousandths(host.cpu_percent.value_or(0) / 100 * static_cast<double>(host.cpus.value_or(0))) -
-             facts.cpu_of_vms;
+  const double speed = this->speed(host.host);
+  const double cpus = static_cast<double>(host.cpus.value_or(0));
+  cpu.size = thousandths(cpus * speed);
+  cpu.overcommit =
+      host.cpu_overcommit.value_or(policy_.cpu_overcommit) / speed;  // virtual ones have no speed
+  cpu.base = thousandths(speed * host.cpu_percent.value_or(0) / 100 * cpus) -
+             static_cast<plan::Amount>(std::llround(speed * static_cast<double>(facts.cpu_of_vms)));
+  for (std::size_t i = 0; i < page_sizes_.size(); ++i)
+    result[kCpu + 1 + i].size = pool_size(host, facts.guests, page_sizes_[i]);
   const auto limit = [this](plan::Supply& supply, double percent) {
     supply.safety = static_cast<plan::Amount>(static_cast<double>(supply.size) * percent / 100);
     if (supply.size > 0)
@@ -301,8 +266,9 @@ std::vector<plan::Supply> Builder::supplies(const HostFacts& facts) const {
   limit(cpu, policy_.threshold_percent);
   if (facts.held[kCpu] > 0) {
     // Reserved CPUs are not shared, whatever the ratio, and are to be there at once when they are wanted.
-    cpu.reserve = static_cast<plan::Amount>(static_cast<double>(facts.held[kCpu]) * cpu.overcommit);
-    cpu.safety = std::min(cpu.safety, cpu.size - facts.held[kCpu]);
+    const double held = speed * static_cast<double>(facts.held[kCpu]);
+    cpu.reserve = static_cast<plan::Amount>(held * cpu.overcommit);
+    cpu.safety = std::min(cpu.safety, cpu.size - static_cast<plan::Amount>(held));
   }
   return result;
 }
@@ -347,7 +313,10 @@ void Builder::add_hosts() {
     cluster_.hosts.push_back({name, facts.sample, std::move(frozen), std::move(closed), {}, false});
     std::copy(std::begin(facts.held), std::end(facts.held), std::begin(cluster_.hosts.back().held));
     const plan::Amount capacity = cluster_.model.capacity(cluster_.model.bins() - 1, kMemory);
-    cluster_.hosts.back().ballooned = facts.memory_promised > capacity && facts.memory_given <= capacity;
+    if (!known) continue;
+    const OwnMemory own = own_memory(*facts.sample, facts.guests, 0);
+    cluster_.hosts.back().perhaps_promised =
+        facts.guests.promised > capacity && facts.guests.given <= capacity + (own.most - own.least);
   }
 }
 
@@ -362,15 +331,11 @@ void Builder::add_groups() {
     number = cluster_.model.add_group({.name = "anti-affinity group " + name, .per_bin = 1});
   }
   for (const auto& rule : rules_.all()) {
-    if (rule.rule == "compatible") {
-      compatible_.push_back(&rule);
-      compatible_by_vm_ = compatible_by_vm_ || !rule.vms.empty();
+    if (rule.rule == "stay") {
+      stays_.insert(rule.vms.begin(), rule.vms.end());
       continue;
     }
-    if (rule.rule == "pin" || rule.rule == "exclude") {
-      for (const auto& vm : rule.vms) host_rules_[vm].push_back(&rule);
-      continue;
-    }
+    if (classes_.take(rule)) continue;
     const auto group_of = [&](const std::vector<std::string>& vms, plan::Group group) {
       const int number = cluster_.model.add_group(std::move(group));
       for (const auto& vm : std::set<std::string>(vms.begin(), vms.end())) {
@@ -386,6 +351,8 @@ void Builder::add_groups() {
       const int domains = static_cast<int>(rule.domains.value_or(0));
       group_of(rule.vms,
                {.name = "spread of " + names, .per_domain = domains > 0 ? 0 : 1, .min_domains = domains});
+    } else if (rule.rule == "affinity") {
+      group_of(rule.vms, {.name = "affinity of " + names, .together = true});
     } else {
       group_of(rule.vms, {.name = "anti-affinity of " + names, .per_bin = 1});
     }
@@ -401,111 +368,32 @@ std::vector<int> Builder::groups_of(const std::string& vm, const std::optional<s
   return groups;
 }
 
-// Hosts between which the VM may move live, as numbers that are equal: those of one CPU model,
-// those that a rule calls compatible, and whatever these lead to together, since it could go there by two
-// moves as well.
-std::vector<int> Builder::cpus_for(const std::string& vm) const {
-  std::vector<int> leads(cluster_.hosts.size());
-  std::iota(leads.begin(), leads.end(), 0);
-  const auto root = [&](int host) {
-    while (leads[index(host)] != host) host = leads[index(host)];
-    return host;
+// On how many hosts it runs. Two servers of one name and different UUIDs are two; one whose UUID is not told
+// may be any of that name.
+int Builder::running(const record::VmSample& vm) const {
+  const auto count = [](const auto& counts, const std::string& key) {
+    const auto found = counts.find(key);
+    return found == counts.end() ? 0 : found->second;
   };
-  const auto join = [&](int one, int other) { leads[index(root(other))] = root(one); };
-  std::map<record::Text, int> models;
-  for (std::size_t i = 0; i < cluster_.hosts.size(); ++i) {
-    const auto* sample = cluster_.hosts[i].sample;
-    if (sample == nullptr) continue;
-    const int host = static_cast<int>(i);
-    join(models.emplace(sample->cpu_model, host).first->second, host);
-  }
-  for (const auto* rule : compatible_) {
-    if (!Rules::binds(*rule, vm)) continue;
-    int first = plan::kNowhere;
-    for (const auto& name : *rule->hosts) {
-      const int host = cluster_.find_host(name);
-      if (host == plan::kNowhere) continue;
-      if (first == plan::kNowhere) first = host;
-      join(first, host);
-    }
-  }
-  for (std::size_t i = 0; i < leads.size(); ++i) leads[i] = root(static_cast<int>(i));
-  return leads;
-}
-
-bool Builder::may_go(int from, int to, bool live, const std::vector<int>& cpus,
-                     const record::VmSample* vm) const {
-  const auto* source = cluster_.hosts[index(from)].sample;
-  const auto* target = cluster_.hosts[index(to)].sample;
-  if (from == to || source == nullptr || target == nullptr) return true;
-  // A VM cannot move to another machine architecture, nor live to a CPU that lacks what it was promised.
-  return source->arch == target->arch &&
-         (!live || !policy_.same_cpu_model || cpus[index(from)] == cpus[index(to)]) &&
-         (vm == nullptr || lacks(*vm, *source, *target).empty());
-}
-
-int Builder::class_for(std::vector<bool> allowed) {
-  if (std::all_of(allowed.begin(), allowed.end(), [](bool one) { return one; })) return 0;
-  const auto [found, fresh] = classes_.emplace(std::move(allowed), 0);
-  if (fresh) found->second = cluster_.model.add_class(found->first);
-  return found->second;
-}
-
-int Builder::class_of(const std::string& vm, int from, bool live, const record::VmSample* sample) {
-  const auto rules = host_rules_.find(vm);
-  auto bound = bound_.find(vm);
-  // A host that is to be emptied cannot keep what was promised there.
-  if (bound != bound_.end() && from != plan::kNowhere && leaving(cluster_.host(from))) bound = bound_.end();
-  const auto taken = cluster_.taken.find(vm);
-  const bool ruled = rules != host_rules_.end() || bound != bound_.end() || taken != cluster_.taken.end();
-  if (from == plan::kNowhere && !ruled) return 0;
-  if (cpus_.empty()) cpus_ = cpus_for("");
-  const bool plain = !ruled && !compatible_by_vm_;
-  int* known = nullptr;
-  if (plain) {
-    const auto* host = cluster_.hosts[index(from)].sample;
-    std::string needs =
-        sample == nullptr || host == nullptr ? std::string() : needs_of(*sample, *host, storage_);
-    // A null is another value than any text.
-    const std::string arch = host == nullptr ? "?" : host->arch ? "=" + *host->arch : "";
-    const auto [found, fresh] =
-        plain_classes_.try_emplace({arch, cpus_[index(from)], live, std::move(needs)}, 0);
-    if (!fresh) return found->second;
-    known = &found->second;
-  }
-  const std::vector<int> own = compatible_by_vm_ ? cpus_for(vm) : cpus_;
-  std::vector<bool> allowed(cluster_.hosts.size(), true);
-  for (std::size_t i = 0; i < allowed.size(); ++i) {
-    const auto& host = cluster_.hosts[i];
-    if (from != plan::kNowhere) allowed[i] = may_go(from, static_cast<int>(i), live, own, sample);
-    if (bound != bound_.end() && std::find(bound->second.hosts.begin(), bound->second.hosts.end(),
-                                           host.name) == bound->second.hosts.end()) {
-      allowed[i] = false;
-    }
-    const bool there = taken != cluster_.taken.end() && taken->second.contains(host.name);
-    if (there && static_cast<int>(i) != from) allowed[i] = false;  // @rule 05-name-taken
-    if (rules == host_rules_.end()) continue;
-    for (const auto* rule : rules->second) {
-      if (Rules::names_host(*rule, host.name) != (rule->rule == "pin")) allowed[i] = false;
-    }
-  }
-  const int number = class_for(std::move(allowed));
-  if (known != nullptr) *known = number;
-  return number;
+  if (!vm.uuid) return count(running_names_, vm.vm);
+  return count(running_uuids_, *vm.uuid) + count(running_nameless_, vm.vm);
 }
 
 std::string Builder::why_frozen(const record::VmSample& vm) const {
-  const auto seen = running_on_.find(vm.vm);
-  const int running = seen != running_on_.end() ? seen->second : 0;
+  const int running = this->running(vm);
   if (running > 1) return "it is seen on two hosts: on its way, or running twice";  // @rule 07-seen-twice
   const bool bound = vm.bound_by && !vm.bound_by->empty();
+  // @rule 05-stay: false
+  const bool stays = !question_.empties_in_turn && stays_.contains(vm.vm) && !leaving(vm.host);
+  const std::string staying = stays ? "a rule lets it stay where it is" : "";
   if (!active(vm)) {
     return running > 0 ? "it runs elsewhere: this is a definition left over"
            : bound     ? joined(*vm.bound_by, "; ")
-                       : "";
+                       : staying;
   }
   if (vm.state == "unknown" || vm.state == "crashed" || vm.state == "suspended") return "it is " + vm.state;
   if (vm.migrating.value_or(false)) return "it is being migrated";
+  if (stays) return staying;
   if (bound) return joined(*vm.bound_by, "; ");  // @rule 05-bound-to-its-host
   if (!vm.memory_bytes) return "its memory is unknown";
   if (!question_.unmeasured_too && !question_.promises_only && !vm.cpu_cores)  // @rule 07-server-unmeasured
@@ -514,39 +402,54 @@ std::string Builder::why_frozen(const record::VmSample& vm) const {
   return question_.held_vm ? question_.held_vm(vm) : std::string();
 }
 
+std::vector<plan::Demand> Builder::demands_of(const record::VmSample& vm) const {
+  std::vector<plan::Demand> demands(index(cluster_.model.resources()));
+  const plan::Amount memory = ordinary_memory(vm);
+  demands[kMemory] = {memory, std::min(memory, vm.memory_bytes.value_or(0))};
+  const plan::Amount promised = thousandths(static_cast<double>(vm.vcpus.value_or(1)));
+  const double speed = this->speed(vm.host);
+  const record::Number wanted = wanted_cores(vm);
+  demands[kCpu].peak = promised;
+  if (wanted) {
+    demands[kCpu].usual = thousandths(speed * *wanted);
+  } else if (question_.unmeasured_too || question_.promises_only) {
+    demands[kCpu].usual = thousandths(speed * static_cast<double>(vm.vcpus.value_or(1)));  // at most
+  }
+  if (page_sizes_.empty()) return demands;
+  const PageBytes pages = hugepages_of(vm);
+  for (std::size_t i = 0; i < page_sizes_.size(); ++i) {
+    const auto found = pages.find(page_sizes_[i]);
+    if (found != pages.end()) demands[kCpu + 1 + i].peak = found->second;  // @rule 05-huge-pages
+  }
+  return demands;
+}
+
 void Builder::add_vm(const record::VmSample& vm) {
   const int host = cluster_.find_host(vm.host);
   const bool runs = active(vm);
   plan::Item item;
   item.start = host;
-  item.demands.resize(2);
-  if (runs) {
-    const plan::Amount promised = thousandths(static_cast<double>(vm.vcpus.value_or(1)));
-    item.demands[kMemory] = {promised_memory(vm), vm.memory_bytes.value_or(0)};
-    // Of unknown load: what it could take at most.
-    item.demands[kCpu] = {promised, vm.cpu_cores ? thousandths(*vm.cpu_cores)
-                                    : question_.unmeasured_too || question_.promises_only ? promised
-                                                                                          : 0};
-  }
-  item.item_class = class_of(vm.vm, host, runs, &vm);
+  item.demands = runs ? demands_of(vm) : std::vector<plan::Demand>(index(cluster_.model.resources()));
+  item.item_class = classes_.of(vm.vm, host, runs, &vm);
   item.groups = groups_of(vm.vm, vm.anti_affinity);
   std::string frozen = why_frozen(vm);
   item.frozen = !frozen.empty();
   // @rule 06-margin
   item.move_cost = policy_.margin / static_cast<double>(std::max<std::size_t>(1, cluster_.hosts.size()));
   cluster_.model.add_item(item);
-  cluster_.vms.push_back({vm.vm, &vm, runs, reservation_of(vm.vm), std::move(frozen)});
+  cluster_.vms.push_back({vm.vm, &vm, runs, classes_.reservation_of(vm.vm), std::move(frozen)});
 }
 
 void Builder::add_request(const record::VmRequest& request) {
   const double vcpus = static_cast<double>(request.vcpus.value_or(1));
   plan::Item item;
-  item.demands = {{request.memory_bytes, request.memory_bytes},
-                  {thousandths(vcpus), thousandths(request.cpu_cores.value_or(vcpus))}};
-  item.item_class = class_of(request.vm, plan::kNowhere, false, nullptr);
+  item.demands.resize(index(cluster_.model.resources()));
+  item.demands[kMemory] = {request.memory_bytes, request.memory_bytes};
+  item.demands[kCpu] = {thousandths(vcpus), thousandths(request.cpu_cores.value_or(vcpus))};
+  item.item_class = classes_.of(request.vm, plan::kNowhere, false, nullptr);
   item.groups = groups_of(request.vm, request.anti_affinity);
   cluster_.model.add_item(item);
-  cluster_.vms.push_back({request.vm, nullptr, false, reservation_of(request.vm), {}});
+  cluster_.vms.push_back({request.vm, nullptr, false, classes_.reservation_of(request.vm), {}});
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "capacity/facts.h"
+#include "capacity/speed.h"
+#include "capacity/taken.h"
 #include "plan/model.h"
 #include "plan/order.h"
 #include "plan/state.h"
@@ -67,6 +69,7 @@ struct Policy {
   double cpu_overcommit = 8;                                    // where the host does not say
   std::int64_t memory_reserve_bytes = std::int64_t{256} << 20;  // likewise
   bool keep_spare = true;
+  bool clock_is_speed = true;  // CPUs of a higher clock do more
   bool same_cpu_model = true;  // nothing moves live to another CPU model, unless a rule says that it may
   std::uint64_t seed = 0;
   plan::Caps caps;
@@ -74,18 +77,22 @@ struct Policy {
   std::chrono::milliseconds stale = std::chrono::minutes(2);
 };
 
-inline constexpr int kMemory = 0;  // bytes
-inline constexpr int kCpu = 1;     // thousandths of a CPU: virtual ones are promised, real ones kept busy
+// The resources of the model; behind them comes one for each size of huge pages that VMs have, in bytes.
+inline constexpr int kMemory = 0;  // bytes, without pools of huge pages
+// Thousandths of a CPU. Virtual ones are promised; of real ones, those of the fastest host are kept busy.
+inline constexpr int kCpu = 1;
 
 // What the translation depends on beside the round.
 struct Question {
   std::vector<std::string> leaving;         // hosts to be emptied
   std::vector<record::VmRequest> requests;  // VMs that are still nowhere
   bool stopped_too = false;                 // stopped VMs are items as well
+  bool empties_in_turn = false;             // each host is to be emptied once
   bool unmeasured_too = false;              // VMs of unknown CPU load may move
   bool promises_only = false;               // ... and hosts of unknown CPU load take part
   // Hosts that heartbeat tells something about: by name, what. Nothing goes there.
   std::map<std::string, std::string> closed;
+  const Speeds* speeds = nullptr;  // of the CPUs; nullptr: all alike
   // What is promised to somebody: nobody else gets it.
   std::vector<record::Reservation> reservations;
   std::function<std::string(const record::VmSample&)> held_vm;      // why it may not move; empty: it may
@@ -114,16 +121,17 @@ struct Cluster {
     std::string frozen;
     std::string closed;             // why nothing goes there, if it is not drained or to be emptied
     plan::Amount held[2] = {0, 0};  // kMemory, kCpu: reserved, and not used by whom it is for
-    // It has promised more memory than it has, but only what balloons have taken back: that was meant.
-    bool ballooned = false;
+    // It has promised more memory than it has, but only what balloons have taken back, which was meant, or
+    // what guests may have in huge pages, which is not known.
+    bool perhaps_promised = false;
+    bool holds(int resource) const { return resource <= kCpu && held[resource] > 0; }
   };
 
   plan::Model model;
   std::vector<HostState> hosts;
   std::vector<Vm> vms;
   std::int64_t running = 0;  // active VMs, the "fleet" of the change guard
-  // By VM and host: why its definition cannot come there, since the host has that name or UUID already.
-  std::map<std::string, std::map<std::string, std::string>> taken;
+  Taken taken;
 
   const std::string& host(int bin) const { return hosts[static_cast<std::size_t>(bin)].name; }
   const Vm& vm(int item) const { return vms[static_cast<std::size_t>(item)]; }

@@ -14,7 +14,7 @@ namespace {
 using Names = std::set<std::string>;
 using record::PlacementRule;
 
-std::string words(const PlacementRule& rule) {
+std::string hard_words(const PlacementRule& rule) {
   const std::string vms = joined(rule.vms);
   if (rule.rule == "pin") return "pin of " + vms + " to " + joined(*rule.hosts);
   if (rule.rule == "exclude") return "exclude of " + vms + " from " + joined(*rule.hosts);
@@ -40,7 +40,8 @@ class Examination {
       if (request.anti_affinity) groups_[*request.anti_affinity].insert(request.vm);
     }
     for (const auto& rule : rules.all()) {
-      if (rule.rule != "pin" && rule.rule != "exclude") continue;
+      // What is only preferred contradicts nothing: it is given up.
+      if ((rule.rule != "pin" && rule.rule != "exclude") || is_soft(rule)) continue;
       for (const auto& vm : rule.vms) by_vm_[vm].push_back(&rule);
     }
   }
@@ -65,6 +66,8 @@ class Examination {
       found_.idle.push_back(words(rule) + ": none of them is in the input");
       return;
     }
+    if (is_soft(rule)) return;
+    if (rule.rule == "affinity") examine_affinity(rule, members);
     if (rule.rule == "anti_affinity") examine_group(words(rule), members, members.size(), false);
     if (rule.rule == "spread") {
       const auto wanted = rule.domains ? static_cast<std::size_t>(*rule.domains) : members.size();
@@ -185,6 +188,27 @@ class Examination {
                                 " need different" + what + ", and are left " + joined(left));
   }
 
+  void examine_affinity(const PlacementRule& rule, const Names& members) {
+    for (const auto& other : rules_.all()) {
+      if (other.rule != "anti_affinity" || is_soft(other)) continue;
+      const auto both = std::count_if(members.begin(), members.end(),
+                                      [&](const auto& vm) { return Rules::binds(other, vm); });
+      if (both > 1) found_.impossible.push_back(words(rule) + " and " + words(other));
+    }
+    Names common;
+    Names texts;
+    for (const auto& vm : members) {
+      const Names own = allowed(vm);
+      if (vm == *members.begin()) common = own;
+      std::erase_if(common, [&](const auto& host) { return !own.contains(host); });
+      if (const auto rules = by_vm_.find(vm); rules != by_vm_.end())
+        for (const auto* other : rules->second) texts.insert(words(*other));
+    }
+    if (!members.empty() && common.empty())
+      found_.impossible.push_back(words(rule) + " and " + joined(texts, " and ") + " leave " +
+                                  joined(members) + " no host in common");
+  }
+
   void examine_dependency(const PlacementRule& rule, const Names& members) {
     Names near;
     Names known;
@@ -264,6 +288,10 @@ class Examination {
 };
 
 }  // namespace
+
+std::string words(const record::PlacementRule& rule) {
+  return (is_soft(rule) ? "soft " : "") + hard_words(rule);
+}
 
 Contradictions contradictions(const Round& round, const Rules& rules,
                               const std::vector<record::VmRequest>& requests) {

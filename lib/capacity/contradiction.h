@@ -25,6 +25,9 @@ struct Contradictions {
 Contradictions contradictions(const Round& round, const Rules& rules,
                               const std::vector<record::VmRequest>& requests);
 
+// "pin of web1 to h2"
+std::string words(const record::PlacementRule& rule);
+
 // The names by which hosts fail together, and are near to one another. A host of which nothing is said is one
 // by itself; where no neighbourhood is told, the failure domain stands for it.
 std::string domain_name(const record::HostSample& host);

@@ -15,8 +15,8 @@ namespace {
 constexpr int kHostsInText = 8;
 constexpr int kItemsInText = 3;
 
-std::string amount(int resource, plan::Amount value) {
-  if (resource == kMemory) return format_bytes(value) + " of memory";
+std::string amount(const plan::Model& model, int resource, plan::Amount value) {
+  if (resource != kCpu) return format_bytes(value) + " of " + model.resource(resource).name;
   char text[48];
   std::snprintf(text, sizeof text, "%g virtual CPUs", static_cast<double>(value) / 1000);
   return text;
@@ -81,9 +81,12 @@ std::pair<std::string, std::string> Explain::forbidden(int item, int bin) const 
     if (rule.rule == "pin" && !named) return {"pin", "pinned to " + joined(*rule.hosts)};
     if (rule.rule == "exclude" && named) return {"exclude", "excluded by a rule"};
   }
-  if (const auto taken = cluster_.taken.find(vm.name); taken != cluster_.taken.end()) {
-    const auto there = taken->second.find(host.name);
-    if (there != taken->second.end()) return {"defined", there->second};
+  if (vm.sample != nullptr) {
+    if (std::string why = cluster_.taken.why(*vm.sample, bin); !why.empty())
+      return {"defined", std::move(why)};
+  } else if (const auto there = cluster_.taken.hosts(vm.name);
+             std::find(there.begin(), there.end(), bin) != there.end()) {
+    return {"defined", "has another virtual server of that name"};
   }
   if (!vm.bound.empty()) return {"reservation", "its reservation " + vm.bound + " is not held there"};
   const int from = cluster_.model.start(item);
@@ -91,7 +94,10 @@ std::pair<std::string, std::string> Explain::forbidden(int item, int bin) const 
       from == plan::kNowhere ? nullptr : cluster_.hosts[static_cast<std::size_t>(from)].sample;
   if (own != nullptr && host.sample != nullptr && vm.sample != nullptr) {
     const std::string lack = lacks(*vm.sample, *own, *host.sample);
-    if (!lack.empty()) return {lack.starts_with("has no") ? "network" : "storage", lack};
+    if (!lack.empty())
+      return {
+          lack.starts_with("has no network") || lack.starts_with("has no interface") ? "network" : "storage",
+          lack};
   }
   if (own != nullptr && host.sample != nullptr && own->arch == host.sample->arch) {
     return {"cpu_model", "another CPU model (" + host.sample->cpu_model.value_or("unknown") + " instead of " +
@@ -101,8 +107,10 @@ std::pair<std::string, std::string> Explain::forbidden(int item, int bin) const 
 }
 
 std::string Explain::reserved(int bin, int resource) const {
-  const plan::Amount held = cluster_.hosts[static_cast<std::size_t>(bin)].held[resource];
-  return held > 0 ? " (" + amount(resource, held) + " is reserved for others)" : "";
+  const auto& host = cluster_.hosts[static_cast<std::size_t>(bin)];
+  if (host.holds(resource))
+    return " (" + amount(cluster_.model, resource, host.held[resource]) + " is reserved for others)";
+  return "";
 }
 
 std::string Explain::violation(const plan::State& state, const plan::Violation& violation) const {
@@ -115,8 +123,9 @@ std::string Explain::violation(const plan::State& state, const plan::Violation& 
              forbidden(violation.which, violation.bin).second;
     case plan::Violation::Kind::kCapacity:
       return host + " has promised " +
-             amount(violation.which, state.used(violation.bin, violation.which) -
-                                         cluster_.model.capacity(violation.bin, violation.which)) +
+             amount(cluster_.model, violation.which,
+                    state.used(violation.bin, violation.which) -
+                        cluster_.model.capacity(violation.bin, violation.which)) +
              " too much" + reserved(violation.bin, violation.which);
     case plan::Violation::Kind::kGroupBin:
       return members(state, violation.which, violation.bin, false, plan::kNowhere) + " on " + host + ": " +
@@ -129,6 +138,8 @@ std::string Explain::violation(const plan::State& state, const plan::Violation& 
     case plan::Violation::Kind::kNeeds:
       return members(state, violation.which, violation.bin, false, plan::kNowhere) + " on " + host +
              ": something that it depends on is not near";
+    case plan::Violation::Kind::kTogether:
+      return cluster_.model.group(violation.which).name + ": on more than one host";
   }
   return {};
 }
@@ -149,7 +160,8 @@ std::string Explain::stuck(const plan::State& state, const plan::Violation& viol
 bool Explain::may_be_mended(const plan::Violation& violation) const {
   if (violation.kind == plan::Violation::Kind::kLeaving) return false;
   return violation.kind != plan::Violation::Kind::kCapacity ||
-         (violation.which == kMemory && !cluster_.hosts[static_cast<std::size_t>(violation.bin)].ballooned);
+         (violation.which == kMemory &&
+          !cluster_.hosts[static_cast<std::size_t>(violation.bin)].perhaps_promised);
 }
 
 bool Explain::concerns(const plan::State& state, const plan::Violation& violation, int item) const {
@@ -168,6 +180,8 @@ bool Explain::concerns(const plan::State& state, const plan::Violation& violatio
       return in_group(item, violation.which);
     case plan::Violation::Kind::kNeeds:
       return state.where(item) == violation.bin && in_group(item, violation.which);
+    case plan::Violation::Kind::kTogether:
+      return in_group(item, violation.which);
   }
   return false;
 }
@@ -191,7 +205,8 @@ std::string Explain::obstacle(const plan::State& state, int item, int bin,
     case Kind::kClass:
       return forbidden(item, bin).second;
     case Kind::kCapacity:
-      return amount(obstacle.which, obstacle.missing) + " missing" + reserved(bin, obstacle.which);
+      return amount(cluster_.model, obstacle.which, obstacle.missing) + " missing" +
+             reserved(bin, obstacle.which);
     case Kind::kGroupBin:
     case Kind::kGroupDomain: {
       const bool in_domain = obstacle.kind == Kind::kGroupDomain;
@@ -206,6 +221,8 @@ std::string Explain::obstacle(const plan::State& state, int item, int bin,
       return cluster_.model.group(obstacle.which).name + " is not near, and it depends on that";
     case Kind::kNeeded:
       return cluster_.model.group(obstacle.which).name + " depends on it where it is";
+    case Kind::kTogether:
+      return "others of the " + cluster_.model.group(obstacle.which).name + " are not there";
     case Kind::kSpare:
       return "if a host failed, its virtual servers would no longer fit on the others (N+1; --spare ignore "
              "leaves that out)";
@@ -271,7 +288,8 @@ std::string Explain::constraint(int item, int bin, const plan::Obstacle& obstacl
     case Kind::kClass:
       return forbidden(item, bin).first;
     case Kind::kCapacity:
-      if (cluster_.hosts[static_cast<std::size_t>(bin)].held[obstacle.which] > 0) return "reservation";
+      if (cluster_.hosts[static_cast<std::size_t>(bin)].holds(obstacle.which)) return "reservation";
+      if (obstacle.which > kCpu) return "hugepages";
       return obstacle.which == kMemory ? "memory" : "vcpus";
     case Kind::kGroupBin:
       return "anti_affinity";
@@ -281,6 +299,8 @@ std::string Explain::constraint(int item, int bin, const plan::Obstacle& obstacl
     case Kind::kNeeds:
     case Kind::kNeeded:
       return "dependency";
+    case Kind::kTogether:
+      return "affinity";
     case Kind::kSpare:
       return "spare";
   }
@@ -300,8 +320,8 @@ std::string Explain::shortage(const plan::State& state) const {
       if (kind == plan::BinState::kOpen) there += std::max<plan::Amount>(0, model.capacity(bin, r));
     }
     if (!model.resource(r).hard || needed <= there) continue;
-    text += (text.empty() ? "" : "; ") + std::string("all virtual servers need ") + amount(r, needed) +
-            ", and the hosts that may take any have " + amount(r, there) + " together";
+    text += (text.empty() ? "" : "; ") + std::string("all virtual servers need ") + amount(model, r, needed) +
+            ", and the hosts that may take any have " + amount(model, r, there) + " together";
   }
   return text;
 }

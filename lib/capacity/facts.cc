@@ -8,6 +8,10 @@
 
 namespace rackline::capacity {
 
+bool is_soft(const record::PlacementRule& rule) {
+  return rule.soft.value_or(false);
+}
+
 void Round::clear() {
   host_count_ = 0;
   vm_count_ = 0;
@@ -21,10 +25,16 @@ void Rules::add(const record::PlacementRule& rule) {
   };
   const bool of_hosts = rule.rule == "pin" || rule.rule == "exclude" || rule.rule == "compatible";
   const bool depends = rule.rule == "depends";
-  if (!of_hosts && !depends && rule.rule != "anti_affinity" && rule.rule != "spread") {
+  const bool of_each_other = rule.rule == "affinity" || rule.rule == "anti_affinity" || rule.rule == "spread";
+  if (!of_hosts && !of_each_other && !depends && rule.rule != "stay") {
     refuse(
-        "there is no such rule; the rules are anti_affinity, spread, pin, exclude, depends and compatible");
+        "there is no such rule; the rules are affinity, anti_affinity, spread, pin, exclude, stay, depends "
+        "and "
+        "compatible");
   }
+  const bool may_be_soft =
+      rule.rule == "affinity" || rule.rule == "anti_affinity" || rule.rule == "pin" || rule.rule == "exclude";
+  if (is_soft(rule) && !may_be_soft) refuse("it cannot be soft");
   if (of_hosts && (!rule.hosts || rule.hosts->empty())) refuse("it needs a list of hosts");
   if (rule.vms.empty() && rule.rule != "compatible") refuse("it names no virtual server");
   if (depends && (!rule.on || rule.on->empty())) refuse("it needs a list of what they depend on");
@@ -35,9 +45,29 @@ void Rules::add(const record::PlacementRule& rule) {
   }
   const bool known = std::any_of(rules_.begin(), rules_.end(), [&](const auto& other) {
     return other.rule == rule.rule && other.vms == rule.vms && other.hosts == rule.hosts &&
-           other.on == rule.on && other.domains == rule.domains;
+           other.on == rule.on && other.domains == rule.domains && is_soft(other) == is_soft(rule);
   });
   if (!known) rules_.push_back(rule);
+}
+
+std::vector<record::PlacementRule> Rules::give_up_for(const std::set<std::string>& vms) {
+  const auto soft = std::stable_partition(rules_.begin(), rules_.end(), [&](const auto& rule) {
+    return !is_soft(rule) ||
+           std::none_of(vms.begin(), vms.end(), [&](const auto& vm) { return binds(rule, vm); });
+  });
+  std::vector<record::PlacementRule> given_up(soft, rules_.end());
+  rules_.erase(soft, rules_.end());
+  return given_up;
+}
+
+std::vector<record::PlacementRule> Rules::give_up_soft() {
+  std::set<std::string> all;
+  for (const auto& rule : rules_) all.insert(rule.vms.begin(), rule.vms.end());
+  return give_up_for(all);
+}
+
+bool Rules::any_soft() const {
+  return std::any_of(rules_.begin(), rules_.end(), is_soft);
 }
 
 bool Rules::binds(const record::PlacementRule& rule, const std::string& vm) {
@@ -52,7 +82,7 @@ bool Rules::names_host(const record::PlacementRule& rule, const std::string& hos
 void History::add(const record::VmMoved& moved) {
   if (moved.planned.value_or(false)) return;
   if (moved.outcome != "done" && moved.outcome != "failed" && moved.outcome != "unknown") return;
-  add(moved.vm, moved.time);
+  add(moved.uuid.value_or(moved.vm), moved.time);
 }
 
 void History::add(const std::string& vm, record::Time time) {
@@ -60,9 +90,13 @@ void History::add(const std::string& vm, record::Time time) {
   last = std::max(last, time);
 }
 
-bool History::cooling(std::string_view vm, record::Time now, std::chrono::milliseconds cooldown) const {
-  const auto found = last_.find(vm);
-  return found != last_.end() && now - found->second < cooldown;  // @rule 06-cooldown: false
+bool History::cooling(const record::VmSample& vm, record::Time now,
+                      std::chrono::milliseconds cooldown) const {
+  const auto lately = [&](std::string_view who) {
+    const auto found = last_.find(who);
+    return found != last_.end() && now - found->second < cooldown;  // @rule 06-cooldown: false
+  };
+  return lately(identity(vm)) || lately(vm.vm);
 }
 
 double History::recent(record::Time now) const {
@@ -77,11 +111,29 @@ double History::recent(record::Time now) const {
   return count;
 }
 
+ByName<double> wanted_percents(const Round& round) {
+  ByName<double> waited;  // CPUs
+  for (const auto& vm : round.vms()) {
+    if (!active(vm) || !vm.cpu_cores || vm.cpu_steal_percent.value_or(0) <= 0) continue;
+    waited[vm.host] += *wanted_cores(vm) - *vm.cpu_cores;
+  }
+  ByName<double> percents;
+  for (const auto& host : round.hosts()) {
+    if (host.state != "up" || !host.cpu_percent || host.cpus.value_or(0) <= 0) continue;
+    const auto found = waited.find(host.host);
+    percents[host.host] = *host.cpu_percent +
+                          (found == waited.end() ? 0 : 100 * found->second / static_cast<double>(*host.cpus));
+  }
+  return percents;
+}
+
 void Hold::count(const Round& round, double threshold_percent) {
   ++round_;
+  const ByName<double> percents = wanted_percents(round);
   for (const auto& host : round.hosts()) {
+    const auto percent = percents.find(host.host);
     auto found = counts_.find(std::string_view(host.host));
-    const bool above = host.state == "up" && host.cpu_percent.value_or(0) > threshold_percent;
+    const bool above = percent != percents.end() && percent->second > threshold_percent;
     if (found == counts_.end()) {
       if (!above) continue;
       found = counts_.emplace(host.host, Count{}).first;
@@ -90,7 +142,13 @@ void Hold::count(const Round& round, double threshold_percent) {
     // A round without the host, or without its figures, breaks the row as well.
     count.rounds = !above ? 0 : count.seen == round_ - 1 ? count.rounds + 1 : 1;
     count.seen = round_;
+    if (above) count.percent = percent->second;
   }
+}
+
+double Hold::percent(std::string_view host) const {
+  const auto found = counts_.find(host);
+  return found != counts_.end() ? found->second.percent : 0;
 }
 
 int Hold::rounds(std::string_view host) const {
@@ -100,6 +158,16 @@ int Hold::rounds(std::string_view host) const {
 
 std::int64_t promised_memory(const record::VmSample& vm) {
   return std::max(vm.memory_bytes.value_or(0), vm.memory_max_bytes.value_or(0));  // @rule 05-balloons: 0
+}
+
+std::string_view identity(const record::VmSample& vm) {
+  return vm.uuid && !vm.uuid->empty() ? *vm.uuid : vm.vm;
+}
+
+record::Number wanted_cores(const record::VmSample& vm) {
+  if (!vm.cpu_cores) return std::nullopt;
+  const double waited = vm.cpu_steal_percent.value_or(0) / 100 * static_cast<double>(vm.vcpus.value_or(0));
+  return *vm.cpu_cores + waited;
 }
 
 bool active(const record::VmSample& vm) {

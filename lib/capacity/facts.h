@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,12 +48,20 @@ class Round {
   std::size_t vm_count_ = 0;
 };
 
+// Whether the rule is a preference, kept as far as nothing else stands against it.
+bool is_soft(const record::PlacementRule& rule);
+
 // The rules that placements obey, each once however often a stream repeats it.
 class Rules {
  public:
   // Throws Error(kUsage) for a rule that is not understood: it would be broken unknowingly.
   void add(const record::PlacementRule& rule);
+  // Those in force. Soft ones are as good as others until they are given up.
   const std::vector<record::PlacementRule>& all() const { return rules_; }
+  // Gives up the soft ones that bind one of the VMs, or all of them; returns them.
+  std::vector<record::PlacementRule> give_up_for(const std::set<std::string>& vms);
+  std::vector<record::PlacementRule> give_up_soft();
+  bool any_soft() const;
   // Whether the rule speaks of the VM; one of compatible that names none speaks of all.
   static bool binds(const record::PlacementRule& rule, const std::string& vm);
   static bool names_host(const record::PlacementRule& rule, const std::string& host);
@@ -74,9 +83,10 @@ class History {
  public:
   // Dry runs and refusals are no moves. A failed one counts: it is not to be tried at once again.
   void add(const record::VmMoved& moved);
+  // `vm`: its UUID or, where that is not known, its name.
   void add(const std::string& vm, record::Time time);
-  // Whether the VM moved less than `cooldown` before `now`.
-  bool cooling(std::string_view vm, record::Time now, std::chrono::milliseconds cooldown) const;
+  // Whether the VM moved less than `cooldown` before `now`; one of its name, where no UUID was told.
+  bool cooling(const record::VmSample& vm, record::Time now, std::chrono::milliseconds cooldown) const;
   // How many VMs moved lately: one that moves now counts 1, one that moved a day ago 1/e.
   double recent(record::Time now) const;
 
@@ -84,16 +94,21 @@ class History {
   ByName<record::Time> last_;
 };
 
-// How many rounds on end each host has been above the CPU threshold: a spike is not a load.
+// Percent of a host's CPUs that it and its VMs want: those that were busy, and those that VMs waited for.
+ByName<double> wanted_percents(const Round& round);
+
+// How many rounds on end each host has wanted more than the CPU threshold: a spike is not a load.
 class Hold {
  public:
   void count(const Round& round, double threshold_percent);
   int rounds(std::string_view host) const;
+  double percent(std::string_view host) const;  // of one that is above it
 
  private:
   struct Count {
     int rounds = 0;
     std::int64_t seen = 0;
+    double percent = 0;
   };
   ByName<Count> counts_;
   std::int64_t round_ = 0;
@@ -101,6 +116,13 @@ class Hold {
 
 // True when it runs or at least holds the memory of a running one.
 bool active(const record::VmSample& vm);
+
+// What tells it from all others: its UUID, or its name where that is not known.
+std::string_view identity(const record::VmSample& vm);
+
+// CPUs that it would keep busy if it had to wait for none: what it used, and the time for which its virtual
+// CPUs waited for one of the host.
+record::Number wanted_cores(const record::VmSample& vm);
 
 // Memory that it may have at most: what a balloon has taken back, the guest may want again.
 std::int64_t promised_memory(const record::VmSample& vm);

@@ -32,7 +32,8 @@ void Planner::close(record::Time time) {
   std::swap(open_, closed_);
   open_.clear();
   hold_.count(closed_, policy_.threshold_percent);
-  usage_.count(closed_, policy_.threshold_percent);
+  if (policy_.clock_is_speed) speeds_.learn(closed_);
+  usage_.count(closed_, policy_.threshold_percent, speeds_);
 }
 
 plan::SearchLimits Planner::limits() const {
@@ -47,6 +48,7 @@ plan::SearchLimits Planner::limits() const {
 Cluster Planner::cluster_for(const Question& question) const {
   Question whole = question;
   whole.closed = closed_hosts_;
+  whole.speeds = &speeds_;
   for (const auto& [id, reservation] : reservations_) {
     if (!reservation.until || *reservation.until > closed_.time) whole.reservations.push_back(reservation);
   }
@@ -54,20 +56,21 @@ Cluster Planner::cluster_for(const Question& question) const {
 }
 
 bool Planner::spike(const record::HostSample& host) const {
-  return host.cpu_percent.value_or(0) > policy_.threshold_percent &&
-         hold_.rounds(host.host) < policy_.hold.value_or(1);
+  const int rounds = hold_.rounds(host.host);
+  return rounds > 0 && rounds < policy_.hold.value_or(1);
 }
 
 Question Planner::balance_question() const {
   Question question;
   question.held_vm = [this](const record::VmSample& vm) {
-    return history_.cooling(vm.vm, closed_.time, policy_.cooldown) ? "it has moved lately" : "";
+    return history_.cooling(vm, closed_.time, policy_.cooldown) ? "it has moved lately" : "";
   };
   question.held_host = [this](const record::HostSample& host) -> std::string {
     if (!spike(host)) return {};
-    return "its cpu " + percent_text(*host.cpu_percent) + " > " + percent_text(policy_.threshold_percent) +
-           " has lasted for " + std::to_string(hold_.rounds(host.host)) + " of " +
-           std::to_string(policy_.hold.value_or(1)) + " rounds";
+    return "its cpu " + percent_text(hold_.percent(host.host)) + " > " +
+           percent_text(policy_.threshold_percent) + " has lasted for " +
+           std::to_string(hold_.rounds(host.host)) + " of " + std::to_string(policy_.hold.value_or(1)) +
+           " rounds";
   };
   return question;
 }
@@ -135,15 +138,13 @@ std::string Planner::waiting_for() const {
            format_time(closed_.time) + ": nothing is decided on this round";
   }
   if (pending_.empty() || closed_.time - pending_since_ >= policy_.cooldown) return {};
-  std::map<std::string_view, std::string_view> running;
-  for (const auto& vm : closed_.vms()) {
-    if (active(vm)) running[vm.vm] = vm.host;
-  }
-  for (const auto& [vm, target] : pending_) {
-    const auto found = running.find(vm);
-    if (found == running.end() || found->second != target) {
-      std::string text = vm;
-      text += " is not seen on " + target + " yet, where it was sent " + format_time(pending_since_);
+  for (const Pending& one : pending_) {
+    const bool arrived = std::any_of(closed_.vms().begin(), closed_.vms().end(), [&](const auto& vm) {
+      return active(vm) && vm.host == one.target && (vm.vm == one.vm || identity(vm) == one.vm);
+    });
+    if (!arrived) {
+      std::string text = one.name;
+      text += " is not seen on " + one.target + " yet, where it was sent " + format_time(pending_since_);
       return text;
     }
   }
@@ -214,12 +215,23 @@ std::string Planner::spare_forbids(const Cluster& cluster, const plan::State& be
   return {};
 }
 
+// What the hosts of the move are expected to be loaded with when the plan is done: "; then h1 cpu 60% memory
+// 41%, h2 cpu 35% memory 40%". What is promised, by which hbal goes, is no load.
+std::string Planner::expected(const Cluster& cluster, const plan::State& after,
+                              const plan::Move& move) const {
+  if (policy_.objective == Objective::kGaneti) return {};
+  const Explain explain(cluster, rules_, policy_);
+  const bool emptied = cluster.model.state(move.from) == plan::BinState::kLeaving;
+  return "; then " + (emptied ? "" : explain.load(after, move.from) + ", ") + explain.load(after, move.to);
+}
+
 void Planner::write_moves(const Cluster& cluster, const plan::Schedule& schedule, const std::string& verb,
                           const std::vector<std::string>& reasons, Plan& plan,
                           const std::function<double(const plan::State&)>& score) const {
   const auto scored = [&score](const plan::State& state) { return score ? score(state) : state.score(); };
   const std::string time = format_time(closed_.time);
   plan::State state(cluster.model);
+  const plan::State after = carried_out(cluster.model, schedule);
   std::vector<bool> on_its_way(index(cluster.model.items()), false);
   for (const plan::Move& move : schedule.moves) {
     const record::VmSample& vm = *cluster.vm(move.item).sample;
@@ -234,9 +246,9 @@ void Planner::write_moves(const Cluster& cluster, const plan::Schedule& schedule
     record.from = cluster.host(move.from);
     record.to = cluster.host(move.to);
     record.stage = move.stage;
-    record.memory_bytes = cluster.model.demand(move.item, kMemory).peak;
+    record.memory_bytes = active(vm) ? promised_memory(vm) : 0;
     record.reason = move.aside ? "on its way, as there is no room at its target yet: " : "";
-    record.reason += reasons[index(move.item)];
+    record.reason += reasons[index(move.item)] + expected(cluster, after, move);
     record.score_before = plan.moves.empty() ? scored(state) : plan.moves.back().score_after;
     state.move(move.item, move.to);
     record.score_after = scored(state);
@@ -259,14 +271,18 @@ void Planner::write_moves(const Cluster& cluster, const plan::Schedule& schedule
 
 void Planner::remember(const Plan& plan) {
   for (const auto& move : plan.moves) {
-    history_.add(move.vm, closed_.time);  // @rule 06-own-moves-remembered
-    std::erase_if(pending_, [&](const auto& earlier) { return earlier.first == move.vm; });
-    pending_.emplace_back(move.vm, move.to);
+    const std::string vm = move.uuid.value_or(move.vm);
+    history_.add(vm, closed_.time);  // @rule 06-own-moves-remembered
+    // The second leg of a way round tells no UUID.
+    std::erase_if(pending_, [&](const Pending& earlier) {
+      return earlier.vm == vm || (!move.uuid && earlier.name == move.vm && earlier.target == move.from);
+    });
+    pending_.push_back({vm, move.vm, move.to});
   }
   pending_since_ = closed_.time;
 }
 
-Plan Planner::balance() {
+Plan Planner::balance_as_ruled() {
   if (policy_.objective == Objective::kGaneti) return even_out();
   Plan plan;
   const Cluster cluster = cluster_for(balance_question());

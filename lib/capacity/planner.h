@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +45,7 @@ struct Plan {
   double score_after = 0;
   double lower_bound = 0;
   std::vector<std::string> left_out;  // hosts of which too little is known, with the reason
-  std::vector<std::string> doubts;    // moves that have no stage, and why
+  std::vector<std::string> doubts;    // moves that have no stage, and why; soft rules that are given up
   std::string stays;                  // how many cannot leave the hosts that are to be emptied, and why
 };
 
@@ -51,6 +53,7 @@ struct Plan {
 struct Rolling {
   std::vector<record::ServiceGroup> groups;
   std::vector<record::HostUnserviceable> unserviceable;
+  std::vector<std::string> doubts;  // soft rules that are given up
 };
 
 // How many more of a size fit, and what each host gives of that.
@@ -64,6 +67,9 @@ struct Capacity {
 //     planner.round().host_slot() ... keep_host();   // and vm_slot() ... keep_vm()
 //     planner.close(time);
 //     Plan plan = planner.balance();
+//
+// Soft rules are kept as if they were hard, until somebody has no place for them or a busy host no relief:
+// then those in the way are given up, and the plan says so.
 //
 // A pure function of what it was given: it has no clock and no chance but Policy::seed.
 class Planner {
@@ -94,13 +100,13 @@ class Planner {
   Plan balance();
   // Empties the hosts. Throws Error(kUsage) for one that was not sampled, Error(kUnreachable) for one that is
   // not up, Error(kRefused) as balance() for what moves beyond the VMs of a single host.
-  Plan evacuate(const std::vector<std::string>& hosts);
+  Plan evacuate(const std::vector<std::string>& hosts) const;
   // A host for each request. With `by_moving` others may have to move first to make room, in the stages of
   // the plan, and up to Policy::max_change_percent of the running ones.
-  Plan place(bool by_moving = false);
+  Plan place(bool by_moving = false) const;
   // Another host for one VM, the best one that has room as things are; nothing else moves for it. Throws
   // Error(kNo) when it was not seen on `from`.
-  Plan away(const std::string& vm, const std::string& from);
+  Plan away(const std::string& vm, const std::string& from) const;
   // Frees as many hosts as it can, below the thresholds and with spare on those that are left; at most so
   // many that Policy::max_change_percent holds.
   Plan pack();
@@ -150,6 +156,11 @@ class Planner {
                                            const plan::SearchLimits& limits) const;
   std::string spare_forbids(const Cluster& cluster, const plan::State& before, const Explain& explain,
                             const std::vector<plan::Step>& without) const;
+  // What the public functions of these names do with the rules as they are in force.
+  Plan balance_as_ruled();
+  Plan evacuate_as_ruled(const std::vector<std::string>& hosts) const;
+  Plan place_as_ruled(bool by_moving) const;
+  Rolling rolling_as_ruled(const std::vector<std::string>& hosts, int most) const;
   Plan even_out();  // (planner_even.cc)
   int most_without_force(std::int64_t running) const;
   // `more`: what is to be said beside the refusal.
@@ -157,6 +168,7 @@ class Planner {
   void write_moves(const Cluster& cluster, const plan::Schedule& schedule, const std::string& verb,
                    const std::vector<std::string>& reasons, Plan& plan,
                    const std::function<double(const plan::State&)>& score = {}) const;
+  std::string expected(const Cluster& cluster, const plan::State& after, const plan::Move& move) const;
   void remember(const Plan& plan);
   record::NoBeneficialMove none(const plan::State& state, std::string reason) const;
 
@@ -165,11 +177,16 @@ class Planner {
   History history_;
   Hold hold_;
   Usage usage_;
+  Speeds speeds_;
   std::vector<record::VmRequest> requests_;
   Round open_;
   Round closed_;
   // The moves that were decided last in this stream, until they are seen done.
-  std::vector<std::pair<std::string, std::string>> pending_;  // VM, target
+  struct Pending {
+    std::string vm;  // its UUID, or its name
+    std::string name, target;
+  };
+  std::vector<Pending> pending_;
   record::Time pending_since_{};
   std::map<std::string, std::string> closed_hosts_;  // by what heartbeat says
   std::map<std::string, std::string> fluctuations_;  // "vm NAME cpu" and the like: its id

@@ -108,7 +108,7 @@ std::string who_stays(const Cluster& cluster, const std::vector<int>& evacuees,
 
 }  // namespace
 
-Plan Planner::evacuate(const std::vector<std::string>& hosts) {
+Plan Planner::evacuate_as_ruled(const std::vector<std::string>& hosts) const {
   Plan plan;
   Question question;
   question.leaving = hosts;

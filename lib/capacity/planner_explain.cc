@@ -38,6 +38,7 @@ class Inquiry {
     for (const auto& move : plan.moves) {
       for (int item = 0; item < model_.items(); ++item) {
         if (cluster_.vm(item).name != move.vm || cluster_.host(model_.start(item)) == move.to) continue;
+        if (move.uuid && cluster_.vm(item).sample->uuid != move.uuid) continue;
         if (cluster_.vm(item).live) after_.move(item, cluster_.find_host(move.to));
         reasons_.emplace(item, move.reason);
       }

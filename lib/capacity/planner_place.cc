@@ -58,7 +58,7 @@ std::map<int, std::string> place_as_it_is(plan::State& state, const std::vector<
 
 }  // namespace
 
-Plan Planner::place(bool by_moving) {
+Plan Planner::place_as_ruled(bool by_moving) const {
   Plan plan;
   Question question;
   std::map<std::string_view, std::string_view> present;
@@ -109,7 +109,7 @@ Plan Planner::place(bool by_moving) {
     const plan::Schedule schedule = schedule_of(state, steps, policy_, policy_.keep_spare);
     // A request that was placed in between may be what another one depends on, and is not there yet when the
     // moves are made: then there is no such plan.
-    if (!schedule.blocked.empty()) return place(false);
+    if (!schedule.blocked.empty()) return place_as_ruled(false);
     write_moves(cluster, schedule, "place", reasons, plan);
     why_not = std::move(still);
   }
@@ -144,7 +144,7 @@ Plan Planner::place(bool by_moving) {
   return plan;
 }
 
-Plan Planner::away(const std::string& vm, const std::string& from) {
+Plan Planner::away(const std::string& vm, const std::string& from) const {
   Question question;
   question.stopped_too = true;
   question.unmeasured_too = true;

@@ -169,8 +169,9 @@ class Service {
     for (const int bin : group) {
       record.hosts.push_back(cluster_.host(bin));
       for (const int item : at_start.items_on(bin)) {
-        if (cluster_.vm(item).live) ++record.vms;
-        memory += cluster_.model.demand(item, kMemory).peak;
+        if (!cluster_.vm(item).live) continue;
+        ++record.vms;
+        memory += promised_memory(*cluster_.vm(item).sample);
       }
       room_.take_out(bin, false);
     }
@@ -193,9 +194,10 @@ class Service {
 
 }  // namespace
 
-Rolling Planner::rolling(const std::vector<std::string>& hosts, int most) const {
+Rolling Planner::rolling_as_ruled(const std::vector<std::string>& hosts, int most) const {
   Question question = question_of_all();
   question.unmeasured_too = true;
+  question.empties_in_turn = true;
   const Cluster cluster = cluster_for(question);
   return Service(cluster, rules_, policy_, most).run(hosts);
 }

@@ -41,7 +41,7 @@ Planner::Steady Planner::steady(const Cluster& cluster, const plan::State& state
   steady.outlook.resource = kCpu;
   for (const auto& vm : cluster.vms) {
     const bool runs = vm.sample != nullptr && active(*vm.sample);
-    steady.outlook.items.push_back(runs ? usage_.of(*vm.sample) : Expected{});
+    steady.outlook.items.push_back(runs ? usage_.of(*vm.sample, speeds_.of(vm.sample->host)) : Expected{});
   }
   for (const auto& host : cluster.hosts) steady.outlook.bins.push_back(usage_.of_host(host.name));
   steady.texts.resize(cluster.hosts.size());

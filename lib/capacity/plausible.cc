@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capacity/plausible.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "base/error.h"
+#include "capacity/memory.h"
 
 namespace rackline::capacity {
 namespace {
@@ -12,6 +14,7 @@ namespace {
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 55;  // 32 PiB; of a thousand such the sum is a number
 constexpr std::int64_t kMostCpus = 1'000'000;
 constexpr double kMostPercent = 100'000;
+constexpr std::int64_t kMostMhz = 1'000'000;
 
 bool within(std::int64_t value, std::int64_t most) {
   return value >= 0 && value <= most;
@@ -28,6 +31,13 @@ bool clear(Optional& field, Number most) {
   return true;
 }
 
+bool understood(const record::List& pools) {
+  if (!pools) return true;
+  const auto pages = page_bytes(pools);
+  return pages && std::all_of(pages->begin(), pages->end(),
+                              [](const auto& entry) { return within(entry.second, kMostBytes); });
+}
+
 }  // namespace
 
 void distrust(record::HostSample& host) {
@@ -35,6 +45,8 @@ void distrust(record::HostSample& host) {
   clear(host.memory_bytes, kMostBytes);
   clear(host.memory_used_bytes, kMostBytes);
   clear(host.cpu_percent, kMostPercent);
+  clear(host.cpu_mhz, kMostMhz);
+  if (!understood(host.hugepage_pools) || !understood(host.hugepage_pools_free)) host.memory_bytes.reset();
   if (host.cpu_overcommit &&
       (!within(*host.cpu_overcommit, double{kMostCpus}) || *host.cpu_overcommit == 0)) {
     host.cpus.reset();  // what may be promised there is not known
@@ -44,8 +56,9 @@ void distrust(record::HostSample& host) {
 void distrust(record::VmSample& vm) {
   const bool cpus = clear(vm.vcpus, kMostCpus);
   const bool load = clear(vm.cpu_cores, double{kMostCpus});
-  const bool memory = clear(vm.memory_bytes, kMostBytes);
+  const bool memory = clear(vm.memory_bytes, kMostBytes) || !understood(vm.hugepage_pools);
   clear(vm.memory_used_bytes, kMostBytes);
+  clear(vm.cpu_steal_percent, kMostPercent);
   // What it has been promised is not known then, which is worse than an unknown load: its host is left out.
   if (cpus || memory) vm.memory_bytes.reset();
   if (cpus || load) vm.cpu_cores.reset();

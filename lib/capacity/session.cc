@@ -210,6 +210,7 @@ class Session {
 
   Status rolling() {
     const Rolling answer = planner_.rolling(options_.hosts, options_.at_once);
+    for (const auto& text : answer.doubts) program_.warn(text);
     for (const auto& group : answer.groups) program_.out().write(group);
     for (const auto& host : answer.unserviceable) program_.out().write(host);
     return answer.unserviceable.empty() ? Status::kDone : Status::kNo;

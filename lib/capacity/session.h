@@ -15,7 +15,8 @@ namespace rackline::capacity {
 
 struct Options {
   Policy policy;
-  std::string history, rules, spare = "keep", cpu_model = "same", objective = "load", weights;
+  std::string history, rules, spare = "keep", cpu_model = "same", cpu_speed = "clock", objective = "load",
+                              weights;
   std::chrono::milliseconds budget = std::chrono::seconds(4);
   std::vector<std::string> hosts, names;
   record::VmRequest size;

@@ -44,7 +44,7 @@ void Usage::Track::add(double value, double watched, const Decay& decay, std::in
   round = now;
 }
 
-void Usage::count(const Round& round, double threshold_percent) {
+void Usage::count(const Round& round, double threshold_percent, const Speeds& speeds) {
   if (round.empty()) return;
   if (rounds_ > 0 && round.time <= time_) return;
   const double passed =
@@ -63,17 +63,20 @@ void Usage::count(const Round& round, double threshold_percent) {
   };
   for (const auto& vm : round.vms()) {
     if (!active(vm) || !vm.cpu_cores) continue;
-    const double busy = *vm.cpu_cores * 1000;
-    track(vms_, vm.vm).add(busy, watched, decay, seen_);
+    const double unit = 1000 * speeds.of(vm.host);
+    track(vms_, identity(vm)).add(*wanted_cores(vm) * unit, watched, decay, seen_);
+    const double busy = *vm.cpu_cores * unit;
     const auto host = of_vms.find(std::string_view(vm.host));
     (host != of_vms.end() ? host->second : of_vms.emplace(vm.host, 0).first->second) += busy;
   }
+  const ByName<double> wanted = wanted_percents(round);
   for (const auto& host : round.hosts()) {
-    if (host.state != "up" || !host.cpu_percent || !host.cpus) continue;
+    const auto percent = wanted.find(host.host);
+    if (percent == wanted.end()) continue;
     const auto vms = of_vms.find(std::string_view(host.host));
-    const double busy = *host.cpu_percent * 10 * static_cast<double>(*host.cpus);
+    const double busy = *host.cpu_percent * 10 * static_cast<double>(*host.cpus) * speeds.of(host.host);
     track(hosts_, host.host).add(busy - (vms != of_vms.end() ? vms->second : 0), watched, decay, seen_);
-    if (*host.cpu_percent <= threshold_percent) continue;
+    if (percent->second <= threshold_percent) continue;
     const auto above = above_.find(std::string_view(host.host));
     Above& times = above != above_.end() ? above->second : above_.emplace(host.host, Above{}).first->second;
     const auto since = std::chrono::duration_cast<seconds>(time_ - times.last);
@@ -98,12 +101,12 @@ Expected Usage::expected(const Track& track, double size) const {
           (kAssumedSeconds * assumed + weight * track.variance) / (kAssumedSeconds + weight)};
 }
 
-Expected Usage::of(const record::VmSample& vm) const {
-  const double size = 1000 * static_cast<double>(vm.vcpus.value_or(1));
-  const auto found = vms_.find(std::string_view(vm.vm));
+Expected Usage::of(const record::VmSample& vm, double speed) const {
+  const double size = 1000 * speed * static_cast<double>(vm.vcpus.value_or(1));
+  const auto found = vms_.find(identity(vm));
   if (found != vms_.end()) return expected(found->second, size);
   Track now;
-  now.level.mean = now.late.mean = 1000 * vm.cpu_cores.value_or(0);
+  now.level.mean = now.late.mean = 1000 * speed * wanted_cores(vm).value_or(0);
   return expected(now, size);
 }
 

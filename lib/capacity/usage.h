@@ -5,10 +5,11 @@
 #include <string_view>
 
 #include "capacity/facts.h"
+#include "capacity/speed.h"
 
 namespace rackline::capacity {
 
-// What something is expected to keep busy, in thousandths of a CPU.
+// What something is expected to keep busy, in thousandths of a CPU of the fastest host.
 struct Expected {
   double mean = 0;
   double variance = 0;
@@ -29,13 +30,13 @@ struct Expected {
 class Usage {
  public:
   // A round that is not later than the one before counts nothing: a clock that went back is no evidence.
-  void count(const Round& round, double threshold_percent);
+  void count(const Round& round, double threshold_percent, const Speeds& speeds = {});
 
   int rounds() const { return rounds_; }
   std::chrono::seconds span() const { return span_; }  // from the first round to the last
 
   // A server that was never measured is expected to do what its sample says.
-  Expected of(const record::VmSample& vm) const;
+  Expected of(const record::VmSample& vm, double speed = 1) const;
   // What the host itself keeps busy beside its VMs; zero when that was never measured.
   Expected of_host(std::string_view host) const;
   // Whether the host is above the threshold and was in an earlier round as well, for half a minute in all of

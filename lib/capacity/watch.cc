@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
+#include <utility>
 
 #include "base/interrupt.h"
+#include "base/joined.h"
 #include "base/printable.h"
 #include "cluster/annotate.h"
 #include "observe/options.h"
@@ -87,9 +90,35 @@ class Writer {
   usage::Rounds rounds_;
 };
 
+// Tells which hosts of a round gave no answer; the same ones once, however many rounds they miss. Where none
+// answers, the end of the program says that.
+class Silence {
+ public:
+  explicit Silence(cli::Program& program) : program_(program) {}
+
+  void add(const record::HostSample& host) {
+    if (host.state == "up") return;
+    silent_.insert(host.host);
+    texts_.push_back(host.host + " (" + host.error.value_or(host.state) + ")");
+  }
+  void end_round(const record::RoundEnd& end) {
+    if (silent_ != told_ && !silent_.empty() && end.hosts_up.value_or(0) > 0) {
+      program_.warn(std::to_string(silent_.size()) + " of " + std::to_string(end.hosts.value_or(0)) +
+                    " hosts gave no answer: " + joined_some(texts_, 3));
+    }
+    told_ = std::exchange(silent_, {});
+    texts_.clear();
+  }
+
+ private:
+  cli::Program& program_;
+  std::set<std::string> silent_, told_;
+  std::vector<std::string> texts_;
+};
+
 // One round; see observe::Observer.
 bool look(cli::Program& program, virt::Survey& survey, cluster::Observed& states, Writer& writer,
-          record::RoundEnd& end) {
+          Silence& silence, record::RoundEnd& end) {
   end.hosts = static_cast<std::int64_t>(survey.size());
   end.hosts_up = end.vms = 0;
   if (const auto why = states.read(program.clock().wall()); !why.empty()) {
@@ -102,10 +131,12 @@ bool look(cli::Program& program, virt::Survey& survey, cluster::Observed& states
   });
   const bool complete = survey.round([&](virt::Survey::Seen one) {
     if (one.host.state == "up") ++*end.hosts_up;
+    silence.add(one.host);
     *end.vms += static_cast<std::int64_t>(one.vms.size());
     seen.add(std::move(one));
   });
   seen.finish();
+  if (complete) silence.end_round(end);
   return complete;
 }
 
@@ -122,15 +153,17 @@ Status watch(cli::Program& program, const WatchOptions& options) {
        .window = options.pace.repeats ? std::min(options.window, options.pace.interval) : options.window},
       site);
   Writer writer(program, options);
+  Silence silence(program);
   cluster::Observed states(program.store_url());
   bool answered = false;
-  observe::rounds(program.clock(), options.pace,
-                  {.look = [&](record::RoundEnd& end) { return look(program, survey, states, writer, end); },
-                   .close =
-                       [&](const record::RoundEnd& end, Milliseconds at) {
-                         writer.end_round(end, at);
-                         answered = answered || *end.hosts_up > 0;
-                       }});
+  observe::rounds(
+      program.clock(), options.pace,
+      {.look = [&](record::RoundEnd& end) { return look(program, survey, states, writer, silence, end); },
+       .close =
+           [&](const record::RoundEnd& end, Milliseconds at) {
+             writer.end_round(end, at);
+             answered = answered || *end.hosts_up > 0;
+           }});
   writer.finish();
   if (answered || interrupt::requested()) return Status::kDone;
   throw Error(Status::kUnreachable, "sample the hosts", "all " + std::to_string(survey.size()),

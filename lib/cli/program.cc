@@ -23,6 +23,7 @@
 #include "base/version.h"
 #include "cli/bars.h"
 #include "cli/command.h"
+#include "cli/complaints.h"
 #include "cli/completion.h"
 #include "cli/config.h"
 #include "cli/declared.h"
@@ -103,6 +104,7 @@ struct Program::State {
   Options options{app, declared};
   std::vector<Fd> files;
   std::unique_ptr<ProgressView> progress;
+  Complaints complaints{system_clock(), [this](const std::string& text) { say(about.name + ": " + text); }};
 
   std::string inventory() const { return inventory_path.empty() ? default_inventory() : inventory_path; }
   int answer_completion(const std::vector<std::string>& typed);
@@ -363,12 +365,14 @@ int Program::run(int argc, char** argv, const std::function<Status()>& body) {
   try {
     s.prepare_streams();
     status = s.chosen(body)();
+    s.complaints.close();
     if (const char* why = interrupt::reason(); why != nullptr) warn(reason = why);
     s.write_end(status, reason, started);
   } catch (const std::exception& error) {
     const auto* ours = dynamic_cast<const Error*>(&error);
     status = ours != nullptr ? ours->status() : Status::kUnreachable;  // and no answer
     reason = ours != nullptr ? error.what() : std::string("unexpected: ") + error.what();
+    s.complaints.close();
     warn(reason);
     if (ours != nullptr && !ours->hint().empty()) s.say("  " + ours->hint());
     try {
@@ -467,6 +471,7 @@ void Program::require_complete(const record::Reader& reader, const std::string& 
 }
 
 void Program::warn(const std::string& text) {
+  if (!state_->verbose) return state_->complaints.add(text);
   state_->say(state_->about.name + ": " + text);
 }
 

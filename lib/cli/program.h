@@ -106,7 +106,7 @@ class Program {
   static void require_complete(const record::Reader& reader, const std::string& what);
 
   // One line "name: text" on stderr. warn() is always shown; note() only where stderr is a terminal or with
-  // -v, and not with -q: cron mails only trouble.
+  // -v, and not with -q: cron mails only trouble. Without -v, many alike become three and a count.
   void warn(const std::string& text);
   void note(const std::string& text);
 

@@ -104,8 +104,12 @@ Protected Protector::described(const Found& found, std::optional<Protected> befo
   const auto host = cluster_.host(found.host);
   vm.xml = ask(found.host, timeout_, [host, uuid] { return host->definition(uuid); });
   const auto facts = ask(found.host, timeout_, [host, name = vm.vm, uuid] { return host->look(name, uuid); });
+  // Whoever has paused it does not want it to run, and a restart would make it.
+  // @rule 04-paused-by-somebody: false
+  const bool paused = found.sample.state == "paused" && found.sample.state_reason == "user";
   // One that ended with its host still wants to run, though its host is up again and says that it is off.
-  vm.running = !vm.stay_off && (found.sample.state != "shutoff" || (before && before->running && facts.lost));
+  vm.running = !vm.stay_off && !paused &&
+               (found.sample.state != "shutoff" || (before && before->running && facts.lost));
   // It starts with all that it may have, whatever a balloon has taken back of it now.
   vm.memory_bytes = std::max(found.sample.memory_bytes.value_or(0), facts.memory_bytes);
   vm.vcpus = found.sample.vcpus.value_or(1);

@@ -109,9 +109,7 @@ CheckResult check_chains(const MigrationHost& from, const VmDescription& vm) {
   const auto unknown =
       std::find_if(vm.disks.begin(), vm.disks.end(), [](const VmDisk& disk) { return disk.chain_unknown; });
   if (unknown == vm.disks.end()) return {};  // @rule 13-files-below-a-disk: true
-  return refuse("on which files its disk " + unknown->target + " (" + unknown->source +
-                ") rests is not known, as it does not run and no storage pool of " + from.host +
-                " has seen it: start it, or make or refresh (virsh pool-refresh) a pool of its directory");
+  return refuse(virt::unknown_chain(*unknown, from.host));
 }
 
 CheckResult check_memory(const std::string& target, std::int64_t needed, std::int64_t free,

@@ -38,6 +38,10 @@ class Hypervisor {
   // Memory that a new VM could have, caches counted as free.
   virtual std::int64_t free_memory_bytes() = 0;
 
+  // What nobody has of the pools of huge pages, by the size of a page; the size 0 is the default one, where
+  // there are several pools the one with the most. None where that is not known.
+  virtual virt::PageBytes free_hugepages() { return {}; }
+
   // Why a VM of this description cannot run here: CPU, machine type, emulator; nothing when it can.
   virtual std::optional<std::string> incompatible(const VmDescription& vm) = 0;
 

@@ -14,6 +14,7 @@
 #include "virt/drive.h"
 #include "virt/image.h"
 #include "virt/stats.h"
+#include "virt/volumes.h"
 
 namespace rackline::migrate {
 namespace {
@@ -97,13 +98,7 @@ class LibvirtHypervisor final : public Hypervisor {
     if (xml.empty()) throw failed("read the definition of", uuid);
     VmDescription vm = virt::parse_description(xml);
     if (vm.host_cpu) vm.host_cpu_xml = host_cpu(*connection);
-    for (VmDisk& disk : vm.disks) {
-      const auto path = disk.pool.empty() ? std::nullopt : volume_path(disk.pool, disk.volume);
-      if (!path) continue;
-      disk.source = *path;
-      disk.type = path->starts_with("/dev/") ? "block" : "file";
-    }
-    if (virDomainIsActive(domain.get()) == 0) learn_chains(*connection, vm);
+    virt::resolve_disks(*connection, virDomainIsActive(domain.get()) != 0, vm);
     int autostart = 0;
     if (virDomainGetAutostart(domain.get(), &autostart) == 0) vm.autostart = autostart != 0;
     describe_snapshots(domain.get(), vm);
@@ -116,6 +111,17 @@ class LibvirtHypervisor final : public Hypervisor {
   }
 
   std::int64_t free_memory_bytes() override { return virt::free_memory_bytes(*control()); }
+
+  virt::PageBytes free_hugepages() override {
+    const auto connection = control();
+    const auto pools = virt::read_model(*connection).pages;
+    auto free = pools ? virt::free_pages(*connection, *pools) : std::nullopt;
+    if (!free) return {};
+    std::int64_t most = 0;
+    for (const auto& [size, bytes] : *free) most = std::max(most, bytes);
+    (*free)[0] = most;
+    return *free;
+  }
 
   std::optional<std::string> incompatible(const VmDescription& vm) override {
     const auto connection = control();
@@ -161,21 +167,7 @@ class LibvirtHypervisor final : public Hypervisor {
   }
 
   std::optional<std::string> volume_path(const std::string& pool, const std::string& volume) override {
-    const auto connection = control();
-    const virt::StoragePool storage(virStoragePoolLookupByName(connection->get(), pool.c_str()));
-    const virt::StorageVolume found(
-        storage == nullptr ? nullptr : virStorageVolLookupByName(storage.get(), volume.c_str()));
-    if (found == nullptr) {
-      const int code = virt::last_error_code();
-      const bool absent = code == VIR_ERR_NO_STORAGE_POOL || code == VIR_ERR_NO_STORAGE_VOL ||
-                          code == VIR_ERR_OPERATION_INVALID || virt::is_unsupported(code);
-      if (!absent) throw failed("look up the volume " + volume + " of " + pool + " on", host_.host);
-      virResetLastError();
-      return std::nullopt;
-    }
-    std::string path = virt::take(virStorageVolGetPath(found.get()));
-    if (path.empty()) throw failed("read the path of the volume " + volume + " of " + pool, host_.host);
-    return path;
+    return virt::volume_path(*control(), pool, volume);
   }
 
   Medium medium(const std::string& uuid, const std::string& target) override {
@@ -404,31 +396,6 @@ class LibvirtHypervisor final : public Hypervisor {
     for (const DiskCopy& copy : copies)
       images.push_back({copy.path, copy.format, copy.pool, copy.capacity_bytes, copy.allocation_bytes});
     return images;
-  }
-
-  // What the images of a VM that does not run rest on, as the storage pools know it.
-  static void learn_chains(const virt::Connection& connection, VmDescription& vm) {
-    constexpr int kDeepest = 200;  // as deep as libvirt follows
-    const std::vector<VmDisk> top = vm.disks;
-    for (std::size_t i = 0; i < top.size(); ++i) {
-      if (!top[i].chain_unknown) continue;
-      std::string path = top[i].source;
-      std::vector<VmDisk> below;
-      bool known = false;
-      for (int depth = 0; depth < kDeepest && !known; ++depth) {
-        const virt::StorageVolume volume(virStorageVolLookupByPath(connection.get(), path.c_str()));
-        if (volume == nullptr) break;
-        const auto backing = virt::backing_of(virt::take(virStorageVolGetXMLDesc(volume.get(), 0)));
-        if (!backing) break;
-        known = backing->empty();
-        path = *backing;
-        if (!known) below.push_back({top[i].target, path.starts_with("/dev/") ? "block" : "file", path});
-      }
-      virResetLastError();
-      if (!known) continue;
-      vm.disks[i].chain_unknown = false;
-      vm.disks.insert(vm.disks.end(), below.begin(), below.end());
-    }
   }
 
   // A snapshot names files of its own, and those that the disks were at the time.

@@ -149,8 +149,8 @@ MoveReport Mover::run() {
                           : report(act::Outcome::kFailed, error.what());
   }
   // A migration that may still be running may still need what it was promised.
-  if (memory_promised_ && result.outcome != act::Outcome::kUnknown) {
-    shared_->release_memory(to_.host, intent_.move.id);
+  if (result.outcome != act::Outcome::kUnknown) {
+    for (const auto& what : promised_) shared_->release_memory(what, intent_.move.id);
   }
   result.uuid = intent_.move.uuid;
   return result;
@@ -231,7 +231,7 @@ std::optional<MoveReport> Mover::check(const View& view) {
     shared_->learn_compatibility(key, *incompatible);
   }
   if (*incompatible) return report(act::Outcome::kRefused, **incompatible);
-  return intent_.live ? check_memory_of_target(memory_bytes_) : std::nullopt;
+  return intent_.live ? check_memory_of_target(vm) : std::nullopt;
 }
 
 // What it is plugged into, and the volumes of storage pools, which libvirt looks up by their names there.
@@ -248,14 +248,31 @@ std::optional<std::string> Mover::missing_on_target(const VmDescription& vm) {
   return ask(to_, [host = target_, vm] { return host->missing_network(vm); });
 }
 
-std::optional<MoveReport> Mover::check_memory_of_target(std::int64_t needed) {
+std::optional<MoveReport> Mover::check_memory_of_target(const VmDescription& vm) {
+  std::int64_t ordinary = memory_bytes_;
+  for (const auto& [size, bytes] : vm.hugepages) {
+    ordinary -= bytes;
+    const std::string what = to_.host + " (" + virt::in_words(size) + ")";
+    const auto free = [this, size = size] {
+      const auto pools = ask(to_, [host = target_] { return host->free_hugepages(); });
+      const auto found = pools.find(size);
+      return found == pools.end() ? 0 : found->second;
+    };
+    if (auto refusal = claim(what, bytes, free); refusal.has_value())  // @rule 05-huge-pages-of-the-target
+      return refusal;
+  }
+  return claim(to_.host, ordinary, [this] {
+    return ask(to_, [host = target_] { return host->free_memory_bytes(); }) - to_.memory_reserve_bytes;
+  });
+}
+
+std::optional<MoveReport> Mover::claim(const std::string& what, std::int64_t needed,
+                                       const std::function<std::int64_t()>& free) {
   for (;;) {
-    const std::int64_t seen = shared_->releases(to_.host);
-    const std::int64_t free =
-        ask(to_, [host = target_] { return host->free_memory_bytes(); }) - to_.memory_reserve_bytes;
-    const CheckResult memory = shared_->promise_memory(to_.host, intent_.move.id, needed, free);
+    const std::int64_t seen = shared_->releases(what);
+    const CheckResult memory = shared_->promise_memory(what, intent_.move.id, needed, free());
     if (memory.answer == Answer::kGo) {
-      memory_promised_ = true;
+      promised_.push_back(what);
       return std::nullopt;
     }
     const Milliseconds left = started_ + allowed() - now();
@@ -263,8 +280,7 @@ std::optional<MoveReport> Mover::check_memory_of_target(std::int64_t needed) {
       return report(act::Outcome::kRefused, memory.reason);
     }
     say("waiting for memory on " + to_.host);
-    shared_->wakeup->wait_for(left,
-                              [&] { return shared_->cancelled || shared_->releases(to_.host) != seen; });
+    shared_->wakeup->wait_for(left, [&] { return shared_->cancelled || shared_->releases(what) != seen; });
     if (shared_->cancelled) return report(act::Outcome::kCancelled, "not begun");
   }
 }

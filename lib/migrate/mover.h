@@ -42,8 +42,8 @@ class MoveShared {
   const std::shared_ptr<wait::Wakeup> wakeup = std::make_shared<wait::Wakeup>();
   std::atomic<bool> cancelled{false};
 
-  // Memory of targets that is promised to moves in flight. Checks and promises in one step, so that two moves
-  // cannot both take the last gigabyte.
+  // Memory of targets, and each of their pools of huge pages, that is promised to moves in flight: `target`
+  // says which. Checks and promises in one step, so that two moves cannot both take the last gigabyte.
   CheckResult promise_memory(const std::string& target, const std::string& move, std::int64_t needed,
                              std::int64_t free);
   void release_memory(const std::string& target, const std::string& move);
@@ -101,7 +101,9 @@ class Mover {
   std::optional<MoveReport> check(const View& view);
   std::string target_closed() const;
   std::optional<std::string> missing_on_target(const VmDescription& vm);
-  std::optional<MoveReport> check_memory_of_target(std::int64_t needed);
+  std::optional<MoveReport> check_memory_of_target(const VmDescription& vm);
+  std::optional<MoveReport> claim(const std::string& what, std::int64_t needed,
+                                  const std::function<std::int64_t()>& free);
   std::optional<MoveReport> check_media(const std::vector<VmDisk>& media);
   std::optional<MoveReport> eject_media();
   void put_media_back(MoveReport& report);
@@ -149,7 +151,7 @@ class Mover {
   Milliseconds started_{0};
   Milliseconds deadline_{0};
   MigrationLadder ladder_;
-  bool memory_promised_ = false;
+  std::vector<std::string> promised_;  // what of the target was promised, as promise_memory() has it
   bool intent_open_ = false;
   bool postcopy_ = false;
   Stop stop_ = Stop::kNone;

@@ -23,6 +23,7 @@ record::VmMoved record_of(const Move& move, const MoveReport& report) {
   moved.id = move.id;
   moved.cause = move.cause;
   moved.vm = move.vm;
+  moved.uuid = report.uuid ? report.uuid : move.uuid;
   moved.from = move.from;
   moved.to = move.to;
   moved.stage = move.stage;

@@ -17,7 +17,8 @@ Model::Model(std::vector<Resource> resources) : resources_(std::move(resources))
 
 int Model::add_bin(const std::vector<Supply>& supplies, BinState state, int domain, int neighbourhood) {
   for (const Supply& supply : supplies) {
-    const double promised = std::floor(static_cast<double>(supply.size) * supply.overcommit);
+    // A ratio of which the product is whole comes out just below that now and then.
+    const double promised = std::floor(static_cast<double>(supply.size) * supply.overcommit + 1e-6);
     capacities_.push_back(static_cast<Amount>(promised) - supply.reserve);
     supplies_.push_back(supply);
   }
@@ -30,6 +31,7 @@ int Model::add_bin(const std::vector<Supply>& supplies, BinState state, int doma
 }
 
 int Model::add_group(Group group) {
+  has_together_ = has_together_ || group.together;
   groups_.push_back(std::move(group));
   dependencies_.emplace_back();
   dependents_.emplace_back();

@@ -57,9 +57,10 @@ struct Demand {
 // Items that have something to do with one another. 0 means: no limit.
 struct Group {
   std::string name;
-  int per_bin = 0;      // anti-affinity: 1
-  int per_domain = 0;   // spread over failure domains: 1
-  int min_domains = 0;  // they are in at least so many failure domains
+  int per_bin = 0;        // anti-affinity: 1
+  int per_domain = 0;     // spread over failure domains: 1
+  int min_domains = 0;    // they are in at least so many failure domains
+  bool together = false;  // affinity: all of them are on one bin
 };
 
 // What is free of one resource is worth little without the other: each bin costs
@@ -90,6 +91,8 @@ class Model {
   // those of one neighbourhood are near enough to one another for what depends on the other.
   int add_bin(const std::vector<Supply>& supplies, BinState state, int domain, int neighbourhood = 0);
   int add_group(Group group);
+  // Whether some items have a reason to go together: by a dependency, or as a group that stays together.
+  bool has_company() const { return has_dependencies_ || has_together_; }
   // Wherever an item of `group` is, one of `on` has to be in the same neighbourhood. Circles are allowed.
   void add_dependency(int group, int on);
   void add_balance(const Balance& balance) { balances_.push_back(balance); }
@@ -162,6 +165,7 @@ class Model {
   std::vector<std::vector<int>> dependencies_;  // [group]
   std::vector<std::vector<int>> dependents_;    // [group]
   bool has_dependencies_ = false;
+  bool has_together_ = false;
   std::vector<Balance> balances_;
   std::vector<std::int32_t> distances_;  // [bin][bin], or empty
   double distance_weight_ = 0;

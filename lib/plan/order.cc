@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "plan/company.h"
+
 namespace rackline::plan {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr std::size_t kMostTogether = 6;
 class Stages {
  public:
   Stages(const Model& model, Caps caps, bool keep_spare)
-      : model_(model),
+      : model_(&model),
         caps_(caps),
         keep_spare_(keep_spare),
         state_(model, false),
@@ -29,17 +31,19 @@ class Stages {
 
   const State& state() const { return state_; }
 
-  // Whether the item could leave for `bin` now, beside what is under way.
-  bool may_go(int item, int bin) {
+  // Whether the item could leave for `bin` now, beside what is under way. `in_company`: of those that it
+  // cannot go without, none is asked for.
+  bool may_go(int item, int bin, bool in_company = false) {
     const int from = state_.where(item);
     if (state_.in_flight(item)) return false;
     if (in_[index(bin)] >= caps_.in) return false;     // @rule 08-stage-inbound
     if (out_[index(from)] >= caps_.out) return false;  // @rule 08-stage-outbound
-    return state_.admits(item, bin) && fits_beside_leaving(item, bin);
+    const Obstacle why = in_company ? state_.obstacle_in_company(item, bin) : state_.obstacle(item, bin);
+    return !why && fits_beside_leaving(item, bin);
   }
 
-  bool go(int item, int bin, bool aside) {
-    if (!may_go(item, bin)) return false;
+  bool go(int item, int bin, bool aside, bool in_company = false) {
+    if (!may_go(item, bin, in_company)) return false;
     const int from = state_.where(item);
     state_.depart(item, bin);
     flying_.push_back(item);
@@ -50,10 +54,22 @@ class Stages {
     }
     ++in_[index(bin)];
     ++out_[index(from)];
-    for (int r = 0; r < model_.resources(); ++r) {
-      leaving_[index(from * model_.resources() + r)] += model_.demand(item, r).peak;
+    for (int r = 0; r < model_->resources(); ++r) {
+      leaving_[index(from * model_->resources() + r)] += model_->demand(item, r).peak;
     }
     moves_.push_back({item, from, bin, stage_, aside});
+    return true;
+  }
+
+  // All of them, side by side as far as the caps allow, else one stage after the other; or none.
+  bool go_together(const std::vector<int>& items, const std::vector<int>& target) {
+    Stages trial = *this;
+    for (const int item : items) {
+      if (trial.go(item, target[index(item)], false, true)) continue;
+      trial.close();
+      if (!trial.go(item, target[index(item)], false, true)) return false;
+    }
+    *this = std::move(trial);
     return true;
   }
 
@@ -75,12 +91,12 @@ class Stages {
   // What is not transient is free at the source as soon as an item has left it; but nobody knows in which
   // order the moves of a stage begin and end, so within the stage it counts as still taken.
   bool fits_beside_leaving(int item, int bin) const {
-    for (int r = 0; r < model_.resources(); ++r) {
-      const Resource& resource = model_.resource(r);
-      const Amount peak = model_.demand(item, r).peak;
+    for (int r = 0; r < model_->resources(); ++r) {
+      const Resource& resource = model_->resource(r);
+      const Amount peak = model_->demand(item, r).peak;
       if (!resource.hard || resource.transient || peak <= 0) continue;
-      const Amount there = state_.used(bin, r) + leaving_[index(bin * model_.resources() + r)];
-      if (there + peak > model_.capacity(bin, r)) return false;
+      const Amount there = state_.used(bin, r) + leaving_[index(bin * model_->resources() + r)];
+      if (there + peak > model_->capacity(bin, r)) return false;
     }
     return true;
   }
@@ -139,7 +155,7 @@ class Stages {
     return false;
   }
 
-  const Model& model_;
+  const Model* model_;
   Caps caps_;
   bool keep_spare_;
   State state_;
@@ -204,6 +220,19 @@ bool send_aside(Stages& stages, const Model& model, const std::vector<int>& wait
   return false;
 }
 
+// Sends one of the waiting items and those that it goes with, as none of them can go alone.
+bool send_together(Stages& stages, const Model& model, const std::vector<int>& waiting,
+                   const std::vector<int>& target) {
+  if (!model.has_company()) return false;
+  return std::any_of(waiting.begin(), waiting.end(), [&](int item) {
+    std::vector<int> company = company_of(stages.state(), item);
+    std::erase_if(company, [&](int other) {
+      return std::find(waiting.begin(), waiting.end(), other) == waiting.end();
+    });
+    return company.size() > 1 && stages.go_together(company, target);
+  });
+}
+
 }  // namespace
 
 Schedule order(const Model& model, const std::vector<int>& target, Caps caps, bool keep_spare,
@@ -230,6 +259,12 @@ Schedule order(const Model& model, const std::vector<int>& target, Caps caps, bo
     };
     leave(false);
     if (stages.idle()) leave(true);
+    if (stages.idle()) send_together(stages, model, waiting, target);
+    // Those that went are not waiting any more, whichever stage they went in.
+    std::erase_if(waiting, [&](int item) {
+      return stages.state().in_flight(item) || stages.state().where(item) == target[index(item)];
+    });
+    if (waiting.empty()) break;
     if (stages.idle() && !send_aside(stages, model, waiting, target, was_aside)) {
       for (const int item : waiting) {
         Obstacle why = stages.state().obstacle(item, target[index(item)]);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "plan/company.h"
+
 namespace rackline::plan {
 namespace {
 
@@ -157,6 +159,7 @@ bool Room::free_up(int bin, int item) {
 
 bool Room::settle(int item, Step::Why why) {
   if (go_somewhere(item, kNowhere, index(model_.bins()), why, kNowhere)) return true;
+  if (go_in_company(item)) return true;
   if (!limits_.aside) return false;
   // Those that lack least are asked; of them, the one where least has to move.
   std::vector<std::pair<Amount, int>> near;
@@ -192,6 +195,15 @@ bool Room::settle(int item, Step::Why why) {
   return !best.empty();
 }
 
+bool Room::go_in_company(int item) {
+  if (!model_.has_company() || state_.where(item) == kNowhere) return false;
+  const std::vector<int> company = company_of(state_, item);
+  if (company.size() < 2) return false;
+  return leave_together(
+      state_, company, [&](int one, int bin) { return !out_[index(bin)] && !overloads(one, bin); },
+      [&] { return !limits_.keep_spare || state_.bins_without_spare() <= allowed_without_spare_; }, steps_);
+}
+
 bool Room::empty(int bin, int& stuck) {
   const std::size_t before = mark();
   const bool was_out = is_out(bin);
@@ -206,7 +218,7 @@ bool Room::empty(int bin, int& stuck) {
     return a < b;
   });
   for (const int item : items) {
-    if (settle(item, Step::Why::kRepair)) continue;
+    if (state_.where(item) != bin || settle(item, Step::Why::kRepair)) continue;  // some went in company
     stuck = item;
     back_to(before);
     take_out(bin, was_out);

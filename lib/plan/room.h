@@ -47,6 +47,7 @@ class Room {
 
  private:
   bool go(int item, int bin, Step::Why why, int because);
+  bool go_in_company(int item);
   bool free_up(int bin, int item);
   std::vector<int> in_the_way(int bin, int item, const Obstacle& obstacle) const;
   // To the best of the bins that it may go to, or if that fails to the next one, `most` in all.

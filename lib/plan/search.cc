@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "plan/company.h"
+
 namespace rackline::plan {
 namespace {
 
@@ -103,6 +105,7 @@ class Search {
   bool helps(const Violation& violation, int item, int bin) const;
   bool mend(const Violation& violation);
   bool make_room(const Violation& violation, int item);
+  bool leave_in_company(int item);
 
   bool overloaded(int bin) const;
   double burden(int bin) const;
@@ -214,6 +217,8 @@ std::vector<int> Search::suspects(const Violation& violation) const {
         return model_.neighbourhood(bin) != model_.neighbourhood(violation.bin) &&
                std::any_of(on.begin(), on.end(), [&](int g) { return in_group(item, g); });
       }
+      case Kind::kTogether:
+        return in_group(item, violation.which);
       default:
         return bin == violation.bin && in_group(item, violation.which);
     }
@@ -243,6 +248,10 @@ bool Search::helps(const Violation& violation, int item, int bin) const {
       return std::any_of(on.begin(), on.end(),
                          [&](int g) { return in_group(item, g) && !state_.provides(g, bin); });
     }
+    case Kind::kTogether:
+      // The most of them draw the others.
+      return state_.group_count(violation.which, bin) >=
+             std::max(1, state_.group_count(violation.which, state_.where(item)));
     default:
       return true;
   }
@@ -262,7 +271,25 @@ bool Search::mend(const Violation& violation) {
   for (const Candidate& candidate : candidates) {
     if (take(candidate.item, candidate.bin, Step::Why::kRepair)) return true;
   }
-  return std::any_of(items.begin(), items.end(), [&](int item) { return make_room(violation, item); });
+  if (std::any_of(items.begin(), items.end(), [&](int item) { return make_room(violation, item); }))
+    return true;
+  return violation.kind == Violation::Kind::kLeaving && leave_in_company(violation.which);
+}
+
+bool Search::leave_in_company(int item) {
+  if (!model_.has_company()) return false;
+  const std::vector<int> company = company_of(state_, item);
+  if (company.size() < 2) return false;
+  int more = 0;
+  for (const int one : company) more += displaced(one) || model_.start(one) == kNowhere ? 0 : 1;
+  if (!within_limit(more)) return false;
+  const auto may = [&](int /*item*/, int bin) { return model_.state(bin) == BinState::kOpen; };
+  const auto done = [&] {
+    return !limits_.keep_spare || state_.bins_without_spare() <= allowed_without_spare_;
+  };
+  if (!leave_together(state_, company, may, done, steps_)) return false;
+  displaced_ += more;
+  return true;
 }
 
 // Sends one item that is in the way elsewhere, the smallest that will do.

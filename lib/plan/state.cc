@@ -22,6 +22,7 @@ State::State(const Model& model, bool scored)
       load_(index(model.bins() * model.resources()), 0),
       group_bin_(cell(model.groups(), 0, model.bins()), 0),
       group_domain_(cell(model.groups(), 0, model.domains()), 0),
+      placed_(index(model.groups()), 0),
       spread_(index(model.groups()), 0),
       flying_(index(model.groups()), 0),
       total_size_(index(model.resources()), 0),
@@ -72,6 +73,12 @@ double State::share(int bin, int r) const {
 }
 
 Obstacle State::obstacle(int item, int bin) const {
+  const Obstacle obstacle = obstacle_in_company(item, bin);
+  if (obstacle || !model_->has_company() || where(item) == bin) return obstacle;
+  return obstacle_of_needs(item, bin);
+}
+
+Obstacle State::obstacle_in_company(int item, int bin) const {
   using Kind = Obstacle::Kind;
   const Model& model = *model_;
   if (model.frozen(item)) return {Kind::kItemFrozen, item, 0};
@@ -99,8 +106,9 @@ Obstacle State::obstacle(int item, int bin) const {
       if (there >= group.per_domain) return {Kind::kGroupDomain, g, 0};  // @rule 05-failure-domain
     }
   }
-  if (certain_.empty() && provided_.empty()) return {};
-  return obstacle_of_needs(item, bin);
+  if (certain_.empty()) return {};
+  const Obstacle spread = obstacle_of_needs(item, bin);
+  return spread.kind == Kind::kSpread ? spread : Obstacle{};
 }
 
 Obstacle State::obstacle_of_needs(int item, int bin) const {
@@ -110,7 +118,7 @@ Obstacle State::obstacle_of_needs(int item, int bin) const {
   const auto begin = model.group_list().begin() + model.group_begin(item);
   const auto end = model.group_list().begin() + model.group_begin(item + 1);
   const auto mine = [&](int group) { return std::find(begin, end, group) != end; };
-  for (auto g = begin; g != end; ++g) {
+  for (auto g = begin; g != end && !certain_.empty(); ++g) {
     const int least = model.group(*g).min_domains;
     if (least > 0) {
       // What a new item makes of a group that is still too small is no matter; what a present one takes is.
@@ -124,6 +132,12 @@ Obstacle State::obstacle_of_needs(int item, int bin) const {
       // One that is on its way may land where another one is: until it has, it is counted nowhere. That must
       // not make the group look as if it had been in fewer domains all along.
       if (then < std::min(least, now + flying_[index(*g)])) return {Kind::kSpread, *g, 0};
+    }
+  }
+  for (auto g = begin; g != end; ++g) {
+    if (model.group(*g).together && group_count(*g, bin) == 0) {
+      const bool others = from == kNowhere ? placed_[index(*g)] > 0 : group_count(*g, from) > 1;
+      if (others) return {Kind::kTogether, *g, 0};  // @rule 05-affinity
     }
     if (provided_.empty()) continue;
     const int near = model.neighbourhood(bin);
@@ -188,6 +202,7 @@ void State::count_groups(int item, int bin, int by, bool with_domain) {
     const int g = model_->group_list()[index(k)];
     auto& there = group_bin_[cell(g, bin, model_->bins())];
     there = static_cast<std::uint16_t>(there + by);
+    placed_[index(model_->group_list()[index(k)])] += by;
     if (!with_domain) continue;
     auto& near = group_domain_[cell(g, model_->domain(bin), model_->domains())];
     near = static_cast<std::uint16_t>(near + by);

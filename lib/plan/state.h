@@ -22,6 +22,7 @@ struct Obstacle {
     kSpread,       // `which` is a group of the item that would be in too few failure domains
     kNeeds,        // `which` is a group that the item depends on and that is not in the bin's neighbourhood
     kNeeded,       // `which` is a group that depends on the item where it is
+    kTogether,     // `which` is a group of the item of which others would stay behind, or are elsewhere
     kSpare,        // a failed bin would no longer fit on the others
   };
   Kind kind = Kind::kNone;
@@ -41,6 +42,7 @@ struct Violation {
     kGroupDomain,  // ... in the bin's failure domain; told once for a domain, with its first bin
     kSpread,       // `which` is a group in too few failure domains; `bin` is the first where it is
     kNeeds,        // `which` is a group on the bin that misses one it depends on in the bin's neighbourhood
+    kTogether,     // `which` is a group on several bins; `bin` is the first of them
   };
   Kind kind;
   int bin = kNowhere;
@@ -86,6 +88,8 @@ class State {
 
   // What forbids `item` to come to `bin` now. An item that is nowhere may be asked about as well.
   Obstacle obstacle(int item, int bin) const;
+  // The same but for what only forbids it to go without others: their needs, and its groups' being together.
+  Obstacle obstacle_in_company(int item, int bin) const;
   bool admits(int item, int bin) const { return !obstacle(item, bin); }
   // Whether each of two items may come to the other's bin once that has left it. (They move and come back.)
   bool admits_exchange(int one, int other);
@@ -158,6 +162,8 @@ class State {
   void carry(int item, int from, int bin);
   void find_unmet_needs(std::vector<Violation>& found) const;
   bool misses(int group, int bin) const;
+  int first_bin_of(int group) const;  // kNowhere when none of it is anywhere
+  int bins_of(int group) const;
   void set_load(int bin, int r, Amount load);
   void put_on(int item, int bin);
   void sum_up();
@@ -172,6 +178,7 @@ class State {
   std::vector<Amount> load_;                 // [bin][resource]
   std::vector<std::uint16_t> group_bin_;     // [group][bin]
   std::vector<std::uint16_t> group_domain_;  // [group][domain]
+  std::vector<int> placed_;                  // [group]: items that are somewhere; those in flight twice
   // Of groups that have to be spread or have to do with dependencies, empty where the model has none.
   std::vector<std::uint16_t> certain_;   // [group][domain]: members that are there and stay for now
   std::vector<int> spread_;              // [group]: domains of which that is so

@@ -23,6 +23,7 @@ std::vector<Violation> State::violations() const {
   }
   for (int g = 0; g < model.groups(); ++g) {
     const Group& group = model.group(g);
+    if (group.together && bins_of(g) > 1) found.push_back({Kind::kTogether, first_bin_of(g), g});
     std::vector<bool> told(index(model.domains()), false);
     for (int bin = 0; bin < model.bins(); ++bin) {
       if (group.per_bin > 0 && group_count(g, bin) > group.per_bin) {
@@ -48,15 +49,24 @@ std::vector<Violation> State::violations() const {
   return found;
 }
 
+int State::first_bin_of(int group) const {
+  int bin = 0;
+  while (bin < model_->bins() && group_count(group, bin) == 0) ++bin;
+  return bin < model_->bins() ? bin : kNowhere;
+}
+
+int State::bins_of(int group) const {
+  int count = 0;
+  for (int bin = 0; bin < model_->bins(); ++bin) count += group_count(group, bin) > 0 ? 1 : 0;
+  return count;
+}
+
 void State::find_unmet_needs(std::vector<Violation>& found) const {
   const Model& model = *model_;
   for (int g = 0; g < model.groups(); ++g) {
     if (!certain_.empty() && spread_[index(g)] < model.group(g).min_domains) {
-      for (int bin = 0; bin < model.bins(); ++bin) {
-        if (group_count(g, bin) == 0) continue;
+      if (const int bin = first_bin_of(g); bin != kNowhere)
         found.push_back({Violation::Kind::kSpread, bin, g});
-        break;
-      }
     }
     if (provided_.empty() || model.dependencies(g).empty()) continue;
     for (int bin = 0; bin < model.bins(); ++bin) {
@@ -90,6 +100,8 @@ bool State::still(const Violation& violation) const {
       return spread_[index(violation.which)] < model_->group(violation.which).min_domains;
     case Kind::kNeeds:
       return group_count(violation.which, violation.bin) > 0 && misses(violation.which, violation.bin);
+    case Kind::kTogether:
+      return bins_of(violation.which) > 1;
   }
   return false;
 }

@@ -32,7 +32,9 @@ constexpr Field kHostSampleFields[] = {
           "ALLOCATED"),
     FIELD(HostSample, memory_ballooned_bytes,
           "memory that balloons have taken back from its virtual servers"),
-    FIELD(HostSample, vms_running, "running or paused virtual servers", "VMS"),
+    FIELD(HostSample, vms_running,
+          "virtual servers that run; where vms_paused is left out, those that are paused too", "VMS"),
+    FIELD(HostSample, vms_paused, "virtual servers that hold their memory and do not run", {}, kOmitted),
     FIELD(HostSample, vms_stopped, "virtual servers that are only defined"),
     FIELD(HostSample, disk_read_bytes_per_second, "read by its virtual servers", "READ/S"),
     FIELD(HostSample, disk_write_bytes_per_second, "written by its virtual servers", "WRITE/S"),
@@ -40,7 +42,8 @@ constexpr Field kHostSampleFields[] = {
     FIELD(HostSample, net_tx_bytes_per_second, "sent by its virtual servers", "TX/S"),
     FIELD(HostSample, arch, "machine architecture"),
     FIELD(HostSample, cpu_model, "CPU model as libvirt names it"),
-    FIELD(HostSample, cpu_mhz, "clock of its CPUs"),
+    FIELD(HostSample, cpu_mhz,
+          "clock of its CPUs: the nominal one, where libvirt tells it, else that of the moment"),
     FIELD(HostSample, failure_domain, "from the inventory", {}, kOmitted),
     FIELD(HostSample, neighbourhood, "from the inventory", {}, kOmitted),
     FIELD(HostSample, drained, "from the inventory", {}, kOmitted),
@@ -59,6 +62,14 @@ constexpr Field kHostSampleFields[] = {
     FIELD(HostSample, interfaces,
           "its interfaces and bridges, without those of virtual servers; left out: its libvirtd knows none",
           {}, kOmitted),
+    FIELD(HostSample, storage_pools,
+          "NAME=PATH of each active storage pool of its libvirtd; left out: it knows none", {}, kOmitted),
+    FIELD(HostSample, hugepage_pools,
+          "its pools of huge pages, SIZE=BYTES each: the size of a page and of the pool, which is a part of "
+          "memory_bytes and memory_used_bytes; left out: not known",
+          {}, kOmitted),
+    FIELD(HostSample, hugepage_pools_free, "SIZE=BYTES of those pools that no virtual server has yet", {},
+          kOmitted),
     FIELD(HostSample, window_ms, "time over which the rates were measured; null: no rates yet"),
     FIELD(HostSample, elapsed_ms, "time that the host took to answer"),
     FIELD(HostSample, imported,
@@ -87,6 +98,10 @@ constexpr Field kVmSampleFields[] = {
     FIELD(VmSample, hugepages,
           "whether its memory is huge pages, which memory_used_bytes does not count; left out: not known", {},
           kOmitted),
+    FIELD(VmSample, hugepage_pools,
+          "SIZE=BYTES for each size of huge pages that its memory is in; the size is default where its "
+          "definition does not say it",
+          {}, kOmitted),
     FIELD(VmSample, memory_usable_bytes, "memory that the guest says it can still use without swapping", {},
           kOmitted),
     FIELD(VmSample, swap_in_bytes_per_second, "read from its swap, as the guest says", {}, kOmitted),
@@ -102,21 +117,25 @@ constexpr Field kVmSampleFields[] = {
     FIELD(VmSample, persistent, "its definition survives a stop"),
     FIELD(VmSample, bound_by,
           "why it cannot leave its host, whichever the target is: a device or a directory of it, storage "
-          "that no "
-          "other host has, its TPM, snapshots, checkpoints; empty: nothing binds it; left out: not known",
+          "that no other host has, its TPM, snapshots, checkpoints; empty: nothing binds it; left out: not "
+          "known",
           {}, kOmitted),
     FIELD(VmSample, disks, "paths of its disks that only some of the other hosts have in shared_storage", {},
           kOmitted),
     FIELD(VmSample, networks, "network NAME and interface NAME for each that it is plugged into", {},
           kOmitted),
+    FIELD(VmSample, storage_pools, "NAME=PATH of each storage pool of which it has a volume", {}, kOmitted),
     FIELD(
         VmSample, migrating,
         "true: paused here by a live migration that is under way, and running on the other host or about to",
         {}, kOmitted),
-    FIELD(VmSample, state_reason,
-          "of one that is off, how it ended: shutdown, destroyed, crashed, migrated, saved, failed, "
-          "from_snapshot, daemon or unknown",
-          {}, kOmitted),
+    FIELD(
+        VmSample, state_reason,
+        "of one that is off, how it ended: shutdown, destroyed, crashed, migrated, saved, failed, "
+        "from_snapshot, daemon or unknown; of one that is paused, why: user, migration, save, dump, ioerror, "
+        "watchdog, from_snapshot, shutting_down, snapshot, crashed, starting_up, postcopy, postcopy_failed "
+        "or unknown",
+        {}, kOmitted),
 };
 
 constexpr Field kHostUsageFields[] = {

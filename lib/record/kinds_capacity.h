@@ -16,7 +16,7 @@ struct HostSample : Head {
   std::string host, state;
   Text error;
   Integer cpus, cpu_mhz, memory_bytes, memory_used_bytes, memory_free_bytes, memory_allocated_bytes,
-      vcpus_allocated, vms_running, vms_stopped;
+      vcpus_allocated, vms_running, vms_paused, vms_stopped;
   Number cpu_percent, cpu_steal_percent, cpu_pressure_percent, memory_pressure_percent, io_pressure_percent;
   Integer memory_ballooned_bytes;
   Number disk_read_bytes_per_second, disk_write_bytes_per_second, net_rx_bytes_per_second,
@@ -27,7 +27,7 @@ struct HostSample : Head {
   Integer memory_reserve_bytes, window_ms, elapsed_ms;
   Text imported;
   Text cluster_state, cluster_since, cluster_by, cluster_reason;
-  List shared_storage, networks, interfaces;
+  List shared_storage, networks, interfaces, storage_pools, hugepage_pools, hugepage_pools_free;
   static const Kind kKind;
 };
 
@@ -45,7 +45,7 @@ struct VmSample : Head {
   Integer priority;
   Flag persistent, migrating, hugepages;
   Text state_reason;
-  List bound_by, disks, networks;
+  List bound_by, disks, networks, storage_pools, hugepage_pools;
   static const Kind kKind;
 };
 

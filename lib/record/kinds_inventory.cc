@@ -41,8 +41,9 @@ constexpr Field kHostFields[] = {
 constexpr Field kPlacementRuleFields[] = {
     HEAD(PlacementRule),
     FIELD(PlacementRule, rule,
-          "anti_affinity: no two of vms on one host; spread: no two in one failure domain, or with domains "
-          "in at least so many; pin: vms only on hosts; exclude: vms not on hosts; depends: each of vms in a "
+          "anti_affinity: no two of vms on one host; affinity: all of them on one host; spread: no two in "
+          "one failure domain, or with domains in at least so many; pin: vms only on hosts; exclude: vms not "
+          "on hosts; stay: vms leave their host only when it is to be emptied; depends: each of vms in a "
           "neighbourhood where one of on is; compatible: between hosts vms may move live whatever their CPU "
           "models are",
           "RULE"),
@@ -51,6 +52,11 @@ constexpr Field kPlacementRuleFields[] = {
     FIELD(PlacementRule, on, "the virtual servers that those of depends need", {}, kOmitted),
     FIELD(PlacementRule, domains, "failure domains that spread asks for; null: one for each of vms", {},
           kOmitted),
+    FIELD(
+        PlacementRule, soft,
+        "true: a preference, kept as far as nothing else stands against it; of affinity, anti_affinity, pin "
+        "and exclude",
+        {}, kOmitted),
 };
 
 constexpr const Kind* kWritten[] = {&Host::kKind, &PlacementRule::kKind};

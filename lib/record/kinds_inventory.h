@@ -28,6 +28,7 @@ struct PlacementRule : Head {
   std::vector<std::string> vms;
   List hosts, on;
   Integer domains;
+  Flag soft;
   static const Kind kKind;
 };
 

@@ -30,6 +30,7 @@ constexpr Field kVmMovedFields[] = {
     FIELD(VmMoved, id, "the decision that this answers"),
     FIELD(VmMoved, cause, "the incident that it belongs to", {}, kOmitted),
     FIELD(VmMoved, vm, "virtual server", "VM"),
+    FIELD(VmMoved, uuid, "its UUID, where it is known", {}, kOmitted),
     FIELD(VmMoved, from, "source host", "FROM"),
     FIELD(VmMoved, to, "target host", "TO"),
     FIELD(VmMoved, outcome,

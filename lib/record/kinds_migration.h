@@ -27,7 +27,7 @@ struct VmMoved : Head {
   std::string id;
   Text cause;
   std::string vm, from, to, outcome;
-  Text reason;
+  Text uuid, reason;
   Flag planned, live, postcopy;
   List ejected, copied;
   Integer copied_bytes;

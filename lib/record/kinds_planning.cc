@@ -8,8 +8,9 @@ namespace rackline::record {
 namespace {
 
 constexpr auto kConstraintText =
-    "what stands in the way: memory, vcpus, reservation, cpu_load, memory_load, spare, anti_affinity, "
-    "spread, dependency, pin, exclude, arch, cpu_model, bound (its definition keeps it on its host), defined "
+    "what stands in the way: memory, hugepages, vcpus, reservation, cpu_load, memory_load, spare, "
+    "anti_affinity, affinity, spread, dependency, pin, exclude, arch, cpu_model, bound (its definition keeps "
+    "it on its host), defined "
     "(the host has its name or UUID already), network, storage, drained or held (too little is known, or it "
     "has moved lately)";
 

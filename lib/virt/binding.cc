@@ -11,8 +11,7 @@ namespace rackline::virt {
 namespace {
 
 void add_disk(const VmDisk& disk, const Storage& storage, Binding& binding) {
-  // Which file a volume is, its host's libvirtd is asked when it moves.
-  if (disk.type == "network" || !disk.pool.empty()) return;
+  if (disk.type == "network") return;
   const auto sees = [&disk](const std::vector<std::string>& shared) {
     return is_shared_in(disk.source, shared);
   };
@@ -24,6 +23,17 @@ void add_disk(const VmDisk& disk, const Storage& storage, Binding& binding) {
   } else if (!std::all_of(storage.others.begin(), storage.others.end(), sees)) {
     binding.disks.push_back(disk.source);
   }
+}
+
+// Where libvirt looks a volume up by its name, the target has to have that pool at the same place. The path
+// of a volume is that of its pool and its name.
+void add_pools(const VmDescription& vm, Binding& binding) {
+  std::set<std::string> pools;
+  for (const auto& disk : vm.disks) {
+    if (disk.pool.empty() || !disk.source.ends_with("/" + disk.volume)) continue;
+    pools.insert(disk.pool + "=" + disk.source.substr(0, disk.source.size() - disk.volume.size() - 1));
+  }
+  binding.storage_pools.assign(pools.begin(), pools.end());
 }
 
 }  // namespace
@@ -50,9 +60,14 @@ Binding binding_of(const VmDescription& vm, bool live, const Storage& storage) {
   Binding binding;
   binding.bound_by = vm.ties;
   for (const auto& disk : vm.disks) add_disk(disk, storage, binding);
+  add_pools(vm, binding);
   if (live) {
     binding.bound_by.insert(binding.bound_by.end(), vm.ties_when_live.begin(), vm.ties_when_live.end());
   } else {
+    for (const auto& disk : vm.disks) {
+      if (disk.chain_unknown)  // @rule 13-files-below-a-planned-disk
+        binding.bound_by.push_back(unknown_chain(disk, storage.host));
+    }
     binding.bound_by.insert(binding.bound_by.end(), vm.ties_when_stopped.begin(), vm.ties_when_stopped.end());
     // A live migration carries the firmware's variables along, a definition does not.
     if (vm.nvram) add_disk(*vm.nvram, storage, binding);

@@ -25,10 +25,11 @@ std::vector<StoragePtr> storage_of(const std::vector<record::Host>& hosts,
 
 // What binds a VM to its host, as far as its definition and the inventory tell.
 struct Binding {
-  std::vector<std::string> bound_by;  // why it can go nowhere
-  std::vector<std::string> disks;     // paths that some of the other hosts see, and some do not
-  std::vector<std::string> networks;  // "network NAME" of libvirt, "interface NAME" of the host
-  bool hugepages = false;
+  std::vector<std::string> bound_by;       // why it can go nowhere
+  std::vector<std::string> disks;          // paths that some of the other hosts see, and some do not
+  std::vector<std::string> networks;       // "network NAME" of libvirt, "interface NAME" of the host
+  std::vector<std::string> storage_pools;  // "NAME=PATH" of those of which it has volumes
+  PageBytes hugepages;
   bool shared_memory = false;
 };
 

@@ -2,6 +2,7 @@
 #include "virt/description.h"
 
 #include <algorithm>
+#include <charconv>
 #include <pugixml.hpp>
 #include <sstream>
 #include <string_view>
@@ -117,11 +118,65 @@ void add_interface(const pugi::xml_node& interface, VmDescription& vm) {
   if (type == "direct") plugged("dev");
 }
 
+// Bytes of <memory unit='KiB'>1024</memory>, of the attributes size and unit, and the like.
+std::int64_t bytes_of(std::int64_t number, std::string_view unit) {
+  constexpr std::string_view kPrefixes = "kMGTPE";
+  if (unit.empty()) unit = "KiB";
+  const auto power = kPrefixes.find(unit.front() == 'K' ? 'k' : unit.front());
+  if (power == std::string_view::npos) return number;  // b, bytes
+  const std::int64_t step = unit.size() == 2 && unit.ends_with('B') ? 1000 : 1024;
+  for (std::size_t i = 0; i <= power; ++i) number *= step;
+  return number;
+}
+
+// Whether a set as "0-3,^2,5" has the number.
+bool in_set(std::string_view set, unsigned number) {
+  bool in = false;
+  while (!set.empty()) {
+    const auto comma = set.find(',');
+    std::string_view part = set.substr(0, comma);
+    set.remove_prefix(comma == std::string_view::npos ? set.size() : comma + 1);
+    const bool without = part.starts_with('^');
+    if (without) part.remove_prefix(1);
+    unsigned first = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), first);
+    unsigned last = first;
+    if (error == std::errc{} && end != part.data() + part.size() && *end == '-')
+      std::from_chars(end + 1, part.data() + part.size(), last);
+    if (error == std::errc{} && first <= number && number <= last) in = !without;
+  }
+  return in;
+}
+
+// A <page> is for the NUMA cells of the guest that its nodeset names; one without, for all others.
+PageBytes hugepages_of(const pugi::xml_node& domain) {
+  const auto hugepages = domain.child("memoryBacking").child("hugepages");
+  if (!hugepages) return {};
+  PageBytes all;
+  const auto add = [&](unsigned cell, std::int64_t bytes) {
+    pugi::xml_node chosen;
+    for (const auto& page : hugepages.children("page")) {
+      const std::string_view nodeset = page.attribute("nodeset").value();
+      if (nodeset.empty() ? !chosen : in_set(nodeset, cell)) chosen = page;
+    }
+    if (!chosen && hugepages.child("page")) return;  // ordinary memory
+    all[chosen ? bytes_of(chosen.attribute("size").as_llong(), chosen.attribute("unit").value()) : 0] +=
+        bytes;
+  };
+  const auto cells = domain.child("cpu").child("numa").children("cell");
+  for (const auto& cell : cells)
+    add(cell.attribute("id").as_uint(),
+        bytes_of(cell.attribute("memory").as_llong(), cell.attribute("unit").value()));
+  const auto memory = domain.child("memory");
+  if (cells.empty()) add(0, bytes_of(memory.text().as_llong(), memory.attribute("unit").value()));
+  return all;
+}
+
 // Memory of a file without a page size of its own lies on a file system, whose cache can be dropped; that of
 // a memfd cannot.
 void add_memory(const pugi::xml_node& domain, VmDescription& vm) {
   const auto backing = domain.child("memoryBacking");
-  vm.hugepages = static_cast<bool>(backing.child("hugepages"));
+  vm.hugepages = hugepages_of(domain);
   const std::string_view source = backing.child("source").attribute("type").value();
   const auto shared = [](const pugi::xml_node& node, const char* attribute) {
     return std::string_view(node.attribute(attribute).value()) == "shared";
@@ -129,13 +184,20 @@ void add_memory(const pugi::xml_node& domain, VmDescription& vm) {
   const auto cells = domain.child("cpu").child("numa").children("cell");
   const bool cell = std::any_of(cells.begin(), cells.end(),
                                 [&](const pugi::xml_node& one) { return shared(one, "memAccess"); });
-  vm.shared_memory = !vm.hugepages && source == "memfd" && (cell || shared(backing.child("access"), "mode"));
+  vm.shared_memory =
+      !backing.child("hugepages") && source == "memfd" && (cell || shared(backing.child("access"), "mode"));
 }
 
 }  // namespace
 
 std::string text_of(const VmDisk& disk) {
   return "disk " + disk.target + " (" + (disk.source.empty() ? "of type " + disk.type : disk.source) + ")";
+}
+
+std::string unknown_chain(const VmDisk& disk, const std::string& host) {
+  return "on which files its disk " + disk.target + " (" + disk.source +
+         ") rests is not known, as it does not run and no storage pool of " + host +
+         " has seen it: start it, or make or refresh (virsh pool-refresh) a pool of its directory";
 }
 
 VmDescription parse_description(const std::string& xml) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "virt/hugepages.h"
+
 namespace rackline::virt {
 
 struct VmDisk {
@@ -43,7 +45,7 @@ struct VmDescription {
   std::vector<std::string> ties_when_live;     // ... and for one of a VM that runs
   std::vector<std::string> snapshots;          // their names, parents first
   bool autostart = false;
-  bool hugepages = false;      // its memory is huge pages
+  PageBytes hugepages;         // the part of its memory that is in huge pages
   bool shared_memory = false;  // its memory is shared with other processes: the kernel counts it as cache
 };
 
@@ -68,5 +70,7 @@ std::vector<VmDisk> files_of_snapshot(const std::string& snapshot_xml);
 
 // "disk vda (/srv/a.qcow2)"
 std::string text_of(const VmDisk& disk);
+// Why a VM that does not run cannot leave `host`: it is not known on which files this disk of it rests.
+std::string unknown_chain(const VmDisk& disk, const std::string& host);
 
 }  // namespace rackline::virt

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/time.h"
+#include "virt/volumes.h"
 
 namespace rackline::virt {
 namespace {
@@ -52,9 +53,12 @@ record::VmSample vm_record(const VmStats& now, const VmStats* before, double sec
     vm.bound_by = details.binding->bound_by;
     if (!details.binding->disks.empty()) vm.disks = details.binding->disks;
     if (!details.binding->networks.empty()) vm.networks = details.binding->networks;
-    vm.hugepages = details.binding->hugepages;
+    if (!details.binding->storage_pools.empty()) vm.storage_pools = details.binding->storage_pools;
+    vm.hugepages = !details.binding->hugepages.empty();
+    if (*vm.hugepages) vm.hugepage_pools = words_of(details.binding->hugepages);
   }
   if (now.shutoff_reason) vm.state_reason = shutoff_word(*now.shutoff_reason);
+  if (now.paused_reason) vm.state_reason = paused_word(*now.paused_reason);
   if (now.memory_max_bytes && now.memory_bytes && *now.memory_max_bytes > *now.memory_bytes) {
     vm.memory_max_bytes = now.memory_max_bytes;
   }
@@ -81,9 +85,12 @@ void take_host_figures(const HostStats& now, const HostStats* before, const Host
                        record::HostSample& host) {
   host.state = "up";
   host.cpus = now.cpus;
-  host.cpu_mhz = now.cpu_mhz;
+  // What libvirt tells of a node is the clock of this moment, which falls when there is little to do.
+  host.cpu_mhz = model.cpu_mhz ? model.cpu_mhz : now.cpu_mhz;
   host.arch = model.arch;
   host.cpu_model = model.cpu_model;
+  if (model.pages) host.hugepage_pools = words_of(model.pages->bytes);
+  if (now.free_pages) host.hugepage_pools_free = words_of(*now.free_pages);
   host.memory_bytes = now.memory_bytes;
   host.memory_free_bytes = now.memory_free_bytes;
   if (now.memory_bytes && now.memory_free_bytes) {
@@ -108,6 +115,7 @@ void take_host_figures(const HostStats& now, const HostStats* before, const Host
 // The sums over running VMs start at a known zero and become unknown with the first part that is.
 void start_sums(record::HostSample& host, bool rates) {
   host.vms_running = 0;
+  host.vms_paused = 0;
   host.vms_stopped = 0;
   host.vcpus_allocated = 0;
   host.memory_allocated_bytes = 0;
@@ -136,7 +144,7 @@ void add_vm(record::HostSample& host, const record::VmSample& vm) {
     ++*host.vms_stopped;
     return;
   }
-  ++*host.vms_running;
+  ++*(vm.state == "paused" ? host.vms_paused : host.vms_running);
   add(host.vcpus_allocated, vm.vcpus);
   add(host.memory_allocated_bytes, vm.memory_bytes);
   add(host.memory_ballooned_bytes, ballooned(vm));
@@ -164,8 +172,9 @@ class Marks {
 };
 
 // Empty when the VM vanished.
-std::optional<Baseline::Details> read_detail(virDomainPtr domain, const VmStats& vm,
-                                             const StoragePtr& storage, Marks& marks) {
+std::optional<Baseline::Details> read_detail(const Connection& connection, virDomainPtr domain,
+                                             const VmStats& vm, const StoragePtr& storage,
+                                             const std::optional<PagePools>& pools, Marks& marks) {
   Baseline::Details details;
   details.domain_id = vm.domain_id;
   if (storage == nullptr) {
@@ -177,21 +186,31 @@ std::optional<Baseline::Details> read_detail(virDomainPtr domain, const VmStats&
     if (!xml) return std::nullopt;
     details.wishes = parse_wishes(*xml);
     VmDescription about = parse_description(*xml);
+    try {
+      resolve_disks(connection, vm.active(), about);
+    } catch (const VirtError&) {
+      // A pool that does not answer: its volume then counts as nobody else's, and the VM stays.
+    }
     if (marks.has(VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT, vm.uuid))
       about.ties_when_live.emplace_back(kHasSnapshots);
     if (marks.has(VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT, vm.uuid)) about.ties.emplace_back(kHasCheckpoints);
     if (marks.has(VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE, vm.uuid))
       about.ties_when_stopped.emplace_back(kHasSavedState);
+    about.hugepages = with_known_sizes(std::move(about.hugepages), pools);
     details.binding = binding_of(about, vm.active(), *storage);
   }
   details.persistent = marks.has(VIR_CONNECT_LIST_DOMAINS_PERSISTENT, vm.uuid);
   return details;
 }
 
+bool is_fresh(const Baseline& before, std::chrono::steady_clock::time_point now) {
+  return now - before.details_read < kDetailsLast;
+}
+
 // Reads what `before` does not tell. The VMs are those of `reading`.
 void read_details(const Connection& connection, const Reading& reading, const Baseline* before,
                   const StoragePtr& storage, Baseline& baseline) {
-  const bool fresh = before != nullptr && reading.stats.taken - before->details_read < kDetailsLast;
+  const bool fresh = before != nullptr && is_fresh(*before, reading.stats.taken);
   baseline.details_read = fresh ? before->details_read : reading.stats.taken;
   if (storage != nullptr) baseline.plugs = fresh ? before->plugs : read_plugs(connection);
   Marks marks(connection);
@@ -204,7 +223,8 @@ void read_details(const Connection& connection, const Reading& reading, const Ba
         continue;
       }
     }
-    auto details = read_detail(reading.domains[i].get(), vm, storage, marks);
+    auto details =
+        read_detail(connection, reading.domains[i].get(), vm, storage, baseline.model.pages, marks);
     if (details) baseline.details[vm.uuid] = std::move(*details);
     // Otherwise it vanished while we looked: it is on no host, or in the answer of another.
   }
@@ -275,6 +295,39 @@ const char* shutoff_word(int reason) {
   }
 }
 
+const char* paused_word(int reason) {
+  switch (reason) {
+    case VIR_DOMAIN_PAUSED_USER:
+      return "user";
+    case VIR_DOMAIN_PAUSED_MIGRATION:
+      return "migration";
+    case VIR_DOMAIN_PAUSED_SAVE:
+      return "save";
+    case VIR_DOMAIN_PAUSED_DUMP:
+      return "dump";
+    case VIR_DOMAIN_PAUSED_IOERROR:
+      return "ioerror";
+    case VIR_DOMAIN_PAUSED_WATCHDOG:
+      return "watchdog";
+    case VIR_DOMAIN_PAUSED_FROM_SNAPSHOT:
+      return "from_snapshot";
+    case VIR_DOMAIN_PAUSED_SHUTTING_DOWN:
+      return "shutting_down";
+    case VIR_DOMAIN_PAUSED_SNAPSHOT:
+      return "snapshot";
+    case VIR_DOMAIN_PAUSED_CRASHED:
+      return "crashed";
+    case VIR_DOMAIN_PAUSED_STARTING_UP:
+      return "starting_up";
+    case VIR_DOMAIN_PAUSED_POSTCOPY:
+      return "postcopy";
+    case VIR_DOMAIN_PAUSED_POSTCOPY_FAILED:
+      return "postcopy_failed";
+    default:
+      return "unknown";
+  }
+}
+
 Sample assemble(const HostStats& now, const HostStats* before, const HostModel& model,
                 const std::map<std::string, Baseline::Details>& details) {
   Sample sample;
@@ -323,11 +376,15 @@ Sample sample(const Connection& connection, const BaselinePtr& before, const Pau
   }
   const HostStats* since = before != nullptr ? &before->stats : past ? &*past : nullptr;
 
+  // The pools of huge pages can be changed while the host is up.
+  if (before != nullptr && !is_fresh(*before, std::chrono::steady_clock::now())) learn_model();
   Reading reading = read_stats(connection);
+  if (baseline->model.pages) reading.stats.free_pages = free_pages(connection, *baseline->model.pages);
   read_details(connection, reading, before.get(), storage, *baseline);
   Sample sample = assemble(reading.stats, since, baseline->model, baseline->details);
   sample.host.networks = baseline->plugs.networks;
   sample.host.interfaces = baseline->plugs.interfaces;
+  sample.host.storage_pools = baseline->plugs.storage_pools;
   baseline->stats = std::move(reading.stats);
   sample.baseline = std::move(baseline);
   return sample;

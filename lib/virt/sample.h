@@ -68,5 +68,8 @@ const char* state_word(int state);
 // The word for a virDomainShutoffReason: shutdown, destroyed, crashed, migrated, saved, failed,
 // from_snapshot, daemon or unknown.
 const char* shutoff_word(int reason);
+// The word for a virDomainPausedReason: user, migration, save, dump, ioerror, watchdog, from_snapshot,
+// shutting_down, snapshot, crashed, starting_up, postcopy, postcopy_failed or unknown.
+const char* paused_word(int reason);
 
 }  // namespace rackline::virt

@@ -112,6 +112,9 @@ VmStats read_vm(const virDomainStatsRecord& record) {
   vm.state = static_cast<int>(parameters.integer("state.state").value_or(VIR_DOMAIN_NOSTATE));
   vm.migrating =
       vm.state == VIR_DOMAIN_PAUSED && is_migration(parameters.integer("state.reason").value_or(0));
+  if (vm.state == VIR_DOMAIN_PAUSED) {
+    if (const auto reason = parameters.integer("state.reason")) vm.paused_reason = static_cast<int>(*reason);
+  }
   if (vm.state == VIR_DOMAIN_SHUTOFF) {
     if (const auto reason = parameters.integer("state.reason")) vm.shutoff_reason = static_cast<int>(*reason);
   }
@@ -302,6 +305,13 @@ HostModel read_model(const Connection& connection) {
   const pugi::xml_node cpu = document.child("capabilities").child("host").child("cpu");
   if (const pugi::xml_node arch = cpu.child("arch")) model.arch = arch.text().as_string();
   if (const pugi::xml_node name = cpu.child("model")) model.cpu_model = name.text().as_string();
+  constexpr std::int64_t kMega = 1'000'000;
+  for (const pugi::xml_node& counter : cpu.children("counter")) {
+    const std::int64_t hertz = counter.attribute("frequency").as_llong();
+    if (std::string_view(counter.attribute("name").value()) == "tsc" && hertz >= kMega)
+      model.cpu_mhz = hertz / kMega;
+  }
+  model.pages = parse_page_pools(xml);
   return model;
 }
 
@@ -384,6 +394,26 @@ std::optional<std::string> read_definition(virDomainPtr domain) {
                    virDomainGetName(domain));
 }
 
+namespace {
+
+std::optional<std::vector<std::string>> read_pools(const Connection& connection) {
+  virStoragePoolPtr* raw = nullptr;
+  const int count =
+      virConnectListAllStoragePools(connection.get(), &raw, VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE);
+  if (count < 0) return std::nullopt;
+  std::vector<std::string> pools;
+  for (const auto& pool : owned<StoragePool>(raw, count)) {
+    pugi::xml_document document;
+    document.load_string(take(virStoragePoolGetXMLDesc(pool.get(), 0)).c_str());
+    const std::string path = document.select_node("/pool/target/path").node().child_value();
+    if (!path.empty()) pools.push_back(virStoragePoolGetName(pool.get()) + ("=" + path));
+  }
+  std::sort(pools.begin(), pools.end());
+  return pools;
+}
+
+}  // namespace
+
 HostPlugs read_plugs(const Connection& connection) {
   HostPlugs plugs;
   virNetworkPtr* networks = nullptr;
@@ -406,7 +436,8 @@ HostPlugs read_plugs(const Connection& connection) {
     }
     std::sort(names.begin(), names.end());
   }
-  virResetLastError();  // not every libvirtd knows its networks and interfaces
+  plugs.storage_pools = read_pools(connection);
+  virResetLastError();  // not every libvirtd knows all of these
   return plugs;
 }
 

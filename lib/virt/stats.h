@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "virt/connection.h"
+#include "virt/hugepages.h"
 #include "virt/pressure.h"
 
 namespace rackline::virt {
@@ -22,6 +23,7 @@ struct VmStats {
   std::optional<std::int64_t> domain_id;  // empty: not running
   int state = VIR_DOMAIN_NOSTATE;         // virDomainState
   std::optional<int> shutoff_reason;      // a virDomainShutoffReason, of one that is off
+  std::optional<int> paused_reason;       // a virDomainPausedReason, of one that is paused
   bool migrating = false;                 // paused as the source or the target of a live migration
   std::optional<std::int64_t> vcpus, memory_bytes, memory_used_bytes;
   std::optional<std::int64_t> disk_capacity_bytes, disk_allocation_bytes;
@@ -40,6 +42,7 @@ struct HostStats {
   // CPU time of all its CPUs since boot, in the units of the driver: only their ratio means something.
   std::optional<std::uint64_t> cpu_busy, cpu_total;
   Pressure pressure;
+  std::optional<PageBytes> free_pages;  // huge ones, by pool
   // Whether memory_free_bytes leaves out shared memory, which cannot be dropped as a cache can: libvirt does
   // not tell of it, the kernel of this machine does.
   bool shared_memory_left_out = false;
@@ -61,16 +64,19 @@ Reading read_stats(const Connection& connection);
 // Only what is needed to take rates against it later, with fewer calls.
 HostStats read_counters(const Connection& connection);
 
-// What does not change while a host is up.
+// What changes seldom or never while a host is up.
 struct HostModel {
   std::optional<std::string> arch, cpu_model;
+  std::optional<std::int64_t> cpu_mhz;  // of its counter of time, which is that of its nominal clock
+  std::optional<PagePools> pages;
 };
 HostModel read_model(const Connection& connection);
 
-// What interfaces of VMs can be plugged into; empty where the libvirtd does not know.
+// What VMs can be plugged into, and have volumes of; empty where the libvirtd does not know.
 struct HostPlugs {
-  std::optional<std::vector<std::string>> networks;    // of libvirt, active
-  std::optional<std::vector<std::string>> interfaces;  // of the host, its bridges among them
+  std::optional<std::vector<std::string>> networks;       // of libvirt, active
+  std::optional<std::vector<std::string>> interfaces;     // of the host, its bridges among them
+  std::optional<std::vector<std::string>> storage_pools;  // active ones, "NAME=PATH"
 };
 HostPlugs read_plugs(const Connection& connection);
 

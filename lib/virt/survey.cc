@@ -68,7 +68,7 @@ Survey::Seen Survey::seen(Answer<Sample> answer) {
   } else {
     state.suspect = answer.error->status() == Status::kTimeout;
     seen.host.state = state.suspect ? "timeout" : "unreachable";
-    seen.host.error = answer.error->what();
+    seen.host.error = answer.error->why();  // what was attempted is to sample it, whatever came first
     // Counters from before an outage are no base for rates: the host may have been started anew.
     state.baseline = nullptr;
   }

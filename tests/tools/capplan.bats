@@ -31,7 +31,9 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   one_round >facts
   run -0 capplan balance <facts
   assert_equal "$(moves | cut -f2 | sort -u)" h1
-  assert_equal "$(jq -r 'select(.kind == "vm_move").reason' <<<"$output" | sort -u)" 'h1 cpu 90% > 75%'
+  assert_equal "$(jq -r 'select(.kind == "vm_move").reason' <<<"$output" | cut -d ';' -f 1 | sort -u)" 'h1 cpu 90% > 75%'
+  # What is expected, of the target as well.
+  assert_equal "$(jq -r 'select(.kind == "vm_move") | select(.reason | test("; then h1 cpu [0-9.]+% memory [0-9.]+%, " + .to + " cpu ") | not)' <<<"$output")" ''
   assert_equal "$(jq -rs '.[-1] | [.kind, .outcome] | @tsv' <<<"$output")" $'end\tok'
   assert_equal "$(jq -rs '.[-1] | .score_after < .score_before' <<<"$output")" true
   # What end still has of it is what plan_summary says.
@@ -208,6 +210,36 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
     run -2 capplan < <(cat rules facts)
     assert_equal "$(moves)" ''
   done
+}
+
+@test "affinity leaves together, what is to stay leaves only what is emptied, and a soft rule gives way" {
+  one_round 90 >facts
+  {
+    echo '{"kind":"placement_rule","rule":"affinity","vms":["a1","a2"]}'
+    echo '{"kind":"placement_rule","rule":"stay","vms":["a3","a4","a5","a6","a7","a8"]}'
+    echo '{"kind":"placement_rule","rule":"pin","vms":["a8"],"hosts":["h1"],"soft":true}'
+  } >rules
+  run -0 --separate-stderr capplan --rules rules <facts
+  assert_equal "$(moves)" ''
+  run -0 --separate-stderr capplan --rules rules evacuate h1 <facts
+  assert_equal "$(moves | wc -l)" 8
+  assert_equal "$(jq -c 'select(.kind == "vm_move" and (.vm == "a1" or .vm == "a2")) | [.stage, .to]' <<<"$output" | sort -u | wc -l)" 1
+  assert_regex "$stderr" 'soft pin of a8 to h1 is given up'
+  echo '{"kind":"placement_rule","rule":"stay","vms":["a1"],"soft":true}' >rules
+  run -2 --separate-stderr capplan --rules rules <facts
+  assert_regex "$stderr" 'stay: it cannot be soft'
+}
+
+@test "two hundred complaints of one kind are three and a count, and all with -v" {
+  local i
+  cluster 50 >facts
+  for i in {1..200}; do vm "d$i" h2 0.5 | sed 's/"vcpus":2/"vcpus":"two"/'; done >>facts
+  end >>facts
+  run -0 --separate-stderr capplan <facts
+  assert_equal "$(wc -l <<<"$stderr")" 4
+  assert_regex "$stderr" '197 more like this, the last of them: read records: line 219'
+  run -0 --separate-stderr capplan -v <facts
+  assert_equal "$(grep -c 'expected an integer' <<<"$stderr")" 200
 }
 
 @test "anti-affinity of the samples holds in the plan" {
@@ -399,7 +431,7 @@ big() { echo '{"kind":"vm_request","vm":"big","memory_bytes":21474836480}'; }
   mover=$(jq -rs 'map(select(.kind == "vm_move"))[0].vm' plan)
   target=$(jq -rs 'map(select(.kind == "vm_move"))[0].to' plan)
   run -0 capplan explain "$mover" <facts
-  assert_equal "$(jq -rs '.[0] | [.vm, .host, .target, .answer, .reason] | @tsv' <<<"$output")" "$mover"$'\th1\t'"$target"$'\tmoves\th1 cpu 90% > 75%'
+  assert_equal "$(jq -rs '.[0] | [.vm, .host, .target, .answer, (.reason | split(";")[0])] | @tsv' <<<"$output")" "$mover"$'\th1\t'"$target"$'\tmoves\th1 cpu 90% > 75%'
   assert_equal "$(jq -rc 'select(.target == "h4") | [.answer, .constraint]' <<<"$output")" '["forbidden","drained"]'
   assert_equal "$(jq -rc 'select(.target == "h5") | [.answer, .constraint]' <<<"$output")" '["forbidden","memory"]'
   run -0 capplan explain c1 <facts

@@ -320,12 +320,17 @@ class Referee {
     return count;
   }
 
-  // Plays the moves; `what` names the case. Returns where everything is at the end.
-  Places play(const std::vector<record::VmMove>& moves, bool spare, const std::string& what) const {
+  // Plays the moves; `what` names the case. `in_company`: what depends on one another may go together.
+  // Returns where everything is at the end.
+  Places play(const std::vector<record::VmMove>& moves, bool spare, const std::string& what,
+              bool in_company = false) const {
     Places places = start_;
     Broken allowed = broken(places);
     const int spare_allowed = without_spare(places);
     std::mt19937_64 random(moves.size());
+    std::set<std::string> arrivals;
+    std::map<std::string, std::size_t> last;  // move of each server
+    for (std::size_t m = 0; m < moves.size(); ++m) last[moves[m].vm] = m;
     for (std::size_t begin = 0; begin < moves.size();) {
       std::size_t end = begin;
       while (end < moves.size() && moves[end].stage == moves[begin].stage) ++end;
@@ -344,14 +349,18 @@ class Referee {
       for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
       for (const std::size_t m : order) {
         places[moves[m].vm] = {moves[m].from, moves[m].to};
+        arrivals.erase(moves[m].vm);
         // Spare is asked for when all have left: one that has not needs a place if its host fails, and has
         // the room at its target for that, but first fit decreasing does not always find what is there.
         const bool all = m == order.back();
-        judge(places, allowed, spare && all ? spare_allowed : 1000, what + " leaving " + moves[m].vm);
+        judge(places, in_company ? allowed_with(moves, arrivals, places, allowed) : allowed,
+              spare && all ? spare_allowed : 1000, what + " leaving " + moves[m].vm);
       }
       for (const std::size_t m : order) {
         places[moves[m].vm] = {moves[m].to};
-        judge(places, allowed, spare ? spare_allowed : 1000, what + " done " + moves[m].vm);
+        if (last.at(moves[m].vm) == m) arrivals.insert(moves[m].vm);
+        judge(places, in_company ? allowed_with(moves, arrivals, places, allowed) : allowed,
+              spare ? spare_allowed : 1000, what + " done " + moves[m].vm);
       }
       begin = end;
     }
@@ -359,7 +368,29 @@ class Referee {
   }
 
  private:
-  void judge(const Places& places, Broken& allowed, int spare, const std::string& what) const {
+  // What goes together, as one depends on the other, is apart until both have arrived.
+  Broken allowed_with(const std::vector<record::VmMove>& moves, const std::set<std::string>& arrivals,
+                      const Places& places, Broken allowed) const {
+    const auto goes = [&](const std::string& vm) {
+      return std::any_of(moves.begin(), moves.end(), [&](const auto& move) { return move.vm == vm; });
+    };
+    int number = 0;
+    for (const auto& rule : world_.rules) {
+      const std::string name = "rule " + std::to_string(number++) + " " + rule.rule;
+      if (rule.rule != "depends") continue;
+      for (const auto& vm : rule.vms) {
+        const bool together =
+            goes(vm) && std::any_of(rule.on->begin(), rule.on->end(), [&](const auto& other) {
+              return goes(other) && !(arrivals.contains(vm) && arrivals.contains(other));
+            });
+        if (!together) continue;
+        for (const auto& host : places.at(vm)) allowed[name + " " + vm + " in " + neighbourhood(host)] = 1;
+      }
+    }
+    return allowed;
+  }
+
+  void judge(const Places& places, const Broken& allowed, int spare, const std::string& what) const {
     for (const auto& [name, amount] : broken(places)) {
       const auto known = allowed.find(name);
       EXPECT_TRUE(known != allowed.end()) << what << ": " << name;
@@ -450,7 +481,7 @@ TEST(PlanProperty, PackingAndEvacuatingAreSafeAtEveryInstantToo) {
     Planner packer(policy);
     world.into(packer, kNoon);
     const Plan packed = packer.pack();
-    const Places end = referee.play(packed.moves, policy.keep_spare, what + " pack");
+    const Places end = referee.play(packed.moves, policy.keep_spare, what + " pack", true);
     freed += static_cast<int>(packed.freed.size());
     for (const auto& host : packed.freed) {
       for (const auto& [vm, where] : end) EXPECT_NE(where.front(), host.host) << what;
@@ -464,7 +495,7 @@ TEST(PlanProperty, PackingAndEvacuatingAreSafeAtEveryInstantToo) {
     if (host.state != "up") continue;
     Planner leaver(policy);
     world.into(leaver, kNoon);
-    referee.play(leaver.evacuate({host.host}).moves, false, what + " evacuate");
+    referee.play(leaver.evacuate({host.host}).moves, false, what + " evacuate", true);
     if (::testing::Test::HasFailure()) return;
   }
   EXPECT_GT(freed, cases() / 10);

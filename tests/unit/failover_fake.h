@@ -125,7 +125,7 @@ class FakeCluster final : public RecoveryCluster {
         sample.uuid = uuid;
         sample.host = name;
         sample.state = word(vm.state);
-        if (vm.state == migrate::VmState::kShutoff) sample.state_reason = vm.reason;
+        if (vm.state != migrate::VmState::kRunning) sample.state_reason = vm.reason;
         sample.memory_bytes = vm.memory - vm.ballooned;
         sample.vcpus = 1;
         if (vm.state != migrate::VmState::kShutoff) ++*seen.sample.vms_running;

@@ -273,6 +273,23 @@ TEST_F(ProtectTest, ALibvirtdThatDoesNotKnowItsBridgesIsNoWitness) {
   EXPECT_EQ(pinned("net"), "");
 }
 
+TEST_F(ProtectTest, OneThatSomebodyHasPausedIsNotStartedRunning) {
+  cluster_.add("h1", "a");
+  auto& vm = cluster_.at("h1").vms["uuid-a"];
+  vm.state = migrate::VmState::kPaused;
+  for (const char* reason : {"migration", "ioerror"}) {
+    vm.reason = reason;
+    protect({"a"});
+    EXPECT_TRUE(protected_vm(*store_, "a")->running) << reason << " is nobody's wish";
+  }
+  vm.reason = "user";
+  protector().refresh();
+  EXPECT_FALSE(protected_vm(*store_, "a")->running);
+  vm.state = migrate::VmState::kRunning;
+  protector().refresh();
+  EXPECT_TRUE(protected_vm(*store_, "a")->running);
+}
+
 TEST_F(ProtectTest, OneThatAPersonWantsOffStaysSoUntilItIsWanted) {
   cluster_.add("h1", "a");
   protect({"a"});

@@ -165,6 +165,18 @@ TEST_F(MigrateTest, RefusesAnIncompatibleOrFullTarget) {
   EXPECT_EQ(world_->begun, 0);
 }
 
+TEST_F(MigrateTest, HugePagesAreThoseOfTheTargetsPools) {
+  world_->add("h1", "db1");
+  world_->with("h1", "db1", [](FakeWorld::Vm& vm) { vm.description.hugepages = {{2 << 20, kGibibyte}}; });
+  world_->free_memory["h2"] = world_->free_memory["h3"] = 0;  // beside the pools
+  world_->free_hugepages["h2"] = {{2 << 20, kGibibyte - 1}, {1 << 30, 8 * kGibibyte}};
+  world_->free_hugepages["h3"] = {{2 << 20, kGibibyte}};
+  const Move to_h2 = move("db1", "h1", "h2");
+  EXPECT_EQ(run({to_h2})[act::Outcome::kRefused], 1);
+  EXPECT_EQ(report(to_h2).reason, "h2 (huge pages of 2MiB) has 1GiB free, it needs 1GiB");
+  EXPECT_EQ(run({move("db1", "h1", "h3")})[act::Outcome::kDone], 1);
+}
+
 TEST_F(MigrateTest, TwoMovesCannotBothTakeTheLastGigabyte) {
   world_->add("h1", "db1");
   world_->add("h3", "db2");

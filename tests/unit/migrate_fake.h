@@ -109,6 +109,7 @@ class FakeWorld : public std::enable_shared_from_this<FakeWorld> {
   bool confirm_is_lost = false;   // after success the source keeps an idle definition
   bool postcopy_works = true;
   std::map<std::string, std::int64_t> free_memory;  // by host; not given: plenty
+  std::map<std::string, virt::PageBytes> free_hugepages;
   std::map<std::string, std::string> incompatible;  // by host: why
   std::map<std::string, std::string> pools;         // HOST/POOL: where its volumes are
   std::set<std::string> without_network;            // hosts
@@ -168,6 +169,11 @@ class FakeHypervisor final : public Hypervisor {
     const auto lock = enter();
     const auto found = world_->free_memory.find(host_);
     return found == world_->free_memory.end() ? std::int64_t{1} << 40 : found->second;
+  }
+
+  virt::PageBytes free_hugepages() override {
+    const auto lock = enter();
+    return world_->free_hugepages[host_];
   }
 
   std::optional<std::string> incompatible(const VmDescription& /*vm*/) override {

@@ -80,9 +80,9 @@ TEST(Binding, NetworksAndInterfacesAreToldOnce) {
 
 TEST(Binding, MemoryThatCannotBeDroppedIsKnown) {
   const auto of = [](const std::string& more) { return binding_of(described("", more), true, *storage()); };
-  EXPECT_FALSE(of("").hugepages);
+  EXPECT_TRUE(of("").hugepages.empty());
   EXPECT_FALSE(of("").shared_memory);
-  EXPECT_TRUE(of("<memoryBacking><hugepages/></memoryBacking>").hugepages);
+  EXPECT_FALSE(of("<memoryBacking><hugepages/></memoryBacking>").hugepages.empty());
   const std::string memfd = "<memoryBacking><source type='memfd'/>";
   EXPECT_TRUE(of(memfd + "<access mode='shared'/></memoryBacking>").shared_memory);
   EXPECT_TRUE(
@@ -90,6 +90,63 @@ TEST(Binding, MemoryThatCannotBeDroppedIsKnown) {
   EXPECT_FALSE(of(memfd + "</memoryBacking>").shared_memory);
   EXPECT_FALSE(of(memfd + "<hugepages/><access mode='shared'/></memoryBacking>").shared_memory)
       << "huge pages are no cache";
+}
+
+TEST(Binding, OfAnImageThatDoesNotRunTheFilesBelowItHaveToBeKnown) {
+  VmDescription vm = described(
+      "<disk type='file'><driver type='qcow2'/><source file='/srv/a.qcow2'/><target dev='vda'/></disk>");
+  EXPECT_EQ(binding_of(vm, true, *storage()).bound_by, Texts{});
+  const Texts why = binding_of(vm, false, *storage()).bound_by;
+  ASSERT_EQ(why.size(), 1U);
+  EXPECT_TRUE(why[0].starts_with("on which files its disk vda (/srv/a.qcow2) rests is not known")) << why[0];
+  EXPECT_NE(why[0].find("no storage pool of h1"), std::string::npos) << why[0];
+  vm.disks[0].chain_unknown = false;
+  EXPECT_EQ(binding_of(vm, false, *storage()).bound_by, Texts{});
+}
+
+TEST(Binding, AVolumeIsAFileOfThePoolThatItsTargetNeedsToo) {
+  VmDescription vm =
+      described("<disk type='volume'><source pool='images' volume='a.img'/><target dev='vda'/></disk>");
+  EXPECT_EQ(binding_of(vm, true, *storage()).bound_by,
+            Texts{"disk vda (a.img) is not on storage that h1 shares with another host"})
+      << "a pool that is not there";
+  vm.disks[0].source = "/srv/images/a.img";
+  vm.disks[0].type = "file";
+  const Binding known = binding_of(vm, true, *storage());
+  EXPECT_EQ(known.bound_by, Texts{});
+  EXPECT_EQ(known.storage_pools, Texts{"images=/srv/images"});
+}
+
+TEST(HugePages, OfAGuestAreReadByTheirSizes) {
+  const auto of = [](const std::string& more) { return described("", more).hugepages; };
+  const std::string memory = "<memory unit='GiB'>4</memory>";
+  constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+  EXPECT_EQ(of(memory + "<memoryBacking><hugepages/></memoryBacking>"), (PageBytes{{0, 4 * kGiB}}));
+  EXPECT_EQ(of(memory + "<memoryBacking><hugepages><page size='2048'/></hugepages></memoryBacking>"),
+            (PageBytes{{2 << 20, 4 * kGiB}}));
+  const std::string cells =
+      "<cpu><numa><cell id='0' memory='1048576'/><cell id='1' memory='1' unit='GiB'/><cell id='2' memory='2' "
+      "unit='GiB'/></numa></cpu>";
+  EXPECT_EQ(of(memory + cells +
+               "<memoryBacking><hugepages><page size='1' unit='G' nodeset='0'/><page size='2' unit='M' "
+               "nodeset='1-3,^2'/></hugepages></memoryBacking>"),
+            (PageBytes{{2 << 20, kGiB}, {kGiB, kGiB}}))
+      << "cell 2 is in ordinary memory";
+}
+
+TEST(HugePages, OfAHostAreThoseThatItHas) {
+  const auto pools = parse_page_pools(
+      "<capabilities><host><cpu><pages unit='KiB' size='4'/><pages unit='KiB' size='2048'/></cpu><topology>"
+      "<cells num='2'><cell id='0'><pages unit='KiB' size='4'>1000</pages><pages unit='KiB' "
+      "size='2048'>512</pages><pages unit='KiB' size='1048576'>0</pages></cell><cell id='1'><pages "
+      "unit='KiB' "
+      "size='2048'>512</pages></cell></cells></topology></host></capabilities>");
+  ASSERT_TRUE(pools);
+  EXPECT_EQ(pools->cells, 2U);
+  EXPECT_EQ(pools->bytes, (PageBytes{{2 << 20, std::int64_t{2} << 30}}));
+  EXPECT_EQ(words_of(with_known_sizes({{0, 4096}}, pools)), Texts{"2097152=4096"});
+  EXPECT_EQ(words_of(with_known_sizes({{0, 4096}}, std::nullopt)), Texts{"default=4096"});
+  EXPECT_FALSE(parse_page_pools("<capabilities/>"));
 }
 
 TEST(Binding, SharedMemoryOfGuestsIsNotFree) {

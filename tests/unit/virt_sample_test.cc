@@ -168,6 +168,18 @@ TEST(Sample, StoppedVmsAreCountedAndTakeNothing) {
   EXPECT_FALSE(sample.vms.at(1).cpu_cores);
 }
 
+TEST(Sample, PausedServersDoNotRunAndSayWhy) {
+  HostStats now = host_with({running("a", 1), running("b", 2)});
+  now.vms[1].state = VIR_DOMAIN_PAUSED;
+  now.vms[1].paused_reason = VIR_DOMAIN_PAUSED_USER;
+  const Sample sample = assembled(now, nullptr);
+  EXPECT_EQ(sample.host.vms_running, 1);
+  EXPECT_EQ(sample.host.vms_paused, 1);
+  EXPECT_EQ(sample.host.memory_allocated_bytes, 2 << 20) << "it holds its memory";
+  EXPECT_EQ(sample.vms[1].state, "paused");
+  EXPECT_EQ(sample.vms[1].state_reason, "user");
+}
+
 TEST(Sample, AVmThatVanishedWhileItWasLookedAtIsLeftOut) {
   const HostStats now = host_with({running("z", 1), running("a", 2), running("m", 3)});
   auto details = details_of(now);

@@ -60,6 +60,9 @@ void declare_limits(cli::Options at, Options& options) {
   at.choice("--cpu-model", options.cpu_model, {"same", "any"},
             "same: nothing moves live to a host of another CPU model")
       .shows_default();
+  at.choice("--cpu-speed", options.cpu_speed, {"clock", "same"},
+            "clock: CPUs of a higher clock do more; same: all do the same")
+      .shows_default();
   at.number("--max-inbound", policy.caps.in, "moves into a host in one stage", cli::kAboveZero)
       .shows_default();
   at.number("--max-outbound", policy.caps.out, "moves out of a host in one stage", cli::kAboveZero)
@@ -124,6 +127,7 @@ int main(int argc, char** argv) {
   const auto answer_to = [&](Verb verb) {
     options.policy.keep_spare = options.spare == "keep";
     options.policy.same_cpu_model = options.cpu_model == "same";
+    options.policy.clock_is_speed = options.cpu_speed == "clock";
     if (options.objective == "ganeti") options.policy.objective = capacity::Objective::kGaneti;
     options.policy.budget = options.budget.count() * capacity::kStepsPerMillisecond;
     capacity::set_weights(options.policy, options.weights);

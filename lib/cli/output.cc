@@ -236,6 +236,17 @@ void Output::put(std::string_view text, const std::vector<std::string>& outcomes
 }
 
 void Output::write_all(std::string_view left) {
+  if (gone_) return;
+  if (!file_) return write_to_stdout(left);
+  try {
+    file_->follow_name();
+    file_->write(left);
+  } catch (const Error& error) {
+    give_up(error, false);
+  }
+}
+
+void Output::write_to_stdout(std::string_view left) {
   while (!gone_ && !left.empty()) {
     const ssize_t written = ::write(fd_, left.data(), left.size());
     if (written >= 0) {
@@ -245,13 +256,16 @@ void Output::write_all(std::string_view left) {
       poll(&writable, 1, -1);
     } else if (errno != EINTR) {
       const bool reader_gone = errno == EPIPE;
-      const Error error = system_error(Status::kUnreachable, "write records", "stdout");
-      gone_ = true;  // the `end` record would fail in the same way
-      if (closed_ == Closed::kDie) throw error;
-      if (!reader_gone) failure_ = error;
-      interrupt::request(SIGPIPE);
+      give_up(system_error(Status::kUnreachable, "write records", "stdout"), reader_gone);
     }
   }
+}
+
+void Output::give_up(const Error& error, bool reader_gone) {
+  gone_ = true;  // the `end` record would fail in the same way
+  if (closed_ == Closed::kDie) throw Error(error);
+  if (!reader_gone) failure_ = error;
+  interrupt::request(SIGPIPE);
 }
 
 }  // namespace rackline::cli

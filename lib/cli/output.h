@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/appended_file.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "record/kind.h"
@@ -36,6 +37,9 @@ class Output {
   void on_terminal(Beside beside) { beside_ = std::move(beside); }
   // `lost` is told each outcome of what was done that cannot be written, in words.
   void tells_lost(std::function<void(const std::string& words)> lost) { lost_ = std::move(lost); }
+
+  // From now on it writes to this file, and to the next one when that is rotated.
+  void append_to(AppendedFile file) { file_ = std::move(file); }
 
   // `columns`: the width of the terminal, to which long texts of a table are cut; 0: they are whole.
   void set_format(Format format, bool all_columns, bool colour, std::size_t columns = 0);
@@ -93,9 +97,12 @@ class Output {
   void put_line(const std::string& json);
   void put(std::string_view text, const std::vector<std::string>& outcomes = {});
   void write_all(std::string_view left);
+  void write_to_stdout(std::string_view left);
+  void give_up(const Error& error, bool reader_gone);
   void require_reader() const;
 
   int fd_;
+  std::optional<AppendedFile> file_;
   std::string tool_;
   Closed closed_;
   Format format_ = Format::kJson;

@@ -18,6 +18,7 @@
 #include "base/descriptors.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "base/person.h"
 #include "base/printable.h"
 #include "base/units.h"
 #include "base/version.h"
@@ -96,7 +97,8 @@ struct Program::State {
   Output out;
   record::End end;
   Summary summary;
-  std::string format, inventory_path, store_url = "sqlite:/var/lib/rackline/state.db", progress_mode = "auto";
+  std::string format, append_path, inventory_path, store_url = "sqlite:/var/lib/rackline/state.db",
+                                                   progress_mode = "auto";
   bool quiet = false, verbose = false, dry_run = false, describes_itself = false, leaves_threads = false;
   Milliseconds timeout{0};
   std::int64_t skipped = 0;
@@ -169,6 +171,13 @@ void Program::takes_timeout(Milliseconds preset) {
 void Program::takes_dry_run() {
   state_->options.flag("-n,--dry-run", state_->dry_run,
                        "check everything, change nothing; records say planned");
+}
+
+void Program::takes_append() {
+  state_->options
+      .text("--append", state_->append_path,
+            "append the records to FILE in place of stdout, and to the next one when it is rotated", "FILE")
+      .offers(Values::kFiles);
 }
 
 void Program::takes_progress() {
@@ -255,7 +264,7 @@ void Program::State::prepare_streams() {
   if (!dies_of_sigpipe()) std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a write that fails, and no death
   interrupt::install();
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
+  const bool terminal = append_path.empty() && isatty(STDOUT_FILENO) == 1;
   const bool table = format.empty() ? terminal : format == "table";
   out.set_format(table ? Format::kTable : Format::kJson, verbose, terminal && colour_wanted(),
                  terminal && !verbose ? output_columns() : 0);
@@ -268,6 +277,7 @@ void Program::State::prepare_streams() {
   if (terminal) out.on_terminal([this](const auto& write) { progress->beside(write); });
   if (!dies_of_sigpipe())
     out.tells_lost([this](const auto& words) { say(about.name + ": not written: " + words); });
+  if (!append_path.empty()) out.append_to(AppendedFile("write records", append_path));
 }
 
 // A line on stderr, whatever is in it.
@@ -478,6 +488,17 @@ void Program::warn(const std::string& text) {
 void Program::note(const std::string& text) {
   if (state_->quiet || (!state_->verbose && isatty(STDERR_FILENO) != 1)) return;
   warn(text);
+}
+
+void Program::call_person(const std::string& text) {
+  warn(text);
+  const char* calls = std::getenv("RACKLINE_CALLS");
+  if (calls == nullptr || *calls == '\0' || dry_run()) return;
+  try {
+    leave_call(calls, state_->about.name + ": " + text);
+  } catch (const Error& error) {
+    warn(error.what());
+  }
 }
 
 void Program::describes_itself() {

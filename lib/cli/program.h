@@ -63,6 +63,7 @@ class Program {
   void takes_store();                       // --store URL, RACKLINE_STORE
   void takes_timeout(Milliseconds preset);  // --timeout DURATION
   void takes_dry_run();                     // -n, --dry-run
+  void takes_append();                      // --append FILE, for programs that run as services
   void takes_progress();                    // --progress auto|bar|json|none
 
   int run(int argc, char** argv, const std::function<Status()>& body = {});
@@ -109,6 +110,9 @@ class Program {
   // -v, and not with -q: cron mails only trouble. Without -v, many alike become three and a count.
   void warn(const std::string& text);
   void note(const std::string& text);
+  // What no program will do anything about. As warn(), and where RACKLINE_CALLS names a directory, a file
+  // there holds the sentence until the hooks of the machine have it: see rackline-person.service.
+  void call_person(const std::string& text);
 
   // What stdout gets is not a stream of records but a text about the program: no `end` record.
   void describes_itself();

@@ -154,6 +154,7 @@ class Failover {
             {.restarted = [this](const record::VmRestarted& record) { program_.out().write(record); },
              .not_restarted = [this](const record::VmNotRestarted& record) { program_.out().write(record); },
              .warn = [this](const std::string& text) { program_.warn(text); },
+             .call_person = [this](const std::string& text) { program_.call_person(text); },
              .looked = [this](const View& view) { coverage_->saw(view); },
              .urgent = std::move(urgent)}};
   }

@@ -28,6 +28,7 @@ Recovery::Recovery(RecoveryPolicy policy, const std::vector<record::Host>& inven
       hooks_(std::move(hooks)),
       journal_(start_journal(store, clock)) {
   for (const auto& host : inventory) inventory_.push_back(host.host);
+  if (!hooks_.call_person) hooks_.call_person = hooks_.warn;
 }
 
 // Why the record is no proof; empty when it is one.
@@ -74,8 +75,8 @@ void Recovery::resume() {
 }
 
 void Recovery::contradict(const fence::LifeSign& life) {
-  hooks_.warn(life.host + " is fenced" + (life.fence.empty() ? "" : " (" + life.fence + ")") +
-              " and shows life: nothing is started while that fence stands; look at its power now");
+  hooks_.call_person(life.host + " is fenced" + (life.fence.empty() ? "" : " (" + life.fence + ")") +
+                     " and shows life: nothing is started while that fence stands; look at its power now");
   contradicted_[life.host].insert(life.fence);
 }
 
@@ -238,7 +239,7 @@ Situation Recovery::situation(const View* seen) {
   }
   for (const auto& host : now.view.alive) {
     if (!alive_.contains(host))
-      hooks_.warn(
+      hooks_.call_person(
           host +
           " is fenced and shows life, as its libvirtd answers: nothing is started; look at its power now");
   }
@@ -358,6 +359,7 @@ void Recovery::work(Situation situation, std::shared_ptr<store::Lock> lock) {
       case Verdict::What::kTwice:
         hooks_.warn(verdict.vm.vm + ": " + verdict.reason);
         twice_ = true;
+        outcome.needs_person = true;
         [[fallthrough]];
       case Verdict::What::kRefused:
         outcome.what = What::kRefused;

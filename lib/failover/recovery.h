@@ -28,6 +28,8 @@ class Recovery {
     std::function<void(const record::VmRestarted&)> restarted;
     std::function<void(const record::VmNotRestarted&)> not_restarted;
     std::function<void(const std::string&)> warn;
+    // What no pass will do anything about, to be told to a person; as warn() where it is not given.
+    std::function<void(const std::string&)> call_person = {};
     // The hosts as they were just seen, before anything follows from that.
     std::function<void(const View&)> looked = {};
     // Whether something has come in that must not wait for a start of what was merely off.

@@ -44,7 +44,7 @@ void Recovery::drill_all(const std::function<void(const record::HostDrill&)>& ea
   // Of those that would run, and of what a second death would do after the first, there is too much to tell.
   const Hooks spoken = hooks_;
   hooks_.restarted = [](const record::VmRestarted&) {};
-  hooks_.warn = [](const std::string&) {};
+  hooks_.warn = hooks_.call_person = [](const std::string&) {};
   const auto unprotected = unprotected_vms(now.view, now.vms, standing_rule(store_));
   for (const auto& host : inventory_) {
     record::HostDrill result;

@@ -62,9 +62,11 @@ void Recovery::report(const Verdict& verdict, const Outcome& settled) {
     Patience& patience = failed_[key];
     patience.next = clock_.monotonic() + kFirst * (1 << std::min(patience.rounds, kMostDoublings));
     if (++patience.rounds > 1 && patience.rounds != kRounds && !new_word) return;
-    if (patience.rounds == kRounds)
+    if (patience.rounds == kRounds) {
+      outcome.needs_person = true;
       outcome.reason += "; " + std::to_string(kRounds) +
                         " rounds of starts have failed, and it is not tried again: a person has to look";
+    }
   }
   if ((!new_word && outcome.reason == settled.reason) || known) return;
   told_[key] = outcome;
@@ -87,8 +89,9 @@ void Recovery::report(const Verdict& verdict, const Outcome& settled) {
   record.reason = outcome.reason;
   record.elapsed_ms = elapsed.count();
   hooks_.not_restarted(record);
-  if (!outcome.planned)
-    hooks_.warn(verdict.vm.vm + " is not restarted: " + record.outcome + ": " + outcome.reason);
+  if (outcome.planned) return;
+  const auto& tell = outcome.needs_person ? hooks_.call_person : hooks_.warn;
+  tell(verdict.vm.vm + " is not restarted: " + record.outcome + ": " + outcome.reason);
 }
 
 // Without those for which there was no host.

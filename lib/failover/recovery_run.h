@@ -23,6 +23,7 @@ struct Outcome {
   std::string to, reason;
   bool unplaced = false;  // refused, as there was no host for it
   bool checked = false, check_silent = false, planned = false;
+  bool needs_person = false;  // no pass will do anything about it
   int attempts = 0;
   std::optional<Milliseconds> start;
 };

@@ -54,7 +54,8 @@ struct Session {
 };
 
 void report(cli::Program& program, Session& session, const FenceReport& report) {
-  if (const auto call = call_for_person(report); !call.empty()) program.warn(call);
+  if (const auto call = call_for_person(report); !call.empty())
+    report.needs_person ? program.call_person(call) : program.warn(call);
   if (report.outcome == Outcome::kFenced) {
     program.out().write(with_identity(fenced_record(report), session.guard, session.world.methods));
   } else {
@@ -85,7 +86,7 @@ void follow(cli::Program& program, record::Reader& reader, FenceEngine& engine) 
     if (!is_request(reader)) {
       if (const auto sign = contradiction(reader)) {
         engine.contradicted(*sign);
-        program.warn(call_about_life(sign->host));
+        program.call_person(call_about_life(sign->host));
       }
       if (const auto sign = sign_of_life(reader)) engine.alive(sign->host, sign->time);
       program.out().pass(reader);

@@ -106,13 +106,14 @@ Status watch(cli::Program& program, const Options& options) {
   Watcher work(std::move(watcher), marks, program.clock(),
                {.transition =
                     [&](const Transition& transition) {
-                      if (const auto call = call_for_person(transition); !call.empty()) program.warn(call);
+                      if (const auto call = call_for_person(transition); !call.empty())
+                        program.call_person(call);
                       transition.as_kind([&](auto record) { program.out().write(std::move(record)); });
                       program.out().flush();
                     },
                 .doubt =
                     [&](const record::WatcherSuspect& doubt) {
-                      program.warn(doubt.reason);
+                      program.call_person(doubt.reason);
                       program.out().write(doubt);
                       program.out().flush();
                     },

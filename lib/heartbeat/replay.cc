@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "heartbeat/replay.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -33,17 +30,11 @@ double percentile(const std::vector<double>& sorted, double share) {
 
 }  // namespace
 
-TraceFile::TraceFile(const std::string& path)
-    : path_(path), file_(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
-  if (!file_) throw system_error(Status::kUnreachable, "record the heartbeats", path_);
-}
-
 void TraceFile::write(record::HeartbeatSeen seen, const Clock& clock) {
   seen.time = clock.wall();
   seen.tool = "heartbeat";
-  const std::string line = record::to_line(seen) + "\n";
-  if (::write(file_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-    throw system_error(Status::kUnreachable, "record the heartbeats", path_);
+  file_.follow_name();
+  file_.write(record::to_line(seen) + "\n");
 }
 
 void Trace::add(const record::HeartbeatSeen& seen) {

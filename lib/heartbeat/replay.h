@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.h"
+#include "base/appended_file.h"
 #include "base/time.h"
 #include "heartbeat/detector.h"
 #include "record/kinds_heartbeat.h"
@@ -35,16 +35,15 @@ class Trace {
   std::map<std::string, Host> hosts_;
 };
 
-// Appends what arrives to a file.
+// Appends what arrives to a file, and to the next one when that is rotated.
 class TraceFile {
  public:
   // Throws Error(kUnreachable), as write() does.
-  explicit TraceFile(const std::string& path);
+  explicit TraceFile(const std::string& path) : file_("record the heartbeats", path) {}
   void write(record::HeartbeatSeen seen, const Clock& clock);
 
  private:
-  std::string path_;
-  Fd file_;
+  AppendedFile file_;
 };
 
 }  // namespace rackline::heartbeat

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
+#include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/units.h"
 #include "record/reader.h"
@@ -17,11 +17,12 @@ namespace rackline::series {
 namespace {
 
 // The last line of the file, or as much of its end as is enough to tell whether it is an `end`.
-std::string tail_of(int fd, const std::string& path) {
+std::string tail_of(const std::string& path) {
   constexpr off_t kEnough = 4096;
-  const off_t size = lseek(fd, 0, SEEK_END);
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const off_t size = lseek(file.get(), 0, SEEK_END);
   std::string tail(static_cast<std::size_t>(std::min(std::max<off_t>(size, 0), kEnough)), '\0');
-  const ssize_t got = pread(fd, tail.data(), tail.size(), size - static_cast<off_t>(tail.size()));
+  const ssize_t got = pread(file.get(), tail.data(), tail.size(), size - static_cast<off_t>(tail.size()));
   if (got != static_cast<ssize_t>(tail.size()))
     throw system_error(Status::kUnreachable, "record the rounds", path);
   return tail;
@@ -34,22 +35,16 @@ Error no_round(const std::string& source) {
 }
 
 RecordingWriter::RecordingWriter(const std::string& path, const std::string& tool)
-    : path_(path), file_(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
-  if (!file_) throw system_error(Status::kUnreachable, "record the rounds", path_);
-  if (lseek(file_.get(), 0, SEEK_END) <= 0) return;  // new, or a pipe
-  const std::string tail = tail_of(file_.get(), path_);
+    : tool_(tool), file_("record the rounds", path) {
+  if (lseek(file_.fd(), 0, SEEK_END) <= 0) return;  // new, or a pipe
+  const std::string tail = tail_of(path);
   const bool torn = tail.back() != '\n';
   const auto before = tail.rfind('\n', tail.size() - 2);
   const std::string_view line =
       std::string_view(tail).substr(before == std::string::npos || tail.size() < 2 ? 0 : before + 1);
   if (!torn && line.starts_with(R"({"kind":"end")")) return;
   if (torn) lines_ = "\n";
-  record::End end;
-  end.time = system_clock().wall();
-  end.tool = tool;
-  end.outcome = "failed";
-  end.reason = "its recorder had died; this was written by the next";
-  lines_ += record::to_line(end) + "\n";
+  lines_ += end_line("failed", "its recorder had died; this was written by the next");
   flush();
 }
 
@@ -63,14 +58,21 @@ void RecordingWriter::end(const record::End& end) {
   flush();
 }
 
+std::string RecordingWriter::end_line(const char* outcome, const char* reason) const {
+  record::End end;
+  end.time = system_clock().wall();
+  end.tool = tool_;
+  end.outcome = outcome;
+  end.reason = reason;
+  return record::to_line(end) + "\n";
+}
+
 void RecordingWriter::flush() {
-  std::string_view left = lines_;
-  while (!left.empty()) {
-    const ssize_t wrote = ::write(file_.get(), left.data(), left.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) throw system_error(Status::kUnreachable, "record the rounds", path_);
-    left.remove_prefix(static_cast<std::size_t>(wrote));
+  if (file_.moved()) {
+    file_.write(end_line("ok", "the file was rotated, and the recording goes on in the next"));
+    file_.follow_name();
   }
+  file_.write(lines_);
   lines_.clear();
 }
 

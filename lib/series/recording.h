@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "base/appended_file.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/time.h"
 #include "record/kinds_stream.h"
 #include "record/writer.h"
@@ -16,7 +16,8 @@ namespace rackline::series {
 // every program, and any stream of samples that was kept can be replayed.
 
 // Appends rounds to a file. A round is held until it is whole and written at once, so that a crash costs no
-// more than the round in hand.
+// more than the round in hand. Where the file was rotated, the round goes into the new one, and the old one
+// is closed with an `end`: each of them is a whole stream.
 class RecordingWriter {
  public:
   // What a writer that died has left unfinished is closed with an `end` record of `tool` first.
@@ -33,9 +34,10 @@ class RecordingWriter {
 
  private:
   void flush();
+  std::string end_line(const char* outcome, const char* reason) const;
 
-  std::string path_;
-  Fd file_;
+  std::string tool_;
+  AppendedFile file_;
   std::string lines_;
 };
 

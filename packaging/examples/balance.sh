@@ -12,13 +12,12 @@ state=${STATE_DIRECTORY:-/var/lib/rackline}
 mkdir -p "$state"
 exec 9>"$state/balance.lock"
 flock -n 9 || exit 0
-touch "$state/moved.jsonl"
 
-# A host has to be above the threshold in three rounds on end, and what was moved lately stays where it is. A program that
+# What was moved before logrotate(8) began a new file is still history. A host has to be above the threshold in three rounds on end, and what was moved lately stays where it is. A program that
 # dies leaves a stream without its end, on which the next one does not act.
 # shellcheck disable=SC2094 # lines are appended whole, and what is moved in this run is not yet history
 capwatch --interval 20s --count 3 |
-  capplan balance --hold 3 --history "$state/moved.jsonl" |
+  capplan balance --hold 3 --history <(cat "$state/moved.jsonl.1" "$state/moved.jsonl" 2>/dev/null) |
   migrate >>"$state/moved.jsonl"
 status=$?
 [ $status = 5 ] && exit 0

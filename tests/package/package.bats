@@ -23,11 +23,23 @@ make_debian() {
   apt-get indextargets --format '$(ORIGIN) $(RELEASE) $(REPO_URI) $(COMPONENT)' 'Created-By: Packages' |
     awk '$1 == "Debian" { print "deb", $3, $2, $4 }' | sort -u >"$BATS_FILE_TMPDIR/sources.list"
   mmdebstrap --quiet --mode=root --variant=essential --dpkgopt=force-unsafe-io \
-    --include="$(dpkg-deb -f "$DEB" Depends | sed 's/ ([^)]*)//g; s/ //g')" \
+    --include="$(dpkg-deb -f "$DEB" Depends | sed 's/ ([^)]*)//g; s/ //g; s/|[^,]*//g')" \
     bookworm "$ROOT" - <"$BATS_FILE_TMPDIR/sources.list"
 }
 
 inside() { chroot "$ROOT" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
+
+need_debian() {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  command -v mmdebstrap >/dev/null || skip "no mmdebstrap"
+  [ -d "$ROOT" ] || make_debian
+}
+
+install_package() {
+  cp "$DEB" "$ROOT/tmp/rackline.deb"
+  run -0 inside dpkg -i /tmp/rackline.deb
+  rm "$ROOT/tmp/rackline.deb"
+}
 
 everything() { # what stands in the file system, but for the package system's own notes
   find "$ROOT" -xdev \( -path "$ROOT/var/lib/dpkg" -o -path "$ROOT/var/log" -o -path "$ROOT/var/cache" \) -prune -o -printf '/%P\n' | sort
@@ -46,13 +58,18 @@ everything() { # what stands in the file system, but for the package system's ow
   refute_output --partial -dev
 }
 
-@test "programs are stripped, and configuration files are marked as such" {
+@test "programs are stripped and hardened, and configuration files are marked as such" {
   dpkg-deb -x "$DEB" "$BATS_TEST_TMPDIR/x"
   local program
   for program in "$BATS_TEST_TMPDIR"/x/usr/bin/*; do
     run -0 readelf -S --wide "$program"
     refute_output --partial .debug_info
     refute_output --partial .symtab
+    run -0 readelf -hld --wide "$program"
+    assert_output --regexp 'Type: +DYN'
+    assert_output --partial GNU_RELRO
+    assert_output --regexp 'Flags: NOW PIE'
+    assert_output --regexp 'GNU_STACK .* RW '
   done
   (cd "$BATS_TEST_TMPDIR/x" && find etc -type f -printf '/%p\n' | sort) >files
   dpkg-deb --info "$DEB" conffiles | sort | diff - files
@@ -70,21 +87,17 @@ everything() { # what stands in the file system, but for the package system's ow
   SYSTEMD_UNIT_PATH=$BATS_TEST_TMPDIR/x/lib/systemd/system: run -0 systemd-analyze verify --man=no \
     "$BATS_TEST_TMPDIR"/x/lib/systemd/system/*
   assert_output ''
-  run -0 systemd-analyze security --offline=yes --threshold=40 --root="$BATS_TEST_TMPDIR/x" rackline-audit.service rackline-balance.service \
-    rackline-capwatch.service rackline-refresh.service
-  run -0 systemd-analyze security --offline=yes --threshold=40 --root="$BATS_TEST_TMPDIR/x" rackline-agent.service rackline-failover.service
+  run -0 systemd-analyze security --offline=yes --threshold=30 --root="$BATS_TEST_TMPDIR/x" rackline-agent.service \
+    rackline-audit.service rackline-balance.service rackline-capwatch.service rackline-failover.service \
+    rackline-failed@x.service rackline-refresh.service rackline-reserve.service
   run find "$BATS_TEST_TMPDIR/x" -type l
   assert_output ''
 }
 
 @test "it installs on a bare Debian, its programs run there, and purging leaves nothing behind" {
-  [ "$(id -u)" = 0 ] || skip "needs root"
-  command -v mmdebstrap >/dev/null || skip "no mmdebstrap"
-  make_debian
+  need_debian
   everything >before
-  cp "$DEB" "$ROOT/tmp/rackline.deb"
-  run -0 inside dpkg -i /tmp/rackline.deb
-  rm "$ROOT/tmp/rackline.deb"
+  install_package
 
   local program
   for program in $(programs); do
@@ -114,4 +127,41 @@ END
   run -0 inside dpkg --purge rackline
   everything >after
   run -0 diff before after
+}
+
+@test "a purge keeps the audit trail unless somebody says that it may go" {
+  need_debian
+  local trail=$ROOT/var/lib/rackline/audit.jsonl
+  fill() {
+    install_package
+    mkdir -p "${trail%/*}"
+    touch "$trail" "$trail.000001.zst" "$trail.head" "${trail%/*}/state.db"
+  }
+  fill
+  run -0 inside DEBIAN_FRONTEND=noninteractive dpkg --purge rackline
+  assert_output --partial 'rackline: the audit trail is kept: /var/lib/rackline/audit.jsonl'
+  run -0 ls "${trail%/*}"
+  assert_output $'audit.jsonl\naudit.jsonl.000001.zst\naudit.jsonl.head'
+  # The answer of somebody who was asked, or who wrote it down before.
+  fill
+  echo 'rackline rackline/purge-trail boolean true' | inside debconf-set-selections
+  run -0 inside DEBIAN_FRONTEND=noninteractive dpkg --purge rackline
+  refute_output --partial 'kept'
+  assert_not_exist "${trail%/*}"
+}
+
+@test "an upgrade restarts what runs" {
+  need_debian
+  install_package
+  # What it would say to systemd, if that ran there.
+  mkdir -p "$ROOT/run/systemd/system"
+  printf '#!/bin/sh\necho "$*" >>/tmp/said\n' >"$ROOT/usr/bin/systemctl"
+  chmod +x "$ROOT/usr/bin/systemctl"
+  install_package
+  run -0 grep try-restart "$ROOT/tmp/said"
+  assert_output --partial 'rackline-agent.service'
+  assert_output --partial 'rackline-failover.service'
+  refute_output --partial 'rackline-balance.service' # it would roll back what it moves
+  run -0 inside dpkg --purge rackline
+  assert [ "$(grep -c ' stop \|^stop ' "$ROOT/tmp/said")" -ge 1 ]
 }

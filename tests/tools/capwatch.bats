@@ -342,6 +342,30 @@ stream_end='{"kind":"end","time":"2027-01-15T09:00:00Z","tool":"capwatch","outco
   assert_equal "$stderr" "capwatch: replay the rounds: live: there is no host h9"
 }
 
+@test "a recording that is rotated goes on in the next file, and both are whole" {
+  host h1 a >inventory
+  capwatch --inventory inventory --interval 50ms --window 10ms --record rec >/dev/null 3>&- &
+  local recorder=$!
+  await_rounds() { # FILE
+    local deadline=$((SECONDS + 20))
+    until [ "$(grep -sc round_end "$1")" -ge 2 ] 2>/dev/null; do
+      ((SECONDS < deadline)) || fail "no rounds in $1"
+      sleep 0.1
+    done
+  }
+  await_rounds rec
+  mv rec rec.1
+  await_rounds rec
+  kill "$recorder" && { wait "$recorder" || true; }
+  rackline-records --check rec.1
+  rackline-records --check rec
+  # Not a round is lost between them, and none is there twice.
+  run -0 jq -r 'select(.kind=="round_end").round' rec.1 rec
+  assert_equal "$output" "$(seq "$(wc -l <<<"$output")")"
+  run -0 --separate-stderr capwatch --replay - < <(cat rec.1 rec)
+  assert_equal "$stderr" ""
+}
+
 @test "a recorder that is killed costs the round in hand" {
   host h1 a >inventory
   capwatch --inventory inventory --interval 50ms --window 10ms --record rec >/dev/null 3>&- &

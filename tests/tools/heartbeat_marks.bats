@@ -133,8 +133,9 @@ END
   mute_host h3 >inventory
   { host h1 && host h2 && wrong_plug; } >>inventory
   for h in h1 h2 h3; do agent "$h"; done
+  mkdir calls && export RACKLINE_CALLS=$PWD/calls
   { heartbeat watch --listen "127.0.0.1:$port" --slots slots --interval 200ms --suspect-after 800ms --dead-after 1500ms --start-grace 2s 2>watched.err |
-    fence 2>fence.err | failover >watched 2>failover.err; } &
+    fence 2>fence.err | failover --append watched 2>failover.err; } &
   started+=("$!" "$(sleep 1 && pgrep -f "heartbeat watch --listen 127.0.0.1:$port ")")
   for h in h1 h2 h3; do await "$h" host_up; done
   # It stands still, is called dead and fenced; beats that it had sent are no contradiction.
@@ -147,6 +148,9 @@ END
   await_line 'h3: it is marked as fenced \([0-9a-f]*\), and .*: its virtual servers may run twice, and a person is needed' watched.err
   await_line 'h3 is marked as fenced and shows life, a person is needed' fence.err
   await_line 'nothing is started while that fence stands' failover.err
+  # Each of them has left word for who is not there to read this.
+  run -0 bash -c 'cat calls/* | grep -oE "^[a-z]+: h3[: ].*(person is needed|look at its power)" | cut -d: -f1 | sort'
+  assert_output $'failover\nfence\nheartbeat'
   # Its agent is told, and stops what runs there.
   await_line 'host_self_fenced' beat-h3
   # The store is told, too, on a thread of its own.

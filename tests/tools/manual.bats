@@ -69,6 +69,14 @@ program_options() {
   done
 }
 
+@test "every page tells when it was last changed" {
+  local page
+  for page in "$BUILD"/man/man*/*; do
+    run -0 mandoc -T ascii "$page"
+    assert_output --regexp $'\n[^\n]*[A-Z][a-z]+ [0-9]+, 20[0-9][0-9][^\n]*$'
+  done
+}
+
 @test "mandoc finds nothing to complain about" {
   # That other pages are not installed is no fault of a page.
   run --separate-stderr mandoc -T lint -W style "$BUILD"/man/man*/*

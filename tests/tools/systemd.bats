@@ -12,7 +12,7 @@ setup() {
 }
 
 # What the unit gives to the shell.
-script() { sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "$units/$1" | sed -n "s/^ExecStart=[^ ]* -c '\\(.*\\)'\$/\\1/p"; }
+script() { sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "$units/$1" | sed -n "s/^ExecStart=[^ ]* -c '\\(.*\\)'[^']*\$/\\1/p"; }
 
 # A program that waits, and on a signal takes its time to end in order.
 patient() { # NAME
@@ -51,7 +51,9 @@ END
 }
 
 @test "an agent that nobody has told where its watchers are does not begin, and says so" {
-  run -2 --separate-stderr bash -c "$(script rackline-agent.service)"
+  local command
+  command=$(sed -n 's/^ExecStart=//p' "$units/rackline-agent.service")
+  run -2 --separate-stderr bash -c "$command"
   assert_regex "$stderr" 'neither --watcher nor --slots'
   assert grep -qx RestartPreventExitStatus=2 "$units/rackline-agent.service"
 }
@@ -64,7 +66,84 @@ END
       grep -qx "$line" "$units/$unit.service" || fail "$unit has no $line"
     done
     # Where the slots are is for the admin to say; the usual places are open.
-    grep -qx 'ReadWritePaths=.*-/srv .*-/var/lib/libvirt' "$units/$unit.service" || fail "$unit cannot write to the storage"
-    run -0 systemd-analyze security --offline=yes --threshold=40 "$units/$unit.service"
+    grep -qx 'ReadWritePaths=.*-/srv .*-/var/lib/libvirt.*' "$units/$unit.service" || fail "$unit cannot write to the storage"
+    run -0 systemd-analyze security --offline=yes --threshold=30 "$units/$unit.service"
   done
+}
+
+@test "all units have one mode for the directory of the state, and tell a person when they fail" {
+  run -0 sort -u <(grep -h ^StateDirectoryMode "$units"/*.service)
+  assert_output StateDirectoryMode=0700
+  run grep -LE '^OnFailure=rackline-failed@%n.service$' "$units"/*.service
+  assert_output "$units/rackline-failed@.service
+$units/rackline-person.service"
+}
+
+# A program of the administrator, in person.d: NAME, and what it does.
+hook() { printf '#!/bin/sh\n%s\n' "$2" >"etc/person.d/$1" && chmod +x "etc/person.d/$1"; }
+
+@test "when a person is needed each program in person.d gets the sentence, whatever the others do" {
+  mkdir -p etc/person.d calls
+  export RACKLINE_CALLS=$PWD/calls CONFIGURATION_DIRECTORY=$PWD/etc
+  hook 10-broken 'exit 1'
+  hook 20-mail "cat >>$PWD/mail"
+  echo 'not executable' >etc/person.d/30-notes
+  # A unit that fails calls as well.
+  bash -c "$(script rackline-failed@.service)" failed rackline-balance.service
+  echo 'h3 is NOT fenced, a person is needed' >calls/0123
+  run -1 --separate-stderr sh -c "$(script rackline-person.service)"
+  assert_equal "$(grep -c 'person.d/10-broken has failed' <<<"$stderr")" 2
+  assert_equal "$(sort mail)" "h3 is NOT fenced, a person is needed
+rackline-balance.service has failed, and a person is needed: systemctl status rackline-balance.service"
+  assert [ -z "$(ls -A calls)" ]
+  # Without any there is the journal.
+  rm etc/person.d/* && echo again >calls/0124
+  run -0 sh -c "$(script rackline-person.service)"
+  assert [ -z "$(ls -A calls)" ]
+}
+
+@test "what was moved before the history was rotated is still history, and the new results are appended" {
+  printf '#!/bin/sh\necho samples\n' >bin/capwatch
+  # shellcheck disable=SC2016 # its own
+  printf '#!/bin/bash\ncat "$3" >"%s/seen"; echo plan\n' "$PWD" >bin/capplan
+  printf '#!/bin/sh\ncat >/dev/null; echo result\n' >bin/migrate
+  chmod +x bin/*
+  PATH=$PWD/bin:$PATH run -0 bash -c "$(script rackline-balance.service)"
+  assert_equal "$(cat seen)" ''
+  mv state/moved.jsonl state/moved.jsonl.1
+  PATH=$PWD/bin:$PATH run -0 bash -c "$(script rackline-balance.service)"
+  PATH=$PWD/bin:$PATH run -0 bash -c "$(script rackline-balance.service)"
+  assert_equal "$(cat seen)" $'result\nresult'
+  assert_equal "$(cat state/moved.jsonl)" $'result\nresult'
+}
+
+@test "reserve apply is repeated, and what is as it should be is not written down" {
+  cat >bin/reserve <<'END'
+#!/bin/sh
+echo '{"kind":"reservation_applied","vm":"a","outcome":"already"}'
+[ -z "$DRIFT" ] || echo '{"kind":"reservation_applied","vm":"b","outcome":"drift"}'
+exit ${DRIFT:-0}
+END
+  chmod +x bin/reserve
+  PATH=$PWD/bin:$PATH run -0 bash -c "$(script rackline-reserve.service)"
+  assert_equal "$(cat logs/reserve.jsonl)" ''
+  DRIFT=3 PATH=$PWD/bin:$PATH run -3 bash -c "$(script rackline-reserve.service)"
+  assert_equal "$(jq -r .vm logs/reserve.jsonl)" b
+}
+
+@test "the rules for logrotate are sound, and a service that runs goes on in the new file" {
+  command -v logrotate >/dev/null || skip "no logrotate"
+  sed "s|/var/log/rackline|$PWD/logs|g; s|/var/lib/rackline|$PWD/state|" "$REPO/packaging/rackline.logrotate" >rules
+  chmod 644 rules && chmod 700 logs state
+  heartbeat key key && heartbeat key --key-file key --host h1 h1.key
+  heartbeat beat --host h1 --watcher 127.0.0.1:1 --key-file h1.key --run-dir "$PWD" --self-fence 0 \
+    --append "$PWD/logs/agent.jsonl" 3>&- 2>said &
+  local agent=$!
+  sleep 0.5
+  echo before >>logs/agent.jsonl
+  run -0 logrotate --force --state "$PWD/rotated" rules
+  assert_output ''
+  kill "$agent" && { wait "$agent" || true; }
+  assert_equal "$(cat logs/agent.jsonl.1)" before
+  assert_equal "$(jq -r .outcome logs/agent.jsonl)" interrupted
 }

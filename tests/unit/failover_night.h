@@ -155,7 +155,7 @@ class Night {
   }
 
   Timeline clock;
-  MemoryStore store;
+  TroubledStore store;
   Site site;
   std::vector<record::Host> inventory;
   std::map<std::string, bmc::FenceLevels> methods;

@@ -101,7 +101,7 @@ inline void add_event(Night& night, const std::string& text) {
              }));
   };
   auto& site = night.site;
-  using Trouble = MemoryStore::Trouble;
+  using Trouble = TroubledStore::Trouble;
   if (what == "power") {
     night.at(when, machines([&site, on = argument == "on"](Site::Machine&, const std::string& host) {
                site.power(host, on);

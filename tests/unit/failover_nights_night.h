@@ -199,7 +199,7 @@ class Night {
 
   NightTime time_;
   World world_;
-  Archive archive_;
+  store::MemoryStore archive_;
   ProcessStore store_{archive_, std::make_shared<ProcessLife>()};
   Setup setup_;
   std::map<std::string, AgentModel> agents_;

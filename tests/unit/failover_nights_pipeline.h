@@ -33,8 +33,8 @@ struct Call {
 // with this object.
 class Pipeline {
  public:
-  Pipeline(World& world, Archive& archive, std::map<std::string, AgentModel>& agents, const Setup& setup,
-           std::vector<Call>& calls)
+  Pipeline(World& world, store::MemoryStore& archive, std::map<std::string, AgentModel>& agents,
+           const Setup& setup, std::vector<Call>& calls)
       : world_(world),
         setup_(setup),
         calls_(calls),

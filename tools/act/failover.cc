@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   program.takes_store();
   program.takes_timeout(options.policy.timeout);
   program.takes_dry_run();
+  program.takes_append();
   failover::declare(program.options(), options);
   failover::declare_commands(program, options);
   return program.run(argc, argv, [&] { return failover::restart(program, options); });

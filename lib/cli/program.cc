@@ -99,7 +99,8 @@ struct Program::State {
   Summary summary;
   std::string format, append_path, inventory_path, store_url = "sqlite:/var/lib/rackline/state.db",
                                                    progress_mode = "auto";
-  bool quiet = false, verbose = false, dry_run = false, describes_itself = false, leaves_threads = false;
+  bool quiet = false, verbose = false, dry_run = false, describes_itself = false, leaves_threads = false,
+       says_each = false;
   Milliseconds timeout{0};
   std::int64_t skipped = 0;
   std::shared_ptr<Declared> declared = std::make_shared<Declared>();
@@ -481,7 +482,7 @@ void Program::require_complete(const record::Reader& reader, const std::string& 
 }
 
 void Program::warn(const std::string& text) {
-  if (!state_->verbose) return state_->complaints.add(text);
+  if (!state_->verbose && !state_->says_each) return state_->complaints.add(text);
   state_->say(state_->about.name + ": " + text);
 }
 
@@ -490,8 +491,12 @@ void Program::note(const std::string& text) {
   warn(text);
 }
 
+void Program::says_each_warning() {
+  state_->says_each = true;
+}
+
 void Program::call_person(const std::string& text) {
-  warn(text);
+  state_->say(state_->about.name + ": " + text);
   const char* calls = std::getenv("RACKLINE_CALLS");
   if (calls == nullptr || *calls == '\0' || dry_run()) return;
   try {

@@ -110,6 +110,8 @@ class Program {
   // -v, and not with -q: cron mails only trouble. Without -v, many alike become three and a count.
   void warn(const std::string& text);
   void note(const std::string& text);
+  // Of many alike each is shown all the same, as it names a host or a VM that somebody has to look at.
+  void says_each_warning();
   // What no program will do anything about. As warn(), and where RACKLINE_CALLS names a directory, a file
   // there holds the sentence until the hooks of the machine have it: see rackline-person.service.
   void call_person(const std::string& text);

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   failover::Options options;
   program.takes_inventory();
   program.takes_store();
+  program.says_each_warning();
   program.takes_timeout(options.policy.timeout);
   program.takes_dry_run();
   program.takes_append();

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   fence::Options options;
   program.takes_inventory();
   program.takes_store();
+  program.says_each_warning();
   program.takes_timeout(Milliseconds{10'000});
   program.takes_dry_run();
   fence::declare(program.options(), options);

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   options.agent.run_directory = "/run/rackline";
   program.takes_inventory();
   program.takes_store();
+  program.says_each_warning();
   program.takes_append();
   auto& at = program.options();
   heartbeat::declare_common(at, options);

@@ -30,7 +30,7 @@ teardown() {
 begin() {
   plan h1 h2 "$server" >plan
   rm -f pid
-  on_cluster bash -c 'echo $$ >pid; exec migrate "$@"' migrate --copy-disks --bandwidth 8MiB --timeout 3s <plan >out 2>err &
+  on_cluster bash -c 'echo $$ >pid; exec migrate "$@"' migrate --copy-disks --bandwidth 8MiB --deadline 20s <plan >out 2>err &
   runner=$!
   local deadline=$((SECONDS + 60))
   until [ -s pid ]; do ((SECONDS < deadline)) || fail "migrate did not start"; done

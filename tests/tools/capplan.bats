@@ -74,7 +74,7 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   assert_equal "$(jq -r '.kind' <<<"$output" | tr '\n' ' ')" 'no_beneficial_move plan_summary end '
   assert_output --partial 'no host is above 75% cpu or 90% memory'
   run -0 capplan --cpu-threshold 60 < <(one_round 70)
-  assert_output --partial '"reason":"h1 cpu 70% > 60%"'
+  assert_output --partial '"reason":"h1 cpu 70% > 60%;'
 }
 
 @test "check answers by its exit status" {
@@ -237,7 +237,7 @@ moves() { jq -rc 'select(.kind == "vm_move") | [.vm, .from, .to] | @tsv' <<<"$ou
   end >>facts
   run -0 --separate-stderr capplan <facts
   assert_equal "$(wc -l <<<"$stderr")" 4
-  assert_regex "$stderr" '197 more like this, the last of them: read records: line 219'
+  assert_regex "$stderr" '197 more like this, the last of them: read records: stdin: line 219'
   run -0 --separate-stderr capplan -v <facts
   assert_equal "$(grep -c 'expected an integer' <<<"$stderr")" 200
 }
@@ -343,7 +343,7 @@ big() { echo '{"kind":"vm_request","vm":"big","memory_bytes":21474836480}'; }
   assert_output --regexp '"vm":"big".*"reason":"h1: 4.25GiB of memory missing; h2: 4.25GiB of memory missing; h3: drained"'
   run -0 capplan --spare ignore place < <(big && tight)
   assert [ -n "$(moves)" ]
-  assert_output --regexp '"reason":"makes room on h[12] for big"'
+  assert_output --regexp '"reason":"makes room on h[12] for big;'
   last=$(jq -s 'map(select(.kind == "vm_move").stage) | max' <<<"$output")
   assert_equal "$(jq 'select(.kind == "vm_place").after_stage' <<<"$output")" "$last"
   # What it says is so: memory of each host when all is done.

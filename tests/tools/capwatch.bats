@@ -98,7 +98,7 @@ refusing_host() {
 @test "a host that hangs is a record after the timeout, and delays no other" {
   frozen_host
   { echo "$frozen_line" && host h1 a; } >inventory
-  run -0 capwatch --inventory inventory --window 10ms --timeout 1500ms
+  run -0 --separate-stderr capwatch --inventory inventory --window 10ms --timeout 1500ms
   assert_equal "$(jq -c 'select(.kind == "host_sample") | [.host, .state]' <<<"$output")" '["h1","up"]
 ["frozen","timeout"]'
   holds '.host == "frozen"' '.error | test("no answer within 1.5s")'
@@ -133,7 +133,7 @@ refusing_host() {
 @test "a host that stays frozen does not hold up round after round" {
   frozen_host
   { echo "$frozen_line" && host h1 a; } >inventory
-  run -0 capwatch --inventory inventory --interval 400ms --count 6 --window 50ms --timeout 2s
+  run -0 --separate-stderr capwatch --inventory inventory --interval 400ms --count 6 --window 50ms --timeout 2s
   assert_equal "$(jq -r 'select(.host == "frozen").state' <<<"$output" | sort | uniq -c | xargs)" "6 timeout"
   assert_equal "$(jq -r 'select(.kind == "vm_sample").vm' <<<"$output" | wc -l)" 6
   # The first round waits for it; after that five more take hardly more than five intervals.
@@ -193,7 +193,8 @@ refusing_host() {
 @test "a table has the inventory's order" {
   frozen_host
   { echo "$frozen_line" && host h2 b && host h1 a; } >inventory
-  run -0 capwatch --inventory inventory --window 10ms --timeout 2s -o table
+  run -0 --separate-stderr capwatch --inventory inventory --window 10ms --timeout 2s -o table
+  assert_equal "$stderr" 'capwatch: 1 of 3 hosts gave no answer: frozen (no answer within 2s)'
   assert_line --index 0 --regexp '^HOST +STATE'
   assert_line --index 1 --regexp '^frozen +timeout'
   assert_line --index 2 --regexp '^h2 +up'

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/local_time.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 
+#include "base/error.h"
 #include "base/scan.h"
 #include "base/time.h"
 
@@ -43,6 +47,66 @@ bool take_date(std::string_view& text, std::chrono::local_days& day) {
                                          std::chrono::day(static_cast<unsigned>(of_month))};
   if (date.ok()) day = std::chrono::local_days{date};
   return date.ok();
+}
+
+std::string configured_zone() {
+  if (const char* zone = std::getenv("TZ")) return *zone == '\0' ? "UTC" : zone + (*zone == ':' ? 1 : 0);
+  constexpr std::string_view kFolder = "zoneinfo/";
+  std::error_code none;
+  const std::filesystem::path link = "/etc/localtime";
+  const std::string leads_to = std::filesystem::read_symlink(link, none).string();
+  const auto at = leads_to.find(kFolder);
+  if (at != std::string::npos) return leads_to.substr(at + kFolder.size());
+  return std::filesystem::exists(link, none) ? link.string() : "UTC";
+}
+
+// A file as tzfile(5) describes it.
+bool has_zone_file(const std::string& zone) {
+  const char* folder = std::getenv("TZDIR");
+  const std::filesystem::path base = folder != nullptr ? folder : "/usr/share/zoneinfo";
+  std::ifstream file(base / zone, std::ios::binary);
+  std::array<char, 4> begins{};
+  return file.read(begins.data(), begins.size()) && std::string_view(begins.data(), 4) == "TZif";
+}
+
+bool take_letters(std::string_view& text) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (take(text, "<")) {
+    const auto end = text.find('>');
+    if (end == std::string_view::npos || end < 3) return false;
+    text.remove_prefix(end + 1);
+    return true;
+  }
+  const auto end = std::find_if_not(text.begin(), text.end(), is_letter) - text.begin();
+  text.remove_prefix(static_cast<std::size_t>(end));
+  return end >= 3;
+}
+
+bool take_offset(std::string_view& text) {
+  int number = 0;
+  if (!take(text, "+")) take(text, "-");
+  if (!take_number(text, 2, number)) return false;
+  while (take(text, ":")) {
+    if (!take_number(text, 2, number)) return false;
+  }
+  return true;
+}
+
+// A zone in words, as POSIX has it: "CET-1CEST,M3.5.0,M10.5.0/3".
+bool describes_zone(std::string_view text) {
+  if (!take_letters(text) || !take_offset(text)) return false;
+  if (text.empty()) return true;
+  if (!take_letters(text)) return false;
+  if (!text.empty() && !text.starts_with(',') && !take_offset(text)) return false;
+  return text.empty() || (std::count(text.begin(), text.end(), ',') == 2 && text.starts_with(',') &&
+                          text.find_first_not_of("0123456789MJ.,/:+-") == std::string_view::npos);
+}
+
+void require_zone(const std::string& zone) {
+  if (zone == "UTC" || has_zone_file(zone) || describes_zone(zone)) return;
+  // The C library would take it for UTC, without a word.
+  throw Error(Status::kUsage, "tell local times", zone, "there is no such time zone",
+              "TZ names one, such as Europe/Berlin; the package tzdata has them");
 }
 
 }  // namespace
@@ -98,21 +162,22 @@ std::optional<LocalInstant> parse_local_time(std::string_view text, sys_seconds 
   const bool whole_day = dated && text.empty();
   if (dated && !whole_day && !take(text, " ") && (named || !take(text, "T"))) return std::nullopt;
   if (!whole_day && (!take_clock(text, clock) || !text.empty())) return std::nullopt;
+  require_local_zone();  // @rule 18-unknown-zone
   return instant_of(day + clock);
 }
 
 std::string local_zone() {
-  if (const char* zone = std::getenv("TZ")) return *zone == '\0' ? "UTC" : zone + (*zone == ':' ? 1 : 0);
-  constexpr std::string_view kFolder = "zoneinfo/";
-  std::error_code none;
-  const std::filesystem::path link = "/etc/localtime";
-  const std::string leads_to = std::filesystem::read_symlink(link, none).string();
-  const auto at = leads_to.find(kFolder);
-  if (at != std::string::npos) return leads_to.substr(at + kFolder.size());
-  return std::filesystem::exists(link, none) ? link.string() : "UTC";
+  std::string zone = configured_zone();
+  require_zone(zone);
+  return zone;
 }
 
-ZoneScope::ZoneScope(const std::string& zone) : changed_(!zone.empty() && zone != local_zone()) {
+void require_local_zone() {
+  local_zone();
+}
+
+ZoneScope::ZoneScope(const std::string& zone) : changed_(!zone.empty() && zone != configured_zone()) {
+  require_zone(zone.empty() ? configured_zone() : zone);  // @rule 18-unknown-zone
   if (!changed_) return;
   if (const char* given = std::getenv("TZ")) before_ = given;
   setenv("TZ", zone.c_str(), 1);

@@ -29,11 +29,14 @@ std::optional<LocalInstant> parse_local_time(std::string_view text, std::chrono:
 // "2026-11-25".
 std::optional<std::chrono::local_days> parse_date(std::string_view text);
 
-// The zone's name, as TZ has it: "Europe/Berlin".
+// The zone's name, as TZ has it: "Europe/Berlin". Throws Error(kUsage) where this machine knows no such zone.
 std::string local_zone();
+// For who shows or reads local times. Throws as local_zone() does; parse_local_time() does by itself.
+void require_local_zone();
 
 // Local time is that of another zone while it lives; empty: it stays as it is. It changes the environment, so
-// that no other thread may need local times or TZ meanwhile.
+// that no other thread may need local times or TZ meanwhile. Throws Error(kUsage) where this machine does not
+// know it.
 class ZoneScope {
  public:
   explicit ZoneScope(const std::string& zone);

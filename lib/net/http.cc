@@ -147,6 +147,7 @@ HttpAnswer HttpClient::perform(const std::string& url, Milliseconds timeout) {
   const CURLcode code = curl_easy_perform(easy);
   if (code != CURLE_OK) {
     answer.failure = handle_->why[0] != '\0' ? handle_->why.data() : curl_easy_strerror(code);
+    answer.flooded = body.flooded;
     if (body.flooded) answer.failure = "its answer has more than " + std::to_string(kMostBody >> 20) + " MiB";
     curl_off_t sending = 0;  // when the first byte of the request could be sent
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sending);

@@ -18,6 +18,7 @@ struct HttpAnswer {
   // A server may have done what was asked without its answer coming back; with an answer: it may have been
   // done twice, because libcurl repeats a request by itself when a kept connection turns out to be dead.
   bool may_have_come = false;
+  bool flooded = false;  // it was cut off for its length, and has no status
   // No certificate to show or none to believe: the same question will get no other answer.
   bool distrust = false;
 };

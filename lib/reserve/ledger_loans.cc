@@ -157,16 +157,25 @@ std::optional<Answer<Lent>> Ledger::repeated(const LoanRequest& request) {
   const auto text = writes_.read(*place);
   const auto taken = [&] { return taken_id("borrow", request.id, request.borrower, request.owner); };
   if (!text || !place->starts_with("reserve/l/")) return taken();
-  const Loan there = loan_from(*place, *text);
+  Lent lent{{loan_from(*place, *text)}, "already"};
+  const Loan there = lent.loans.front();
+  Amounts amounts = there.amounts;
+  for (const auto& id : there.others) {
+    const auto other_place = place_of(id);
+    const auto other = other_place ? writes_.read(*other_place) : std::nullopt;
+    if (!other) return taken();
+    lent.loans.push_back(loan_from(*other_place, *other));
+    for (const auto& [resource, amount] : lent.loans.back().amounts) amounts[resource] += amount;
+  }
   const bool same = there.borrower == request.borrower && there.owner == request.owner &&
-                    there.amounts == bases(request.amounts) && there.priority == request.priority &&
+                    amounts == bases(request.amounts) && there.priority == request.priority &&
                     there.asked == request.period.asked &&
                     (request.lender.empty() || request.lender == there.lender);
   if (!same) return taken();
   if (there.until() <= now_) {
     return over_id("borrow", request.id, request.borrower, request.owner, there.until());
   }
-  return Lent{{there}, "already"};
+  return lent;
 }
 
 std::optional<Refusal> Ledger::check_lender(const Terms& terms, const LoanRequest& request) {
@@ -211,9 +220,12 @@ Answer<Lent> Ledger::borrow(const LoanRequest& request) {
   Lent lent{.outcome = "granted", .notes = request.period.notes};
   terms.spans = spans_of(request.period, lent.notes);
   if (auto refusal = admit(terms, lent.loans)) return *refusal;
-  // One id for several loans: the first has it, so that the repeated request is recognised.
-  if (!request.id.empty()) lent.loans.front().id = request.id;
-  lent.loans.front().asked = request.period.asked;
+  // One id for several loans: the first has it and knows the others, so that the repeated request is
+  // recognised.
+  Loan& first = lent.loans.front();
+  if (!request.id.empty()) first.id = request.id;
+  for (std::size_t i = 1; i < lent.loans.size(); ++i) first.others.push_back(lent.loans[i].id);
+  first.asked = request.period.asked;
   for (auto& loan : lent.loans) {
     adjust_loan(loan, loan.spans, 1);
     put(loan);

@@ -142,6 +142,7 @@ void Ledger::keep_part(const Loan& loan, const Amounts& amounts, const std::vect
   part.from = spans.front().from;
   part.ended.clear();
   part.asked = {};
+  part.others.clear();
   adjust_loan(part, spans, 1);
   put(part);
   const auto place = loan.claim.empty() ? std::nullopt : place_of(loan.claim);

@@ -99,6 +99,7 @@ const store::Fields Loan::kFields{
     FIELD_AT(Loan, "asked_from", asked.from, kOmitted),
     FIELD_AT(Loan, "asked_until", asked.until, kOmitted),
     FIELD_AT(Loan, "asked_length", asked.length, kOmitted),
+    FIELD(Loan, others, kOmitted),
 };
 const store::Fields Index::kFields{FIELD(Index, key)};
 

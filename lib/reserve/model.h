@@ -105,6 +105,7 @@ struct Loan {
   Second from = 0;
   std::string ended;
   Asked asked = {};
+  std::vector<std::string> others = {};  // of the one with the request's id: those that were made with it
   static const store::Fields kFields;
 
   // One that was ended before it began never held anything, and is over since it was made.

@@ -227,6 +227,7 @@ Second parse_end(std::string_view text, Second now, Second from, std::vector<std
   if (text.find(':') > 2 || !take_clock(clock, minutes) || !clock.empty()) {
     return parse_instant(text, now, notes);
   }
+  require_local_zone();
   auto day = std::chrono::floor<std::chrono::days>(local_of(clock_time(from)));
   auto end = instant(day, minutes);
   if (second_of(end.at) <= from && end.again && second_of(*end.again) > from) return second_of(*end.again);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reserve/session.h"
 
+#include "base/local_time.h"
 #include "cli/bars.h"
 #include "reserve/apply.h"
 #include "reserve/batch.h"
@@ -193,6 +194,7 @@ class Session {
   }
 
   Status calendar(const Filter& filter, Second now) {
+    require_local_zone();
     auto window = command_.window(now);
     // A table is as wide as the terminal: what the other columns leave, at least something to look at.
     const auto rows = [&] { return reserve::calendar(*store_, ledgers_, filter, window, now); };

@@ -150,7 +150,11 @@ class EtcdStore final : public Store {
     for (std::int64_t page = kFirstPage;;) {
       request["limit"] = std::to_string(page);
       if (revision != 0) request["revision"] = std::to_string(revision);
-      const auto reply = core_->client.call("read store", "/v3/kv/range", request, deadline());
+      const auto reply = core_->client.call("read store", "/v3/kv/range", request, deadline(), page > 1);
+      if (reply.too_long) {
+        page = std::max<std::int64_t>(page / 4, 1);
+        continue;
+      }
       if (reply.error.find("compacted") != std::string::npos) return false;
       if (!reply.error.empty()) core_->refuse("read store", reply);
       if (revision == 0) revision = revision_of(reply);

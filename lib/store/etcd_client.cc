@@ -253,7 +253,7 @@ std::string EtcdClient::log_in(net::HttpClient& http, const std::string& endpoin
 }
 
 EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path, const Json& request,
-                           Milliseconds deadline) {
+                           Milliseconds deadline, bool can_ask_for_less) {
   const std::string text = dump(request);
   auto http = take();
   EtcdReply reply;
@@ -275,6 +275,11 @@ EtcdReply EtcdClient::call(const std::string& attempted, const std::string& path
       headers.push_back("Authorization: " + token);
     }
     const auto answer = http->post(endpoint + path, text, headers, patience);
+    if (answer.flooded && can_ask_for_less) {
+      reply.too_long = true;
+      give_back(std::move(http));
+      return reply;
+    }
     if (answer.status == 0) {
       failure = endpoint + ": " + answer.failure;
       reply.unsure = reply.unsure || answer.may_have_come;

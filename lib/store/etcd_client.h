@@ -33,8 +33,9 @@ std::string end_of_prefix(std::string prefix);
 
 struct EtcdReply {
   Json body;
-  std::string error;    // etcd refused: its own words; empty: it did not
-  bool unsure = false;  // it was sent more than once, and an earlier delivery may have been carried out
+  std::string error;      // etcd refused: its own words; empty: it did not
+  bool too_long = false;  // there is no body: it would have been too long
+  bool unsure = false;    // it was sent more than once, and an earlier delivery may have been carried out
 };
 
 // Requests to whichever member answers. Safe to use from several threads.
@@ -44,9 +45,10 @@ class EtcdClient {
  public:
   EtcdClient(std::string url, EtcdAddress address);
 
-  // Throws Error(kUnreachable, attempted, url, ...) when none has answered by `deadline` (monotonic).
+  // Throws Error(kUnreachable, attempted, url, ...) when none has answered by `deadline` (monotonic). An
+  // answer that is too long counts as none, unless the one who asks can ask for less.
   EtcdReply call(const std::string& attempted, const std::string& path, const Json& request,
-                 Milliseconds deadline);
+                 Milliseconds deadline, bool can_ask_for_less = false);
 
   const std::string& url() const { return url_; }
   const std::string& prefix() const { return address_.prefix; }

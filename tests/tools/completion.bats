@@ -22,22 +22,26 @@ END
   mkfifo "$ready"
 }
 
-# on_terminal SHELL... <<<KEYS: the keys are typed when the shell has shown its first prompt.
+# on_terminal SHELL... <<<KEYS: a line of the keys is typed whenever the shell shows its prompt.
 on_terminal() {
   local keys
-  keys=$(cat)
-  { read -r <"$ready" && printf '%s\n' "$keys"; } | timeout 20 script -qec "$*" /dev/null >"$BATS_TEST_TMPDIR/terminal"
+  exec 9<>"$ready" # open all the time: each prompt is told once
+  while IFS= read -r keys; do
+    read -r -t 60 <&9 && printf '%s\n' "$keys"
+  done | timeout 120 script -qec "$*" /dev/null >"$BATS_TEST_TMPDIR/terminal"
+  exec 9>&-
 }
 
-# in_SHELL LINE: the words of LINE once every candidate for its last word has been inserted, a line each.
+# in_SHELL LINE...: makes the files $words.1, $words.2 and so on: the words of each LINE once every candidate for its last
+# word has been inserted, a line each. One shell answers all of them: to start one takes longer than the answers.
 in_bash() {
   cat >"$BATS_TEST_TMPDIR/bashrc" <<END
 . /usr/share/bash-completion/bash_completion
 PROMPT_COMMAND='echo >$ready'
 END
   # M-* inserts all candidates.
-  XDG_DATA_DIRS=$SHARE on_terminal bash --noprofile --rcfile "$BATS_TEST_TMPDIR/bashrc" -i <<<"$1"$'\e*\x05'" >$words; exit"$'\x01'"printf '%s\\n' "
-  cat "$words"
+  type_lines $'\e*' "$@" |
+    XDG_DATA_DIRS=$SHARE on_terminal bash --noprofile --rcfile "$BATS_TEST_TMPDIR/bashrc" -i
 }
 
 in_zsh() {
@@ -52,63 +56,81 @@ bindkey -e
 bindkey '^T' all-matches
 precmd() { echo >$ready }
 END
-  ZDOTDIR=$BATS_TEST_TMPDIR/z on_terminal zsh -d -i <<<"$1"$'\x14\x05'" >$words; exit"$'\x01'"printf '%s\\n' "
-  cat "$words"
+  type_lines $'\x14' "$@" | ZDOTDIR=$BATS_TEST_TMPDIR/z on_terminal zsh -d -i
+}
+
+# The keys that complete each LINE, and make of it a command that writes its words to the LINE's file.
+type_lines() { # COMPLETING_KEY LINE...
+  local line number=0
+  for line in "${@:2}"; do
+    printf "%s%s\x05 >%s.%s\x01printf '%%s\\\\n' \n" "$line" "$1" "$words" $((++number))
+  done
+  echo exit
 }
 
 in_fish() {
   # shellcheck disable=SC2016 # fish expands it
-  XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/fish timeout 20 fish --no-config -c '
+  XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/fish timeout 60 fish --no-config -c '
     set fish_complete_path $argv[1]/vendor_completions.d $fish_complete_path
     set fish_function_path $argv[1]/vendor_functions.d $fish_function_path
-    complete -C "$argv[2]"' "$SHARE/fish" "$1"
+    set number 0
+    for line in $argv[3..]
+      set number (math $number + 1)
+      complete -C "$line" >$argv[2].$number
+    end' "$SHARE/fish" "$words" "$@"
 }
 
 # offered_options SHELL: every option that a program has is offered, at its own place on the line.
 offered_options() {
-  local program subcommand before missing=0
+  local program subcommand lines=() number=0 missing=0
   for program in $(programs); do
-    for subcommand in "" $("$program" __options | cut -f1 | sort -u); do
-      before="$program ${subcommand:+$subcommand }"
-      "in_$1" "$before-" >offered
-      "$program" __options | awk -F '\t' -v s="$subcommand" -v before="$before" '
-        FILENAME == "offered" { sub(/[[:space:]].*/, ""); offered[$0]; next }
-        $1 == s && $2 ~ /^-/ {
-          n = split($2, flags, ",")
-          for (i = 1; i <= n; i++) if (!(flags[i] in offered)) { print before " does not offer " flags[i]; missing = 1 }
-        }
-        END { exit missing }' offered - || missing=1
-    done
+    "$program" __options >"$program.options"
+    while IFS= read -r subcommand; do
+      lines+=("$program ${subcommand:+$subcommand }-")
+    done < <(echo && cut -f1 "$program.options" | sort -u | grep .)
+  done
+  "in_$1" "${lines[@]}"
+  for line in "${lines[@]}"; do
+    program=${line%% *} subcommand=${line#* } subcommand=${subcommand%-}
+    awk -F '\t' -v s="${subcommand% }" -v before="${line%-}" -v offers="$words.$((++number))" '
+      FILENAME == offers { sub(/[[:space:]].*/, ""); offered[$0]; next }
+      $1 == s && $2 ~ /^-/ {
+        n = split($2, flags, ",")
+        for (i = 1; i <= n; i++) if (!(flags[i] in offered)) { print before " does not offer " flags[i]; missing = 1 }
+      }
+      END { exit missing }' "$words.$number" "$program.options" || missing=1
   done
   return $missing
 }
 
 # answers SHELL: subcommands, choices, files, hosts.
 answers() {
-  run -0 "in_$1" "capplan e"
+  offers() { run -0 cat "$words.$1"; }
+  "in_$1" "capplan e" "capwatch --output " "capwatch --output=j" "rackline-records --schema vm_mov" \
+    "capwatch --inventory ho" "capwatch --inventory=ho" "rackline-records --check a" \
+    "capwatch --inventory hosts.jsonl al"
+  offers 1
   assert_line --regexp '^evacuate'
   refute_line --regexp '^balance'
-
-  run -0 "in_$1" "capwatch --output "
+  offers 2
   assert_line --regexp '^json'
   assert_line --regexp '^table'
-  run -0 "in_$1" "capwatch --output=j"
+  offers 3
   assert_line --regexp '^--output=json'
-  run -0 "in_$1" "rackline-records --schema vm_mov"
+  offers 4
   assert_line --regexp '^vm_move'
   assert_line --regexp '^vm_moved'
-
-  run -0 "in_$1" "capwatch --inventory ho"
+  offers 5
   assert_line --regexp '^hosts.jsonl'
-  run -0 "in_$1" "capwatch --inventory=ho"
+  offers 6
   assert_line --regexp '^--inventory=hosts.jsonl'
-  run -0 "in_$1" "rackline-records --check a"
+  offers 7
   assert_line --regexp '^a night.jsonl'
-
-  run -0 "in_$1" "capwatch --inventory hosts.jsonl al"
+  offers 8
   assert_line --regexp '^alpha'
   refute_line --regexp '^beta'
-  RACKLINE_INVENTORY=$PWD/hosts.jsonl run -0 "in_$1" "capplan evacuate alpha b"
+  RACKLINE_INVENTORY=$PWD/hosts.jsonl "in_$1" "capplan evacuate alpha b"
+  offers 1
   assert_line --regexp '^beta'
 }
 
@@ -121,7 +143,8 @@ answers() {
 @test "fish completes subcommands, choices, files and hosts" { answers fish; }
 
 @test "fish and zsh are told what a candidate is" {
-  run -0 in_fish "capplan ev"
+  in_fish "capplan ev"
+  run -0 cat "$words.1"
   assert_output --regexp $'^evacuate\t.*host'
   run -0 capplan __complete ev
   assert_output --regexp $'^evacuate\t.*host'

@@ -472,6 +472,21 @@ XML
   assert_equal "$stderr" ""
 }
 
+@test "a zone that the machine does not know is refused with its name, and not taken for UTC" {
+  export TZ=Europe/Berln
+  for arguments in '--from "2047-01-01 10:00" --for 1h' '--from 2047-01-01T10:00:00Z --until 12:00' \
+    '--every "daily 8-18" --from 2047-01-01T00:00:00Z --for 2d'; do
+    eval "run -2 --separate-stderr reserve claim rack1 --owner o --amount cpu=1 $arguments"
+    assert_regex "$stderr" 'Europe/Berln: there is no such time zone'
+  done
+  run -2 --separate-stderr reserve list --calendar
+  assert_regex "$stderr" 'Europe/Berln'
+  run -2 --separate-stderr audit query --file "$PWD/trail" --since 08:00
+  assert_regex "$stderr" 'Europe/Berln'
+  # Where no local time is told, it does not matter.
+  run -0 reserve claim rack1 --owner o --amount cpu=1 --from 2047-01-01T10:00:00Z --for 1h
+}
+
 @test "a recurrence keeps its zone, its hours and its days over a change of the clocks, and says what is left out" {
   export TZ=CET-1CEST,M3.5.0,M10.5.0/3
   run -0 --separate-stderr reserve claim rack1 --owner b --id b --amount cpu=2 --every "daily 2:30-3:30" --from "2047-03-30 00:00" --until "2047-04-02 00:00"

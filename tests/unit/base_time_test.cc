@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "base/error.h"
 #include "base/local_time.h"
 #include "base/time.h"
 
@@ -108,6 +109,24 @@ TEST(Time, AZoneLastsAsLongAsItsScope) {
   }
   EXPECT_EQ(hours(), 11);
   EXPECT_EQ(local_zone(), kSydney);
+}
+
+// The C library takes a name that it does not know for UTC.
+TEST(Time, AZoneThatThisMachineDoesNotKnowIsRefused) {
+  const auto now = *parse_time("2027-01-01T00:00:00Z");
+  for (const char* zone : {"Europe/Berln", "Mars", "CET1CEST,M3.5.0", "Europe", "/etc/passwd", "<CE>-1"}) {
+    EXPECT_THROW(ZoneScope{zone}, Error) << zone;
+    setenv("TZ", zone, 1);
+    tzset();
+    EXPECT_THROW(parse_local_time("12:00", now), Error) << zone;
+    EXPECT_THROW(local_zone(), Error) << zone;
+    EXPECT_FALSE(parse_local_time("2h", now)) << zone;  // no local time
+    setenv("TZ", "UTC", 1);
+    tzset();
+  }
+  for (const char* zone : {"UTC", "UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT", "<+0330>-3:30"}) {
+    EXPECT_NO_THROW(ZoneScope{zone}) << zone;
+  }
 }
 
 TEST(Time, TheFakeClockStandsStillUntilToldToGoOn) {

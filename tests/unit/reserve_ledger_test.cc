@@ -577,6 +577,26 @@ class LoanTest : public LedgerTest {
   }
 };
 
+TEST_F(LoanTest, WhatSeveralLendIsRecognisedWhenItIsAskedForAgain) {
+  add(pool("s", "cpu=24"));
+  add(pool("lab", "cpu=4", "s"));
+  for (const char* name : {"a", "b"}) add(pool(name, "cpu=10", "s"));
+  LoanRequest request;
+  request.id = "night";
+  request.borrower = "lab";
+  request.amounts = amounts("cpu=14");
+  const auto borrowed = [&] { return act<Lent>([&](Ledger& ledger) { return ledger.borrow(request); }); };
+  ASSERT_TRUE(granted(borrowed()));
+  const auto again = std::get<Lent>(borrowed());
+  EXPECT_EQ(again.outcome, "already");
+  std::int64_t cpu = 0;
+  for (const auto& loan : again.loans) cpu += loan.amounts.at("cpu");
+  EXPECT_EQ(cpu, 14000);
+  EXPECT_EQ(state("lab", "cpu").borrowed, 14000);
+  request.amounts = amounts("cpu=13");
+  EXPECT_EQ(refusal(borrowed()).constraint, "duplicate");
+}
+
 TEST_F(LoanTest, OnlyWhatIsIdleIsLent) {
   claim("web", "x", "cpu=7");
   EXPECT_EQ(refusal(borrow("db", "web", "cpu=4")).missing, 1000);

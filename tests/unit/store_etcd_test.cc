@@ -73,10 +73,14 @@ TEST(EtcdUrl, APasswordCrossesNoNetworkInTheClear) {
   unlink(path);
 }
 
-// A server that gives every request the same answer, and where that is empty one without end.
+// A server that gives every request the same answer, or that of a function; where it is empty, one without
+// end.
 class Stranger {
  public:
-  explicit Stranger(std::string answer) : answer_(std::move(answer)), thread_([this] { serve(); }) {}
+  using Answer = std::function<std::string(const std::string& request)>;
+  explicit Stranger(std::string answer)
+      : Stranger([answer = std::move(answer)](const std::string&) { return answer; }) {}
+  explicit Stranger(Answer answer) : answer_(std::move(answer)), thread_([this] { serve(); }) {}
   ~Stranger() {
     over_ = true;
     shutdown(listener_.fd(), SHUT_RDWR);
@@ -90,14 +94,20 @@ class Stranger {
   void serve() {
     while (!over_) {
       const Fd peer(accept(listener_.fd(), nullptr, nullptr));
-      std::string request(1 << 16, '\0');
-      if (!peer || recv(peer.get(), request.data(), request.size(), 0) <= 0) continue;
-      const bool endless = answer_.empty();
+      std::string request;
+      std::string part(1 << 16, '\0');
+      ssize_t size = 0;
+      do {  // to the end of its JSON
+        size = peer ? recv(peer.get(), part.data(), part.size(), 0) : 0;
+        if (size > 0) request.append(part, 0, static_cast<std::size_t>(size));
+      } while (size > 0 && !request.ends_with('}'));
+      if (size <= 0) continue;
+      const std::string answer = answer_(request);
+      const bool endless = answer.empty();
       const std::string head = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
-      say(peer,
-          head + (endless ? "\r\n"
-                          : "Content-Length: " + std::to_string(answer_.size()) + "\r\n\r\n" + answer_));
-      while (endless && !over_ && say(peer, request)) {
+      say(peer, head + (endless ? "\r\n"
+                                : "Content-Length: " + std::to_string(answer.size()) + "\r\n\r\n" + answer));
+      while (endless && !over_ && say(peer, part)) {
       }
     }
   }
@@ -106,7 +116,7 @@ class Stranger {
   }
 
   net::Listener listener_;
-  std::string answer_;
+  Answer answer_;
   std::atomic<bool> over_{false};
   std::thread thread_;
 };
@@ -142,6 +152,22 @@ TEST(EtcdAnswer, OfWrongTypesOrWithoutEndIsNoneAndSaysWhose) {
   rusage used{};
   getrusage(RUSAGE_SELF, &used);
   EXPECT_LT(used.ru_maxrss, 256 << 10) << "KiB of memory";
+}
+
+// Values of several hundred KiB make more of one page than is taken of any answer.
+TEST(EtcdAnswer, APageThatWouldBeTooLongIsAskedForInSmallerOnes) {
+  std::atomic<int> asked{0};
+  const Stranger gateway([&](const std::string& request) -> std::string {
+    ++asked;
+    const auto limit = request.find(R"("limit":")");
+    if (limit == std::string::npos || std::stoi(request.substr(limit + 9)) > 8) return {};
+    return R"({"header":{"revision":"7"},"kvs":[{"key":"YQ==","value":"Yg==","version":"1","mod_revision":"7"}]})";
+  });
+  const auto store = open_etcd("etcd://" + gateway.address(), {.timeout = Milliseconds{10'000}});
+  const auto entries = store->list("large/");
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_EQ(entries.front().value, "b");
+  EXPECT_EQ(asked, 3);  // 64, 16, 4
 }
 
 TEST(EtcdUrl, Base64GoesBothWays) {

@@ -111,6 +111,13 @@ Loan timed_loan() {
   return timed;
 }
 
+Loan one_of_several() {
+  Loan first = loan();
+  first.id = "l-4";
+  first.others = {"l-5", "l-6"};
+  return first;
+}
+
 Applied applied() {
   return {"db 1", "h1", "c/1", {{"cpu_shares", {1024, 300}}, {"vcpu_quota", {-1, 5000}}}};
 }
@@ -124,7 +131,8 @@ TEST(ReserveDocuments, AreWrittenAsTheyWere) {
   for (const auto& pool : {root(), child(), made()}) put(store, pool_key(pool.name), to_text(pool));
   for (const auto& claim : {full_claim(), plain_claim(), timed_claim()})
     put(store, claim_key(claim), to_text(claim));
-  for (const auto& each : {loan(), plain_loan(), timed_loan()}) put(store, loan_key(each), to_text(each));
+  for (const auto& each : {loan(), plain_loan(), timed_loan(), one_of_several()})
+    put(store, loan_key(each), to_text(each));
   put(store, applied_key("c/1"), to_text(applied()));
   EXPECT_EQ(store::lines_of(store), fixture("reserve.tsv"));
 }
@@ -217,6 +225,8 @@ TEST(ReserveDocuments, AreReadAsTheyWereMeantAndWrittenAgain) {
   EXPECT_EQ(read.from, kStart);
   EXPECT_EQ(read.ended, "reclaimed");
   EXPECT_EQ(read.asked, Asked{});
+  const std::string first_loan = loan_key(one_of_several());
+  EXPECT_EQ(loan_from(first_loan, store.get(first_loan)->value).others, one_of_several().others);
   const std::string later_loan = loan_key(timed_loan());
   EXPECT_EQ(loan_from(later_loan, store.get(later_loan)->value).asked, timed_loan().asked);
 

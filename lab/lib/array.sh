@@ -86,7 +86,7 @@ array_boot() { # ARRAY
   disk=$PID
   printf -v nn %02x $((0x20 + ${a#a}))
   rm -f "$d/control.0" "$d/control.0.lock" "$d/cut" "$d/frozen"
-  spawn "$a" "$d/pid" "$d/log" nsenter "--mount=/proc/$disk/ns/mnt" unshare --net -- "$LAB_HOME/lib/array-init" "$d" "$(array_address "$a")"
+  spawn "$a" "$d/pid" "$d/log" nsenter -t "$disk" --mount --root --wd -- unshare --net -- "$LAB_HOME/lib/array-init" "$d" "$(array_address "$a")"
   living "$d/pid" || fail "$a did not start: $d/log"
   wait_until 5 own_network "$PID" || fail "$a has no network namespace"
   living "$d/pid"

@@ -36,19 +36,19 @@ wait_for_writes() { # CONSUMER
   lab lun create thin --array a1 --size 64
   lab lun create big --array a2 --size 100 --thick --block 4096
   lab lun create second --array a2 --target big --size 10 --read-only
-  run --separate-stderr lab exec iscsi-readcapacity16 "$(lab lun url big)"
+  run -0 --separate-stderr lab exec iscsi-readcapacity16 "$(lab lun url big)"
   assert_line --regexp 'LENGTH IN BYTES:4096$'
   assert_line --regexp '^Total size:104857600$'
-  run --separate-stderr lab exec iscsi-inq -e 1 -c 128 "$(lab lun url second)"
+  run -0 --separate-stderr lab exec iscsi-inq -e 1 -c 128 "$(lab lun url second)"
   assert_output --partial "$(lab lun list | awk '$1 == "second" {print $9}')"
-  run --separate-stderr lab exec iscsi-ls -s iscsi://10.76.0.32
+  run -0 --separate-stderr lab exec iscsi-ls -s iscsi://10.76.0.32
   assert_line --regexp '^Lun:2 +Type:DIRECT_ACCESS'
   assert_equal "$(lab lun list | awk '$1 != "LUN" {print $1, $4}' | sort | tr '\n' ' ')" 'big 100 second 0 thin 0 '
 }
 
 @test "chap: only who knows the secret sees the LUN" {
   lab lun create secret --array a2 --size 10 --mutual-chap
-  run lab exec iscsi-readcapacity16 "$(lab lun url secret)"
+  run -10 lab exec iscsi-readcapacity16 "$(lab lun url secret)"
   assert_failure
   lab consumer start keeper --lun secret --mib 1
   wait_for_writes keeper
@@ -70,7 +70,7 @@ wait_for_writes() { # CONSUMER
   run --separate-stderr lab consumer stop writer
   assert_success
   assert_equal "$(jq -c '[.errors, .wrong_blocks, .longest_stall_ms >= 1000]' <<<"$output")" '[0,0,true]'
-  run --separate-stderr lab exec iscsi-readcapacity16 "$(lab lun url thin)"
+  run -0 --separate-stderr lab exec iscsi-readcapacity16 "$(lab lun url thin)"
   assert_line --regexp '^Total size:83886080$'
 }
 

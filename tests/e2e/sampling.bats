@@ -72,7 +72,7 @@ until_state() {
 
 @test "one round with a frozen libvirtd: the others answer as if it were not there" {
   lab freeze --libvirtd h2
-  run -0 on_cluster 'capwatch --window 500ms --timeout 6s'
+  run -0 --separate-stderr on_cluster 'capwatch --window 500ms --timeout 6s'
   lab thaw --libvirtd h2
   assert_equal "$(sampled 'select(.kind == "host_sample") | "\(.host) \(.state)"' | tail -n 1)" "h2 timeout"
   jq -es 'map(select(.kind == "host_sample" and .host != "h2")) | length == 2 and all(.state == "up" and .elapsed_ms < 5000)' <<<"$output"

@@ -4,20 +4,14 @@
 #include <algorithm>
 #include <charconv>
 #include <pugixml.hpp>
-#include <sstream>
 #include <string_view>
 
 #include "base/error.h"
 #include "net/address.h"
+#include "virt/xml.h"
 
 namespace rackline::virt {
 namespace {
-
-std::string xml_of(const pugi::xml_node& node) {
-  std::ostringstream text;
-  node.print(text, "", pugi::format_raw);
-  return text.str();
-}
 
 // Whether the address means the same server on each host: not so a socket of the host, a loopback address,
 // and none at all, which is the host itself. Ceph's own configuration names its monitors where no host is.
@@ -29,16 +23,6 @@ bool serves_every_host(const pugi::xml_node& source) {
     if (name.empty() || net::is_loopback(name)) return false;  // @rule 13-disk-of-its-host
   }
   return true;
-}
-
-// A drive without a medium keeps its <source index='3'/>.
-bool has_medium(const pugi::xml_node& source) {
-  for (const auto& attribute : source.attributes()) {
-    if (std::string_view(attribute.name()) != "index" &&
-        std::string_view(attribute.name()) != "startupPolicy")
-      return true;
-  }
-  return source.first_child() != nullptr;
 }
 
 // The address of a <source>, whose attribute depends on the type.
@@ -219,7 +203,7 @@ VmDescription parse_description(const std::string& xml) {
     const std::string_view mode = cpu.attribute("mode").value();
     vm.host_cpu = mode == "host-passthrough" || mode == "maximum";
     // host-model is turned into a named model when the VM starts: a stopped one fits everywhere.
-    if (mode == "custom" || (mode.empty() && cpu.child("model"))) vm.cpu_xml = xml_of(cpu);
+    if (mode == "custom" || (mode.empty() && cpu.child("model"))) vm.cpu_xml = text_of(cpu);
   }
   if (const auto nvram = os.child("nvram")) {
     const std::string type = nvram.attribute("type").value();

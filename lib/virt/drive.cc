@@ -2,19 +2,10 @@
 #include "virt/drive.h"
 
 #include <pugixml.hpp>
-#include <sstream>
-#include <string_view>
+
+#include "virt/xml.h"
 
 namespace rackline::virt {
-namespace {
-
-std::string text_of(const pugi::xml_node& node) {
-  std::ostringstream text;
-  node.print(text, "", pugi::format_raw);
-  return text.str();
-}
-
-}  // namespace
 
 std::string loaded_drive(const std::string& domain_xml, const std::string& target) {
   pugi::xml_document document;
@@ -24,10 +15,7 @@ std::string loaded_drive(const std::string& domain_xml, const std::string& targe
     auto source = disk.child("source");
     // What a running VM adds is no part of the medium, and an empty drive keeps some of it.
     source.remove_attribute("index");
-    const auto first = source.first_attribute();
-    const bool bare =
-        !first || (std::string_view(first.name()) == "startupPolicy" && !first.next_attribute());
-    if (bare && !source.first_child()) return {};
+    if (!has_medium(source)) return {};
     disk.remove_child("backingStore");
     disk.remove_child("alias");
     disk.child("target").remove_attribute("tray");

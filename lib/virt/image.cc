@@ -4,11 +4,11 @@
 #include <cstdlib>
 #include <map>
 #include <pugixml.hpp>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/units.h"
 #include "virt/connection.h"
+#include "virt/xml.h"
 
 namespace rackline::virt {
 namespace {
@@ -64,9 +64,7 @@ std::string xml_of(const Image& image) {
   volume.append_child("allocation").text().set(0);
   volume.append_child("target").append_child("format").append_attribute("type").set_value(
       image.format.c_str());
-  std::ostringstream text;
-  volume.print(text, "", pugi::format_raw);
-  return text.str();
+  return text_of(volume);
 }
 
 }  // namespace

@@ -163,6 +163,18 @@ std::optional<std::string> parse_naa(Bytes page) {
   return std::nullopt;
 }
 
+std::optional<std::uint8_t> parse_device_type(Bytes data) {
+  constexpr std::size_t kLeast = 5;
+  if (data.size() < kLeast || (data[0] & 0xe0) != 0) return std::nullopt;
+  return static_cast<std::uint8_t>(data[0] & 0x1f);
+}
+
+std::optional<bool> parse_write_protected(Bytes data) {
+  constexpr std::size_t kHeader = 4;
+  if (data.size() < kHeader) return std::nullopt;
+  return (data[2] & 0x80) != 0;
+}
+
 std::optional<Provisioning> parse_provisioning(Bytes page) {
   const auto body = page_body(page, 0xb2);
   if (!body || body->size() < 3) return std::nullopt;

@@ -58,6 +58,13 @@ Attention attention_of(const Sense& sense);
 // "MEDIUM ERROR 03/11/00".
 std::string words_of(const Sense& sense);
 
+// Standard INQUIRY: the type of the device, 0 for a disk; nullopt where nothing is connected under that
+// number.
+std::optional<std::uint8_t> parse_device_type(Bytes data);
+
+// MODE SENSE (6): whether the medium is write-protected.
+std::optional<bool> parse_write_protected(Bytes data);
+
 // INQUIRY, VPD page 0x80; without the blanks around it.
 std::optional<std::string> parse_serial(Bytes page);
 

@@ -148,6 +148,7 @@ void Session::submit(std::uint16_t lun, std::vector<std::uint8_t> cdb, int direc
                     iscsi_scsi_command_async(context_.get(), lun, asked.task, on_answer,
                                              direction == SCSI_XFER_WRITE ? &data : nullptr, &asked) == 0;
   if (!sent) on_answer(context_.get(), SCSI_STATUS_ERROR, nullptr, &asked);
+  if (sent) ++commands_;
 }
 
 void Session::discover(std::function<void(std::vector<std::string> targets, const std::string& why)> done) {

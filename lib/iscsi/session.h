@@ -80,6 +80,7 @@ class Session {
   void discover(std::function<void(std::vector<std::string> targets, const std::string& why)> done);
 
   bool lost() const { return !why_lost_.empty(); }
+  std::int64_t commands() const { return commands_; }  // that were sent
 
  private:
   friend class Loop;
@@ -117,6 +118,7 @@ class Session {
   std::vector<std::function<void()>> calls_;  // due when libiscsi is not at work
   std::string why_lost_;
   bool connected_ = false;
+  std::int64_t commands_ = 0;
 };
 
 }  // namespace rackline::iscsi

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "iscsi/tgt_text.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/printable.h"
@@ -64,6 +68,7 @@ void take_lun(const Lines& lines, TgtLun& lun) {
   if (lines.name == "Type") lun.type = lines.value;
   if (lines.name == "SCSI ID") lun.scsi_id = lines.value;
   if (lines.name == "SCSI SN") lun.serial = lines.value;
+  if (lines.name == "Size") lun.size = lines.value;
   if (lines.name == "Online") lun.online = lines.yes();
   if (lines.name == "Readonly") lun.read_only = lines.yes();
   if (lines.name == "Thin-provisioning") lun.thin = lines.yes();
@@ -140,6 +145,61 @@ std::vector<TgtCounters> parse_tgt_counters(std::string_view text) {
                    wd_bytes, wd, submitted > done ? submitted - done : 0, errors});
   }
   return all;
+}
+
+namespace {
+
+[[noreturn]] void refuse(std::string_view line) {
+  throw Error(Status::kUnreachable, "read what stat says", "its output",
+              "\"" + printable(std::string(line.substr(0, kLongestShown))) + "\" is not expected there");
+}
+
+// Takes the number before the next colon, or all that is left.
+std::uint64_t take_number(std::string_view& rest, std::string_view line, int base = 10) {
+  const std::string_view word = rest.substr(0, rest.find(':'));
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number, base);
+  if (error != std::errc() || end != word.data() + word.size()) refuse(line);
+  rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+  return number;
+}
+
+template <typename Each>
+void each_line(std::string_view text, const Each& each) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (!line.empty()) each(line);
+  }
+}
+
+}  // namespace
+
+std::map<std::string, std::uint64_t> parse_allocated(std::string_view text) {
+  std::map<std::string, std::uint64_t> files;
+  each_line(text, [&](std::string_view line) {
+    std::string_view rest = line;
+    const std::uint64_t mode = take_number(rest, line, 16);
+    const std::uint64_t blocks = take_number(rest, line);
+    const std::uint64_t block_bytes = take_number(rest, line);
+    if (rest.empty()) refuse(line);
+    if (S_ISREG(mode)) files[std::string(rest)] = blocks * block_bytes;
+  });
+  return files;
+}
+
+void add_file_systems(std::string_view text, TgtRoom& room) {
+  std::set<std::uint64_t> seen;
+  each_line(text, [&](std::string_view line) {
+    std::string_view rest = line;
+    const std::uint64_t id = take_number(rest, line, 16);
+    const std::uint64_t block_bytes = take_number(rest, line);
+    const std::uint64_t all = take_number(rest, line);
+    const std::uint64_t free = take_number(rest, line);
+    if (!seen.insert(id).second) return;
+    room.size_bytes = room.size_bytes.value_or(0) + all * block_bytes;
+    room.free_bytes = room.free_bytes.value_or(0) + free * block_bytes;
+  });
 }
 
 }  // namespace rackline::iscsi

@@ -2,14 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace rackline::iscsi {
 
-// What tgtadm prints (tgt 1.0.85). It is read strictly: text that is not of that form throws
-// Error(kUnreachable) with its line, since half of an answer would show LUNs as unused that are in use.
+// What tgtadm prints (tgt 1.0.85), and stat of the files below. It is read strictly: text that is not of that
+// form throws Error(kUnreachable) with its line, since half of an answer would show LUNs as unused that are
+// in use.
 
 // `--mode target --op show`.
 struct TgtSession {
@@ -18,7 +21,7 @@ struct TgtSession {
 };
 struct TgtLun {
   std::uint32_t number = 0;
-  std::string type, scsi_id, serial, backing_path;
+  std::string type, scsi_id, serial, size, backing_path;  // size: in words, rounded
   bool online = false, read_only = false, thin = false;
 };
 struct TgtTarget {
@@ -38,5 +41,18 @@ struct TgtCounters {
   std::uint64_t errors = 0;
 };
 std::vector<TgtCounters> parse_tgt_counters(std::string_view text);
+
+// What the files of LUNs take, and what there is: by file, and of all file systems that they are on.
+struct TgtRoom {
+  std::map<std::string, std::uint64_t> allocated_bytes;  // of regular files alone
+  std::optional<std::uint64_t> size_bytes, free_bytes;
+};
+
+// What is printed by `stat` for these: both are pure, and throw Error(kUnreachable) as the readers of
+// tgtadm's text do.
+inline constexpr const char* kFileFormat = "%f:%b:%B:%n";
+inline constexpr const char* kFileSystemFormat = "%i:%S:%b:%a";
+std::map<std::string, std::uint64_t> parse_allocated(std::string_view text);
+void add_file_systems(std::string_view text, TgtRoom& room);
 
 }  // namespace rackline::iscsi

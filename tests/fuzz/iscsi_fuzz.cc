@@ -20,6 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   parse_naa(bytes);
+  parse_device_type(bytes);
+  parse_write_protected(bytes);
   parse_provisioning(bytes);
   if (const auto capacity = parse_capacity(bytes); capacity && capacity->blocks == 0) std::abort();
   parse_luns(bytes);

@@ -100,5 +100,26 @@ TEST(TgtText, CountersOfEachSession) {
   EXPECT_THROW(parse_tgt_counters("tgt lun sid x\n1 2 3 4 5 6 7 8 9 10 11 12 13\n"), Error);
 }
 
+TEST(TgtRoom, FilesTakeTheirBlocks) {
+  const auto files = parse_allocated("8180:16:512:/srv/luns/a b:c\n61b0:0:512:/dev/sdb\n");
+  ASSERT_EQ(files.size(), 1U) << "a device does not say what of it is allocated";
+  EXPECT_EQ(files.at("/srv/luns/a b:c"), 16U * 512);
+}
+
+TEST(TgtRoom, AFileSystemCountsOnce) {
+  TgtRoom room;
+  add_file_systems("9f3a:4096:100:25\n9f3a:4096:100:25\n1:1024:8:8\n", room);
+  EXPECT_EQ(room.size_bytes, 4096U * 100 + 1024 * 8);
+  EXPECT_EQ(room.free_bytes, 4096U * 25 + 1024 * 8);
+}
+
+TEST(TgtRoom, WhatStatDoesNotSayIsRefused) {
+  TgtRoom room;
+  EXPECT_THROW(parse_allocated("8180:16:512\n"), Error);
+  EXPECT_THROW(parse_allocated("8180:-1:512:/a\n"), Error);
+  EXPECT_THROW(parse_allocated("stat: cannot statx\n"), Error);
+  EXPECT_THROW(add_file_systems("9f3a:4096:100\n", room), Error);
+}
+
 }  // namespace
 }  // namespace rackline::iscsi

@@ -66,6 +66,7 @@ array_up() { # ARRAY [--size MIB]
   command -v tgtd >/dev/null || fail "tgtd is missing: apt install tgt"
   [ -d "$D" ] || { array_make "$a" "$mib" || { array_forget "$a"; exit 1; }; }
   array_is_on "$a" || array_boot "$a"
+  cluster_inventory >"$STATE/inventory.jsonl"
 }
 
 array_make() { # ARRAY MIB
@@ -133,6 +134,26 @@ array_fill() { # ARRAY [MIB]
   [ "$free" -le 0 ] || fallocate -l "${free}K" "$files/.fill"
 }
 
+# A command on the array's own machine, where its tgtd is the only one.
+array_exec() { # ARRAY -- COMMAND...
+  local a=$1
+  shift
+  [ "${1:-}" = -- ] && shift
+  [ $# -gt 0 ] || usage_error "array exec $a -- COMMAND"
+  array_need_on "$a"
+  living "$D/disk.pid" || fail "$a has lost its file system"
+  TGT_IPC_SOCKET=$D/control exec nsenter -t "$PID" --mount --root --wd -- "$@"
+}
+
+array_inventory() {
+  local a now
+  now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  for a in $(array_names); do
+    printf '{"kind":"array","time":"%s","tool":"lab","array":"%s","portal":"iscsi://%s","driver":"tgt","admin":["env","RACKLINE_LAB=%s","RACKLINE_LAB_DIR=%s","%s/lab","array","exec","%s","--"]}\n' \
+      "$now" "$a" "$(array_address "$a")" "$LAB" "$BASE" "$LAB_HOME" "$a"
+  done
+}
+
 array_list() {
   local a state
   read_links
@@ -150,22 +171,26 @@ array_list() {
   } | column -t
 }
 
-array_command() { # up|down|kill|boot|freeze|thaw|cut|heal|slow|fill|list [ARRAY]
+array_command() { # up|down|kill|boot|freeze|thaw|cut|heal|slow|fill|exec|list [ARRAY]
   [ $# -gt 0 ] || usage_error "array: which command?"
   local verb=$1 a=${2:-}
-  [[ $verb =~ ^(up|down|kill|boot|freeze|thaw|cut|heal|slow|fill|list)$ ]] || usage_error "array: no such command: $verb"
+  [[ $verb =~ ^(up|down|kill|boot|freeze|thaw|cut|heal|slow|fill|exec|list)$ ]] || usage_error "array: no such command: $verb"
   need_lab
   shift
   case $verb in
     up) array_up "$@"; return ;;
     list) [ $# = 0 ] || usage_error "array list takes no argument: $1"; array_list; return ;;
     slow) [ $# = 2 ] || usage_error "array slow ARRAY MILLISECONDS" ;;
+    exec) [ $# -ge 2 ] || usage_error "array exec ARRAY -- COMMAND" ;;
     fill) [[ $# =~ ^[12]$ ]] || usage_error "array fill ARRAY [MIB]" ;;
     *) [ $# = 1 ] || usage_error "array $verb: one array" ;;
   esac
   known_array "$a"
   case $verb in
-    down) array_forget "$a" ;;
+    down)
+      array_forget "$a"
+      cluster_inventory >"$STATE/inventory.jsonl"
+      ;;
     kill) array_off "$a" ;;
     boot) array_is_on "$a" || array_boot "$a" ;;
     freeze) array_need_on "$a"; cgroup_freeze "$a"; touch "$D/frozen" ;;
@@ -174,5 +199,6 @@ array_command() { # up|down|kill|boot|freeze|thaw|cut|heal|slow|fill|list [ARRAY
     heal) array_need_on "$a"; set_link up "$a.store" ;;
     slow) array_slow "$a" "$2" ;;
     fill) array_fill "$@" ;;
+    exec) array_exec "$@" ;;
   esac
 }

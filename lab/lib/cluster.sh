@@ -85,6 +85,7 @@ cluster_inventory() {
     printf '{"kind":"host","time":"%s","tool":"lab","host":"%s","uri":"%s","bmc":"ipmi://%s.%d","shared_storage":["%s"]}\n' \
       "$now" "$h" "$(host_uri "$h")" "$BMC_NET" $((10 + ${h#h})) "$IMAGES"
   done
+  array_inventory
 }
 
 cluster_status() {

@@ -13,7 +13,8 @@ void Planner::hear(const record::HostState& state, bool in_order) {
 
 void Planner::hear(const record::Fluctuation& fluctuation) {
   const bool of_vm = fluctuation.object == "vm" && fluctuation.vm;
-  const std::string object = of_vm ? "vm " + *fluctuation.vm : "host " + fluctuation.host;
+  if (!of_vm && !fluctuation.host) return;  // of an array
+  const std::string object = of_vm ? "vm " + *fluctuation.vm : "host " + *fluctuation.host;
   // One key for each resource, so that the return of one does not end what another has begun. What is below
   // its band calls for no relief.
   const std::string key = object + " " + fluctuation.resource;

@@ -23,7 +23,7 @@ namespace rackline::cli {
 struct Declared;
 
 // What the shell offers for an option's or an operand's values.
-enum class Values { kFiles, kHosts, kVms };
+enum class Values { kFiles, kHosts, kVms, kArrays };
 
 // Which numbers an option takes. "nan" and "inf" are none.
 struct Bounds {

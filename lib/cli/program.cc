@@ -29,6 +29,7 @@
 #include "cli/config.h"
 #include "cli/declared.h"
 #include "cli/progress.h"
+#include "cluster/arrays.h"
 #include "cluster/inventory.h"
 #include "proc/child.h"
 
@@ -113,6 +114,7 @@ struct Program::State {
   int answer_completion(const std::vector<std::string>& typed);
   std::vector<std::string> candidates(const CLI::Option& option);
   std::vector<std::string> host_names();
+  std::vector<std::string> array_names();
   std::vector<std::string> vm_names() const;
   void prepare_streams();
   void say(std::string line) const;
@@ -200,6 +202,17 @@ std::vector<std::string> Program::State::host_names() {
   return names;
 }
 
+std::vector<std::string> Program::State::array_names() {
+  std::vector<std::string> names;
+  try {
+    for (const auto& array : cluster::load_arrays(inventory()))
+      names.push_back(array.array + "\t" + array.portal);
+  } catch (const Error&) {
+    names.clear();  // as above
+  }
+  return names;
+}
+
 std::vector<std::string> Program::State::vm_names() const {
   // Only an observer may ask the hypervisors, so it is asked: the one that was installed beside this program.
   std::vector<std::string> names;
@@ -233,6 +246,8 @@ std::vector<std::string> Program::State::candidates(const CLI::Option& option) {
         return host_names();
       case Values::kVms:
         return vm_names();
+      case Values::kArrays:
+        return array_names();
     }
   }
   return {};

@@ -142,7 +142,7 @@ std::string wrong_with_migration_uri(std::string_view uri) {
 
 }  // namespace
 
-std::vector<record::Host> load_inventory(const std::string& path) {
+void each_in_inventory(const std::string& path, const std::function<void(record::Reader&)>& each) {
   if (path.empty()) {
     throw Error(
         Status::kUsage, "read the inventory", "", "there is none",
@@ -155,12 +155,16 @@ std::vector<record::Host> load_inventory(const std::string& path) {
   }
   record::Reader reader(path == "-" ? STDIN_FILENO : file.get(), path == "-" ? "stdin" : path,
                         record::Policy::kRefuse, {});
+  while (reader.next()) each(reader);
+}
+
+std::vector<record::Host> load_inventory(const std::string& path) {
   std::vector<record::Host> hosts;
   std::map<std::string, std::int64_t> lines;
   std::map<std::string, std::string> owners;     // of hypervisors
   std::map<std::string, std::string> receivers;  // by migration_uri
-  while (reader.next()) {
-    if (!reader.is<record::Host>()) continue;
+  each_in_inventory(path, [&](record::Reader& reader) {
+    if (!reader.is<record::Host>()) return;
     record::Host host;
     reader.read(host);
     const auto where = path + ": line " + std::to_string(reader.line());
@@ -204,7 +208,7 @@ std::vector<record::Host> load_inventory(const std::string& path) {
                   "each host has a uri of its own");
     }
     hosts.push_back(std::move(host));
-  }
+  });
   if (hosts.empty()) {
     throw Error(Status::kUsage, "read the inventory", path, "it has no host",
                 R"(a line of it is {"kind":"host","host":"h1","uri":"qemu+ssh://h1/system"})");

@@ -20,6 +20,21 @@ void PaceOptions::settle(bool also, const std::string& by) {
     throw Error(Status::kUsage, "read the command line", "--count", "it needs --interval" + by);
 }
 
+void takes_windows(cli::Options at, series::Policy& policy) {
+  at.duration("--span", policy.shape.span, "how far back windows reach");
+  at.duration("--smoothing", policy.shape.smoothing, "age at which a sample weighs 1/e in the average");
+  at.duration("--hold", policy.band.hold, "time outside, or back, before it is told");
+  at.percent("--hysteresis", policy.band.hysteresis_percent,
+             "back is only what is so far inside the edge, as a share of it");
+}
+
+void takes_bands(cli::Options at, const char* flag, std::span<const std::string_view> resources,
+                 std::span<series::Edges> bands, const char* about) {
+  at.read(
+      flag, [resources, bands](const std::string& given) { series::parse_bands(given, resources, bands); },
+      about, "BAND");
+}
+
 std::unique_ptr<net::PageServer> serve_metrics(cli::Program& program, const std::string& listen,
                                                std::uint16_t port) {
   if (listen.empty()) return nullptr;

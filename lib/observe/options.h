@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "cli/program.h"
 #include "net/page_server.h"
 #include "observe/rounds.h"
+#include "series/track.h"
 
 namespace rackline::observe {
 
@@ -28,6 +31,13 @@ class PaceOptions {
   Pace& pace_;
   cli::Option interval_, count_;
 };
+
+// --span, --smoothing, --hold and --hysteresis of those that keep windows.
+void takes_windows(cli::Options at, series::Policy& policy);
+// An option such as --band, RESOURCE=HIGH, =LOW..HIGH or =off: each of `bands` is that of the one of
+// `resources`.
+void takes_bands(cli::Options at, const char* flag, std::span<const std::string_view> resources,
+                 std::span<series::Edges> bands, const char* about);
 
 // Serves the pages of --listen, "ADDRESS[:PORT]" with ":PORT" for every address, until it is destroyed; null
 // where `listen` is empty. Throws Error(kUnreachable) where it cannot listen.

@@ -20,8 +20,8 @@ struct Subject {
   Kinds stream = {};   // about the stream itself
 };
 
-extern const Subject kInventoryKinds, kCapacityKinds, kMigrationKinds, kHeartbeatKinds, kFenceKinds,
-    kFailoverKinds, kPlanningKinds, kClusterKinds, kAuditKinds, kReserveKinds, kStreamKinds;
+extern const Subject kInventoryKinds, kCapacityKinds, kStorageKinds, kMigrationKinds, kHeartbeatKinds,
+    kFenceKinds, kFailoverKinds, kPlanningKinds, kClusterKinds, kAuditKinds, kReserveKinds, kStreamKinds;
 
 // Every kind there is, in the order of rackline-records(5).
 std::span<const Kind* const> kinds();

@@ -79,13 +79,12 @@ struct VmUsage : Head {
 struct Fluctuation : Head {
   std::string id;
   Text cause;          // of the way back: the id of the fluctuation that it ends
-  std::string object;  // host or vm
-  std::string host;
-  Text vm, uuid;
-  std::string resource;   // cpu, memory, steal, pressure or swap
+  std::string object;  // host, vm, array or lun
+  Text host, vm, uuid, array, lun;
+  std::string resource;   // cpu, memory, steal, pressure or swap; space, latency, iops or bytes
   std::string direction;  // above, below or back
   Number value;           // in `unit`, as threshold, release, ewma and the percentiles
-  std::string unit;       // percent or bytes_per_second
+  std::string unit;       // percent, bytes_per_second, ms or iops
   double threshold = 0;
   Number release;
   std::int64_t held_ms = 0;

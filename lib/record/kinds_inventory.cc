@@ -38,6 +38,29 @@ constexpr Field kHostFields[] = {
     FIELD(Host, memory_reserve_bytes, "memory kept for the host itself", {}, kOmitted),
 };
 
+constexpr Field kArrayFields[] = {
+    HEAD(Array),
+    FIELD(Array, array, "name of the array, unique in the inventory", "ARRAY"),
+    FIELD(Array, portal, "iscsi://ADDRESS[:PORT], where it takes logins", "PORTAL"),
+    FIELD(Array, driver,
+          "tgt: asked through tgtadm as well; scsi: only by what every target answers; null: scsi", "DRIVER"),
+    FIELD(Array, admin,
+          "of tgt: words in front of the commands that are run on the array, such as ssh and root@a1; null: "
+          "they are run here",
+          {}, kOmitted),
+    FIELD(Array, control, "of tgt: number of its control port, as in tgtadm -C; null: 0", {}, kOmitted),
+    FIELD(Array, initiator, "IQN under which its LUNs are asked; null: one made of the name of this machine",
+          {}, kOmitted),
+    FIELD(Array, chap_user, "name that its targets know us by", {}, kOmitted),
+    FIELD(Array, chap_password_file, "file with the secret that goes with it", {}, kOmitted),
+    FIELD(Array, chap_target_user, "name by which its targets make themselves known", {}, kOmitted),
+    FIELD(Array, chap_target_password_file, "file with their secret", {}, kOmitted),
+    FIELD(Array, size_bytes, "what it can hold; null: what its driver says", {}, kOmitted),
+    FIELD(Array, failure_domain, "what fails together with it: a rack, a room, a power feed", "DOMAIN",
+          kOmitted),
+    FIELD(Array, tier, "what kind of storage it is, in your own words: fast, bulk", "TIER", kOmitted),
+};
+
 constexpr Field kPlacementRuleFields[] = {
     HEAD(PlacementRule),
     FIELD(PlacementRule, rule,
@@ -59,7 +82,7 @@ constexpr Field kPlacementRuleFields[] = {
         {}, kOmitted),
 };
 
-constexpr const Kind* kWritten[] = {&Host::kKind, &PlacementRule::kKind};
+constexpr const Kind* kWritten[] = {&Host::kKind, &Array::kKind, &PlacementRule::kKind};
 
 }  // namespace
 
@@ -69,6 +92,9 @@ const Kind Host::kKind{"host",
                        "people, lab inventory",
                        "every program that takes an inventory",
                        kHostFields};
+const Kind Array::kKind{
+    "array",    Role::kConfiguration, "A storage array: one line of the inventory.", "people, lab inventory",
+    "lunwatch", kArrayFields};
 const Kind PlacementRule::kKind{
     "placement_rule", Role::kConfiguration, "A rule that every placement must obey.", "people",
     "capplan",        kPlacementRuleFields};

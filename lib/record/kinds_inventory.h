@@ -23,6 +23,17 @@ struct Host : Head {
   static const Kind kKind;
 };
 
+struct Array : Head {
+  std::string array, portal;
+  Text driver;
+  List admin;
+  Integer control;
+  Text initiator, chap_user, chap_password_file, chap_target_user, chap_target_password_file;
+  Integer size_bytes;
+  Text failure_domain, tier;
+  static const Kind kKind;
+};
+
 struct PlacementRule : Head {
   std::string rule;
   std::vector<std::string> vms;

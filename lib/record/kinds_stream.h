@@ -21,7 +21,7 @@ struct Progress : Head {
 
 struct RoundEnd : Head {
   std::int64_t round = 0;
-  Integer hosts, hosts_up, vms, elapsed_ms, at_ms;
+  Integer hosts, hosts_up, vms, arrays, arrays_up, luns, elapsed_ms, at_ms;
   static const Kind kKind;
 };
 

@@ -138,4 +138,41 @@ void check_times(const std::string& path) {
   if (!any && !interrupt::requested()) throw no_round(path);
 }
 
+void RoundReader::drop() {
+  if (!samples_.drop()) return;
+  report_("replay the rounds: " + source_ + ": line " + std::to_string(reader_.line()) +
+          ": the round before was cut off and is left out");
+}
+
+bool RoundReader::next(record::RoundEnd& end, Milliseconds& at) {
+  while (reader_.next()) {
+    // An `end` is not handed out, but whatever stood before it has no round_end to come.
+    if (reader_.ends() != ends_) drop();
+    ends_ = reader_.ends();
+    if (!reader_.is<record::RoundEnd>()) {
+      samples_.take(reader_);
+      continue;
+    }
+    if (!reader_.read(end)) continue;
+    const bool fresh = ends_ != std::exchange(ends_at_round_, ends_);
+    const bool broken = reader_.skipped() != std::exchange(skipped_at_round_, reader_.skipped());
+    if (!fresh && timeline_.lacks_beginning(end, broken)) {
+      drop();
+      continue;
+    }
+    at = timeline_.place(end, fresh, reader_.line());
+    any_ = true;
+    if (timeline_.set_back() > Milliseconds{0}) {
+      report_("replay the rounds: " + source_ + ": line " + std::to_string(reader_.line()) +
+              ": the wall clock was set back by " + format_duration(timeline_.set_back()) +
+              "; the recorder's own clock is followed");
+    }
+    return true;
+  }
+  if (interrupt::requested()) return false;
+  drop();
+  if (!any_) throw no_round(source_);
+  return false;
+}
+
 }  // namespace rackline::series

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/appended_file.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "record/kinds_stream.h"
+#include "record/reader.h"
 #include "record/writer.h"
 
 namespace rackline::series {
@@ -63,6 +67,40 @@ class Timeline {
   bool anew_ = false;  // what comes is of another run
   std::optional<record::RoundEnd> last_;
   Milliseconds at_{0}, base_{0};  // of the last round, and what the present run's at_ms is counted from
+};
+
+// Reads the rounds of recordings, one at a time. What their samples are, `Samples` knows.
+class RoundReader {
+ public:
+  struct Samples {
+    std::function<void(record::Reader&)> take;  // a record that is none about the stream itself
+    std::function<bool()> drop;                 // forgets those taken since the round before; were there any?
+  };
+  using Report = std::function<void(const std::string&)>;
+
+  // `report` is told of samples that belong to no whole round, and of a wall clock that was set back.
+  RoundReader(record::Reader& reader, const std::string& source, Samples samples, Report report)
+      : reader_(reader),
+        source_(source),
+        samples_(std::move(samples)),
+        report_(std::move(report)),
+        timeline_(source) {}
+
+  // Reads up to the next `round_end`, and where it lies on a clock that never steps; false when there is
+  // none. Throws Error(kUsage) where time runs backwards, and at the end of a recording that had no whole
+  // round.
+  bool next(record::RoundEnd& end, Milliseconds& at);
+
+ private:
+  void drop();
+
+  record::Reader& reader_;
+  std::string source_;
+  Samples samples_;
+  Report report_;
+  Timeline timeline_;
+  std::int64_t ends_ = 0, ends_at_round_ = 0, skipped_at_round_ = 0;
+  bool any_ = false;
 };
 
 // Throws Error(kUsage) when time runs backwards anywhere in the recording, or it has no whole round. Does

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <set>
 #include <string>
 
 #include "record/kinds_capacity.h"
 #include "record/kinds_stream.h"
+#include "series/band_metrics.h"
 #include "series/metrics.h"
 #include "usage/watch.h"
 
@@ -28,15 +27,12 @@ class Exposition {
   std::string page(const record::RoundEnd& end);
 
  private:
-  void follow(const Bands& bands, const std::string& who, const char* object);
-
   WatchPolicy policy_;
   series::Metrics page_;
   series::Metrics::Table host_, vm_, host_usage_, vm_usage_;
-  series::Metrics::Id up_, info_, running_, fluctuations_, outside_, rounds_, duration_, timestamp_, build_;
-  std::map<std::string, std::int64_t> counted_;  // fluctuations, by their labels
-  std::map<std::string, std::string> out_;       // labels of those that last, by id
-  std::set<std::string> inside_;                 // labels of those that could be out, of the present round
+  series::Metrics::Id up_, info_, running_;
+  series::BandMetrics bands_;
+  series::Metrics::Id rounds_, duration_, timestamp_, build_;
   std::int64_t round_count_ = 0;
 };
 

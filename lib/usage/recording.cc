@@ -5,58 +5,48 @@
 #include <utility>
 
 #include "base/interrupt.h"
-#include "base/units.h"
 
 namespace rackline::usage {
 
-void Recording::drop(Round& round) {
-  if (!round.hosts.empty() || !round.vms.empty()) {
-    report_("replay the rounds: " + source_ + ": line " + std::to_string(reader_.line()) +
-            ": the round before was cut off and is left out");
-  }
-  round.hosts.clear();
-  round.vms.clear();
-}
+Recording::Recording(record::Reader& reader, const std::string& source, std::vector<std::string> hosts,
+                     series::RoundReader::Report report)
+    : source_(source),
+      hosts_(std::move(hosts)),
+      unseen_(hosts_),
+      report_(report),
+      rounds_(reader, source,
+              {.take = [this](record::Reader& from) { take(from); },
+               .drop =
+                   [this] {
+                     const bool any = !hosts_seen_.empty() || !vms_seen_.empty();
+                     hosts_seen_.clear();
+                     vms_seen_.clear();
+                     return any;
+                   }},
+              std::move(report)) {}
 
-bool Recording::next(Round& round) {
+void Recording::take(record::Reader& reader) {
   const auto wanted = [&](const std::string& host) {
     return hosts_.empty() || std::count(hosts_.begin(), hosts_.end(), host) > 0;
   };
-  round.hosts.clear();
-  round.vms.clear();
-  while (reader_.next()) {
-    // An `end` is not handed out, but whatever stood before it has no round_end to come.
-    if (reader_.ends() != ends_) drop(round);
-    ends_ = reader_.ends();
-    if (reader_.is<record::HostSample>()) {
-      record::HostSample host;
-      if (!reader_.read(host) || !wanted(host.host)) continue;
-      std::erase(unseen_, host.host);
-      round.hosts.push_back(std::move(host));
-    } else if (reader_.is<record::VmSample>()) {
-      record::VmSample vm;
-      if (reader_.read(vm) && wanted(vm.host)) round.vms.push_back(std::move(vm));
-    } else if (reader_.is<record::RoundEnd>()) {
-      if (!reader_.read(round.end)) continue;
-      const bool fresh = ends_ != std::exchange(ends_at_round_, ends_);
-      const bool broken = reader_.skipped() != std::exchange(skipped_at_round_, reader_.skipped());
-      if (!fresh && timeline_.lacks_beginning(round.end, broken)) {
-        drop(round);
-        continue;
-      }
-      round.at = timeline_.place(round.end, fresh, reader_.line());
-      any_ = true;
-      if (timeline_.set_back() > Milliseconds{0}) {
-        report_("replay the rounds: " + source_ + ": line " + std::to_string(reader_.line()) +
-                ": the wall clock was set back by " + format_duration(timeline_.set_back()) +
-                "; the recorder's own clock is followed");
-      }
-      return true;
-    }
+  if (reader.is<record::HostSample>()) {
+    record::HostSample host;
+    if (!reader.read(host) || !wanted(host.host)) return;
+    std::erase(unseen_, host.host);
+    hosts_seen_.push_back(std::move(host));
+  } else if (reader.is<record::VmSample>()) {
+    record::VmSample vm;
+    if (reader.read(vm) && wanted(vm.host)) vms_seen_.push_back(std::move(vm));
+  }
+}
+
+bool Recording::next(Round& round) {
+  if (rounds_.next(round.end, round.at)) {
+    round.hosts = std::exchange(hosts_seen_, {});
+    round.vms = std::exchange(vms_seen_, {});
+    return true;
   }
   if (interrupt::requested()) return false;
-  drop(round);
-  if (!any_) throw series::no_round(source_);
   for (const auto& host : unseen_) report_("replay the rounds: " + source_ + ": there is no host " + host);
   return false;
 }

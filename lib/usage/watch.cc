@@ -3,12 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <iterator>
 #include <utility>
-
-#include "base/id.h"
-#include "base/units.h"
 
 namespace rackline::usage {
 namespace {
@@ -39,16 +35,11 @@ std::optional<std::int64_t> whole(const std::optional<double>& value) {
   return value ? std::optional(static_cast<std::int64_t>(std::llround(*value))) : std::nullopt;
 }
 
-std::optional<double> scaled(const std::optional<double>& value, double factor) {
-  return value ? std::optional(*value * factor) : std::nullopt;
-}
-
-std::string amount(double value, std::size_t resource) {
-  if (resource == index(Resource::kSwap)) return format_bytes(std::llround(value)) + "/s";
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3g%%", value);
-  return text.data();
-}
+constexpr std::array<series::Quantity, kResources.size()> kQuantities{{{"cpu", "percent"},
+                                                                       {"memory", "percent"},
+                                                                       {"steal", "percent"},
+                                                                       {"pressure", "percent"},
+                                                                       {"swap", "bytes_per_second"}}};
 
 }  // namespace
 
@@ -105,8 +96,9 @@ void Watch::add(const record::VmSample& sample) {
 
 Watch::Round Watch::end_round(Milliseconds at, record::Time time) {
   Round round;
-  follow(hosts_, policy_.hosts, at, time, round);
-  follow(vms_, policy_.vms, at, time, round);
+  const series::Moment moment{at, time};
+  follow(hosts_, policy_.hosts, moment, round);
+  follow(vms_, policy_.vms, moment, round);
   for (auto& [name, host] : hosts_) {
     if (std::exchange(host.seen, false) && host.known == at) {
       round.hosts.push_back(host_usage(host, at, time));
@@ -118,112 +110,64 @@ Watch::Round Watch::end_round(Milliseconds at, record::Time time) {
   return round;
 }
 
-void Watch::follow(Objects& objects, const Bands& bands, Milliseconds at, record::Time time, Round& round) {
+void Watch::follow(Objects& objects, const Bands& bands, const series::Moment& moment, Round& round) {
   for (auto found = objects.begin(); found != objects.end();) {
     Object& object = found->second;
-    follow(object, bands, at, time, round);
-    if (object.known && at - *object.known > policy_.shape.span) let_go(object, at, time, round);
-    found = at - object.met > policy_.shape.span ? objects.erase(found) : std::next(found);
+    follow(object, bands, moment, round);
+    if (object.known && moment.at - *object.known > policy_.shape.span) let_go(object, moment, round);
+    found = moment.at - object.met > policy_.shape.span ? objects.erase(found) : std::next(found);
   }
 }
 
-void Watch::follow(Object& object, const Bands& bands, Milliseconds at, record::Time time, Round& round) {
+void Watch::follow(Object& object, const Bands& bands, const series::Moment& moment, Round& round) {
   if (object.seen && !object.doubt.empty() && !std::exchange(object.doubted, true)) {
     round.doubts.push_back(object.doubt + ", so no share of them can be told");
   }
-  if (object.seen) object.met = at;
+  if (object.seen) object.met = moment.at;
   if (object.seen && object.memory_bytes) {
-    object.memory.add(policy_.shape, at, *object.memory_bytes);
-    object.known = at;
+    object.memory.add(policy_.shape, moment.at, *object.memory_bytes);
+    object.known = moment.at;
   }
+  // Of a VM the window has CPUs, which it takes along, and the band is of its share of its own.
+  if (object.vm) object.tracks[index(Resource::kCpu)].scale = object.vcpus ? 100 / *object.vcpus : 0;
+  const series::Who who = who_is(object);
   for (std::size_t i = 0; i < object.tracks.size(); ++i) {
-    Track& track = object.tracks[i];
-    if (!object.seen || !track.value) {
-      track.band.lose();
+    series::Track& track = object.tracks[i];
+    if (!object.seen) {
+      track.lose();
       continue;
     }
-    track.window.add(policy_.shape, at, *track.value);
-    object.known = at;
-    double smooth = *track.window.ewma();
-    if (object.vm && i == index(Resource::kCpu)) {
-      if (!object.vcpus) continue;
-      smooth *= 100 / *object.vcpus;
-    }
-    const auto crossing = track.band.see(bands[i], policy_.band, at, smooth);
-    if (!crossing) continue;
-    track.threshold = crossing->threshold;
-    track.release = crossing->release;
-    const bool back = crossing->to == series::Band::Side::kInside;
-    const series::Band::Side side = back ? crossing->from : crossing->to;
-    record::Fluctuation fluctuation = describe(object, i, at, time);
-    fluctuation.value = smooth;
-    fluctuation.held_ms = crossing->held.count();
-    fluctuation.direction = back ? "back" : side == series::Band::Side::kAbove ? "above" : "below";
-    fluctuation.id = derived_id({"fluctuation", object.name, object.uuid, kResources[i],
-                                 fluctuation.direction, format_time(time), std::to_string(at.count())});
-    const bool greater = (side == series::Band::Side::kAbove) != back;
-    fluctuation.reason += amount(smooth, i) + (greater ? " > " : " < ") +
-                          amount(back ? crossing->release : crossing->threshold, i) + " for " +
-                          format_duration(crossing->held) + (back ? ", back in its band" : "");
-    if (back) {
-      fluctuation.cause = std::exchange(track.incident, {});
-    } else {
-      track.incident = fluctuation.id;
-    }
-    round.fluctuations.push_back(std::move(fluctuation));
+    if (track.value) object.known = moment.at;
+    tell(object, track.follow(policy_, kQuantities[i], bands[i], who, moment), round);
   }
 }
 
-// What is out and not seen any more would be out for ever to whoever reads the stream.
-void Watch::let_go(Object& object, Milliseconds at, record::Time time, Round& round) const {
-  const Milliseconds away = at - *std::exchange(object.known, std::nullopt);
+void Watch::let_go(Object& object, const series::Moment& moment, Round& round) const {
+  const Milliseconds away = moment.at - *std::exchange(object.known, std::nullopt);
   object.memory = {};
-  for (std::size_t i = 0; i < object.tracks.size(); ++i) {
-    Track& track = object.tracks[i];
-    track.window = {};
-    track.band.reset();
-    if (track.incident.empty()) continue;
-    record::Fluctuation fluctuation = describe(object, i, at, time);
-    fluctuation.direction = "back";
-    fluctuation.held_ms = away.count();
-    fluctuation.cause = std::exchange(track.incident, {});
-    fluctuation.id = derived_id({"fluctuation", object.name, object.uuid, kResources[i], "gone",
-                                 format_time(time), std::to_string(at.count())});
-    fluctuation.reason += "is not known any more, for " + format_duration(away);
-    round.fluctuations.push_back(std::move(fluctuation));
-  }
+  const series::Who who = who_is(object);
+  for (std::size_t i = 0; i < object.tracks.size(); ++i)
+    tell(object, object.tracks[i].let_go(policy_, kQuantities[i], who, moment, away), round);
 }
 
-record::Fluctuation Watch::describe(const Object& object, std::size_t resource, Milliseconds at,
-                                    record::Time time) const {
-  const Track& track = object.tracks[resource];
-  record::Fluctuation fluctuation;
-  fluctuation.time = time;
-  fluctuation.object = object.vm ? "vm" : "host";
-  fluctuation.host = object.host;
-  fluctuation.resource = kResources[resource];
-  fluctuation.unit = resource == index(Resource::kSwap) ? "bytes_per_second" : "percent";
-  fluctuation.threshold = track.threshold;
-  fluctuation.release = track.release;
+series::Who Watch::who_is(const Object& object) {
+  return {object.name, object.uuid, object.name + (object.vm ? " on " + object.host : "")};
+}
+
+void Watch::tell(const Object& object, std::optional<record::Fluctuation> fluctuation, Round& round) {
+  if (!fluctuation) return;
+  fluctuation->object = object.vm ? "vm" : "host";
+  fluctuation->host = object.host;
   if (object.vm) {
-    fluctuation.vm = object.name;
-    if (!object.uuid.empty()) fluctuation.uuid = object.uuid;
+    fluctuation->vm = object.name;
+    if (!object.uuid.empty()) fluctuation->uuid = object.uuid;
   }
-  const series::Summary window = track.window.summary(policy_.shape, at);
-  const double factor = object.vm && resource == index(Resource::kCpu) ? 100 / object.vcpus.value_or(1) : 1;
-  fluctuation.p50 = scaled(window.p50, factor);
-  fluctuation.p90 = scaled(window.p90, factor);
-  fluctuation.p95 = scaled(window.p95, factor);
-  fluctuation.trend_per_hour = scaled(window.trend_per_hour, factor);
-  fluctuation.samples = window.samples;
-  fluctuation.reason =
-      object.name + (object.vm ? " on " + object.host : "") + " " + fluctuation.resource + " ";
-  return fluctuation;
+  round.fluctuations.push_back(std::move(*fluctuation));
 }
 
 record::HostUsage Watch::host_usage(const Object& host, Milliseconds at, record::Time time) const {
   const auto summary = [&](Resource resource) {
-    return host.tracks[index(resource)].window.summary(policy_.shape, at);
+    return host.tracks[index(resource)].summary(policy_.shape, at);
   };
   const series::Summary cpu = summary(Resource::kCpu);
   const series::Summary memory = summary(Resource::kMemory);
@@ -253,7 +197,7 @@ record::HostUsage Watch::host_usage(const Object& host, Milliseconds at, record:
 
 record::VmUsage Watch::vm_usage(const Object& vm, Milliseconds at, record::Time time) const {
   const auto summary = [&](Resource resource) {
-    return vm.tracks[index(resource)].window.summary(policy_.shape, at);
+    return vm.tracks[index(resource)].summary(policy_.shape, at);
   };
   const series::Summary cpu = summary(Resource::kCpu);
   const series::Summary memory = vm.memory.summary(policy_.shape, at);

@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "record/kinds_capacity.h"
-#include "series/band.h"
-#include "series/window.h"
+#include "series/track.h"
 
 namespace rackline::usage {
 
@@ -20,9 +19,7 @@ inline constexpr std::array<std::string_view, 5> kResources{"cpu", "memory", "st
 
 using Bands = std::array<series::Edges, kResources.size()>;  // by Resource
 
-struct WatchPolicy {
-  series::Shape shape;
-  series::BandPolicy band;
+struct WatchPolicy : series::Policy {
   // Of a VM: memory is what the guest itself says it cannot do without.
   Bands hosts{{{.high = 75}, {.high = 90}, {.high = 10}, {.high = 10}, {}}};
   Bands vms{{{.high = 90}, {.high = 95}, {.high = 10}, {}, {.high = 1 << 20}}};
@@ -54,15 +51,8 @@ class Watch {
   std::size_t followed() const { return hosts_.size() + vms_.size(); }
 
  private:
-  struct Track {
-    series::Window window;
-    series::Band band;
-    std::optional<double> value;  // of the present round
-    std::string incident;         // while it is out: the id of the fluctuation
-    double threshold = 0, release = 0;
-  };
   struct Object {
-    std::array<Track, kResources.size()> tracks;
+    std::array<series::Track, kResources.size()> tracks;
     std::string name, host, uuid;
     Milliseconds met{0};                // in a record
     std::optional<Milliseconds> known;  // with a figure in it: who is away or stopped has records too
@@ -77,11 +67,11 @@ class Watch {
   };
   using Objects = std::map<std::string, Object>;
 
-  void follow(Objects& objects, const Bands& bands, Milliseconds at, record::Time time, Round& round);
-  void follow(Object& object, const Bands& bands, Milliseconds at, record::Time time, Round& round);
-  void let_go(Object& object, Milliseconds at, record::Time time, Round& round) const;
-  record::Fluctuation describe(const Object& object, std::size_t resource, Milliseconds at,
-                               record::Time time) const;
+  void follow(Objects& objects, const Bands& bands, const series::Moment& moment, Round& round);
+  void follow(Object& object, const Bands& bands, const series::Moment& moment, Round& round);
+  void let_go(Object& object, const series::Moment& moment, Round& round) const;
+  static series::Who who_is(const Object& object);
+  static void tell(const Object& object, std::optional<record::Fluctuation> fluctuation, Round& round);
   record::HostUsage host_usage(const Object& host, Milliseconds at, record::Time time) const;
   record::VmUsage vm_usage(const Object& vm, Milliseconds at, record::Time time) const;
 

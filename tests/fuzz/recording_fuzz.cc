@@ -20,9 +20,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   record::Reader reader(file.get(), "fuzz", record::Policy::kSkip, {});
   usage::Recording recording(reader, "fuzz", {}, [](const std::string&) {});
   std::size_t page = 0;
-  usage::Rounds rounds({.windows = usage::WatchPolicy{.shape = {}, .band = {.hold = Milliseconds{0}}},
-                        .record = {},
-                        .metrics = [&](const std::string& text) { page = text.size(); }});
+  usage::WatchPolicy policy;
+  policy.band.hold = Milliseconds{0};
+  usage::Rounds rounds(
+      {.windows = policy, .record = {}, .metrics = [&](const std::string& text) { page = text.size(); }});
   usage::Recording::Round round;
   Milliseconds last{0};
   try {

@@ -90,7 +90,7 @@ program_options() {
   while read -r name section; do
     [ -e "$BUILD/man/man$section/$name.$section" ] && continue
     case "$name($section)" in # what other packages bring
-    'cron(8)' | 'jq(1)' | 'mdoc(7)' | 'virsh(1)' | 'crontab(5)' | 'systemd.timer(5)' | 'flock(1)' | 'libvirtd(8)' | 'timeout(1)' | 'fence_ipmilan(8)' | 'tee(1)' | 'hbal(1)' | 'zstd(1)' | 'openssl(1)' | 'sudo(8)') ;;
+    'cron(8)' | 'jq(1)' | 'mdoc(7)' | 'virsh(1)' | 'crontab(5)' | 'systemd.timer(5)' | 'flock(1)' | 'libvirtd(8)' | 'timeout(1)' | 'fence_ipmilan(8)' | 'tee(1)' | 'hbal(1)' | 'zstd(1)' | 'openssl(1)' | 'sudo(8)' | 'tgtadm(8)' | 'stat(1)') ;;
     *) fail "$name($section): there is no such page" ;;
     esac
   done < <(sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1 \2/p' "$BUILD"/man/man*/* | sort -u)

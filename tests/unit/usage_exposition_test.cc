@@ -186,7 +186,7 @@ TEST(Exposition, CountersAndStatesOfBandsBeginAtZero) {
   EXPECT_EQ(samples.at(std::string("rackline_build_info{version=\"") + version() + "\"}"), 1);
   record::Fluctuation above;
   above.id = "1";
-  above.object = above.host = "host";
+  above.object = "host";
   above.host = "h1";
   above.resource = "cpu";
   above.direction = "above";

@@ -4,29 +4,6 @@
 #include "cli/program.h"
 #include "observe/options.h"
 
-namespace rackline {
-namespace {
-
-void declare_windows(cli::Options at, usage::WatchPolicy& policy) {
-  at.duration("--span", policy.shape.span, "how far back windows reach");
-  at.duration("--smoothing", policy.shape.smoothing, "age at which a sample weighs 1/e in the average");
-  at.duration("--hold", policy.band.hold, "time outside, or back, before it is told");
-  at.percent("--hysteresis", policy.band.hysteresis_percent,
-             "back is only what is so far inside the edge, as a share of it");
-  const auto band = [&](const char* flag, usage::Bands& bands, const char* about) {
-    at.read(
-        flag, [&bands](const std::string& given) { series::parse_bands(given, usage::kResources, bands); },
-        about, "BAND");
-  };
-  band("--band", policy.hosts,
-       "RESOURCE=HIGH, =LOW..HIGH or =off of hosts; cpu=75,memory=90,steal=10,pressure=10 percent");
-  band("--vm-band", policy.vms,
-       "the same of virtual servers; cpu=90,memory=95,steal=10 percent, swap=1048576 bytes a second");
-}
-
-}  // namespace
-}  // namespace rackline
-
 int main(int argc, char** argv) {
   using namespace rackline;
   cli::Program program(
@@ -56,7 +33,13 @@ int main(int argc, char** argv) {
   at.duration("--window", options.window, "rates of a host not seen before: time between two samples");
   at.flag("-f,--follow", options.follow,
           "keep windows of usage, and tell when it leaves its band and when it is back");
-  declare_windows(at, options.policy);
+  observe::takes_windows(at, options.policy);
+  observe::takes_bands(
+      at, "--band", usage::kResources, options.policy.hosts,
+      "RESOURCE=HIGH, =LOW..HIGH or =off of hosts; cpu=75,memory=90,steal=10,pressure=10 percent");
+  observe::takes_bands(
+      at, "--vm-band", usage::kResources, options.policy.vms,
+      "the same of virtual servers; cpu=90,memory=95,steal=10 percent, swap=1048576 bytes a second");
   const auto record =
       at.text("--record", options.record, "append the rounds to FILE", "FILE").offers(cli::Values::kFiles);
   auto replay_file =

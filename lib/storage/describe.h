@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "iscsi/tgt.h"
+#include "record/kinds_inventory.h"
+#include "record/kinds_storage.h"
+#include "storage/visit.h"
+
+namespace rackline::storage {
+
+// What a tgtd says of itself, twice for the counters.
+struct TgtView {
+  std::vector<iscsi::TgtTarget> targets;
+  std::optional<std::vector<iscsi::TgtCounters>> before;  // none: no rates
+  std::vector<iscsi::TgtCounters> now;
+  Milliseconds window{0};  // between the two
+  iscsi::TgtRoom room;
+};
+
+struct Described {
+  record::ArraySample array;  // state "up"; elapsed_ms and probes are the caller's
+  std::vector<record::LunSample> luns;
+};
+
+// The records of an array, without time and tool: pure. `lost`: why a target did not say what it has, by IQN.
+// `initiator` is ours, who counts nowhere as a consumer.
+Described describe(const record::Array& array, const std::optional<TgtView>& tgt,
+                   const std::map<LunKey, LunView>& luns, const std::map<std::string, std::string>& lost,
+                   const std::string& initiator);
+
+// LUNs of a round that clients would take for one: those of different arrays, targets or numbers with one
+// serial or NAA. Without time and tool, in the order of their values.
+std::vector<record::IdentityConflict> identity_conflicts(const std::vector<record::LunSample>& luns);
+
+}  // namespace rackline::storage

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/big_endian.h"
 #include "base/error.h"
 #include "base/id.h"
 
@@ -33,22 +34,6 @@ enum Flag : std::uint16_t {
   kReplaced = 64
 };
 
-template <class T>
-void put(std::uint8_t* at, T value) {
-  for (std::size_t i = sizeof value; i-- > 0; value = static_cast<T>(value >> 8))
-    at[i] = static_cast<std::uint8_t>(value);
-}
-void put(std::uint8_t* at, std::uint8_t value) {
-  *at = value;
-}
-
-template <class T>
-T get(const std::uint8_t* at) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) value = static_cast<T>(value << 8 | at[i]);
-  return value;
-}
-
 }  // namespace
 
 const char* words_of(Reject reject) {
@@ -72,7 +57,7 @@ std::string nonces_text(const std::vector<std::uint64_t>& nonces, std::size_t mo
   for (const std::uint64_t nonce : nonces) {
     if (text.size() + sizeof nonce > most) break;
     std::uint8_t bytes[sizeof nonce];
-    put(bytes, nonce);
+    put_big_endian(bytes, nonce);
     text.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
   }
   return text;
@@ -82,7 +67,7 @@ bool answers(const Message& slot, std::uint64_t nonce) {
   if (slot.nonce == nonce) return true;
   const auto* at = reinterpret_cast<const std::uint8_t*>(slot.target.data());
   for (std::size_t i = 0; i + sizeof nonce <= slot.target.size(); i += sizeof nonce) {
-    if (get<std::uint64_t>(at + i) == nonce) return true;
+    if (big_endian<std::uint64_t>(at + i) == nonce) return true;
   }
   return false;
 }
@@ -110,7 +95,7 @@ Signer::Signer(std::string_view shared, std::string_view cluster)
     throw Error(Status::kUnreachable, "set up HMAC-SHA-256", "libcrypto", "it does not offer it");
   }
   const Key name = expand("rackline heartbeat key id");
-  id_ = std::max(get<std::uint32_t>(name.bytes.data()), std::uint32_t{1});
+  id_ = std::max(big_endian<std::uint32_t>(name.bytes.data()), std::uint32_t{1});
 }
 
 Signer::Signer(const Key& key, std::string_view cluster) : Signer(key.view(), cluster) {
@@ -146,24 +131,24 @@ std::size_t Signer::encode(const Message& message, MessageBytes& out) {
   const std::size_t target = std::min(message.target.size(), shared_ ? kMaxName : kMaxTarget);
   std::uint8_t* at = out.data();
   std::memcpy(at, kMagic, sizeof kMagic);
-  put(at + 4, version);
-  put(at + 5, static_cast<std::uint8_t>(message.type));
-  put(at + 6,
-      static_cast<std::uint16_t>((message.leaving ? kLeaving : 0) | (message.libvirt_ok ? kLibvirtOk : 0) |
-                                 (message.storage_ok ? kStorageOk : 0) | (message.watchdog ? kWatchdog : 0) |
-                                 (message.reached ? kReached : 0) | (message.fenced ? kFenced : 0) |
-                                 (message.replaced ? kReplaced : 0)));
-  put(at + 8, cluster_);
-  put(at + 16, message.incarnation);
-  put(at + 24, message.seq);
-  put(at + 32, message.nonce);
-  put(at + 40, message.echo);
-  put(at + 48, message.self_fence_ms);
-  put(at + 52, message.ack_age_ms);
-  put(at + 56, message.vms);
-  put(at + 58, static_cast<std::uint8_t>(name));
-  put(at + 59, static_cast<std::uint8_t>(target));
-  if (!shared_) put(at + 60, id_);
+  put_big_endian(at + 4, version);
+  put_big_endian(at + 5, static_cast<std::uint8_t>(message.type));
+  put_big_endian(at + 6, static_cast<std::uint16_t>(
+                             (message.leaving ? kLeaving : 0) | (message.libvirt_ok ? kLibvirtOk : 0) |
+                             (message.storage_ok ? kStorageOk : 0) | (message.watchdog ? kWatchdog : 0) |
+                             (message.reached ? kReached : 0) | (message.fenced ? kFenced : 0) |
+                             (message.replaced ? kReplaced : 0)));
+  put_big_endian(at + 8, cluster_);
+  put_big_endian(at + 16, message.incarnation);
+  put_big_endian(at + 24, message.seq);
+  put_big_endian(at + 32, message.nonce);
+  put_big_endian(at + 40, message.echo);
+  put_big_endian(at + 48, message.self_fence_ms);
+  put_big_endian(at + 52, message.ack_age_ms);
+  put_big_endian(at + 56, message.vms);
+  put_big_endian(at + 58, static_cast<std::uint8_t>(name));
+  put_big_endian(at + 59, static_cast<std::uint8_t>(target));
+  if (!shared_) put_big_endian(at + 60, id_);
   std::memcpy(at + head, message.name.data(), name);
   std::memcpy(at + head + name, message.target.data(), target);
   const std::size_t signed_length = head + name + target;
@@ -197,9 +182,9 @@ Reject read_unproven(std::span<const std::uint8_t> bytes, std::uint64_t cluster_
   if (name > kMaxName || target > (version == kShared ? kMaxName : kMaxTarget) ||
       bytes.size() != head + name + target + kMac)
     return Reject::kTruncated;
-  if (get<std::uint64_t>(at + 8) != cluster_tag) return Reject::kForeign;
+  if (big_endian<std::uint64_t>(at + 8) != cluster_tag) return Reject::kForeign;
   out.type = static_cast<Message::Type>(type);
-  const auto flags = get<std::uint16_t>(at + 6);
+  const auto flags = big_endian<std::uint16_t>(at + 6);
   out.leaving = (flags & kLeaving) != 0;
   out.libvirt_ok = (flags & kLibvirtOk) != 0;
   out.storage_ok = (flags & kStorageOk) != 0;
@@ -207,14 +192,14 @@ Reject read_unproven(std::span<const std::uint8_t> bytes, std::uint64_t cluster_
   out.reached = (flags & kReached) != 0;
   out.fenced = (flags & kFenced) != 0;
   out.replaced = (flags & kReplaced) != 0;
-  out.incarnation = get<std::uint64_t>(at + 16);
-  out.seq = get<std::uint64_t>(at + 24);
-  out.nonce = get<std::uint64_t>(at + 32);
-  out.echo = get<std::uint64_t>(at + 40);
-  out.self_fence_ms = get<std::uint32_t>(at + 48);
-  out.ack_age_ms = get<std::uint32_t>(at + 52);
-  out.vms = get<std::uint16_t>(at + 56);
-  out.key_id = version == kShared ? 0 : get<std::uint32_t>(at + 60);
+  out.incarnation = big_endian<std::uint64_t>(at + 16);
+  out.seq = big_endian<std::uint64_t>(at + 24);
+  out.nonce = big_endian<std::uint64_t>(at + 32);
+  out.echo = big_endian<std::uint64_t>(at + 40);
+  out.self_fence_ms = big_endian<std::uint32_t>(at + 48);
+  out.ack_age_ms = big_endian<std::uint32_t>(at + 52);
+  out.vms = big_endian<std::uint16_t>(at + 56);
+  out.key_id = version == kShared ? 0 : big_endian<std::uint32_t>(at + 60);
   if (version == kKeyed && out.key_id == 0) return Reject::kStrange;
   out.doubtful = out.anew = false;
   const auto* text = reinterpret_cast<const char*>(at + head);

@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/big_endian.h"
+
 namespace rackline::iscsi {
 namespace {
 
@@ -14,17 +16,11 @@ using Cdb = std::vector<std::uint8_t>;
 constexpr int kTries = 5;
 
 constexpr std::size_t kPage = 252;
-constexpr std::size_t kCapacity = 32;
-constexpr std::size_t kLuns = 8 + std::size_t{8} * 1024;
-constexpr std::size_t kKeys = 8 + std::size_t{8} * 64;
+constexpr std::uint32_t kCapacity = 32;
+constexpr std::uint32_t kLuns = 8 + 8 * 1024;
+constexpr std::uint16_t kKeys = 8 + 8 * 64;
 // A target walks all extents for each call, however few it is asked for.
-constexpr std::size_t kExtents = std::size_t{4} << 20;
-
-template <typename Number>
-void put(Cdb& cdb, std::size_t at, std::size_t bytes, Number number) {
-  for (std::size_t i = 0; i < bytes; ++i)
-    cdb[at + i] = static_cast<std::uint8_t>(number >> (8 * (bytes - 1 - i)));
-}
+constexpr std::uint32_t kExtents = 4U << 20;
 
 Cdb inquiry() {
   return {0x12, 0, 0, 0, kPage, 0};
@@ -38,36 +34,36 @@ Cdb mode_sense() {
 Cdb report_luns() {
   Cdb cdb(12);
   cdb[0] = 0xa0;
-  put(cdb, 6, 4, kLuns);
+  put_big_endian<std::uint32_t>(&cdb[6], kLuns);
   return cdb;
 }
 Cdb read_capacity() {
   Cdb cdb(16);
   cdb[0] = 0x9e;
   cdb[1] = 0x10;
-  put(cdb, 10, 4, kCapacity);
+  put_big_endian<std::uint32_t>(&cdb[10], kCapacity);
   return cdb;
 }
 Cdb lba_status(std::uint64_t block) {
   Cdb cdb(16);
   cdb[0] = 0x9e;
   cdb[1] = 0x12;
-  put(cdb, 2, 8, block);
-  put(cdb, 10, 4, kExtents);
+  put_big_endian<std::uint64_t>(&cdb[2], block);
+  put_big_endian<std::uint32_t>(&cdb[10], kExtents);
   return cdb;
 }
 Cdb reserve_in(std::uint8_t action) {
   Cdb cdb(10);
   cdb[0] = 0x5e;
   cdb[1] = action;
-  put(cdb, 7, 2, kKeys);
+  put_big_endian<std::uint16_t>(&cdb[7], kKeys);
   return cdb;
 }
 Cdb read_block(std::uint64_t block) {
   Cdb cdb(16);
   cdb[0] = 0x88;
-  put(cdb, 2, 8, block);
-  put(cdb, 10, 4, 1U);
+  put_big_endian<std::uint64_t>(&cdb[2], block);
+  put_big_endian<std::uint32_t>(&cdb[10], 1);
   return cdb;
 }
 

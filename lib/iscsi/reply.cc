@@ -6,21 +6,16 @@
 #include <cstddef>
 #include <cstdio>
 
+#include "base/big_endian.h"
+
 namespace rackline::iscsi {
 namespace {
-
-template <typename Number>
-Number big_endian(Bytes data, std::size_t at) {
-  Number number = 0;
-  for (std::size_t i = 0; i < sizeof(Number); ++i) number = static_cast<Number>(number << 8 | data[at + i]);
-  return number;
-}
 
 // The rest of the page behind its header of four bytes, as far as it is there.
 std::optional<Bytes> page_body(Bytes page, std::uint8_t code) {
   constexpr std::size_t kHeader = 4;
   if (page.size() < kHeader || page[1] != code) return std::nullopt;
-  const std::size_t says = big_endian<std::uint16_t>(page, 2);
+  const std::size_t says = big_endian<std::uint16_t>(page.data() + 2);
   return page.subspan(kHeader, std::min(says, page.size() - kHeader));
 }
 
@@ -28,7 +23,7 @@ std::optional<Bytes> page_body(Bytes page, std::uint8_t code) {
 std::optional<Bytes> list_body(Bytes data, std::size_t length_at) {
   constexpr std::size_t kHeader = 8;
   if (data.size() < kHeader) return std::nullopt;
-  const std::size_t says = big_endian<std::uint32_t>(data, length_at);
+  const std::size_t says = big_endian<std::uint32_t>(data.data() + length_at);
   return data.subspan(kHeader, std::min(says, data.size() - kHeader));
 }
 
@@ -183,8 +178,8 @@ std::optional<Provisioning> parse_provisioning(Bytes page) {
 
 std::optional<Capacity> parse_capacity(Bytes data) {
   if (data.size() < 16) return std::nullopt;
-  const auto last = big_endian<std::uint64_t>(data, 0);
-  const auto block = big_endian<std::uint32_t>(data, 8);
+  const auto last = big_endian<std::uint64_t>(data.data());
+  const auto block = big_endian<std::uint32_t>(data.data() + 8);
   constexpr std::uint32_t kSmallest = 512;
   constexpr std::uint32_t kLargest = 1 << 16;
   const bool power_of_two = block != 0 && (block & (block - 1)) == 0;
@@ -205,7 +200,7 @@ std::optional<std::vector<std::uint16_t>> parse_luns(Bytes data) {
     const auto below = body->subspan(at + 2, 6);
     if (method > 1 || std::any_of(below.begin(), below.end(), [](std::uint8_t b) { return b != 0; }))
       continue;
-    luns.push_back(static_cast<std::uint16_t>(big_endian<std::uint16_t>(*body, at) & 0x3fff));
+    luns.push_back(static_cast<std::uint16_t>(big_endian<std::uint16_t>(body->data() + at) & 0x3fff));
   }
   return luns;
 }
@@ -214,12 +209,13 @@ std::optional<std::vector<Extent>> parse_extents(Bytes data) {
   constexpr std::size_t kHeader = 8;
   constexpr std::size_t kSize = 16;
   if (data.size() < kHeader) return std::nullopt;
-  const std::size_t says = big_endian<std::uint32_t>(data, 0);
+  const std::size_t says = big_endian<std::uint32_t>(data.data());
   // The length counts from behind its own field, so with four bytes of the header.
   const std::size_t end = says > data.size() - 4 ? data.size() : says + 4;
   std::vector<Extent> extents;
   for (std::size_t at = kHeader; at + kSize <= end; at += kSize) {
-    const Extent extent{big_endian<std::uint64_t>(data, at), big_endian<std::uint32_t>(data, at + 8),
+    const Extent extent{big_endian<std::uint64_t>(data.data() + at),
+                        big_endian<std::uint32_t>(data.data() + at + 8),
                         (data[at + 12] & 0x0f) != 1 && (data[at + 12] & 0x0f) != 2};
     // Each begins where the one before ends; anything else says nothing about what lies between.
     const bool follows =
@@ -234,20 +230,20 @@ std::optional<Keys> parse_keys(Bytes data) {
   const auto body = list_body(data, 4);
   if (!body) return std::nullopt;
   Keys keys;
-  keys.generation = big_endian<std::uint32_t>(data, 0);
-  keys.truncated = big_endian<std::uint32_t>(data, 4) > body->size();
+  keys.generation = big_endian<std::uint32_t>(data.data());
+  keys.truncated = big_endian<std::uint32_t>(data.data() + 4) > body->size();
   for (std::size_t at = 0; at + 8 <= body->size(); at += 8)
-    keys.keys.push_back(big_endian<std::uint64_t>(*body, at));
+    keys.keys.push_back(big_endian<std::uint64_t>(body->data() + at));
   return keys;
 }
 
 std::optional<std::optional<Reservation>> parse_reservation(Bytes data) {
   const auto body = list_body(data, 4);
   if (!body) return std::nullopt;
-  if (big_endian<std::uint32_t>(data, 4) == 0) return std::optional<Reservation>{};
+  if (big_endian<std::uint32_t>(data.data() + 4) == 0) return std::optional<Reservation>{};
   if (body->size() < 14) return std::nullopt;
   return std::optional(
-      Reservation{big_endian<std::uint64_t>(*body, 0), static_cast<std::uint8_t>((*body)[13] & 0x0f)});
+      Reservation{big_endian<std::uint64_t>(body->data()), static_cast<std::uint8_t>((*body)[13] & 0x0f)});
 }
 
 }  // namespace rackline::iscsi

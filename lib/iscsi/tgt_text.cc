@@ -19,7 +19,7 @@ constexpr std::size_t kLongestShown = 120;
 
 class Lines {
  public:
-  explicit Lines(std::string_view text) : text_(text) {}
+  Lines(std::string_view text, const char* program) : text_(text), program_(program) {}
 
   // False at the end. Sets the line, its indent, and its two halves at ": " or at a last ":".
   bool next() {
@@ -42,14 +42,15 @@ class Lines {
   std::size_t indent = 0;
 
   [[noreturn]] void refuse() const {
-    throw Error(Status::kUnreachable, "read what tgtadm says", "line " + std::to_string(number_),
+    throw Error(Status::kUnreachable, "read what " + std::string(program_) + " says",
+                "line " + std::to_string(number_),
                 "\"" + printable(std::string(line_.substr(0, kLongestShown))) + "\" is not expected there");
   }
 
   template <typename Number>
-  Number number(std::string_view word) const {
+  Number number(std::string_view word, int base = 10) const {
     Number read = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), read);
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), read, base);
     if (error != std::errc() || end != word.data() + word.size()) refuse();
     return read;
   }
@@ -61,6 +62,7 @@ class Lines {
 
  private:
   std::string_view text_, line_;
+  const char* program_;
   std::size_t at_ = 0, number_ = 0;
 };
 
@@ -86,7 +88,7 @@ void take_session(const Lines& lines, TgtSession& session) {
 std::vector<TgtTarget> parse_tgt_targets(std::string_view text) {
   std::vector<TgtTarget> targets;
   std::string_view section;
-  Lines lines(text);
+  Lines lines(text, "tgtadm");
   while (lines.next()) {
     if (lines.line().empty()) continue;
     if (lines.indent == 0) {
@@ -124,7 +126,7 @@ std::vector<TgtTarget> parse_tgt_targets(std::string_view text) {
 
 std::vector<TgtCounters> parse_tgt_counters(std::string_view text) {
   std::vector<TgtCounters> all;
-  Lines lines(text);
+  Lines lines(text, "tgtadm");
   if (!lines.next()) return all;
   if (!lines.line().starts_with("tgt lun sid ")) lines.refuse();
   while (lines.next()) {
@@ -149,57 +151,46 @@ std::vector<TgtCounters> parse_tgt_counters(std::string_view text) {
 
 namespace {
 
-[[noreturn]] void refuse(std::string_view line) {
-  throw Error(Status::kUnreachable, "read what stat says", "its output",
-              "\"" + printable(std::string(line.substr(0, kLongestShown))) + "\" is not expected there");
-}
-
 // Takes the number before the next colon, or all that is left.
-std::uint64_t take_number(std::string_view& rest, std::string_view line, int base = 10) {
+std::uint64_t take_number(const Lines& lines, std::string_view& rest, int base = 10) {
   const std::string_view word = rest.substr(0, rest.find(':'));
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number, base);
-  if (error != std::errc() || end != word.data() + word.size()) refuse(line);
   rest.remove_prefix(std::min(word.size() + 1, rest.size()));
-  return number;
-}
-
-template <typename Each>
-void each_line(std::string_view text, const Each& each) {
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    if (!line.empty()) each(line);
-  }
+  return lines.number<std::uint64_t>(word, base);
 }
 
 }  // namespace
 
 std::map<std::string, std::uint64_t> parse_allocated(std::string_view text) {
+  constexpr int kHexadecimal = 16;
   std::map<std::string, std::uint64_t> files;
-  each_line(text, [&](std::string_view line) {
-    std::string_view rest = line;
-    const std::uint64_t mode = take_number(rest, line, 16);
-    const std::uint64_t blocks = take_number(rest, line);
-    const std::uint64_t block_bytes = take_number(rest, line);
-    if (rest.empty()) refuse(line);
+  Lines lines(text, "stat");
+  while (lines.next()) {
+    if (lines.line().empty()) continue;
+    std::string_view rest = lines.line();
+    const std::uint64_t mode = take_number(lines, rest, kHexadecimal);
+    const std::uint64_t blocks = take_number(lines, rest);
+    const std::uint64_t block_bytes = take_number(lines, rest);
+    if (rest.empty()) lines.refuse();
     if (S_ISREG(mode)) files[std::string(rest)] = blocks * block_bytes;
-  });
+  }
   return files;
 }
 
 void add_file_systems(std::string_view text, TgtRoom& room) {
+  constexpr int kHexadecimal = 16;
   std::set<std::uint64_t> seen;
-  each_line(text, [&](std::string_view line) {
-    std::string_view rest = line;
-    const std::uint64_t id = take_number(rest, line, 16);
-    const std::uint64_t block_bytes = take_number(rest, line);
-    const std::uint64_t all = take_number(rest, line);
-    const std::uint64_t free = take_number(rest, line);
-    if (!seen.insert(id).second) return;
+  Lines lines(text, "stat");
+  while (lines.next()) {
+    if (lines.line().empty()) continue;
+    std::string_view rest = lines.line();
+    const std::uint64_t id = take_number(lines, rest, kHexadecimal);
+    const std::uint64_t block_bytes = take_number(lines, rest);
+    const std::uint64_t all = take_number(lines, rest);
+    const std::uint64_t free = take_number(lines, rest);
+    if (!seen.insert(id).second) continue;
     room.size_bytes = room.size_bytes.value_or(0) + all * block_bytes;
     room.free_bytes = room.free_bytes.value_or(0) + free * block_bytes;
-  });
+  }
 }
 
 }  // namespace rackline::iscsi

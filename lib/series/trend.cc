@@ -2,6 +2,7 @@
 #include "series/trend.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -20,18 +21,20 @@ std::optional<LongTrend::Slope> LongTrend::slope() const {
   if (hours_.empty() || hours_.back().number - hours_.front().number + 1 < kLeastHours) return std::nullopt;
   constexpr std::int64_t kDay = 24;
   const bool by_day = hours_.back().number - hours_.front().number >= 2 * kDay;
+  // Hours between which there is a slope: those of the same time of day, or all.
+  std::array<std::vector<const Hour*>, kDay> alike;
   std::vector<double> slopes;
-  for (std::size_t i = 0; i < hours_.size(); ++i) {
-    for (std::size_t j = i + 1; j < hours_.size(); ++j) {
-      const std::int64_t apart = hours_[j].number - hours_[i].number;
-      if (by_day && apart % kDay != 0) continue;
-      slopes.push_back((hours_[j].mean - hours_[i].mean) / static_cast<double>(apart));
-    }
+  for (const Hour& hour : hours_) {
+    auto& before = alike[by_day ? static_cast<std::size_t>(hour.number % kDay) : 0];
+    for (const Hour* other : before)
+      slopes.push_back((hour.mean - other->mean) / static_cast<double>(hour.number - other->number));
+    before.push_back(&hour);
   }
   if (slopes.empty()) return std::nullopt;
-  std::sort(slopes.begin(), slopes.end());
   const auto at = [&](double share) {
-    return slopes[static_cast<std::size_t>(std::llround(share * static_cast<double>(slopes.size() - 1)))];
+    const auto rank = std::llround(share * static_cast<double>(slopes.size() - 1));
+    std::nth_element(slopes.begin(), slopes.begin() + rank, slopes.end());
+    return slopes[static_cast<std::size_t>(rank)];
   };
   constexpr double kTenth = 0.1;
   return Slope{at(0.5), at(kTenth), at(1 - kTenth)};

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/exposition.h"
 
-#include "base/version.h"
-
 namespace rackline::storage {
 namespace {
 
@@ -28,10 +26,7 @@ Exposition::Exposition(const FollowPolicy& policy)
                        "1: the array answered; 0: it is unreachable or did not answer in time")),
       in_use_(page_.family("rackline_lun_in_use", "1: somebody uses it, or that is not known; 0: nobody")),
       bands_(page_),
-      rounds_(page_.family("rackline_rounds_total", "rounds that are complete", "counter")),
-      duration_(page_.family("rackline_round_duration_seconds", "duration of the last round")),
-      timestamp_(page_.family("rackline_round_timestamp_seconds", "when the last round ended, as Unix time")),
-      build_(page_.family("rackline_build_info", "which version serves this page, as a label; always 1")) {
+      rounds_(page_) {
   bands_.begin("array", kArrayResources, policy_.arrays);
   bands_.begin("lun", kLunResources, policy_.luns);
 }
@@ -64,10 +59,7 @@ void Exposition::add(const record::Fluctuation& fluctuation) {
 
 std::string Exposition::page(const record::RoundEnd& end) {
   bands_.sample();
-  page_.sample(rounds_, {}, static_cast<double>(++round_count_));
-  if (end.elapsed_ms) page_.sample(duration_, {}, static_cast<double>(*end.elapsed_ms) / 1000);
-  page_.sample(timestamp_, {}, static_cast<double>(end.time.time_since_epoch().count()));
-  page_.sample(build_, label("version", version()), 1);
+  rounds_.sample(end);
   return page_.page();
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "record/kinds_storage.h"
 #include "record/kinds_stream.h"
 #include "series/band_metrics.h"
 #include "series/metrics.h"
+#include "series/round_metrics.h"
 #include "storage/follow.h"
 
 namespace rackline::storage {
@@ -32,8 +32,7 @@ class Exposition {
   series::Metrics::Table array_, lun_, array_usage_, lun_usage_;
   series::Metrics::Id up_, in_use_;
   series::BandMetrics bands_;
-  series::Metrics::Id rounds_, duration_, timestamp_, build_;
-  std::int64_t round_count_ = 0;
+  series::RoundMetrics rounds_;
 };
 
 }  // namespace rackline::storage

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "usage/exposition.h"
 
-#include "base/version.h"
-
 namespace rackline::usage {
 namespace {
 
@@ -25,10 +23,7 @@ Exposition::Exposition(const WatchPolicy& policy)
       info_(page_.family("rackline_host_info", "what the host is, as labels; always 1")),
       running_(page_.family("rackline_vm_running", "1: the virtual server runs; 0: it is only there")),
       bands_(page_),
-      rounds_(page_.family("rackline_rounds_total", "rounds that are complete", "counter")),
-      duration_(page_.family("rackline_round_duration_seconds", "duration of the last round")),
-      timestamp_(page_.family("rackline_round_timestamp_seconds", "when the last round ended, as Unix time")),
-      build_(page_.family("rackline_build_info", "which version serves this page, as a label; always 1")) {
+      rounds_(page_) {
   bands_.begin("host", kResources, policy_.hosts);
   bands_.begin("vm", kResources, policy_.vms);
 }
@@ -67,10 +62,7 @@ void Exposition::add(const record::Fluctuation& fluctuation) {
 
 std::string Exposition::page(const record::RoundEnd& end) {
   bands_.sample();
-  page_.sample(rounds_, {}, static_cast<double>(++round_count_));
-  if (end.elapsed_ms) page_.sample(duration_, {}, static_cast<double>(*end.elapsed_ms) / 1000);
-  page_.sample(timestamp_, {}, static_cast<double>(end.time.time_since_epoch().count()));
-  page_.sample(build_, label("version", version()), 1);
+  rounds_.sample(end);
   return page_.page();
 }
 

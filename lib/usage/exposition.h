@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "record/kinds_capacity.h"
 #include "record/kinds_stream.h"
 #include "series/band_metrics.h"
 #include "series/metrics.h"
+#include "series/round_metrics.h"
 #include "usage/watch.h"
 
 namespace rackline::usage {
@@ -32,8 +32,7 @@ class Exposition {
   series::Metrics::Table host_, vm_, host_usage_, vm_usage_;
   series::Metrics::Id up_, info_, running_;
   series::BandMetrics bands_;
-  series::Metrics::Id rounds_, duration_, timestamp_, build_;
-  std::int64_t round_count_ = 0;
+  series::RoundMetrics rounds_;
 };
 
 }  // namespace rackline::usage

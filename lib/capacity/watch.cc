@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capacity/watch.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <iostream>
-#include <set>
 #include <utility>
 
 #include "base/interrupt.h"
-#include "base/joined.h"
-#include "base/printable.h"
 #include "cluster/annotate.h"
+#include "observe/asked.h"
 #include "observe/options.h"
 #include "usage/import.h"
 #include "usage/rounds.h"
@@ -23,15 +18,7 @@ namespace {
 constexpr std::uint16_t kPort = 9750;
 
 std::vector<record::Host> chosen_hosts(std::vector<record::Host> all, const std::vector<std::string>& names) {
-  if (names.empty()) return all;
-  for (const std::string& name : names) {
-    if (std::none_of(all.begin(), all.end(), [&](const auto& host) { return host.host == name; })) {
-      throw Error(Status::kUsage, "choose the hosts", name, "the inventory has no such host");
-    }
-  }
-  std::erase_if(all,
-                [&](const auto& host) { return std::count(names.begin(), names.end(), host.host) == 0; });
-  return all;
+  return observe::chosen(std::move(all), names, &record::Host::host, "host");
 }
 
 // Writes rounds, and what follows from them.
@@ -90,35 +77,9 @@ class Writer {
   usage::Rounds rounds_;
 };
 
-// Tells which hosts of a round gave no answer; the same ones once, however many rounds they miss. Where none
-// answers, the end of the program says that.
-class Silence {
- public:
-  explicit Silence(cli::Program& program) : program_(program) {}
-
-  void add(const record::HostSample& host) {
-    if (host.state == "up") return;
-    silent_.insert(host.host);
-    texts_.push_back(host.host + " (" + host.error.value_or(host.state) + ")");
-  }
-  void end_round(const record::RoundEnd& end) {
-    if (silent_ != told_ && !silent_.empty() && end.hosts_up.value_or(0) > 0) {
-      program_.warn(std::to_string(silent_.size()) + " of " + std::to_string(end.hosts.value_or(0)) +
-                    " hosts gave no answer: " + joined_some(texts_, 3));
-    }
-    told_ = std::exchange(silent_, {});
-    texts_.clear();
-  }
-
- private:
-  cli::Program& program_;
-  std::set<std::string> silent_, told_;
-  std::vector<std::string> texts_;
-};
-
 // One round; see observe::Observer.
 bool look(cli::Program& program, virt::Survey& survey, cluster::Observed& states, Writer& writer,
-          Silence& silence, record::RoundEnd& end) {
+          observe::Silence& silence, record::RoundEnd& end) {
   end.hosts = static_cast<std::int64_t>(survey.size());
   end.hosts_up = end.vms = 0;
   if (const auto why = states.read(program.clock().wall()); !why.empty()) {
@@ -130,13 +91,16 @@ bool look(cli::Program& program, virt::Survey& survey, cluster::Observed& states
     for (auto& vm : one.vms) writer.sample(std::move(vm));
   });
   const bool complete = survey.round([&](virt::Survey::Seen one) {
-    if (one.host.state == "up") ++*end.hosts_up;
-    silence.add(one.host);
+    if (one.host.state == "up") {
+      ++*end.hosts_up;
+    } else {
+      silence.add(one.host.host, one.host.error.value_or(one.host.state));
+    }
     *end.vms += static_cast<std::int64_t>(one.vms.size());
     seen.add(std::move(one));
   });
   seen.finish();
-  if (complete) silence.end_round(end);
+  if (complete) silence.end_round(*end.hosts, *end.hosts_up);
   return complete;
 }
 
@@ -153,7 +117,7 @@ Status watch(cli::Program& program, const WatchOptions& options) {
        .window = options.pace.repeats ? std::min(options.window, options.pace.interval) : options.window},
       site);
   Writer writer(program, options);
-  Silence silence(program);
+  observe::Silence silence(program, "hosts");
   cluster::Observed states(program.store_url());
   bool answered = false;
   observe::rounds(
@@ -196,19 +160,15 @@ Status import(cli::Program& program, const WatchOptions& options) {
 Status list(cli::Program& program, const WatchOptions& options) {
   program.describes_itself();
   auto hosts = chosen_hosts(program.inventory(), options.hosts);
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
-  const auto print = [&](const std::string& name) {
-    std::cout << (terminal ? printable(name) : name) << '\n';
-  };
+  std::vector<std::string> names;
   if (options.list == "hosts") {
-    for (const auto& host : hosts) print(host.host);
+    for (const auto& host : hosts) names.push_back(host.host);
   } else {
     virt::Survey survey(std::move(hosts), {program.timeout(), program.timeout(), options.window});
-    for (const auto& name : survey.vm_names([&](const Error& error) { program.note(error.what()); })) {
-      print(name);
-    }
+    const auto vms = survey.vm_names([&](const Error& error) { program.note(error.what()); });
+    names.assign(vms.begin(), vms.end());
   }
-  if (!std::cout.flush()) throw system_error(Status::kUnreachable, "write", "stdout");
+  observe::print_names(names);
   return Status::kDone;
 }
 

@@ -6,17 +6,18 @@
 
 #include "base/error.h"
 #include "cli/program.h"
+#include "observe/options.h"
 #include "observe/rounds.h"
 #include "usage/watch.h"
 
 namespace rackline::capacity {
 
 // What the command line of capwatch says.
-struct WatchOptions {
+struct WatchOptions : observe::Kept {
   std::vector<std::string> hosts;
   observe::Pace pace;
   Milliseconds window{1000};
-  std::string list, record, replay, listen;
+  std::string list;
   std::vector<std::string> from;
   double assumed_percent = 0;
   bool assumes = false;

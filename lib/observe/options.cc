@@ -35,6 +35,15 @@ void takes_bands(cli::Options at, const char* flag, std::span<const std::string_
       about, "BAND");
 }
 
+KeptOptions::KeptOptions(cli::Options at, Kept& kept, const PaceOptions& pace)
+    : record_(
+          at.text("--record", kept.record, "append the rounds to FILE", "FILE").offers(cli::Values::kFiles)),
+      replay_(at.text("--replay", kept.replay, "rounds of FILE, - for stdin, through the windows", "FILE")
+                  .offers(cli::Values::kFiles)),
+      listen_(at.text("--listen", kept.listen, "ADDRESS[:PORT] where Prometheus finds /metrics", "ADDRESS")) {
+  replay_.excludes({pace.interval(), pace.count(), listen_, record_});
+}
+
 std::unique_ptr<net::PageServer> serve_metrics(cli::Program& program, const std::string& listen,
                                                std::uint16_t port) {
   if (listen.empty()) return nullptr;

@@ -39,6 +39,24 @@ void takes_windows(cli::Options at, series::Policy& policy);
 void takes_bands(cli::Options at, const char* flag, std::span<const std::string_view> resources,
                  std::span<series::Edges> bands, const char* about);
 
+// Where rounds come from and go to beside stdout.
+struct Kept {
+  std::string record, replay, listen;
+};
+// --record, --replay and --listen. Rounds of a recording come at no pace of ours, so --replay excludes the
+// rest.
+class KeptOptions {
+ public:
+  KeptOptions(cli::Options at, Kept& kept, const PaceOptions& pace);
+
+  cli::Option& replay() { return replay_; }
+  const cli::Option& record() const { return record_; }
+  const cli::Option& listen() const { return listen_; }
+
+ private:
+  cli::Option record_, replay_, listen_;
+};
+
 // Serves the pages of --listen, "ADDRESS[:PORT]" with ":PORT" for every address, until it is destroyed; null
 // where `listen` is empty. Throws Error(kUnreachable) where it cannot listen.
 std::unique_ptr<net::PageServer> serve_metrics(cli::Program& program, const std::string& listen,

@@ -2,16 +2,14 @@
 #include "storage/watch.h"
 
 #include <algorithm>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "base/interrupt.h"
-#include "base/joined.h"
-#include "base/printable.h"
 #include "cluster/arrays.h"
+#include "observe/asked.h"
 #include "observe/options.h"
 #include "series/recording.h"
 #include "storage/exposition.h"
@@ -23,15 +21,8 @@ namespace {
 constexpr std::uint16_t kPort = 9751;
 
 std::vector<record::Array> chosen_arrays(cli::Program& program, const std::vector<std::string>& names) {
-  auto all = cluster::load_arrays(program.inventory_file());
-  if (names.empty()) return all;
-  for (const std::string& name : names) {
-    if (std::none_of(all.begin(), all.end(), [&](const auto& array) { return array.array == name; }))
-      throw Error(Status::kUsage, "choose the arrays", name, "the inventory has no such array");
-  }
-  std::erase_if(all,
-                [&](const auto& array) { return std::count(names.begin(), names.end(), array.array) == 0; });
-  return all;
+  return observe::chosen(cluster::load_arrays(program.inventory_file()), names, &record::Array::array,
+                         "array");
 }
 
 Patience patience_of(cli::Program& program, const WatchOptions& options) {
@@ -46,7 +37,9 @@ Patience patience_of(cli::Program& program, const WatchOptions& options) {
 class Writer {
  public:
   Writer(cli::Program& program, const WatchOptions& options)
-      : program_(program), server_(observe::serve_metrics(program, options.listen, kPort)) {
+      : program_(program),
+        server_(observe::serve_metrics(program, options.listen, kPort)),
+        silence_(program, "arrays") {
     if (options.follow) follower_.emplace(options.policy);
     if (!options.record.empty()) recording_.emplace(options.record, program.about().name);
     if (server_) page_.emplace(options.policy);
@@ -57,8 +50,7 @@ class Writer {
     if (array.state == "up") {
       ++up_;
     } else {
-      silent_.insert(array.array);
-      texts_.push_back(array.array + " (" + array.error.value_or(array.state) + ")");
+      silence_.add(array.array, array.error.value_or(array.state));
     }
     take(std::move(array));
   }
@@ -81,18 +73,11 @@ class Writer {
       program_.out().write(std::move(conflict));
     }
     if (follower_) tell(follower_->end_round(at, end.time));
-    tell_silence();
+    silence_.end_round(arrays_, up_);
     count(end);
     if (recording_) recording_->end_round(end);
     if (page_) server_->publish(page_->page(end));
     program_.out().write(std::move(end));
-    begin_round();
-  }
-
-  // Of a round that was interrupted, nothing counts.
-  void begin_round() {
-    texts_.clear();
-    silent_.clear();
     luns_.clear();
     arrays_ = up_ = 0;
   }
@@ -133,15 +118,6 @@ class Writer {
     write(round.fluctuations);
   }
 
-  // The same ones once, however many rounds they miss. Where none answers, the end of the program says that.
-  void tell_silence() {
-    if (silent_ != told_ && !silent_.empty() && up_ > 0) {
-      program_.warn(std::to_string(silent_.size()) + " of " + std::to_string(arrays_) +
-                    " arrays gave no answer: " + joined_some(texts_, 3));
-    }
-    told_ = std::exchange(silent_, {});
-  }
-
   void count(const record::RoundEnd& end) {
     auto& summary = program_.summary<record::StorageSummary>();
     summary.rounds = summary.rounds.value_or(0) + 1;
@@ -157,8 +133,7 @@ class Writer {
   std::optional<Follower> follower_;
   std::optional<series::RecordingWriter> recording_;
   std::optional<Exposition> page_;
-  std::set<std::string> silent_, told_;
-  std::vector<std::string> texts_;
+  observe::Silence silence_;
   std::vector<record::LunSample> luns_;
   std::int64_t arrays_ = 0, up_ = 0, fluctuations_ = 0;
   bool answered_ = false;
@@ -166,7 +141,6 @@ class Writer {
 
 // One round; see observe::Observer.
 bool look(cli::Program& program, Survey& survey, Writer& writer) {
-  writer.begin_round();
   observe::InOrder<Survey::Seen> seen(program.out().format() == cli::Format::kTable,
                                       [&](auto& one) { writer.add(std::move(one.described)); });
   const bool whole = survey.round([&](Survey::Seen one) { seen.add(std::move(one)); });
@@ -243,8 +217,7 @@ Status list(cli::Program& program, const WatchOptions& options) {
       for (const auto& lun : seen.described.luns) names.insert(lun.lun);
     });
   }
-  for (const auto& name : names) std::cout << (program.out().colour() ? printable(name) : name) << '\n';
-  if (!std::cout.flush()) throw system_error(Status::kUnreachable, "write", "stdout");
+  observe::print_names({names.begin(), names.end()});
   return Status::kDone;
 }
 

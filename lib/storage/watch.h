@@ -6,17 +6,18 @@
 
 #include "base/error.h"
 #include "cli/program.h"
+#include "observe/options.h"
 #include "observe/rounds.h"
 #include "storage/follow.h"
 
 namespace rackline::storage {
 
 // What the command line of lunwatch says.
-struct WatchOptions {
+struct WatchOptions : observe::Kept {
   std::vector<std::string> arrays;
   observe::Pace pace;
   Milliseconds window{1000};
-  std::string list, record, replay, listen;
+  std::string list;
   bool follow = false;
   FollowPolicy policy;
 };

@@ -40,13 +40,7 @@ int main(int argc, char** argv) {
   observe::takes_bands(
       at, "--vm-band", usage::kResources, options.policy.vms,
       "the same of virtual servers; cpu=90,memory=95,steal=10 percent, swap=1048576 bytes a second");
-  const auto record =
-      at.text("--record", options.record, "append the rounds to FILE", "FILE").offers(cli::Values::kFiles);
-  auto replay_file =
-      at.text("--replay", options.replay, "rounds of FILE, - for stdin, through the windows", "FILE")
-          .offers(cli::Values::kFiles);
-  const auto listen =
-      at.text("--listen", options.listen, "ADDRESS[:PORT] where Prometheus finds /metrics", "ADDRESS");
+  observe::KeptOptions kept(at, options, pace);
   auto from = at.texts("--from", options.from, "a saved cluster: ganeti or csv, and its FILE, - for stdin",
                        "FORMAT FILE")
                   .takes(1, 2)
@@ -57,8 +51,8 @@ int main(int argc, char** argv) {
   const auto names =
       at.choice("--list", options.list, {"hosts", "vms"}, "print their names, one a line, and nothing else");
   at.operands("HOST", options.hosts, "only these hosts of the inventory").offers(cli::Values::kHosts);
-  replay_file.excludes({pace.interval(), pace.count(), listen, record, names, from});
-  from.excludes({pace.interval(), pace.count(), listen, record, names});
+  kept.replay().excludes({names, from});
+  from.excludes({pace.interval(), pace.count(), kept.listen(), kept.record(), names});
 
   return program.run(argc, argv, [&] {
     options.follow = options.follow || !options.listen.empty() || !options.replay.empty();

@@ -35,16 +35,10 @@ int main(int argc, char** argv) {
                        "bytes a second; space=85");
   observe::takes_bands(at, "--lun-band", storage::kLunResources, options.policy.luns,
                        "the same of LUNs: iops, bytes a second; none");
-  const auto record =
-      at.text("--record", options.record, "append the rounds to FILE", "FILE").offers(cli::Values::kFiles);
-  auto replay_file =
-      at.text("--replay", options.replay, "rounds of FILE, - for stdin, through the windows", "FILE")
-          .offers(cli::Values::kFiles);
-  const auto listen =
-      at.text("--listen", options.listen, "ADDRESS[:PORT] where Prometheus finds /metrics", "ADDRESS");
+  observe::KeptOptions kept(at, options, pace);
   const auto names = at.choice("--list", options.list, {"arrays", "luns"},
                                "print their names, one a line, and nothing else");
-  replay_file.excludes({pace.interval(), pace.count(), listen, record, names});
+  kept.replay().excludes({names});
   at.operands("ARRAY", options.arrays, "only these arrays of the inventory").offers(cli::Values::kArrays);
 
   return program.run(argc, argv, [&] {

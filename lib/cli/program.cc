@@ -113,8 +113,8 @@ struct Program::State {
   std::string inventory() const { return inventory_path.empty() ? default_inventory() : inventory_path; }
   int answer_completion(const std::vector<std::string>& typed);
   std::vector<std::string> candidates(const CLI::Option& option);
-  std::vector<std::string> host_names();
-  std::vector<std::string> array_names();
+  std::vector<std::string> host_names() const;
+  std::vector<std::string> array_names() const;
   std::vector<std::string> vm_names() const;
   void prepare_streams();
   void say(std::string line) const;
@@ -190,27 +190,30 @@ void Program::takes_progress() {
       .shows_default();
 }
 
-std::vector<std::string> Program::State::host_names() {
+namespace {
+
+// No inventory, nothing to offer: a completion has nowhere to put a message.
+template <class Load, class Tell>
+std::vector<std::string> names_of(const Load& load, const Tell& tell) {
   std::vector<std::string> names;
   try {
-    for (const auto& host : cluster::load_inventory(inventory())) {
-      names.push_back(host.host + "\t" + host.uri);
-    }
+    for (const auto& one : load()) names.push_back(tell(one));
   } catch (const Error&) {
-    names.clear();  // no inventory, nothing to offer: a completion has nowhere to put a message
+    names.clear();
   }
   return names;
 }
 
-std::vector<std::string> Program::State::array_names() {
-  std::vector<std::string> names;
-  try {
-    for (const auto& array : cluster::load_arrays(inventory()))
-      names.push_back(array.array + "\t" + array.portal);
-  } catch (const Error&) {
-    names.clear();  // as above
-  }
-  return names;
+}  // namespace
+
+std::vector<std::string> Program::State::host_names() const {
+  return names_of([this] { return cluster::load_inventory(inventory()); },
+                  [](const record::Host& host) { return host.host + "\t" + host.uri; });
+}
+
+std::vector<std::string> Program::State::array_names() const {
+  return names_of([this] { return cluster::load_arrays(inventory()); },
+                  [](const record::Array& array) { return array.array + "\t" + array.portal; });
 }
 
 std::vector<std::string> Program::State::vm_names() const {

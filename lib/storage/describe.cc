@@ -131,25 +131,18 @@ void take_tgt(const TgtView& tgt, const iscsi::TgtTarget& target, const iscsi::T
   lun.write_bytes_per_second = rate.written_bytes;
 }
 
-}  // namespace
+// What is known of a LUN, and by whom.
+struct Found {
+  const iscsi::TgtTarget* target = nullptr;
+  const iscsi::TgtLun* own = nullptr;
+  const LunView* view = nullptr;
+};
 
-Described describe(const record::Array& array, const std::optional<TgtView>& tgt,
-                   const std::map<LunKey, LunView>& luns, const std::map<std::string, std::string>& lost,
-                   const std::string& initiator) {
-  // What there is: tgtd names also what refuses our login.
-  struct Found {
-    const iscsi::TgtTarget* target = nullptr;
-    const iscsi::TgtLun* own = nullptr;
-    const LunView* view = nullptr;
-  };
+// What there is: tgtd names also what refuses our login.
+std::map<LunKey, Found> find_luns(const std::optional<TgtView>& tgt, const std::map<LunKey, LunView>& luns) {
   std::map<LunKey, Found> found;
-  std::map<std::string, int> numbers;  // of LUNs, by target
-  std::set<std::pair<std::uint32_t, std::uint64_t>> ours;
   if (tgt) {
     for (const auto& target : tgt->targets) {
-      for (const auto& session : target.sessions) {
-        if (session.initiator == initiator) ours.emplace(target.id, session.id);
-      }
       for (const auto& lun : target.luns) {
         if (lun.type == "disk") found[{target.iqn, static_cast<std::uint16_t>(lun.number)}] = {&target, &lun};
       }
@@ -158,9 +151,47 @@ Described describe(const record::Array& array, const std::optional<TgtView>& tgt
   for (const auto& [key, view] : luns) {
     if (!tgt || found.contains(key)) found[key].view = &view;
   }
-  for (const auto& [key, of] : found) ++numbers[key.iqn];
+  return found;
+}
 
-  const auto rates = tgt ? rates_of(*tgt, ours) : std::map<TgtKey, Rates>{};
+std::set<std::pair<std::uint32_t, std::uint64_t>> sessions_of(const TgtView& tgt,
+                                                              const std::string& initiator) {
+  std::set<std::pair<std::uint32_t, std::uint64_t>> ours;
+  for (const auto& target : tgt.targets) {
+    for (const auto& session : target.sessions) {
+      if (session.initiator == initiator) ours.emplace(target.id, session.id);
+    }
+  }
+  return ours;
+}
+
+void add_up_load(const std::vector<record::LunSample>& luns, record::ArraySample& array) {
+  add_up(luns, &record::ArraySample::outstanding, &record::LunSample::outstanding, array);
+  add_up(luns, &record::ArraySample::read_iops, &record::LunSample::read_iops, array);
+  add_up(luns, &record::ArraySample::write_iops, &record::LunSample::write_iops, array);
+  add_up(luns, &record::ArraySample::read_bytes_per_second, &record::LunSample::read_bytes_per_second, array);
+  add_up(luns, &record::ArraySample::write_bytes_per_second, &record::LunSample::write_bytes_per_second,
+         array);
+}
+
+}  // namespace
+
+record::ArraySample head_of(const record::Array& array) {
+  record::ArraySample sample;
+  sample.array = array.array;
+  sample.driver = array.driver.value_or("scsi");
+  sample.failure_domain = array.failure_domain;
+  sample.tier = array.tier;
+  return sample;
+}
+
+Described describe(const record::Array& array, const std::optional<TgtView>& tgt,
+                   const std::map<LunKey, LunView>& luns, const std::map<std::string, Lost>& lost,
+                   const std::string& initiator) {
+  const auto found = find_luns(tgt, luns);
+  std::map<std::string, int> numbers;  // of LUNs, by target
+  for (const auto& [key, of] : found) ++numbers[key.iqn];
+  const auto rates = tgt ? rates_of(*tgt, sessions_of(*tgt, initiator)) : std::map<TgtKey, Rates>{};
   Described described;
   for (const auto& [key, of] : found) {
     record::LunSample& lun = described.luns.emplace_back();
@@ -173,7 +204,7 @@ Described describe(const record::Array& array, const std::optional<TgtView>& tgt
       take_view(*of.view, lun);
       lun.sources->emplace_back("scsi");
     } else if (const auto why = lost.find(key.iqn); why != lost.end()) {
-      lun.error = why->second;
+      lun.error = why->second.why;
     }
     if (of.own != nullptr) {
       take_tgt(*tgt, *of.target, *of.own, rates, initiator, lun);
@@ -184,25 +215,13 @@ Described describe(const record::Array& array, const std::optional<TgtView>& tgt
     lun.in_use = seen ? "yes" : lun.consumers ? "no" : "unknown";
   }
 
-  record::ArraySample& sample = described.array;
-  sample.array = array.array;
+  record::ArraySample& sample = described.array = head_of(array);
   sample.state = "up";
-  sample.driver = array.driver.value_or("scsi");
-  sample.failure_domain = array.failure_domain;
-  sample.tier = array.tier;
   sample.luns = static_cast<std::int64_t>(described.luns.size());
   add_up(described.luns, &record::ArraySample::promised_bytes, &record::LunSample::size_bytes, sample);
   take_room(array, tgt ? tgt->room : iscsi::TgtRoom{}, described.luns, sample);
-  if (tgt) {
-    add_up(described.luns, &record::ArraySample::outstanding, &record::LunSample::outstanding, sample);
-    add_up(described.luns, &record::ArraySample::read_iops, &record::LunSample::read_iops, sample);
-    add_up(described.luns, &record::ArraySample::write_iops, &record::LunSample::write_iops, sample);
-    add_up(described.luns, &record::ArraySample::read_bytes_per_second,
-           &record::LunSample::read_bytes_per_second, sample);
-    add_up(described.luns, &record::ArraySample::write_bytes_per_second,
-           &record::LunSample::write_bytes_per_second, sample);
-    if (tgt->before) sample.window_ms = tgt->window.count();
-  }
+  if (tgt) add_up_load(described.luns, sample);
+  if (tgt && tgt->before) sample.window_ms = tgt->window.count();
   return described;
 }
 

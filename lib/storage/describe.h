@@ -27,10 +27,13 @@ struct Described {
   std::vector<record::LunSample> luns;
 };
 
-// The records of an array, without time and tool: pure. `lost`: why a target did not say what it has, by IQN.
+// What a sample says of an array from the inventory, whether it answered or not.
+record::ArraySample head_of(const record::Array& array);
+
+// The records of an array, without time and tool: pure. `lost` is by IQN.
 // `initiator` is ours, who counts nowhere as a consumer.
 Described describe(const record::Array& array, const std::optional<TgtView>& tgt,
-                   const std::map<LunKey, LunView>& luns, const std::map<std::string, std::string>& lost,
+                   const std::map<LunKey, LunView>& luns, const std::map<std::string, Lost>& lost,
                    const std::string& initiator);
 
 // LUNs of a round that clients would take for one: those of different arrays, targets or numbers with one

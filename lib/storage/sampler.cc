@@ -56,6 +56,10 @@ Sampler::Sampler(record::Array array, Patience patience, const Clock& clock)
       tgt_(array_.admin.value_or(std::vector<std::string>{}), array_.control.value_or(0)),
       is_tgt_(array_.driver == "tgt") {}
 
+Milliseconds Sampler::left(Milliseconds deadline) const {
+  return std::max(Milliseconds{1}, deadline - clock_.monotonic());
+}
+
 Access Sampler::access(Milliseconds deadline) const {
   Access access;
   access.login.portal = cluster::portal_address(array_);
@@ -67,7 +71,7 @@ Access Sampler::access(Milliseconds deadline) const {
     access.login.chap.target_password = read_secret(*array_.chap_target_password_file);
   }
   access.deadline = deadline;
-  access.patience = std::max(Milliseconds{1}, deadline - clock_.monotonic());
+  access.patience = left(deadline);
   return access;
 }
 
@@ -84,17 +88,13 @@ Described Sampler::sample() {
     }
   } catch (const Error& error) {
     suspect_ = error.status() == Status::kTimeout;
-    described = {};
-    described.array.array = array_.array;
+    described = {head_of(array_), {}};
     described.array.state = suspect_ ? "timeout" : "unreachable";
     described.array.error = error.why();
-    described.array.driver = array_.driver.value_or("scsi");
-    described.array.failure_domain = array_.failure_domain;
-    described.array.tier = array_.tier;
     // Counters from before an outage are no base for rates, nor is what was there then a fact now.
     counted_.reset();
     known_.clear();
-    refused_.clear();
+    lost_.clear();
   }
   began_ = began;
   described.array.elapsed_ms = (clock_.monotonic() - began).count();
@@ -108,31 +108,28 @@ Described Sampler::ask() {
   ++round_;
   std::optional<TgtView> tgt;
   if (is_tgt_) tgt = ask_tgt(deadline);
-  look(tgt, deadline);
+  const Access access = this->access(deadline);
+  look(tgt, access);
   if (tgt) {
-    interrupt::wait_until(clock_, std::min(began + window, deadline), false);
+    if (counted_) interrupt::wait_until(clock_, std::min(counted_->at + window, deadline), false);
     finish_tgt(*tgt, deadline);
   }
-  std::map<LunKey, LunView> views;
-  for (const auto& [key, known] : known_) views.emplace(key, known.view);
-  Described described = describe(array_, tgt, views, lost_, initiator_);
-  probe_once(described, deadline);
+  Described described = describe(array_, tgt, known_, lost_, initiator_);
+  probe_once(described, access);
   return described;
 }
 
 TgtView Sampler::ask_tgt(Milliseconds deadline) {
-  const auto left = [&] { return std::max(Milliseconds{1}, deadline - clock_.monotonic()); };
   TgtView view;
-  view.targets = tgt_.targets(left());
+  view.targets = tgt_.targets(left(deadline));
   if (!counted_ && patience_.window > Milliseconds{0}) {
     const Milliseconds at = clock_.monotonic();
-    counted_ = Counted{tgt_.counters(left()), at};
+    counted_ = Counted{tgt_.counters(left(deadline)), at};
   }
   return view;
 }
 
 void Sampler::finish_tgt(TgtView& view, Milliseconds deadline) {
-  const auto left = [&] { return std::max(Milliseconds{1}, deadline - clock_.monotonic()); };
   std::vector<std::string> paths;
   for (const auto& target : view.targets) {
     for (const auto& lun : target.luns) {
@@ -140,12 +137,12 @@ void Sampler::finish_tgt(TgtView& view, Milliseconds deadline) {
     }
   }
   try {
-    view.room = tgt_.room(paths, left());
+    view.room = tgt_.room(paths, left(deadline));
   } catch (const Error& error) {
     if (error.status() == Status::kTimeout) throw;  // what is free is then not known; all else is
   }
   const Milliseconds at = clock_.monotonic();
-  view.now = tgt_.counters(left());
+  view.now = tgt_.counters(left(deadline));
   if (counted_) {
     view.before = std::move(counted_->counters);
     view.window = at - counted_->at;
@@ -153,68 +150,70 @@ void Sampler::finish_tgt(TgtView& view, Milliseconds deadline) {
   counted_ = Counted{view.now, at};
 }
 
-// Asks the LUNs that were never asked, or may have changed.
-void Sampler::look(const std::optional<TgtView>& tgt, Milliseconds deadline) {
-  const Milliseconds now = clock_.monotonic();
-  const Access access = this->access(deadline);
+bool Sampler::fresh(const LunView& view) const {
+  return clock_.monotonic() - view.asked < kViewAge;
+}
+
+// The targets of which a LUN was never asked, or long ago, or is listed otherwise than before.
+std::vector<std::string> Sampler::changed(const TgtView& tgt) {
   std::map<LunKey, std::string> listed;
   std::vector<std::string> targets;
-  if (tgt) {
-    for (const auto& target : tgt->targets) {
-      bool wanted = false;
-      for (const auto& lun : target.luns) {
-        if (lun.type != "disk") continue;
-        const LunKey key{target.iqn, static_cast<std::uint16_t>(lun.number)};
-        const std::string listing = listing_of(lun);
-        const auto found = known_.find(key);
-        wanted = wanted || found == known_.end() || found->second.listed != listing ||
-                 now - found->second.view.asked >= kViewAge;
-        listed[key] = listing;
-      }
-      const auto refused = refused_.find(target.iqn);
-      if (wanted && (refused == refused_.end() || now - refused->second >= kRefusalAge))
-        targets.push_back(target.iqn);
+  for (const auto& target : tgt.targets) {
+    bool same = true;
+    for (const auto& lun : target.luns) {
+      if (lun.type != "disk") continue;
+      const LunKey key{target.iqn, static_cast<std::uint16_t>(lun.number)};
+      const std::string& listing = listed[key] = listing_of(lun);
+      const auto view = known_.find(key);
+      same = same && view != known_.end() && fresh(view->second) && listed_[key] == listing;
     }
-    std::erase_if(known_, [&](const auto& entry) { return !listed.contains(entry.first); });
-  } else {
-    // Without a driver nothing else tells that the array lives, and which targets it has.
-    const auto all = discover(clock_, access);
-    std::erase_if(known_, [&](const auto& entry) {
-      return std::find(all.begin(), all.end(), entry.first.iqn) == all.end();
-    });
-    for (const auto& target : all) {
-      const bool fresh = std::any_of(known_.begin(), known_.end(), [&](const auto& entry) {
-        return entry.first.iqn == target && now - entry.second.view.asked < kViewAge;
-      });
-      const auto refused = refused_.find(target);
-      if (!fresh && (refused == refused_.end() || now - refused->second >= kRefusalAge))
-        targets.push_back(target);
-    }
+    if (!same) targets.push_back(target.iqn);
   }
+  listed_ = std::move(listed);
+  std::erase_if(known_, [&](const auto& entry) { return !listed_.contains(entry.first); });
+  return targets;
+}
+
+// Those of which no LUN was asked of late. Without a driver nothing but their list tells that the array
+// lives.
+std::vector<std::string> Sampler::unseen(const Access& access) {
+  auto targets = discover(clock_, access);
+  std::erase_if(known_, [&](const auto& entry) {
+    return std::find(targets.begin(), targets.end(), entry.first.iqn) == targets.end();
+  });
+  std::erase_if(targets, [&](const std::string& target) {
+    return std::any_of(known_.begin(), known_.end(),
+                       [&](const auto& entry) { return entry.first.iqn == target && fresh(entry.second); });
+  });
+  return targets;
+}
+
+// Asks the LUNs that were never asked, or may have changed.
+void Sampler::look(const std::optional<TgtView>& tgt, const Access& access) {
+  auto targets = tgt ? changed(*tgt) : unseen(access);
+  std::erase_if(targets, [&](const std::string& target) {
+    const auto lost = lost_.find(target);
+    return lost != lost_.end() && clock_.monotonic() - lost->second.at < kRefusalAge;
+  });
   if (targets.empty()) return;
   // tgtd finds out what is mapped by a walk that stops all its LUNs, and the size of its files says the same.
   Visited visited = visit(clock_, access, targets, [&](const LunKey&) { return !tgt; });
   commands_ += visited.commands;
   for (const auto& target : targets) {
     lost_.erase(target);
-    refused_.erase(target);
     std::erase_if(known_, [&](const auto& entry) { return entry.first.iqn == target; });
   }
-  for (auto& [target, why] : visited.lost) {
-    refused_[target] = now;
-    lost_[target] = std::move(why);
-  }
-  for (auto& [key, view] : visited.luns) known_[key] = {std::move(view), listed[key]};
+  lost_.merge(visited.lost);
+  known_.merge(visited.luns);
 }
 
 // One LUN stands for its array: what waits there waits for the whole of it.
-void Sampler::probe_once(Described& described, Milliseconds deadline) {
+void Sampler::probe_once(Described& described, const Access& access) {
   const auto chosen = std::find_if(known_.begin(), known_.end(), [&](const auto& entry) {
-    return entry.second.view.facts.capacity && !lost_.contains(entry.first.iqn);
+    return entry.second.facts.capacity && !lost_.contains(entry.first.iqn);
   });
   if (chosen == known_.end()) return;
-  const auto times =
-      probe(clock_, access(deadline), chosen->first, *chosen->second.view.facts.capacity, kProbes, round_);
+  const auto times = probe(clock_, access, chosen->first, *chosen->second.facts.capacity, kProbes, round_);
   commands_ += static_cast<std::int64_t>(times.size());
   if (times.empty()) return;
   described.array.probe_p50_ms = percentile(times, 0.5);

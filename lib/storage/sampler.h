@@ -31,11 +31,6 @@ class Sampler {
   const record::Array& array() const { return array_; }
 
  private:
-  // What is known of a LUN, and what tgtd said of it then.
-  struct Known {
-    LunView view;
-    std::string listed;
-  };
   struct Counted {
     std::vector<iscsi::TgtCounters> counters;
     Milliseconds at{0};
@@ -44,9 +39,13 @@ class Sampler {
   Described ask();
   TgtView ask_tgt(Milliseconds deadline);
   void finish_tgt(TgtView& view, Milliseconds deadline);
+  Milliseconds left(Milliseconds deadline) const;
   Access access(Milliseconds deadline) const;
-  void look(const std::optional<TgtView>& tgt, Milliseconds deadline);
-  void probe_once(Described& described, Milliseconds deadline);
+  bool fresh(const LunView& view) const;
+  std::vector<std::string> changed(const TgtView& tgt);
+  std::vector<std::string> unseen(const Access& access);
+  void look(const std::optional<TgtView>& tgt, const Access& access);
+  void probe_once(Described& described, const Access& access);
 
   record::Array array_;
   Patience patience_;
@@ -55,11 +54,11 @@ class Sampler {
   iscsi::Tgt tgt_;
   bool is_tgt_;
   std::optional<Counted> counted_;
-  std::map<LunKey, Known> known_;
-  std::map<std::string, std::string> lost_;
-  std::map<std::string, Milliseconds> refused_;  // targets that did not take our login, and when
-  std::optional<Milliseconds> began_;            // the round before
-  std::int64_t commands_ = 0;                    // of ours in this round
+  std::map<LunKey, LunView> known_;
+  std::map<LunKey, std::string> listed_;  // what tgtd said of them
+  std::map<std::string, Lost> lost_;      // targets that did not say what they have, by IQN
+  std::optional<Milliseconds> began_;     // the round before
+  std::int64_t commands_ = 0;             // of ours in this round
   std::uint64_t round_ = 0;
   bool suspect_ = false;
 };

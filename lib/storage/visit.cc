@@ -39,7 +39,7 @@ class Visit {
       return stays_.empty() || clock_.monotonic() >= access_.deadline;
     });
     for (const Stay& stay : stays_) waiting_.push_back(stay.target);
-    for (const std::string& target : waiting_) seen_.lost[target] = "no answer in time";
+    for (const std::string& target : waiting_) seen_.lost[target] = {"no answer in time", clock_.monotonic()};
     return std::move(seen_);
   }
 
@@ -57,7 +57,7 @@ class Visit {
   }
 
   void lose(Stay& stay, const std::string& why) {
-    seen_.lost[stay.target] = why;
+    seen_.lost[stay.target] = {why, clock_.monotonic()};
     stay.left = true;
   }
 

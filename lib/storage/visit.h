@@ -34,9 +34,15 @@ struct Access {
   Milliseconds deadline{0};  // on the clock
 };
 
+// Why a target did not say what it has, and when.
+struct Lost {
+  std::string why;
+  Milliseconds at{0};
+};
+
 struct Visited {
-  std::map<LunKey, LunView> luns;           // disks alone
-  std::map<std::string, std::string> lost;  // why a target did not say what it has, by IQN
+  std::map<LunKey, LunView> luns;    // disks alone
+  std::map<std::string, Lost> lost;  // by IQN
   std::int64_t commands = 0;
 };
 

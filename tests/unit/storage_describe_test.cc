@@ -116,7 +116,7 @@ TEST(Describe, WhatIsNotKnownOfOneIsNotKnownOfTheSum) {
   TgtView tgt;
   tgt.targets = {target(3, "iqn.2026-11.lab:db1"), target(4, "iqn.2026-11.lab:db2")};
   const auto described = describe(array(), tgt, {{{"iqn.2026-11.lab:db1", 1}, view(2048)}},
-                                  {{"iqn.2026-11.lab:db2", "Authentication failure(513)"}}, kUs);
+                                  {{"iqn.2026-11.lab:db2", {"Authentication failure(513)", {}}}}, kUs);
   EXPECT_EQ(described.array.luns, 2);
   EXPECT_FALSE(described.array.promised_bytes);
   EXPECT_FALSE(described.array.used_bytes);

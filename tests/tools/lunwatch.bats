@@ -80,7 +80,8 @@ array() { jq -c "select(.kind == \"array_sample\" and .array == \"$1\") | $2" <<
   lab array kill a3
   run -0 --separate-stderr watch
   assert_equal "$(array a1 .state)$(array a2 .state)$(array a3 .state)" '"up""timeout""unreachable"'
-  assert_equal "$(jq -rs 'map(select(.kind == "array_sample") | .array)[0]' <<<"$output")" a1
+  assert_equal "$(jq -rs 'map(select(.kind == "array_sample") | .array)[-1]' <<<"$output")" a2
+  assert_equal "$(array a1 '.elapsed_ms < 9000')" true
   [[ $stderr == *"2 of 3 arrays gave no answer"* ]]
   lab array thaw a2
   lab array boot a3

@@ -57,6 +57,12 @@ subject_tests() { # FOLDER
   done
 }
 
+# The tests of these files with the tag "long": a minute and more, on a practice cluster, of what shorter ones show as well.
+long_tests() { # FILE...
+  local file
+  for file; do sed -n '/^# bats test_tags=long$/ { n; s/^@test \(".*"\) {$/'"${file//\//\\/}"': \1/p }' "$file"; done
+}
+
 # Adds them in the order of tests/order, which says what they weigh; then those that it does not name.
 add_jobs() { # JOB...
   local -A wanted=()

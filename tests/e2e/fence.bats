@@ -71,6 +71,7 @@ limit() { on_cluster fence status h5 | jq -r 'select(.kind=="host_power") | 2500
   assert_equal "$(power h2) $(power h3)" "on off"
 }
 
+# bats test_tags=long
 @test "a BMC whose cable is out: the same" {
   lab cut --bmc h2
   local limit

@@ -128,6 +128,7 @@ take_back() { # HOST
   take_back h3
 }
 
+# bats test_tags=long
 @test "a BMC that says yes and does nothing: a person is called, and nothing is started" {
   local host
   host=$(whereabouts vm4)
@@ -159,6 +160,7 @@ take_back() { # HOST
   take_back "$host"
 }
 
+# bats test_tags=long
 @test "a host dies while its guest is on the way to it: it ends up running once" {
   local from to
   from=$(whereabouts vm1)

@@ -364,6 +364,7 @@ PY
   lab vm verify vm1 vm2
 }
 
+# bats test_tags=long
 @test "a guest that outruns the network goes to post-copy only by consent, and says so" {
   lab vm load vm1 --dirty-mb 32 --dirty-rate-mbps 60 >&2
   run -1 --separate-stderr on_cluster migrate --bandwidth 8MiB --deadline 15s < <(plan h1 h2 vm1)

@@ -765,3 +765,12 @@ torn() { sqlite3 state.db "INSERT OR REPLACE INTO entry VALUES ('$1','torn',(SEL
   run -2 fence --max-age 60 < <(finish)
   run -2 fence unfence < <(finish)
 }
+
+@test "each record that cannot be read is named, and many are not folded into a count" {
+  local i
+  { for i in {1..8}; do down "h$i" '.silent_ms = "three"'; done && finish; } >stream
+  run --separate-stderr fence <stream
+  assert_failure
+  assert_equal "$(grep -c 'silent_ms' <<<"$stderr")" 8
+  assert_equal "$(commands h1)" 0
+}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capacity/relief.h"
+#include "decide/relief.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-namespace rackline::capacity {
+namespace rackline::decide {
 namespace {
 
 // Excess is worth this many times the time above: being above by a third of the safety counts as much again
@@ -206,4 +206,4 @@ std::vector<plan::Step> relieve(plan::State& state, const Outlook& outlook, cons
   return Relief(state, outlook, price, limits).run(hot);
 }
 
-}  // namespace rackline::capacity
+}  // namespace rackline::decide

@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "capacity/usage.h"
+#include "decide/forecast.h"
 #include "plan/search.h"
 
-namespace rackline::capacity {
+namespace rackline::decide {
 
 // What is expected of each item, and of each bin beside its items, in one resource.
 struct Outlook {
@@ -64,4 +64,4 @@ struct MovePrice {
 std::vector<plan::Step> relieve(plan::State& state, const Outlook& outlook, const std::vector<int>& hot,
                                 MovePrice price, const plan::SearchLimits& limits);
 
-}  // namespace rackline::capacity
+}  // namespace rackline::decide

@@ -12,7 +12,7 @@ void Feed::take_rule(record::Reader& reader) {
     throw Error(Status::kUsage, "read the placement rules", "line " + std::to_string(reader.line()),
                 "it cannot be read", "no plan is made without a rule that was meant to hold");
   }
-  planner_.rules().add(rule);
+  if (!rule.luns) planner_.rules().add(rule);
 }
 
 bool Feed::take(record::Reader& reader) {

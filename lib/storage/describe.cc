@@ -182,6 +182,9 @@ record::ArraySample head_of(const record::Array& array) {
   sample.driver = array.driver.value_or("scsi");
   sample.failure_domain = array.failure_domain;
   sample.tier = array.tier;
+  sample.encrypted = array.encrypted;
+  sample.drained = array.drained;
+  sample.block_bytes = array.block_bytes;
   return sample;
 }
 

@@ -45,8 +45,6 @@ bool Feed::take(record::Reader& reader) {
   } else {
     hand_on = take_notice(reader);
   }
-  if (reader.skipped() > skipped_) planner_.round().lines_skipped = true;  // @rule 07-line-skipped
-  skipped_ = reader.skipped();
   return hand_on;
 }
 

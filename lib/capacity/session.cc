@@ -48,6 +48,7 @@ class Session : public decide::Session {
 
  private:
   bool take(record::Reader& reader) override { return feed_.take(reader); }
+  void miss_line() override { planner_.round().lines_skipped = true; }
   bool begun() override { return !planner_.round().empty(); }
   record::Time end_round(record::Time time) override {
     planner_.close(time);

@@ -7,7 +7,10 @@ namespace rackline::decide {
 
 Status Session::run() {
   const auto reader = program_.stdin_reader(record::Policy::kSkip);
+  std::int64_t skipped = 0;
   while (reader->next()) {
+    if (reader->skipped() > skipped) miss_line();  // @rule 07-line-skipped
+    skipped = reader->skipped();
     record::RoundEnd end;
     if (reader->is<record::RoundEnd>()) {
       if (reader->read(end)) close(end.time, &end);

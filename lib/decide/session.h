@@ -29,6 +29,8 @@ class Session {
  protected:
   // Takes the reader's present record; true when it is to be handed on.
   virtual bool take(record::Reader& reader) = 0;
+  // A line could not be read: something of the round that is being read is missing.
+  virtual void miss_line() = 0;
   // Whether anything of the round that is being read was taken.
   virtual bool begun() = 0;
   // Ends the round, as of `time` (or of its samples, when that is none); the round's time.

@@ -82,15 +82,16 @@ void Balancer::close(record::Time time) {
     const std::string key = identity(lun);
     if (load && seen.at(key) == 1) hours_.add(key, *load);
   }
+  for (const auto& array : closed_.arrays) {
+    if (array.state == "up") learnt_.devices[array.array].add(array);
+  }
+  learnt_.fits = fits_of(closed_, learnt_.devices, policy_.load_percent / 100);
   hold_.begin_round();
   for (const auto& array : closed_.arrays) {
-    if (array.state != "up") continue;
-    Device& device = learnt_.devices[array.array];
-    device.add(array);
-    const auto fit = device.fit();
+    const auto fit = learnt_.fits.find(array.array);
     const auto load = load_of(array);
-    if (!load || !fit.known()) continue;
-    const double percent = 100 * *load / fit.most_load;
+    if (array.state != "up" || !load || fit == learnt_.fits.end() || !fit->second.known()) continue;
+    const double percent = 100 * *load / fit->second.most_load;
     hold_.count(array.array, percent > policy_.load_percent, percent);
   }
 }
@@ -192,12 +193,12 @@ std::vector<plan::Step> Balancer::search(const Fleet& fleet, plan::State& state,
   for (bool progress = true; progress;) {
     const std::size_t done = steps.size();
     append(repair(state, limits, may_be_mended).steps);
-    const Trigger now = trigger(state, words);
     plan::SearchLimits relief = limits;
-    relief.shift_only_overloaded = !now.imbalanced;
-    if (!now.overloaded.empty() || now.imbalanced) append(improve(state, relief));
+    relief.shift_only_overloaded = true;
+    if (!trigger(state, words).overloaded.empty()) append(improve(state, relief));
     progress = steps.size() > done;
   }
+  append(even_out(state, outlook, limits));
   if (outlook.hot.empty()) return steps;
   HourLoads loads(state, outlook.rows, outlook.safety, hours_.seen());
   decide::MovePrice price;
@@ -207,6 +208,34 @@ std::vector<plan::Step> Balancer::search(const Fleet& fleet, plan::State& state,
   for (int item = 0; item < fleet.model.items(); ++item)
     price.weights.push_back(static_cast<double>(fleet.bytes(item)) / static_cast<double>(policy_.copy_rate));
   append(relieve(state, loads, outlook.hot, price, limits));
+  return steps;
+}
+
+// Evens out what is occupied if it is more uneven than Policy::imbalance, as far as moves are worth their
+// bytes. In a stream only until it is not, a few moves at a time, and not where that brings loads together.
+std::vector<plan::Step> Balancer::even_out(plan::State& state, const Outlook& outlook,
+                                           const plan::SearchLimits& limits) const {
+  constexpr int kParts = 100;
+  std::vector<plan::Step> steps;
+  const auto trouble = [&](const plan::State& then) {
+    double sum = 0;
+    const HourLoads loads(then, outlook.rows, outlook.safety, hours_.seen());
+    for (int bin = 0; bin < then.model().bins(); ++bin) sum += loads.trouble(bin);
+    return sum;
+  };
+  if (space_imbalance(state) <= policy_.imbalance) return steps;
+  if (outlook.rows.empty()) return improve(state, limits);
+  for (double before = trouble(state); space_imbalance(state) > policy_.imbalance;) {
+    plan::State next = state;
+    plan::SearchLimits few = limits;
+    few.max_moves = std::min(limits.max_moves, decide::moved(state) + 1 + state.model().items() / kParts);
+    const std::vector<plan::Step> more = improve(next, few);
+    const double after = trouble(next);
+    if (more.empty() || after > before) break;
+    before = after;
+    state = next;
+    steps.insert(steps.end(), more.begin(), more.end());
+  }
   return steps;
 }
 

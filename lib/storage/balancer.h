@@ -112,6 +112,8 @@ class Balancer {
   plan::SearchLimits limits(const Fleet& fleet) const;
   std::vector<plan::Step> search(const Fleet& fleet, plan::State& state, const Words& words,
                                  const Outlook& outlook) const;
+  std::vector<plan::Step> even_out(plan::State& state, const Outlook& outlook,
+                                   const plan::SearchLimits& limits) const;
   std::vector<plan::Step> within_caps(const Fleet& fleet, const std::vector<plan::Step>& steps,
                                       plan::State& state) const;
   std::string waiting_for() const;

@@ -59,9 +59,9 @@ void Device::add(const record::ArraySample& array) {
   add(commands_, *commands);
   add(load_, *load);
   add(inverse_, 1 / latency);
-  add(commands2_, *commands * *commands);
+  add(load2_, *load * *load);
   add(inverse2_, 1 / (latency * latency));
-  add(product_, *commands / latency);
+  add(product_, *load / latency);
   ++samples_;
 }
 
@@ -73,24 +73,22 @@ Device::Fit Device::fit() const {
   };
   if (samples_ < kLeastSamples)
     return refuse("only " + std::to_string(samples_) + " samples with latency and load");
-  const double commands = commands_ / n_;
+  const double load = load_ / n_;
   const double inverse = inverse_ / n_;
-  const double variance = commands2_ / n_ - commands * commands;
-  if (!(variance > 0) || std::sqrt(variance) < kLeastVariation * commands)
+  const double variance = load2_ / n_ - load * load;
+  if (!(variance > 0) || std::sqrt(variance) < kLeastVariation * load)
     return refuse("its load hardly varied");
-  const double fall =
-      -(product_ / n_ - commands * inverse) / variance;  // of the inverse, for each command a second
+  const double fall = -(product_ / n_ - load * inverse) / variance;  // of the inverse, for each unit of load
   if (!(fall > 0)) return refuse("its latency does not rise with its load");
   const double left = std::max(0.0, inverse2_ / n_ - inverse * inverse - fall * fall * variance);
   fit.spread = std::sqrt(left) / inverse;
   if (fit.spread > kMostSpread)
     return refuse("its latency scatters by " + decide::percent_text(100 * fit.spread));
-  const double alone = inverse + fall * commands;  // when nothing else is asked of it
-  const double most_commands = alone / fall;
+  const double alone = inverse + fall * load;  // when nothing else is asked of it
   constexpr double kMillisecondsOfSecond = 1000;
   fit.intercept_ms = 1 / alone;
-  fit.slope_ms = kMillisecondsOfSecond / most_commands;
-  fit.most_load = most_commands * (commands > 0 ? load_ / commands_ : 1);
+  fit.most_load = alone / fall;
+  fit.slope_ms = kMillisecondsOfSecond / fit.most_load * (commands_ > 0 ? load_ / commands_ : 1);
   return fit;
 }
 

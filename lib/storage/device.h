@@ -22,7 +22,8 @@ double load_of(double iops, double bytes_per_second);
 //     latency = intercept + slope * outstanding
 //
 // By Little's law, outstanding = commands a second * latency, so the inverse of the latency is a line in the
-// commands a second, which falls to 0 at the most that it can do, 1 / slope. That line is the one that is
+// commands a second, or in load_of() where they differ in size, which falls to 0 at the most that it can do,
+// 1 / slope. That line is the one that is
 // fitted: the count of what is outstanding is of one moment, whose noise makes the first one too flat, and
 // would promise load that the array cannot bear; a rate is a mean over the whole window.
 class Device {
@@ -49,8 +50,8 @@ class Device {
   record::ArrayModel record(const std::string& array, double utilisation) const;
 
  private:
-  // Sums with exponential weights, the older the less, of commands a second and the inverse of latencies.
-  double n_ = 0, commands_ = 0, load_ = 0, inverse_ = 0, commands2_ = 0, inverse2_ = 0, product_ = 0;
+  // Sums with exponential weights, the older the less, of load and the inverse of latencies.
+  double n_ = 0, commands_ = 0, load_ = 0, inverse_ = 0, load2_ = 0, inverse2_ = 0, product_ = 0;
   std::int64_t samples_ = 0;
   double least_latency_ = 0, most_load_ = 0;
 };

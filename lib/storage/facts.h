@@ -21,7 +21,7 @@ namespace rackline::storage {
 // What a person may set of lunbalance. Shares are percent.
 struct Policy {
   double space_percent = 80;  // of an array's room: above this LUNs leave it, and nothing comes beyond it
-  double load_percent = 75;   // the same of the load that its device can do
+  double load_percent = 70;   // the same of the load that its device can do
   double overcommit = 4;      // sizes of thin LUNs may add up to so many times the room
   std::int64_t reserve_bytes = 0;                           // of each array, kept free below that
   std::chrono::milliseconds growth = std::chrono::days(7);  // LUNs are taken to grow for so long
@@ -30,12 +30,12 @@ struct Policy {
   std::optional<int> hold;  // rounds above the threshold before load moves; unset: as the hours say
   std::chrono::milliseconds horizon = std::chrono::days(1);  // for so long the hours are taken to come again
   std::int64_t copy_rate = std::int64_t{64} << 20;  // bytes a second: a copy has to spare its own time
-  std::chrono::milliseconds cooldown = std::chrono::hours(12);
+  std::chrono::milliseconds cooldown = std::chrono::minutes(30);
   std::chrono::milliseconds no_return = std::chrono::days(7);  // no LUN goes back to where it came from
   std::chrono::milliseconds expires = std::chrono::hours(1);   // plans
   std::chrono::milliseconds stale = std::chrono::minutes(2);
-  int most_per_lun = 1;    // moves a day
-  int most_per_array = 8;  // the same, in and out
+  int most_per_lun = 6;     // moves a day
+  int most_per_array = 32;  // the same, in and out
   double max_change_percent = 30;
   bool force = false;
   int max_moves = std::numeric_limits<int>::max();

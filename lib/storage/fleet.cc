@@ -165,7 +165,7 @@ std::vector<plan::Supply> Builder::supplies(const ArrayFacts& facts, Fleet::Arra
     array.fit.why_not = "nothing is known of its device";
     return result;
   }
-  array.fit = device->second.fit();
+  if (const auto fit = learnt_.fits.find(array.name); fit != learnt_.fits.end()) array.fit = fit->second;
   const double least = device->second.least_latency_ms();
   array.bearable = array.fit.known()
                        ? threshold * array.fit.most_load
@@ -320,6 +320,31 @@ void Builder::add_request(const record::LunRequest& request) {
 }
 
 }  // namespace
+
+std::map<std::string, Device::Fit> fits_of(const Round& round, const std::map<std::string, Device>& devices,
+                                           double utilisation) {
+  std::map<std::string, Device::Fit> fits;
+  std::map<std::string, double> slowest;  // alone, in milliseconds, by tier
+  for (const auto& array : round.arrays) {
+    const auto device = devices.find(array.array);
+    if (device == devices.end()) continue;
+    const Device::Fit& fit = fits[array.array] = device->second.fit();
+    double& slow = slowest[array.tier.value_or("")];
+    if (fit.known()) slow = std::max(slow, fit.intercept_ms);
+  }
+  for (const auto& array : round.arrays) {
+    const auto found = fits.find(array.array);
+    const auto load = load_of(array);
+    const double alone = slowest[array.tier.value_or("")];
+    if (found == fits.end() || found->second.known() || alone <= 0 || !load || *load <= 0) continue;
+    const double latency = array.probe_p50_ms.value_or(0);
+    const double busy = latency > 0 ? 1 - alone / latency : 0;
+    if (busy <= utilisation) continue;
+    found->second = {
+        .intercept_ms = alone, .slope_ms = 1000 * busy / *load, .most_load = *load / busy, .why_not = {}};
+  }
+  return fits;
+}
 
 std::string place_of(const std::string& array, const std::string& iqn, std::int64_t lun_number) {
   return array + "\n" + iqn + "\n" + std::to_string(lun_number);

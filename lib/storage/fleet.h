@@ -21,9 +21,16 @@ inline constexpr int kLoad = 2;     // thousandths of load_of()
 
 // What the rounds of a stream have taught.
 struct Learnt {
-  std::map<std::string, Device> devices;  // by array
-  decide::ByName<double> growth;          // bytes an hour, by place_of() LUNs
+  std::map<std::string, Device> devices;    // by array
+  std::map<std::string, Device::Fit> fits;  // likewise, as of the last round
+  decide::ByName<double> growth;            // bytes an hour, by place_of() LUNs
 };
+
+// What each array of the round is taken to bear. An array that was busy whenever it was seen has no line of
+// its own. It is taken to be as fast alone as the slowest of its tier, and if it answers so much slower now
+// that it would be above `utilisation`, that tells how busy it is.
+std::map<std::string, Device::Fit> fits_of(const Round& round, const std::map<std::string, Device>& devices,
+                                           double utilisation);
 
 // Where a LUN is: array, target and number.
 std::string place_of(const std::string& array, const std::string& iqn, std::int64_t lun_number);

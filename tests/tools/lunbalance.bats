@@ -206,7 +206,7 @@ of() { jq -rc "select(.kind == \"$1\") | $2" <<<"$output"; }
   facts() { array a1 90 && array a2 20 && lun x a1 20 && round_end && end; }
   run -0 lunbalance < <(facts)
   assert_equal "$(moves)" $'x\ta1\ta2'
-  moved x a3 a1 2026-11-22T11:00:00Z >history
+  moved x a3 a1 2026-11-22T11:45:00Z >history
   run -0 lunbalance --history history < <(facts)
   assert_equal "$(moves)" ''
   moved x a2 a1 2026-11-19T11:00:00Z >history
@@ -216,11 +216,14 @@ of() { jq -rc "select(.kind == \"$1\") | $2" <<<"$output"; }
   assert_equal "$(of lun_explanation 'select(.target == "a2") | [.answer, .constraint]')" '["forbidden","returned"]'
   run -0 lunbalance --no-return 1d --history history < <(facts)
   assert_equal "$(moves)" $'x\ta1\ta2'
+  for i in {1..6}; do moved x "b$i" a1 2026-11-22T01:00:00Z; done >history
+  run -0 lunbalance --history history < <(facts)
+  assert_equal "$(moves)" ''
   moved x a2 a1 2026-11-22T11:00:00Z refused >history
   run -0 lunbalance --history history < <(facts)
   assert_equal "$(moves)" $'x\ta1\ta2'
   for i in {1..8}; do moved "other$i" a3 a2 2026-11-22T01:00:00Z; done >history
-  run -0 lunbalance --history history < <(facts)
+  run -0 lunbalance --history history --max-per-array 8 < <(facts)
   assert_equal "$(moves)" ''
   run -0 lunbalance --history history --max-per-array 9 < <(facts)
   assert_equal "$(moves)" $'x\ta1\ta2'
@@ -249,5 +252,5 @@ of() { jq -rc "select(.kind == \"$1\") | $2" <<<"$output"; }
 @test "a table has a bar for each array" {
   run -0 lunbalance -o table < <(one_round)
   assert_output --partial 'SPACE'
-  assert_output --regexp 'a1 .* 90% -> 60% .* 9 -> 6'
+  assert_output --regexp 'a1 .* 90% -> 80% .* 9 -> 8'
 }

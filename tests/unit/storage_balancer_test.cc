@@ -87,7 +87,7 @@ TEST(Balancer, BelowTheThresholdsNothingMoves) {
   const Plan plan = balancer.balance();
   EXPECT_TRUE(plan.moves.empty());
   EXPECT_EQ(plan.none->reason,
-            "no array is above 80% space or 75% load; what load 2 of them bear is not learnt yet");
+            "no array is above 80% space or 70% load; what load 2 of them bear is not learnt yet");
 }
 
 // With shares of load from 10% to 85% of what an array can do.
@@ -111,7 +111,7 @@ TEST(Balancer, LoadLeavesAnArrayAboveItsKnee) {
   const Plan plan = balancer.balance();
   ASSERT_EQ(plan.moves.size(), 1U);
   EXPECT_EQ(plan.moves[0].from, "a1");
-  EXPECT_TRUE(plan.moves[0].reason.starts_with("a1 load 85% > 75%; then a1 ")) << plan.moves[0].reason;
+  EXPECT_TRUE(plan.moves[0].reason.starts_with("a1 load 85% > 70%; then a1 ")) << plan.moves[0].reason;
   EXPECT_NEAR(*plan.moves[0].latency_before_ms, 6.7, 0.5);
   EXPECT_LT(*plan.moves[0].latency_after_ms, 4);
 }

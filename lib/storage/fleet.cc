@@ -17,7 +17,7 @@ namespace {
 constexpr double kSpaceWeight = 0.5;
 constexpr double kLoadWeight = 0.1;
 constexpr double kOverload = 2;
-constexpr double kLeastMoveCost = 1e-4;
+constexpr double kLeastMoveCost = 1e-3;  // of any move, divided by the number of arrays
 // Of an array whose device is not known: the part of the time that it is taken to bear being busy, which is a
 // wider margin than the usual threshold.
 constexpr double kCautious = 0.6;
@@ -303,7 +303,8 @@ void Builder::add_lun(const record::LunSample& sample) {
   const auto then = static_cast<plan::Amount>(std::min(static_cast<double>(now) + grown, 1e16));
   const plan::Amount load = thousandths(load_of(sample).value_or(0));
   item.demands = {{std::max(now, std::min(then, size)), now}, {size, 0}, {load, load}};
-  item.move_cost = policy_.margin * static_cast<double>(now) / std::max(1.0, bytes_) + kLeastMoveCost;
+  item.move_cost = policy_.margin * static_cast<double>(now) / std::max(1.0, bytes_) +
+                   kLeastMoveCost / static_cast<double>(arrays_.size());
   add_item(std::move(lun), std::move(item));
 }
 

@@ -2,7 +2,6 @@
 #include "capacity/facts.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 
@@ -85,30 +84,9 @@ void History::add(const record::VmMoved& moved) {
   add(moved.uuid.value_or(moved.vm), moved.time);
 }
 
-void History::add(const std::string& vm, record::Time time) {
-  auto& last = last_[vm];
-  last = std::max(last, time);
-}
-
 bool History::cooling(const record::VmSample& vm, record::Time now,
                       std::chrono::milliseconds cooldown) const {
-  const auto lately = [&](std::string_view who) {
-    const auto found = last_.find(who);
-    return found != last_.end() && now - found->second < cooldown;  // @rule 06-cooldown: false
-  };
-  return lately(identity(vm)) || lately(vm.vm);
-}
-
-double History::recent(record::Time now) const {
-  // Summed in the order of the times: an unordered map has none of its own, and rounding depends on it.
-  std::vector<double> ages;
-  for (const auto& [vm, time] : last_) {
-    ages.push_back(std::max(0.0, std::chrono::duration<double>(now - time).count()));
-  }
-  std::sort(ages.begin(), ages.end(), std::greater<>());
-  double count = 0;
-  for (const double age : ages) count += std::exp(-age / (24 * 3600));
-  return count;
+  return cooling(identity(vm), now, cooldown) || cooling(vm.vm, now, cooldown);
 }
 
 ByName<double> wanted_percents(const Round& round) {
@@ -128,32 +106,13 @@ ByName<double> wanted_percents(const Round& round) {
 }
 
 void Hold::count(const Round& round, double threshold_percent) {
-  ++round_;
+  begin_round();
   const ByName<double> percents = wanted_percents(round);
   for (const auto& host : round.hosts()) {
     const auto percent = percents.find(host.host);
-    auto found = counts_.find(std::string_view(host.host));
-    const bool above = percent != percents.end() && percent->second > threshold_percent;
-    if (found == counts_.end()) {
-      if (!above) continue;
-      found = counts_.emplace(host.host, Count{}).first;
-    }
-    Count& count = found->second;
-    // A round without the host, or without its figures, breaks the row as well.
-    count.rounds = !above ? 0 : count.seen == round_ - 1 ? count.rounds + 1 : 1;
-    count.seen = round_;
-    if (above) count.percent = percent->second;
+    const double value = percent != percents.end() ? percent->second : 0;
+    count(host.host, percent != percents.end() && value > threshold_percent, value);
   }
-}
-
-double Hold::percent(std::string_view host) const {
-  const auto found = counts_.find(host);
-  return found != counts_.end() ? found->second.percent : 0;
-}
-
-int Hold::rounds(std::string_view host) const {
-  const auto found = counts_.find(host);
-  return found != counts_.end() && found->second.seen == round_ ? found->second.rounds : 0;
 }
 
 std::int64_t promised_memory(const record::VmSample& vm) {

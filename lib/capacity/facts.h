@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
-#include <map>
-#include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "decide/history.h"
+#include "decide/hold.h"
 #include "record/kinds_capacity.h"
 #include "record/kinds_inventory.h"
 #include "record/kinds_migration.h"
@@ -70,48 +68,27 @@ class Rules {
   std::vector<record::PlacementRule> rules_;
 };
 
-struct TextHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-};
-template <class T>
-using ByName = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+using decide::ByName;
 
-// When VMs moved last, from the results that the actors wrote and from what was decided earlier
-// in this stream.
-class History {
+// When VMs moved last, by UUID or, where that is not known, by name.
+class History : public decide::History {
  public:
+  using decide::History::add;
+  using decide::History::cooling;
   // Dry runs and refusals are no moves. A failed one counts: it is not to be tried at once again.
   void add(const record::VmMoved& moved);
-  // `vm`: its UUID or, where that is not known, its name.
-  void add(const std::string& vm, record::Time time);
-  // Whether the VM moved less than `cooldown` before `now`; one of its name, where no UUID was told.
+  // Of the VM, or of one of its name where no UUID was told.
   bool cooling(const record::VmSample& vm, record::Time now, std::chrono::milliseconds cooldown) const;
-  // How many VMs moved lately: one that moves now counts 1, one that moved a day ago 1/e.
-  double recent(record::Time now) const;
-
- private:
-  ByName<record::Time> last_;
 };
 
 // Percent of a host's CPUs that it and its VMs want: those that were busy, and those that VMs waited for.
 ByName<double> wanted_percents(const Round& round);
 
-// How many rounds on end each host has wanted more than the CPU threshold: a spike is not a load.
-class Hold {
+// Rounds that each host has wanted more than the CPU threshold.
+class Hold : public decide::Hold {
  public:
+  using decide::Hold::count;
   void count(const Round& round, double threshold_percent);
-  int rounds(std::string_view host) const;
-  double percent(std::string_view host) const;  // of one that is above it
-
- private:
-  struct Count {
-    int rounds = 0;
-    std::int64_t seen = 0;
-    double percent = 0;
-  };
-  ByName<Count> counts_;
-  std::int64_t round_ = 0;
 };
 
 // True when it runs or at least holds the memory of a running one.

@@ -12,7 +12,7 @@ void Feed::take_rule(record::Reader& reader) {
     throw Error(Status::kUsage, "read the placement rules", "line " + std::to_string(reader.line()),
                 "it cannot be read", "no plan is made without a rule that was meant to hold");
   }
-  planner_.rules().add(rule);
+  if (!rule.luns) planner_.rules().add(rule);
 }
 
 bool Feed::take(record::Reader& reader) {
@@ -45,8 +45,6 @@ bool Feed::take(record::Reader& reader) {
   } else {
     hand_on = take_notice(reader);
   }
-  if (reader.skipped() > skipped_) planner_.round().lines_skipped = true;  // @rule 07-line-skipped
-  skipped_ = reader.skipped();
   return hand_on;
 }
 

@@ -20,7 +20,6 @@ class Feed {
   bool take_notice(record::Reader& reader);
 
   Planner& planner_;
-  std::int64_t skipped_ = 0;
 };
 
 }  // namespace rackline::capacity

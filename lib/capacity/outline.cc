@@ -5,37 +5,12 @@
 #include <utility>
 
 namespace rackline::capacity {
-namespace {
-
-std::size_t index(int i) {
-  return static_cast<std::size_t>(i);
-}
-
-std::vector<int> placement(const plan::State& state) {
-  std::vector<int> where(index(state.model().items()));
-  for (int item = 0; item < state.model().items(); ++item) where[index(item)] = state.where(item);
-  return where;
-}
-
-}  // namespace
-
 std::vector<std::string> left_out(const Cluster& cluster) {
   std::vector<std::string> hosts;
   for (const auto& host : cluster.hosts) {
     if (!host.frozen.empty()) hosts.push_back(host.name + " is left out: " + host.frozen);
   }
   return hosts;
-}
-
-plan::Schedule schedule_of(const plan::State& result, const std::vector<plan::Step>& steps,
-                           const Policy& policy, bool keep_spare) {
-  std::vector<int> first;
-  first.reserve(steps.size());
-  for (const plan::Step& step : steps) first.push_back(step.item);
-  plan::Schedule net = order(result.model(), placement(result), policy.caps, keep_spare, first);
-  if (net.blocked.empty()) return net;
-  plan::Schedule walked = stage(result.model(), steps, policy.caps, keep_spare);
-  return walked.blocked.size() < net.blocked.size() ? walked : net;
 }
 
 std::vector<HostOutlook> outlook(const Cluster& cluster, const plan::State& before,
@@ -63,30 +38,13 @@ std::vector<HostOutlook> outlook(const Cluster& cluster, const plan::State& befo
   return hosts;
 }
 
-int moved(const plan::State& state) {
-  int count = 0;
-  for (int item = 0; item < state.model().items(); ++item) {
-    count += state.where(item) != state.model().start(item) ? 1 : 0;
-  }
-  return count;
-}
-
-plan::State carried_out(const plan::Model& model, const plan::Schedule& schedule) {
-  plan::State done(model, false);
-  for (const plan::Move& move : schedule.moves) done.move(move.item, move.to);
-  return done;
-}
-
 std::vector<std::string> dropped(const Cluster& cluster, const plan::Schedule& schedule,
                                  const Explain& explain) {
   std::vector<std::string> texts;
   if (schedule.blocked.empty()) return texts;
   const plan::State done = carried_out(cluster.model, schedule);
   for (const plan::Blocked& blocked : schedule.blocked) {
-    texts.push_back(cluster.vm(blocked.item).name + " stays on " + cluster.host(done.where(blocked.item)) +
-                    ", as there is no way to " + cluster.host(blocked.to) + ": " +
-                    (blocked.why.kind == plan::Obstacle::Kind::kSpare ? "while it is on its way, " : "") +
-                    explain.obstacle(done, blocked.item, blocked.to, blocked.why));
+    texts.push_back(explain.blocked(done, blocked.item, blocked.to, blocked.why));
   }
   return texts;
 }

@@ -7,10 +7,15 @@
 #include "capacity/cluster.h"
 #include "capacity/explain.h"
 #include "capacity/planner.h"
+#include "decide/stages.h"
 #include "plan/order.h"
 #include "plan/search.h"
 
 namespace rackline::capacity {
+
+using decide::carried_out;
+using decide::moved;
+using decide::schedule_of;
 
 // What the commands of the planner have in common when they put their answers together.
 
@@ -19,17 +24,6 @@ std::vector<std::string> left_out(const Cluster& cluster);
 
 // What becomes of each host between two states of the cluster.
 std::vector<HostOutlook> outlook(const Cluster& cluster, const plan::State& before, const plan::State& after);
-
-// How many items are elsewhere than at their start.
-int moved(const plan::State& state);
-
-// The stages that lead to `result`. The search's own order of steps always works, the net moves in their own
-// order are fewer and more parallel.
-plan::Schedule schedule_of(const plan::State& result, const std::vector<plan::Step>& steps,
-                           const Policy& policy, bool keep_spare);
-
-// Where everything is when all moves of the schedule are done; without a score.
-plan::State carried_out(const plan::Model& model, const plan::Schedule& schedule);
 
 // "db1 stays on h1, as there is no way to h2: ...", for each move that has no stage.
 std::vector<std::string> dropped(const Cluster& cluster, const plan::Schedule& schedule,

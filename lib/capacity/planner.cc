@@ -174,20 +174,6 @@ std::vector<plan::Step> Planner::mend_and_balance(plan::State& state, const Expl
   return steps;
 }
 
-int Planner::most_without_force(std::int64_t running) const {
-  if (policy_.force) return std::numeric_limits<int>::max();
-  return std::max(1, static_cast<int>(static_cast<double>(running) * policy_.max_change_percent / 100));
-}
-
-void Planner::guard(std::int64_t touched, std::int64_t running, const std::string& more) const {
-  if (touched <= most_without_force(running)) return;  // @rule 11-part-of-the-fleet: true
-  throw Error(Status::kRefused, "plan",
-              std::to_string(touched) + " of " + std::to_string(running) + " virtual servers would move",
-              "that is more than " + percent_text(policy_.max_change_percent) + " of the fleet" +
-                  (more.empty() ? "" : "; " + more),
-              "--force if it is meant; --max-moves N for a part of it");
-}
-
 // Of steps that would help if no spare was kept: which of them takes it, and whose. Empty if none does.
 std::string Planner::spare_forbids(const Cluster& cluster, const plan::State& before, const Explain& explain,
                                    const std::vector<plan::Step>& without) const {
@@ -338,7 +324,7 @@ Plan Planner::balance_as_ruled() {
     return plan;
   }
   // Evening out beyond what is needed does not justify a mass movement: then only what is needed.
-  const int most = most_without_force(cluster.running);
+  const int most = guard().most(cluster.running);
   if (touched > most) {
     plan::State less = before;
     plan::SearchLimits few = limits();
@@ -350,9 +336,9 @@ Plan Planner::balance_as_ruled() {
       touched = moved(state);
     }
   }
-  if (touched > most) guard(touched, cluster.running, without_spare(most, true));
+  if (touched > most) guard().check(touched, cluster.running, without_spare(most, true));
 
-  const plan::Schedule schedule = schedule_of(state, steps, policy_, policy_.keep_spare);
+  const plan::Schedule schedule = schedule_of(state, steps, policy_.caps, policy_.keep_spare);
   plan.doubts = dropped(cluster, schedule, explain);
   if (schedule.moves.empty()) {
     plan.none =

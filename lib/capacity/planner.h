@@ -12,8 +12,9 @@
 #include "capacity/cluster.h"
 #include "capacity/contradiction.h"
 #include "capacity/facts.h"
-#include "capacity/relief.h"
 #include "capacity/usage.h"
+#include "decide/guard.h"
+#include "decide/relief.h"
 #include "plan/search.h"
 #include "record/kinds_capacity.h"
 #include "record/kinds_heartbeat.h"
@@ -93,7 +94,7 @@ class Planner {
 
   // Evens out the load if a host has been above a threshold for long enough, and mends broken rules. From the
   // second round on, servers leave hosts that are above the CPU threshold only where that is expected to
-  // last (capacity/relief.h), and only as many as that needs.
+  // last (decide/relief.h), and only as many as that needs.
   // Where a plan was made earlier in this stream, there is no other until its moves are seen done or the
   // cooldown has passed. Throws Error(kRefused) when too much of the fleet would move.
   // With Objective::kGaneti: always, as far as it lowers hbal's score, and drained hosts are emptied.
@@ -143,7 +144,7 @@ class Planner {
   Question question_of_all() const;
   // (planner_steady.cc) What is expected of a stream's hosts, and what to do about those that are busy now.
   struct Steady {
-    Outlook outlook;
+    decide::Outlook outlook;
     std::vector<int> hot;            // expected to be above the CPU threshold again
     std::vector<std::string> texts;  // of each host that is above it or hot, what is expected of it
     std::string outcome() const;     // why nothing moves in spite of them
@@ -162,9 +163,7 @@ class Planner {
   Plan place_as_ruled(bool by_moving) const;
   Rolling rolling_as_ruled(const std::vector<std::string>& hosts, int most) const;
   Plan even_out();  // (planner_even.cc)
-  int most_without_force(std::int64_t running) const;
-  // `more`: what is to be said beside the refusal.
-  void guard(std::int64_t touched, std::int64_t running, const std::string& more = {}) const;
+  decide::ChangeGuard guard() const { return {policy_.max_change_percent, policy_.force, "virtual servers"}; }
   void write_moves(const Cluster& cluster, const plan::Schedule& schedule, const std::string& verb,
                    const std::vector<std::string>& reasons, Plan& plan,
                    const std::function<double(const plan::State&)>& score = {}) const;

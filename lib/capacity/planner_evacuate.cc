@@ -149,9 +149,9 @@ Plan Planner::evacuate_as_ruled(const std::vector<std::string>& hosts) const {
     if (state.where(item) == model.start(item) || !active(*cluster.vm(item).sample)) continue;
     if (leaving.size() > 1 || !leaving.contains(model.start(item))) ++touched;
   }
-  guard(touched, cluster.running);
+  guard().check(touched, cluster.running);
 
-  const plan::Schedule schedule = schedule_of(state, steps, policy_, false);
+  const plan::Schedule schedule = schedule_of(state, steps, policy_.caps, false);
   write_moves(cluster, schedule, "evacuate", reasons_of(cluster, evacuees, steps), plan);
 
   plan.unplaced = left_behind(cluster, schedule, evacuees, explain);

@@ -63,7 +63,7 @@ Plan Planner::even_out() {
   std::erase_if(broken, [&](const plan::Violation& v) { return !wanted(v); });
   const std::vector<plan::Step> repairs = repair(state, limits(), wanted).steps;
   EvenLimits even;
-  even.max_moves = std::min(policy_.max_moves, std::max(most_without_force(cluster.running), moved(state)));
+  even.max_moves = std::min(policy_.max_moves, std::max(guard().most(cluster.running), moved(state)));
   even.keep_spare = policy_.keep_spare;
   even.least_gain = policy_.least_gain / static_cast<double>(std::max<std::size_t>(1, cluster.hosts.size()));
   even.budget = policy_.budget;
@@ -79,7 +79,7 @@ Plan Planner::even_out() {
     }
     return none(std::move(reason));
   }
-  guard(moved(state), cluster.running);
+  guard().check(moved(state), cluster.running);
 
   std::vector<int> target(index(model.items()));
   std::vector<int> first;

@@ -79,7 +79,7 @@ Plan Planner::pack() {
   plan::Room room(
       state, {.keep_spare = policy_.keep_spare, .fill = true, .aside = model.bins() <= kMostHostsForAside});
   const int without_spare = policy_.keep_spare ? state.bins_without_spare() : 0;
-  const int most = std::min(policy_.max_moves, most_without_force(cluster.running));
+  const int most = std::min(policy_.max_moves, guard().most(cluster.running));
   std::string first_reason;  // why the next host is not freed
   bool too_many = false;
   std::set<int> emptied;
@@ -128,7 +128,7 @@ Plan Planner::pack() {
     std::string& reason = reasons[index(step.item)];
     if (reason.empty()) reason = makes_room(cluster, step);
   }
-  const plan::Schedule schedule = schedule_of(state, room.steps(), policy_, policy_.keep_spare);
+  const plan::Schedule schedule = schedule_of(state, room.steps(), policy_.caps, policy_.keep_spare);
   write_moves(cluster, schedule, "pack", reasons, plan);
   plan.doubts = dropped(cluster, schedule, Explain(cluster, rules_, policy_));
 

@@ -87,7 +87,7 @@ Plan Planner::place_as_ruled(bool by_moving) const {
   // Only for those that have no place as things are: nobody is moved for comfort here.
   if (by_moving && !why_not.empty()) {
     plan::Room room(state, {.keep_spare = policy_.keep_spare, .most_load = 1.0});
-    const int most = std::min(policy_.max_moves, most_without_force(cluster.running));
+    const int most = std::min(policy_.max_moves, guard().most(cluster.running));
     std::map<int, std::string> still;
     for (const int item : items) {
       if (!why_not.contains(item)) continue;
@@ -106,7 +106,7 @@ Plan Planner::place_as_ruled(bool by_moving) const {
       steps.push_back(step);
       reasons[index(step.item)] = makes_room(cluster, step);
     }
-    const plan::Schedule schedule = schedule_of(state, steps, policy_, policy_.keep_spare);
+    const plan::Schedule schedule = schedule_of(state, steps, policy_.caps, policy_.keep_spare);
     // A request that was placed in between may be what another one depends on, and is not there yet when the
     // moves are made: then there is no such plan.
     if (!schedule.blocked.empty()) return place_as_ruled(false);

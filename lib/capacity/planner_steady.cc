@@ -46,7 +46,7 @@ Planner::Steady Planner::steady(const Cluster& cluster, const plan::State& state
   for (const auto& host : cluster.hosts) steady.outlook.bins.push_back(usage_.of_host(host.name));
   steady.texts.resize(cluster.hosts.size());
 
-  const ExpectedLoad loads(state, steady.outlook);
+  const decide::ExpectedLoad loads(state, steady.outlook);
   const Explain explain(cluster, rules_, policy_);
   // Who says how many rounds it has to hold wants to wait for that, and has his answer then.
   const bool familiar = usage_.span() >= kFamiliar;
@@ -84,14 +84,14 @@ std::vector<plan::Step> Planner::mend_and_relieve(plan::State& state, const Expl
                                                   plan::SearchLimits limits) const {
   const auto wanted = [&explain](const plan::Violation& v) { return explain.may_be_mended(v); };
   std::vector<plan::Step> steps = repair(state, limits, wanted).steps;
-  MovePrice price;
+  decide::MovePrice price;
   price.horizon = std::chrono::duration<double>(policy_.horizon).count();
   price.price = std::chrono::duration<double>(policy_.move_price).count();
   price.allowance = std::max(kLeastAllowance, kAllowance * state.model().bins());
   price.spent = history_.recent(closed_.time);
   // Relief is wanted, not needed: as much of it as may be without --force.
-  limits.max_moves = std::min(limits.max_moves, std::max(most_without_force(running), moved(state)));
-  const std::vector<plan::Step> more = relieve(state, steady.outlook, steady.hot, price, limits);
+  limits.max_moves = std::min(limits.max_moves, std::max(guard().most(running), moved(state)));
+  const std::vector<plan::Step> more = decide::relieve(state, steady.outlook, steady.hot, price, limits);
   steps.insert(steps.end(), more.begin(), more.end());
   return steps;
 }

@@ -3,13 +3,12 @@
 
 #include <limits>
 #include <optional>
-#include <set>
 
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "capacity/feed.h"
 #include "capacity/planner.h"
 #include "cli/bars.h"
+#include "decide/session.h"
 
 namespace rackline::capacity {
 namespace {
@@ -29,10 +28,10 @@ cli::BarChart chart_of(const std::vector<HostOutlook>& hosts, const Policy& poli
   return chart;
 }
 
-class Session {
+class Session : public decide::Session {
  public:
   Session(cli::Program& program, const Options& options, Verb verb)
-      : program_(program), options_(options), verb_(verb), planner_(options.policy), feed_(planner_) {
+      : decide::Session(program), options_(options), verb_(verb), planner_(options.policy), feed_(planner_) {
     if (!options.rules.empty()) {
       const auto reader = program.file_reader(options.rules, record::Policy::kRefuse);
       while (reader->next()) {
@@ -47,72 +46,29 @@ class Session {
     }
   }
 
-  Status run() {
-    const auto reader = program_.stdin_reader(record::Policy::kSkip);
-    while (reader->next()) {
-      record::RoundEnd end;
-      if (reader->is<record::RoundEnd>()) {
-        if (reader->read(end)) close(end.time, &end);
-      } else if (feed_.take(*reader)) {
-        program_.out().pass(*reader);
-      }
-    }
-    const bool stopped = reader->end() && reader->end()->outcome == "interrupted" && closed_;
-    if (interrupt::requested()) return Status::kDone;
-    if (!reader->complete() || !stopped)  // @rule 07-half-a-round
-      cli::Program::require_complete(*reader, "plan");
-    if (!planner_.round().empty() && !stopped) close({}, nullptr);
-    return finish();
-  }
-
  private:
-  // Only balance answers each round; the others are questions about the state as it is at the end.
-  void close(record::Time time, const record::RoundEnd* end) {
+  bool take(record::Reader& reader) override { return feed_.take(reader); }
+  void miss_line() override { planner_.round().lines_skipped = true; }
+  bool begun() override { return !planner_.round().empty(); }
+  record::Time end_round(record::Time time) override {
     planner_.close(time);
-    closed_ = true;
-    ++rounds_;
-    program_.out().stamp(planner_.last().time);
-    if (verb_ != Verb::kBalance) return;
-    // A single round is answered as it stands, but the first one of a stream only tells where things stand:
-    // which of the two it is shows when the input goes on, or ends.
-    const Policy& policy = options_.policy;
-    first_.reset();
-    if (rounds_ == 1 && end != nullptr && !policy.hold && policy.objective == Objective::kLoad) {
-      first_ = *end;
-    } else {
-      answer_or_say(end);
-    }
+    return planner_.last().time;
+  }
+  // The other commands are questions about the state as it is at the end.
+  bool answers_rounds() const override { return verb_ == Verb::kBalance; }
+  bool first_only_tells() const override {
+    return !options_.policy.hold && options_.policy.objective == Objective::kLoad;
   }
 
-  // What a round is refused for is the matter of that round: whoever follows the stream has the next answer.
-  void answer_or_say(const record::RoundEnd* end) {
-    refusal_.reset();
-    Plan plan;
-    try {
-      plan = plan_balance();
-    } catch (const Error& error) {
-      answer_.reset();
-      refusal_ = error;
-      program_.warn("round " + std::to_string(rounds_) + ": " + error.what() +
-                    (error.hint().empty() ? "" : " (" + error.hint() + ")"));
-      return;
-    }
-    tell(plan, end);
-  }
-
-  Plan plan_balance() {
+  Answer decide_round() override {
     examine();
-    return planner_.balance();
+    Plan plan = planner_.balance();
+    if (plan.none) note_round(plan.none->reason);
+    write(plan);
+    return {!plan.moves.empty(), std::move(plan.none)};
   }
 
-  void tell(Plan& plan, const record::RoundEnd* end) {
-    if (plan.none) program_.note("round " + std::to_string(rounds_) + ": " + plan.none->reason);
-    const bool moves = !plan.moves.empty();
-    write(plan);
-    // The plan of this round is whole: whoever carries it out need not wait for the end.
-    if (moves && end != nullptr) program_.out().write(*end);
-    answer_ = std::move(plan.none);
-  }
+  std::optional<record::NoBeneficialMove> decide_on_nothing() override { return planner_.balance().none; }
 
   // No plan is made on rules that contradict each other: which of them would it be right to break?
   void examine() {
@@ -123,10 +79,10 @@ class Session {
       throw Error(Status::kUsage, "plan", "contradictory rules", all, "no placement can obey them");
     }
     for (const auto& text : found.doubtful) {
-      if (told_.insert(text).second) program_.warn(text);
+      warn_once(text);
     }
     for (const auto& text : found.idle) {
-      if (told_.insert(text).second) program_.note(text);
+      note_once(text);
     }
   }
 
@@ -154,10 +110,8 @@ class Session {
     if (out.format() == cli::Format::kTable) program_.warn(plan.stays);
   }
 
-  Status finish() {
-    program_.summary<record::PlanSummary>().rounds = rounds_;
-    if (!closed_) planner_.close({});
-    if (verb_ != Verb::kBalance) examine();
+  Status finish() override {
+    examine();
     program_.end().outcome = "ok";  // also of a no: what could be told is whole
     switch (verb_) {
       case Verb::kCheck: {
@@ -174,26 +128,13 @@ class Session {
           for (const auto& explanation : planner_.explain(name)) program_.out().write(explanation);
         }
         return Status::kDone;
-      case Verb::kBalance:
-        if (!closed_) answer_ = planner_.balance().none;
-        if (first_) {
-          Plan plan = plan_balance();
-          tell(plan, &*first_);
-        }
-        if (refusal_) {
-          program_.end().outcome.clear();  // it follows from the status
-          program_.end().reason = refusal_->what();
-          return refusal_->status();
-        }
-        break;
       default:
         Plan plan = verb_ == Verb::kPlace  ? planner_.place(!options_.no_moves)
                     : verb_ == Verb::kPack ? planner_.pack()
                                            : planner_.evacuate(options_.hosts);
         write(plan);
-        answer_ = std::move(plan.none);
+        if (plan.none && moves_ == 0) program_.out().write(*plan.none);
     }
-    if (answer_ && moves_ == 0) program_.out().write(*answer_);
     return unplaced_ == 0 ? Status::kDone : Status::kNo;
   }
 
@@ -216,17 +157,11 @@ class Session {
     return answer.unserviceable.empty() ? Status::kDone : Status::kNo;
   }
 
-  cli::Program& program_;
   const Options& options_;
   Verb verb_;
   Planner planner_;
   Feed feed_;
-  std::optional<record::NoBeneficialMove> answer_;
-  std::optional<record::RoundEnd> first_;  // the end of a round that is not answered yet
-  std::optional<Error> refusal_;           // of the last round
-  std::set<std::string> told_;
-  bool closed_ = false;
-  std::int64_t rounds_ = 0, moves_ = 0, unplaced_ = 0;
+  std::int64_t unplaced_ = 0;
 };
 
 }  // namespace

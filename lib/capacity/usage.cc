@@ -9,57 +9,27 @@ namespace {
 
 using std::chrono::seconds;
 
-// What is so old counts 1/e: long enough for a level to stand out from noise, and short enough for what goes
-// on now.
-constexpr double kMemorySeconds = 12 * 3600;
-constexpr double kLateSeconds = 30 * 60;
-constexpr double kLatePart = 0.35;  // of what is expected
-// How long a sample counts: the time since the one before, but none for an hour because the stream paused.
-constexpr double kFirstSeconds = 60;
-constexpr double kLongestSeconds = 600;
-// Until something was watched for this long, its variance is mostly the assumed one: a standard deviation of
-// so much of its mean, and so much of its size.
-constexpr double kAssumedSeconds = 20 * 60;
-constexpr double kAssumedOfMean = 0.4;
-constexpr double kAssumedOfSize = 0.02;
 constexpr seconds kRepeatWithin = std::chrono::hours(2);
 constexpr double kRepeatSeconds = 30;
-// What was not seen for so many rounds is gone, and not only missing from a few.
-constexpr std::int64_t kForgetAfter = 1000;
 
 }  // namespace
-
-double Usage::Average::add(double value, double watched, double decay) {
-  weight = weight * decay + watched;
-  const double gain = watched / weight;
-  mean += gain * (value - mean);
-  return gain;
-}
-
-void Usage::Track::add(double value, double watched, const Decay& decay, std::int64_t now) {
-  late.add(value, watched, decay.late);
-  const double off = value - level.mean;
-  const double gain = level.add(value, watched, decay.level);
-  variance = (1 - gain) * (variance + gain * off * off);
-  round = now;
-}
 
 void Usage::count(const Round& round, double threshold_percent, const Speeds& speeds) {
   if (round.empty()) return;
   if (rounds_ > 0 && round.time <= time_) return;
   const double passed =
       rounds_ > 0 ? static_cast<double>(std::chrono::duration_cast<seconds>(round.time - time_).count()) : 0;
-  const double watched = rounds_ > 0 ? std::min(passed, kLongestSeconds) : kFirstSeconds;
-  const Decay decay{std::exp(-passed / kMemorySeconds), std::exp(-passed / kLateSeconds)};
+  const double watched = rounds_ > 0 ? std::min(passed, decide::kLongestSeconds) : decide::kFirstSeconds;
+  const decide::Decay decay(passed);
   if (rounds_ > 0) span_ += std::chrono::duration_cast<seconds>(round.time - time_);
   time_ = round.time;
   ++rounds_;
   ++seen_;
 
   ByName<double> of_vms;
-  const auto track = [&](ByName<Track>& tracks, std::string_view name) -> Track& {
+  const auto track = [&](ByName<decide::Forecast>& tracks, std::string_view name) -> decide::Forecast& {
     const auto found = tracks.find(name);
-    return found != tracks.end() ? found->second : tracks.emplace(name, Track{}).first->second;
+    return found != tracks.end() ? found->second : tracks.emplace(name, decide::Forecast{}).first->second;
   };
   for (const auto& vm : round.vms()) {
     if (!active(vm) || !vm.cpu_cores) continue;
@@ -86,33 +56,25 @@ void Usage::count(const Round& round, double threshold_percent, const Speeds& sp
     times.last = time_;
     ++times.rounds;
   }
-  if (seen_ % kForgetAfter != 0) return;
-  std::erase_if(vms_, [this](const auto& entry) { return entry.second.round <= seen_ - kForgetAfter; });
-  std::erase_if(hosts_, [this](const auto& entry) { return entry.second.round <= seen_ - kForgetAfter; });
+  if (seen_ % decide::kForgetAfter != 0) return;
+  const auto gone = [this](const auto& entry) {
+    return entry.second.round() <= seen_ - decide::kForgetAfter;
+  };
+  std::erase_if(vms_, gone);
+  std::erase_if(hosts_, gone);
   std::erase_if(above_, [this](const auto& entry) { return time_ - entry.second.last > kRepeatWithin; });
-}
-
-Expected Usage::expected(const Track& track, double size) const {
-  const double off = kAssumedOfMean * track.level.mean;
-  const double of_size = kAssumedOfSize * size;
-  const double assumed = off * off + of_size * of_size;
-  const double weight = track.level.weight;
-  return {(1 - kLatePart) * track.level.mean + kLatePart * track.late.mean,
-          (kAssumedSeconds * assumed + weight * track.variance) / (kAssumedSeconds + weight)};
 }
 
 Expected Usage::of(const record::VmSample& vm, double speed) const {
   const double size = 1000 * speed * static_cast<double>(vm.vcpus.value_or(1));
   const auto found = vms_.find(identity(vm));
-  if (found != vms_.end()) return expected(found->second, size);
-  Track now;
-  now.level.mean = now.late.mean = 1000 * speed * wanted_cores(vm).value_or(0);
-  return expected(now, size);
+  if (found != vms_.end()) return found->second.expected(size);
+  return decide::Forecast::of(1000 * speed * wanted_cores(vm).value_or(0)).expected(size);
 }
 
 Expected Usage::of_host(std::string_view host) const {
   const auto found = hosts_.find(host);
-  return found != hosts_.end() ? expected(found->second, 0) : Expected{};
+  return found != hosts_.end() ? found->second.expected(0) : Expected{};
 }
 
 bool Usage::repeated(std::string_view host) const {

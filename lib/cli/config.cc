@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 namespace {
 
 // A section of another name is a mistake. tests/tools/manual.bats compares them with what is built.
-constexpr std::array<std::string_view, 11> kPrograms{"audit",    "capplan",          "capwatch", "failover",
-                                                     "fence",    "heartbeat",        "lunwatch", "migrate",
-                                                     "rackline", "rackline-records", "reserve"};
+constexpr std::array<std::string_view, 12> kPrograms{"audit",   "capplan",   "capwatch",         "failover",
+                                                     "fence",   "heartbeat", "lunbalance",       "lunwatch",
+                                                     "migrate", "rackline",  "rackline-records", "reserve"};
 
 }  // namespace
 

@@ -15,7 +15,8 @@ std::vector<const Kind*> chapter_by_chapter() {
        {&Subject::written, &Subject::seen, &Subject::decided, &Subject::done, &Subject::stream}) {
     for (const Subject* subject :
          {&kInventoryKinds, &kCapacityKinds, &kStorageKinds, &kMigrationKinds, &kHeartbeatKinds, &kFenceKinds,
-          &kFailoverKinds, &kPlanningKinds, &kClusterKinds, &kAuditKinds, &kReserveKinds, &kStreamKinds}) {
+          &kFailoverKinds, &kPlanningKinds, &kBalancingKinds, &kClusterKinds, &kAuditKinds, &kReserveKinds,
+          &kStreamKinds}) {
       const Subject::Kinds kinds = subject->*chapter;
       all.insert(all.end(), kinds.begin(), kinds.end());
     }

@@ -21,7 +21,8 @@ struct Subject {
 };
 
 extern const Subject kInventoryKinds, kCapacityKinds, kStorageKinds, kMigrationKinds, kHeartbeatKinds,
-    kFenceKinds, kFailoverKinds, kPlanningKinds, kClusterKinds, kAuditKinds, kReserveKinds, kStreamKinds;
+    kFenceKinds, kFailoverKinds, kPlanningKinds, kBalancingKinds, kClusterKinds, kAuditKinds, kReserveKinds,
+    kStreamKinds;
 
 // Every kind there is, in the order of rackline-records(5).
 std::span<const Kind* const> kinds();

@@ -59,6 +59,9 @@ constexpr Field kArrayFields[] = {
     FIELD(Array, failure_domain, "what fails together with it: a rack, a room, a power feed", "DOMAIN",
           kOmitted),
     FIELD(Array, tier, "what kind of storage it is, in your own words: fast, bulk", "TIER", kOmitted),
+    FIELD(Array, encrypted, "whether it encrypts what it holds", {}, kOmitted),
+    FIELD(Array, drained, "true: nothing new is to be placed on it", {}, kOmitted),
+    FIELD(Array, block_bytes, "the one block that its LUNs can have; left out: any", {}, kOmitted),
 };
 
 constexpr Field kPlacementRuleFields[] = {
@@ -70,8 +73,15 @@ constexpr Field kPlacementRuleFields[] = {
           "neighbourhood where one of on is; compatible: between hosts vms may move live whatever their CPU "
           "models are",
           "RULE"),
-    FIELD(PlacementRule, vms, "the virtual servers it binds; of compatible: none means all", "VMS"),
+    FIELD(PlacementRule, vms,
+          "the virtual servers it binds; of compatible: none means all; left out where luns are bound", "VMS",
+          kPreset),
     FIELD(PlacementRule, hosts, "the hosts that pin, exclude and compatible speak of", "HOSTS"),
+    FIELD(PlacementRule, luns,
+          "the LUNs it binds, instead of vms: of affinity, anti_affinity, spread, pin, exclude and stay",
+          "LUNS", kSeldom),
+    FIELD(PlacementRule, arrays, "the arrays that pin and exclude speak of, instead of hosts", "ARRAYS",
+          kSeldom),
     FIELD(PlacementRule, on, "the virtual servers that those of depends need", {}, kOmitted),
     FIELD(PlacementRule, domains, "failure domains that spread asks for; null: one for each of vms", {},
           kOmitted),
@@ -96,8 +106,8 @@ const Kind Array::kKind{
     "array",    Role::kConfiguration, "A storage array: one line of the inventory.", "people, lab inventory",
     "lunwatch", kArrayFields};
 const Kind PlacementRule::kKind{
-    "placement_rule", Role::kConfiguration, "A rule that every placement must obey.", "people",
-    "capplan",        kPlacementRuleFields};
+    "placement_rule", Role::kConfiguration,  "A rule that every placement must obey.",
+    "people",         "capplan, lunbalance", kPlacementRuleFields};
 
 const Subject kInventoryKinds{.written = kWritten};
 

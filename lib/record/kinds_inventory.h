@@ -31,13 +31,15 @@ struct Array : Head {
   Text initiator, chap_user, chap_password_file, chap_target_user, chap_target_password_file;
   Integer size_bytes;
   Text failure_domain, tier;
+  Flag encrypted, drained;
+  Integer block_bytes;
   static const Kind kKind;
 };
 
 struct PlacementRule : Head {
   std::string rule;
   std::vector<std::string> vms;
-  List hosts, on;
+  List hosts, on, luns, arrays;
   Integer domains;
   Flag soft;
   static const Kind kKind;

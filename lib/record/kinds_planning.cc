@@ -136,6 +136,9 @@ constexpr Field kPlanSummaryFields[] = {
     FIELD(PlanSummary, score_before, "imbalance before the first plan, 0 is perfect", "BEFORE", kOmitted),
     FIELD(PlanSummary, score_after, "imbalance after the last", "AFTER", kOmitted),
     FIELD(PlanSummary, lower_bound, "no placement can score below this", "BOUND", kOmitted),
+    FIELD(PlanSummary, bytes, "bytes of LUNs that the moves copy", "COPY", kSeldom),
+    FIELD(PlanSummary, gain_per_tib, "by how much each TiB that is copied lowers the imbalance", "GAIN/TIB",
+          kSeldom),
 };
 
 constexpr const Kind* kWritten[] = {&VmRequest::kKind};
@@ -153,12 +156,9 @@ const Kind VmPlace::kKind{"vm_place",      Role::kDecision, "Run a requested vir
                           "capplan place", "people",        kVmPlaceFields};
 const Kind VmUnplaced::kKind{"vm_unplaced", Role::kFact, "There is no host for a virtual server, and why.",
                              "capplan",     "people",    kVmUnplacedFields};
-const Kind NoBeneficialMove::kKind{"no_beneficial_move",
-                                   Role::kFact,
-                                   "Nothing is worth moving: the answer of a planner that has no plan.",
-                                   "capplan",
-                                   "people",
-                                   kNoBeneficialMoveFields};
+const Kind NoBeneficialMove::kKind{
+    "no_beneficial_move",  Role::kFact, "Nothing is worth moving: the answer of a planner that has no plan.",
+    "capplan, lunbalance", "people",    kNoBeneficialMoveFields};
 const Kind BalanceCheck::kKind{"balance_check", Role::kFact, "Whether a cluster needs balancing.",
                                "capplan check", "people",    kBalanceCheckFields};
 const Kind HostFreed::kKind{"host_freed",   Role::kFact, "A host that a plan leaves empty.",
@@ -180,8 +180,8 @@ const Kind HostRoom::kKind{"host_room",        Role::kFact, "What a host gives o
 const Kind Explanation::kKind{
     "explanation",     Role::kFact, "Why a virtual server goes to a host, or why it does not.",
     "capplan explain", "people",    kExplanationFields};
-const Kind PlanSummary::kKind{"plan_summary", Role::kSummary, "What the plans of a run come to.",
-                              "capplan",      "people",       kPlanSummaryFields};
+const Kind PlanSummary::kKind{"plan_summary",        Role::kSummary, "What the plans of a run come to.",
+                              "capplan, lunbalance", "people",       kPlanSummaryFields};
 
 const Subject kPlanningKinds{.written = kWritten, .decided = kDecided, .stream = kStream};
 

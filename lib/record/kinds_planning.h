@@ -115,6 +115,8 @@ struct Explanation : Head {
 struct PlanSummary : Head {
   Integer rounds, moves;
   Number score_before, score_after, lower_bound;
+  Integer bytes;
+  Number gain_per_tib;
   static const Kind kKind;
 };
 

@@ -32,6 +32,9 @@ constexpr Field kArraySampleFields[] = {
           "commands a second that we sent to its LUNs ourselves; in none of the above"),
     FIELD(ArraySample, failure_domain, "from the inventory", {}, kOmitted),
     FIELD(ArraySample, tier, "from the inventory", {}, kOmitted),
+    FIELD(ArraySample, encrypted, "from the inventory", {}, kOmitted),
+    FIELD(ArraySample, drained, "from the inventory", {}, kOmitted),
+    FIELD(ArraySample, block_bytes, "from the inventory", {}, kOmitted),
     FIELD(ArraySample, window_ms, "time over which the rates were measured; null: no rates yet"),
     FIELD(ArraySample, elapsed_ms, "time that the array took to answer"),
 };
@@ -143,19 +146,19 @@ const Kind ArraySample::kKind{"array_sample",
                               Role::kFact,
                               "What a storage array has, has promised and does. What is not known is null.",
                               "lunwatch",
-                              "people",
+                              "lunbalance",
                               kArraySampleFields};
-const Kind LunSample::kKind{"lun_sample", Role::kFact, "What a LUN is, who uses it, and how much.",
-                            "lunwatch",   "people",    kLunSampleFields};
+const Kind LunSample::kKind{"lun_sample", Role::kFact,  "What a LUN is, who uses it, and how much.",
+                            "lunwatch",   "lunbalance", kLunSampleFields};
 const Kind ArrayUsage::kKind{
     "array_usage",       Role::kFact, "What the samples of an array over the last while come to.",
     "lunwatch --follow", "people",    kArrayUsageFields};
 const Kind LunUsage::kKind{
-    "lun_usage",         Role::kFact, "What the samples of a LUN over the last while come to.",
-    "lunwatch --follow", "people",    kLunUsageFields};
+    "lun_usage",         Role::kFact,  "What the samples of a LUN over the last while come to.",
+    "lunwatch --follow", "lunbalance", kLunUsageFields};
 const Kind IdentityConflict::kKind{
-    "identity_conflict", Role::kFact, "LUNs that clients would take for one and the same disk.",
-    "lunwatch",          "people",    kIdentityConflictFields};
+    "identity_conflict", Role::kFact,  "LUNs that clients would take for one and the same disk.",
+    "lunwatch",          "lunbalance", kIdentityConflictFields};
 const Kind StorageSummary::kKind{"storage_summary", Role::kSummary, "What lunwatch has counted.",
                                  "lunwatch",        "people",       kStorageSummaryFields};
 

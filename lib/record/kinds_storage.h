@@ -20,6 +20,8 @@ struct ArraySample : Head {
   Integer outstanding;
   Number own_iops;
   Text failure_domain, tier;
+  Flag encrypted, drained;
+  Integer block_bytes;
   Integer window_ms, elapsed_ms;
   static const Kind kKind;
 };

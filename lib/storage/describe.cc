@@ -182,6 +182,9 @@ record::ArraySample head_of(const record::Array& array) {
   sample.driver = array.driver.value_or("scsi");
   sample.failure_domain = array.failure_domain;
   sample.tier = array.tier;
+  sample.encrypted = array.encrypted;
+  sample.drained = array.drained;
+  sample.block_bytes = array.block_bytes;
   return sample;
 }
 
@@ -223,25 +226,6 @@ Described describe(const record::Array& array, const std::optional<TgtView>& tgt
   if (tgt) add_up_load(described.luns, sample);
   if (tgt && tgt->before) sample.window_ms = tgt->window.count();
   return described;
-}
-
-std::vector<record::IdentityConflict> identity_conflicts(const std::vector<record::LunSample>& luns) {
-  std::map<std::pair<std::string, std::string>, std::vector<std::string>> owners;
-  for (const auto& lun : luns) {
-    const std::string name = lun.array + "/" + lun.lun;
-    if (lun.serial && !lun.serial->empty()) owners[{"serial", *lun.serial}].push_back(name);
-    if (lun.naa) owners[{"naa", *lun.naa}].push_back(name);
-  }
-  std::vector<record::IdentityConflict> conflicts;
-  for (auto& [identity, names] : owners) {
-    if (names.size() < 2) continue;
-    std::sort(names.begin(), names.end());
-    record::IdentityConflict& conflict = conflicts.emplace_back();
-    conflict.identity = identity.first;
-    conflict.value = identity.second;
-    conflict.luns = std::move(names);
-  }
-  return conflicts;
 }
 
 }  // namespace rackline::storage

@@ -36,8 +36,4 @@ Described describe(const record::Array& array, const std::optional<TgtView>& tgt
                    const std::map<LunKey, LunView>& luns, const std::map<std::string, Lost>& lost,
                    const std::string& initiator);
 
-// LUNs of a round that clients would take for one: those of different arrays, targets or numbers with one
-// serial or NAA. Without time and tool, in the order of their values.
-std::vector<record::IdentityConflict> identity_conflicts(const std::vector<record::LunSample>& luns);
-
 }  // namespace rackline::storage

@@ -13,6 +13,7 @@
 #include "observe/options.h"
 #include "series/recording.h"
 #include "storage/exposition.h"
+#include "storage/identity.h"
 #include "storage/survey.h"
 
 namespace rackline::storage {

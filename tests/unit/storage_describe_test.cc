@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/describe.h"
+#include "storage/identity.h"
 
 namespace rackline::storage {
 namespace {

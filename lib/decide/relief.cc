@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capacity/relief.h"
+#include "decide/relief.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-namespace rackline::capacity {
+namespace rackline::decide {
 namespace {
 
 // Excess is worth this many times the time above: being above by a third of the safety counts as much again
@@ -40,13 +40,12 @@ Expected sum(const Expected& one, const Expected& other, double sign) {
 
 class Relief {
  public:
-  Relief(plan::State& state, const Outlook& outlook, MovePrice price, const plan::SearchLimits& limits)
+  Relief(plan::State& state, Loads& loads, const MovePrice& price, const plan::SearchLimits& limits)
       : state_(state),
         model_(state.model()),
-        outlook_(outlook),
+        loads_(loads),
         price_(price),
         limits_(limits),
-        expected_(state, outlook),
         without_spare_(limits.keep_spare ? state.bins_without_spare() : 0) {
     for (int item = 0; item < model_.items(); ++item)
       away_ += state.where(item) != model_.start(item) ? 1 : 0;
@@ -56,47 +55,40 @@ class Relief {
 
  private:
   struct Candidate {
-    double gain;
+    double gain;  // beyond the price
     int item;
     int to;
   };
 
   void collect(int from, const std::vector<int>& calm, double price,
                std::vector<Candidate>& candidates) const;
-  bool fits(int item, int to) const;
   bool take(int item, int to);
   bool keeps_spare() const { return !limits_.keep_spare || state_.bins_without_spare() <= without_spare_; }
 
   plan::State& state_;
   const plan::Model& model_;
-  const Outlook& outlook_;
+  Loads& loads_;
   MovePrice price_;
   plan::SearchLimits limits_;
-  ExpectedLoad expected_;
   int without_spare_;
   int away_ = 0;
 };
 
-bool Relief::fits(int item, int to) const {
-  const double safety = expected_.safety(to);
-  const int r = outlook_.resource;
-  return expected_.with(to, item).mean <= safety &&
-         static_cast<double>(state_.load(to, r) + model_.demand(item, r).usual) <= safety &&
-         state_.admits(item, to);
-}
-
 void Relief::collect(int from, const std::vector<int>& calm, double price,
                      std::vector<Candidate>& candidates) const {
-  const double present = expected_.trouble(from);
+  const double present = loads_.trouble(from);
   for (const int item : state_.items_on(from)) {
-    if (model_.frozen(item) || outlook_.items[index(item)].mean <= 0) continue;
-    const double relief = present - expected_.trouble(from, expected_.without(from, item));
+    if (model_.frozen(item) || loads_.idle(item)) continue;
+    const double relief = present - loads_.trouble_without(from, item);
+    const double weight = price_.weights.empty() ? 1 : price_.weights[index(item)];
+    if (!price_.weights.empty() && relief * price_.horizon < price * weight) continue;
     int tried = 0;
     for (const int to : calm) {
-      if (to == from || !fits(item, to)) continue;
-      const double harm = expected_.trouble(to, expected_.with(to, item)) - expected_.trouble(to);
+      if (to == from || !loads_.bears(to, item) || !state_.admits(item, to)) continue;
+      const double harm = loads_.trouble_with(to, item) - loads_.trouble(to);
       const double gain = (relief - harm) * price_.horizon;
-      if (gain >= price) candidates.push_back({gain, item, to});
+      if (gain >= price * weight)
+        candidates.push_back({price_.weights.empty() ? gain : gain - price * weight, item, to});
       if (++tried == kTargets) break;
     }
   }
@@ -114,7 +106,7 @@ bool Relief::take(int item, int to) {
     state_.move(item, from);
     return false;
   }
-  expected_.move(item, from, to);
+  loads_.move(item, from, to);
   return true;
 }
 
@@ -125,13 +117,12 @@ std::vector<plan::Step> Relief::run(std::vector<int> hot) {
     if (model_.state(bin) == plan::BinState::kOpen) calm.push_back(bin);
   }
   std::vector<double> trouble(index(model_.bins()));
-  std::vector<double> ease(index(model_.bins()));  // standard deviations below the safety
+  std::vector<double> ease(index(model_.bins()));
   for (bool moved = true; moved && away_ < limits_.max_moves;) {
     moved = false;
     for (int bin = 0; bin < model_.bins(); ++bin) {
-      const Expected& load = expected_.load(bin);
-      trouble[index(bin)] = expected_.trouble(bin);
-      ease[index(bin)] = (expected_.safety(bin) - load.mean) / expected_.deviation(load);
+      trouble[index(bin)] = loads_.trouble(bin);
+      ease[index(bin)] = loads_.ease(bin);
     }
     const double price = price_.of_next();
     std::stable_sort(hot.begin(), hot.end(),
@@ -163,7 +154,7 @@ std::vector<plan::Step> Relief::run(std::vector<int> hot) {
 }  // namespace
 
 ExpectedLoad::ExpectedLoad(const plan::State& state, const Outlook& outlook)
-    : model_(&state.model()), outlook_(&outlook), loads_(outlook.bins) {
+    : state_(&state), model_(&state.model()), outlook_(&outlook), loads_(outlook.bins) {
   for (int item = 0; item < model_->items(); ++item) {
     const int bin = state.where(item);
     if (bin == plan::kNowhere) continue;
@@ -183,9 +174,23 @@ double ExpectedLoad::above(int bin) const {
   return tail((safety(bin) - load(bin).mean) / deviation(load(bin))).above;
 }
 
-double ExpectedLoad::trouble(int bin, const Expected& load) const {
+double ExpectedLoad::trouble_of(int bin, const Expected& load) const {
   const Tail part = tail((safety(bin) - load.mean) / deviation(load));
   return part.above + kExcess * part.excess * deviation(load) / std::max(safety(bin), 1.0);
+}
+
+double ExpectedLoad::ease(int bin) const {
+  return (safety(bin) - load(bin).mean) / deviation(load(bin));
+}
+
+bool ExpectedLoad::idle(int item) const {
+  return outlook_->items[index(item)].mean <= 0;
+}
+
+bool ExpectedLoad::bears(int bin, int item) const {
+  const int r = outlook_->resource;
+  return with(bin, item).mean <= safety(bin) &&
+         static_cast<double>(state_->load(bin, r) + model_->demand(item, r).usual) <= safety(bin);
 }
 
 void ExpectedLoad::move(int item, int from, int to) {
@@ -201,9 +206,15 @@ Expected ExpectedLoad::without(int bin, int item) const {
   return sum(load(bin), outlook_->items[index(item)], -1);
 }
 
-std::vector<plan::Step> relieve(plan::State& state, const Outlook& outlook, const std::vector<int>& hot,
-                                MovePrice price, const plan::SearchLimits& limits) {
-  return Relief(state, outlook, price, limits).run(hot);
+std::vector<plan::Step> relieve(plan::State& state, Loads& loads, const std::vector<int>& hot,
+                                const MovePrice& price, const plan::SearchLimits& limits) {
+  return Relief(state, loads, price, limits).run(hot);
 }
 
-}  // namespace rackline::capacity
+std::vector<plan::Step> relieve(plan::State& state, const Outlook& outlook, const std::vector<int>& hot,
+                                const MovePrice& price, const plan::SearchLimits& limits) {
+  ExpectedLoad loads(state, outlook);
+  return relieve(state, loads, hot, price, limits);
+}
+
+}  // namespace rackline::decide

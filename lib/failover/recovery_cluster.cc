@@ -120,6 +120,10 @@ std::vector<std::string> View::namesake_on(const std::string& vm, const std::str
   });
 }
 
+std::vector<std::string> View::name_taken_on(const std::string& vm, const std::string& uuid) const {
+  return hosts_with([&](const record::VmSample& other) { return other.vm == vm && other.uuid != uuid; });
+}
+
 std::string View::state_on(const std::string& host, const std::string& uuid) const {
   const auto seen = hosts.find(host);
   if (seen == hosts.end()) return {};

@@ -41,6 +41,8 @@ struct View {
   std::vector<std::string> placed_on(const std::string& uuid) const;
   // Active VMs of that name that are not this one: it may have been defined anew, on the same disks.
   std::vector<std::string> namesake_on(const std::string& vm, const std::string& uuid) const;
+  // The same of those that are only defined: this one cannot be defined beside them.
+  std::vector<std::string> name_taken_on(const std::string& vm, const std::string& uuid) const;
   // As the host's sample has it; empty where it is not.
   std::string state_on(const std::string& host, const std::string& uuid) const;
 

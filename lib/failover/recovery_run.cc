@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/joined.h"
 #include "cluster/disarm.h"
 #include "failover/keep.h"
 #include "migrate/check.h"
@@ -164,13 +165,19 @@ std::map<std::string, Placement::Answer> RecoveryRun::find_place(const std::vect
   for (const Job* job : jobs) {
     const Protected& vm = job->verdict.vm;
     vms.push_back(vm);
-    fit[vm.vm] = barred[vm.vm] = job->barred;
+    barred[vm.vm] = job->barred;
+    const auto taken = situation_.view.name_taken_on(vm.vm, vm.uuid);
+    barred[vm.vm].insert(taken.begin(), taken.end());  // @rule 05-restart-name-taken
+    fit[vm.vm] = barred[vm.vm];
     for (const auto& [host, why] : vm.unfit) fit[vm.vm].insert(host);
   }
   auto answers = placement_.place(vms, fit);
   for (const auto& vm : vms) {
     Placement::Answer& answer = answers.at(vm.vm);
     if (!answer.host.empty()) continue;
+    if (const auto taken = situation_.view.name_taken_on(vm.vm, vm.uuid); !taken.empty())
+      answer.reason = "another virtual server of that name is defined on " + joined(taken, " and ") + "; " +
+                      answer.reason;
     if (vm.pinned) answer.reason = "it is pinned to " + vm.host + ": " + *vm.pinned;
     if (!planned_ && !vm.unfit.empty()) second.push_back(vm);
   }

@@ -214,7 +214,10 @@ VmDescription parse_description(const std::string& xml) {
   for (const auto& disk : devices.children("disk")) add_disk(disk, vm);
   for (const auto& device : devices.children("hostdev")) vm.ties.push_back(tie_of(device));
   for (const auto& interface : devices.children("interface")) add_interface(interface, vm);
-  if (devices.child("filesystem")) vm.ties.emplace_back("it uses a directory of its host");
+  for (const auto& device : devices.children("filesystem")) {
+    const std::string folder = device.child("source").attribute("dir").value();
+    vm.ties.push_back("it uses a directory of its host" + (folder.empty() ? "" : ": " + folder));
+  }
   for (const auto& tpm : devices.children("tpm")) {
     if (std::string_view(tpm.child("backend").attribute("type").value()) == "emulator") {
       vm.ties_when_stopped.emplace_back("the state of its TPM lies on its host");

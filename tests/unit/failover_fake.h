@@ -60,6 +60,12 @@ class FakeCluster final : public RecoveryCluster {
     hosts_[host].vms["uuid-" + name] = {name, "uuid-" + name, state, kGiB, false};
     count();
   }
+  // A stopped VM of that name which is another one.
+  void add_namesake(const std::string& host, const std::string& name) {
+    const std::lock_guard guard(mutex_);
+    const std::string uuid = "other-" + name;
+    hosts_[host].vms[uuid] = {name, uuid, migrate::VmState::kShutoff, kGiB, false};
+  }
   // "h2", "h2(off)", "h1 h2": the hosts that have it.
   std::string whereabouts(const std::string& name) {
     const std::lock_guard guard(mutex_);

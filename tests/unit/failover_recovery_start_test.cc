@@ -65,6 +65,22 @@ TEST_F(StartTest, EachHostThatWasTriedIsNamedWithWhatLibvirtSaid) {
   EXPECT_EQ(reason_.find("uuid-a"), std::string::npos);
 }
 
+TEST_F(StartTest, WhereAnotherOneHasItsNameItIsNotTried) {
+  cluster_.add_namesake("h2", "a");
+  resume();
+  EXPECT_EQ(outcome_, "done");
+  EXPECT_EQ(cluster_.whereabouts("a"), "h1(off) h3");
+}
+
+TEST_F(StartTest, WhereAllHaveItsNameThatIsSaidAndNothingIsTried) {
+  cluster_.add_namesake("h2", "a");
+  cluster_.add_namesake("h3", "a");
+  resume();
+  EXPECT_EQ(outcome_, "unplaced");
+  EXPECT_EQ(reason_.rfind("another virtual server of that name is defined on h2 and h3", 0), 0U) << reason_;
+  EXPECT_TRUE(cluster_.started.empty());
+}
+
 TEST_F(StartTest, ALockIsNamedAsTheCause) {
   for (const char* host : {"h2", "h3"}) {
     cluster_.at(host).failing_starts = 1;

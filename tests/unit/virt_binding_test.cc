@@ -44,6 +44,8 @@ TEST(Binding, ADeviceADirectoryAndATpmOfTheHostBind) {
                "</hostdev>"),
             Texts{"it uses a device of its host: pci 0000:41:00.0"});
   EXPECT_EQ(of("<filesystem type='mount'/>"), Texts{"it uses a directory of its host"});
+  EXPECT_EQ(of("<filesystem type='mount'><source dir='/srv/web'/></filesystem>"),
+            Texts{"it uses a directory of its host: /srv/web"});
   EXPECT_EQ(of("<tpm><backend type='passthrough'/></tpm>"), Texts{"it uses the TPM of its host"});
   EXPECT_EQ(of("<tpm><backend type='emulator'/></tpm>"), Texts{});
 }

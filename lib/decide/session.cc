@@ -7,10 +7,14 @@ namespace rackline::decide {
 
 Status Session::run() {
   const auto reader = program_.stdin_reader(record::Policy::kSkip);
+  // A sample is known to be unreadable only when it was taken, so before whatever comes next, or nothing.
   std::int64_t skipped = 0;
-  while (reader->next()) {
+  const auto look = [&] {
     if (reader->skipped() > skipped) miss_line();  // @rule 07-line-skipped
     skipped = reader->skipped();
+  };
+  while (reader->next()) {
+    look();
     record::RoundEnd end;
     if (reader->is<record::RoundEnd>()) {
       if (reader->read(end)) close(end.time, &end);
@@ -18,6 +22,7 @@ Status Session::run() {
       program_.out().pass(*reader);
     }
   }
+  look();
   const bool stopped = reader->end() && reader->end()->outcome == "interrupted" && closed_;
   if (interrupt::requested()) return Status::kDone;
   if (!reader->complete() || !stopped)  // @rule 07-half-a-round

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capacity/feed.h"
 
-#include "base/error.h"
 #include "capacity/plausible.h"
+#include "decide/required.h"
 
 namespace rackline::capacity {
 
 void Feed::take_rule(record::Reader& reader) {
-  record::PlacementRule rule;
-  if (!reader.read(rule)) {
-    throw Error(Status::kUsage, "read the placement rules", "line " + std::to_string(reader.line()),
-                "it cannot be read", "no plan is made without a rule that was meant to hold");
-  }
+  const auto rule = decide::required_rule(reader);
   if (!rule.luns) planner_.rules().add(rule);
 }
 
@@ -32,11 +28,7 @@ bool Feed::take(record::Reader& reader) {
   } else if (reader.is<record::PlacementRule>()) {
     take_rule(reader);
   } else if (reader.is<record::VmRequest>()) {
-    record::VmRequest request;
-    if (!reader.read(request)) {
-      throw Error(Status::kUsage, "read the requests", "line " + std::to_string(reader.line()),
-                  "it cannot be read", "somebody waits for an answer to it");
-    }
+    const auto request = decide::required_request<record::VmRequest>(reader);
     require_plausible(request);
     planner_.add(request);
   } else if (reader.is<record::HostUsage>() || reader.is<record::VmUsage>()) {
@@ -59,13 +51,10 @@ bool Feed::take_notice(record::Reader& reader) {
     if (reader.read(moved)) planner_.history().add(moved);
   } else if (record::Fluctuation fluctuation; reader.is<record::Fluctuation>()) {
     if (reader.read(fluctuation)) planner_.hear(fluctuation);
-  } else if (record::Reservation reservation; reader.is<record::Reservation>()) {
+  } else if (reader.is<record::Reservation>()) {
     // One that cannot be read would be given away unknowingly.
-    if (!reader.read(reservation)) {
-      throw Error(Status::kUsage, "read the reservations", "line " + std::to_string(reader.line()),
-                  "it cannot be read", "no plan is made without what is promised to others");
-    }
-    planner_.hear(reservation);
+    planner_.hear(decide::required<record::Reservation>(
+        reader, "read the reservations", "no plan is made without what is promised to others"));
   } else {
     const bool heard = state(record::HostUp(), true) || state(record::HostMaintenance(), false) ||
                        state(record::HostSuspect(), false) || state(record::HostDown(), false) ||

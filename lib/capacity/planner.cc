@@ -131,24 +131,12 @@ record::NoBeneficialMove Planner::none(const plan::State& state, std::string rea
 }
 
 std::string Planner::waiting_for() const {
-  if (before_ > closed_.time) {
-    // How long anything has lasted is not known then. The next round is compared with this one, so a clock
-    // that was put right costs one round.
-    return "the clock of the samples ran backwards, from " + format_time(before_) + " to " +
-           format_time(closed_.time) + ": nothing is decided on this round";
-  }
-  if (pending_.empty() || closed_.time - pending_since_ >= policy_.cooldown) return {};
-  for (const Pending& one : pending_) {
-    const bool arrived = std::any_of(closed_.vms().begin(), closed_.vms().end(), [&](const auto& vm) {
-      return active(vm) && vm.host == one.target && (vm.vm == one.vm || identity(vm) == one.vm);
-    });
-    if (!arrived) {
-      std::string text = one.name;
-      text += " is not seen on " + one.target + " yet, where it was sent " + format_time(pending_since_);
-      return text;
-    }
-  }
-  return {};
+  return under_way_.waiting_for(
+      before_, closed_.time, policy_.cooldown, [&](const decide::UnderWay::Move& move) {
+        return std::any_of(closed_.vms().begin(), closed_.vms().end(), [&](const auto& vm) {
+          return active(vm) && vm.host == move.target && (vm.vm == move.key || identity(vm) == move.key);
+        });
+      });
 }
 
 std::vector<plan::Step> Planner::mend_and_balance(plan::State& state, const Explain& explain,
@@ -260,12 +248,10 @@ void Planner::remember(const Plan& plan) {
     const std::string vm = move.uuid.value_or(move.vm);
     history_.add(vm, closed_.time);  // @rule 06-own-moves-remembered
     // The second leg of a way round tells no UUID.
-    std::erase_if(pending_, [&](const Pending& earlier) {
-      return earlier.vm == vm || (!move.uuid && earlier.name == move.vm && earlier.target == move.from);
+    under_way_.add({vm, move.vm, move.to}, closed_.time, [&](const decide::UnderWay::Move& earlier) {
+      return earlier.key == vm || (!move.uuid && earlier.name == move.vm && earlier.target == move.from);
     });
-    pending_.push_back({vm, move.vm, move.to});
   }
-  pending_since_ = closed_.time;
 }
 
 Plan Planner::balance_as_ruled() {
@@ -283,7 +269,7 @@ Plan Planner::balance_as_ruled() {
     plan.none = none(state, waiting);
     return plan;
   }
-  pending_.clear();
+  under_way_.clear();
   const Trigger why = trigger(state, explain);
   const bool steadily = this->steadily(state, why);
   const Steady steady = steadily ? this->steady(cluster, state, why.overloaded) : Steady{};

@@ -13,8 +13,10 @@
 #include "capacity/contradiction.h"
 #include "capacity/facts.h"
 #include "capacity/usage.h"
+#include "decide/causes.h"
 #include "decide/guard.h"
 #include "decide/relief.h"
+#include "decide/under_way.h"
 #include "plan/search.h"
 #include "record/kinds_capacity.h"
 #include "record/kinds_heartbeat.h"
@@ -180,15 +182,9 @@ class Planner {
   std::vector<record::VmRequest> requests_;
   Round open_;
   Round closed_;
-  // The moves that were decided last in this stream, until they are seen done.
-  struct Pending {
-    std::string vm;  // its UUID, or its name
-    std::string name, target;
-  };
-  std::vector<Pending> pending_;
-  record::Time pending_since_{};
+  decide::UnderWay under_way_;
   std::map<std::string, std::string> closed_hosts_;  // by what heartbeat says
-  std::map<std::string, std::string> fluctuations_;  // "vm NAME cpu" and the like: its id
+  decide::Causes causes_;
   std::map<std::string, record::Reservation> reservations_;
   record::Time before_{};  // time of the round before the last
 };

@@ -54,7 +54,7 @@ Plan Planner::even_out() {
     return plan;
   };
   if (std::string waiting = waiting_for(); !waiting.empty()) return none(std::move(waiting));
-  pending_.clear();
+  under_way_.clear();
 
   const auto wanted = [&explain](const plan::Violation& v) {
     return v.kind == plan::Violation::Kind::kLeaving || explain.may_be_mended(v);

@@ -15,14 +15,7 @@ void Planner::hear(const record::Fluctuation& fluctuation) {
   const bool of_vm = fluctuation.object == "vm" && fluctuation.vm;
   if (!of_vm && !fluctuation.host) return;  // of an array
   const std::string object = of_vm ? "vm " + *fluctuation.vm : "host " + *fluctuation.host;
-  // One key for each resource, so that the return of one does not end what another has begun. What is below
-  // its band calls for no relief.
-  const std::string key = object + " " + fluctuation.resource;
-  if (fluctuation.direction == "above") {
-    fluctuations_[key] = fluctuation.id;
-  } else {
-    fluctuations_.erase(key);
-  }
+  causes_.hear(fluctuation, object);
 }
 
 void Planner::hear(const record::Reservation& reservation) {
@@ -36,13 +29,7 @@ void Planner::hear(const record::Reservation& reservation) {
 
 // The fluctuation that the move answers: of the VM itself, else of the host that it relieves.
 std::string Planner::cause_of(const record::VmMove& move) const {
-  for (const std::string& object : {"vm " + move.vm, "host " + move.from}) {
-    for (const char* resource : {"cpu", "memory", "pressure", "steal", "swap"}) {
-      const auto found = fluctuations_.find(object + " " + resource);
-      if (found != fluctuations_.end()) return found->second;
-    }
-  }
-  return {};
+  return causes_.of({"vm " + move.vm, "host " + move.from}, {"cpu", "memory", "pressure", "steal", "swap"});
 }
 
 // All that may be asked of the whole cluster: what is stopped and what moved lately included.

@@ -32,18 +32,11 @@ class Session : public decide::Session {
  public:
   Session(cli::Program& program, const Options& options, Verb verb)
       : decide::Session(program), options_(options), verb_(verb), planner_(options.policy), feed_(planner_) {
-    if (!options.rules.empty()) {
-      const auto reader = program.file_reader(options.rules, record::Policy::kRefuse);
-      while (reader->next()) {
-        if (reader->is<record::PlacementRule>()) feed_.take_rule(*reader);
-      }
-    }
-    if (options.history.empty()) return;
-    const auto reader = program.file_reader(options.history, record::Policy::kSkip);
-    record::VmMoved moved;
-    while (reader->next()) {
-      if (reader->is<record::VmMoved>() && reader->read(moved)) planner_.history().add(moved);
-    }
+    read_file<record::PlacementRule>(options.rules, record::Policy::kRefuse,
+                                     [this](record::Reader& reader) { feed_.take_rule(reader); });
+    read_file<record::VmMoved>(options.history, record::Policy::kSkip, [this](record::Reader& reader) {
+      if (record::VmMoved moved; reader.read(moved)) planner_.history().add(moved);
+    });
   }
 
  private:
@@ -97,12 +90,7 @@ class Session : public decide::Session {
     if (out.format() == cli::Format::kTable && !plan.outlook.empty()) {
       out.illustrate(draw(chart_of(plan.outlook, options_.policy), cli::output_columns(), out.colour()));
     }
-    auto& summary = program_.summary<record::PlanSummary>();
-    if (moves_ == 0) summary.score_before = plan.score_before;
-    summary.score_after = plan.score_after;
-    summary.lower_bound = plan.lower_bound;
-    moves_ += static_cast<std::int64_t>(plan.moves.size());
-    unplaced_ += static_cast<std::int64_t>(plan.unplaced.size());
+    auto& summary = sum_up(plan);
     if (verb_ != Verb::kPlace || moves_ > 0) summary.moves = moves_;
     if (verb_ == Verb::kEvacuate || verb_ == Verb::kPlace) program_.end().unplaced = unplaced_;
     if (plan.stays.empty()) return;
@@ -161,7 +149,6 @@ class Session : public decide::Session {
   Verb verb_;
   Planner planner_;
   Feed feed_;
-  std::int64_t unplaced_ = 0;
 };
 
 }  // namespace

@@ -51,6 +51,26 @@ class Session {
   // At the end of the stream, where rounds are not answered one by one. Writes what it answers.
   virtual Status finish() = 0;
 
+  // Gives the reader at each record of the kind K in the file to `take`; an empty name is no file.
+  template <class K, class Take>
+  void read_file(const std::string& file, record::Policy policy, Take take) {
+    if (file.empty()) return;
+    const auto reader = program_.file_reader(file, policy);
+    while (reader->next()) {
+      if (reader->is<K>()) take(*reader);
+    }
+  }
+  // Counts what was written of a plan, which a subject tells in its own kinds; the summary, for the rest.
+  template <class Plan>
+  record::PlanSummary& sum_up(const Plan& plan) {
+    auto& summary = program_.summary<record::PlanSummary>();
+    if (moves_ == 0) summary.score_before = plan.score_before;
+    summary.score_after = plan.score_after;
+    summary.lower_bound = plan.lower_bound;
+    moves_ += static_cast<std::int64_t>(plan.moves.size());
+    unplaced_ += static_cast<std::int64_t>(plan.unplaced.size());
+    return summary;
+  }
   void note_round(const std::string& text);
   // Once each.
   void warn_once(const std::string& text);
@@ -59,7 +79,7 @@ class Session {
   std::int64_t rounds() const { return rounds_; }
 
   cli::Program& program_;
-  std::int64_t moves_ = 0;  // all that were written
+  std::int64_t moves_ = 0, unplaced_ = 0;  // all that were written
 
  private:
   void close(record::Time time, const record::RoundEnd* end);

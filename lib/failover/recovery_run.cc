@@ -162,12 +162,13 @@ void RecoveryRun::place(const std::vector<Job*>& jobs) {
 std::map<std::string, Placement::Answer> RecoveryRun::find_place(const std::vector<Job*>& jobs) {
   std::vector<Protected> vms, second;
   std::map<std::string, std::set<std::string>> fit, barred;
+  std::map<std::string, std::vector<std::string>> taken;  // hosts that have another VM of the name
   for (const Job* job : jobs) {
     const Protected& vm = job->verdict.vm;
     vms.push_back(vm);
     barred[vm.vm] = job->barred;
-    const auto taken = situation_.view.name_taken_on(vm.vm, vm.uuid);
-    barred[vm.vm].insert(taken.begin(), taken.end());  // @rule 05-restart-name-taken
+    const auto& there = taken[vm.vm] = situation_.view.name_taken_on(vm.vm, vm.uuid);
+    barred[vm.vm].insert(there.begin(), there.end());  // @rule 05-restart-name-taken
     fit[vm.vm] = barred[vm.vm];
     for (const auto& [host, why] : vm.unfit) fit[vm.vm].insert(host);
   }
@@ -175,8 +176,8 @@ std::map<std::string, Placement::Answer> RecoveryRun::find_place(const std::vect
   for (const auto& vm : vms) {
     Placement::Answer& answer = answers.at(vm.vm);
     if (!answer.host.empty()) continue;
-    if (const auto taken = situation_.view.name_taken_on(vm.vm, vm.uuid); !taken.empty())
-      answer.reason = "another virtual server of that name is defined on " + joined(taken, " and ") + "; " +
+    if (const auto& there = taken.at(vm.vm); !there.empty())
+      answer.reason = "another virtual server of that name is defined on " + joined(there, " and ") + "; " +
                       answer.reason;
     if (vm.pinned) answer.reason = "it is pinned to " + vm.host + ": " + *vm.pinned;
     if (!planned_ && !vm.unfit.empty()) second.push_back(vm);

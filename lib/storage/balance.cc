@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "base/error.h"
 #include "cli/bars.h"
+#include "decide/required.h"
 #include "decide/session.h"
 #include "storage/balancer.h"
 
@@ -29,19 +29,12 @@ class Session : public decide::Session {
  public:
   Session(cli::Program& program, const BalanceOptions& options, Verb verb)
       : decide::Session(program), options_(options), verb_(verb), balancer_(options.policy) {
-    if (!options.rules.empty()) {
-      const auto reader = program.file_reader(options.rules, record::Policy::kRefuse);
-      while (reader->next()) {
-        if (reader->is<record::PlacementRule>()) take_rule(*reader);
-      }
-    }
+    read_file<record::PlacementRule>(options.rules, record::Policy::kRefuse,
+                                     [this](record::Reader& reader) { take_rule(reader); });
     if (verb == Verb::kPlace && options.size.size_bytes > 0) add(options.size);
-    if (options.history.empty()) return;
-    const auto reader = program.file_reader(options.history, record::Policy::kSkip);
-    record::LunMoved moved;
-    while (reader->next()) {
-      if (reader->is<record::LunMoved>() && reader->read(moved)) balancer_.history().add(moved);
-    }
+    read_file<record::LunMoved>(options.history, record::Policy::kSkip, [this](record::Reader& reader) {
+      if (record::LunMoved moved; reader.read(moved)) balancer_.history().add(moved);
+    });
   }
 
  private:
@@ -60,12 +53,8 @@ class Session : public decide::Session {
     balancer_.add(request);
   }
 
-  // It would be broken unknowingly.
   void take_rule(record::Reader& reader) {
-    record::PlacementRule rule;
-    if (!reader.read(rule))
-      throw Error(Status::kUsage, "read the placement rules", "line " + std::to_string(reader.line()),
-                  "it cannot be read", "no plan is made without a rule that was meant to hold");
+    const auto rule = decide::required_rule(reader);
     if (rule.luns) balancer_.rules().add(rule);
   }
 
@@ -98,11 +87,7 @@ class Session : public decide::Session {
       return false;
     }
     if (reader.is<record::LunRequest>()) {
-      record::LunRequest request;
-      if (!reader.read(request))
-        throw Error(Status::kUsage, "read the requests", "line " + std::to_string(reader.line()),
-                    "it cannot be read", "somebody waits for an answer to it");
-      add(request);
+      add(decide::required_request<record::LunRequest>(reader));
       return false;
     }
     if (record::LunMoved moved; reader.is<record::LunMoved>()) {
@@ -129,14 +114,9 @@ class Session : public decide::Session {
     for (const auto& unplaced : plan.unplaced) out.write(unplaced);
     if (out.format() == cli::Format::kTable && !plan.outlook.empty())
       out.illustrate(draw(chart_of(plan.outlook, options_.policy), cli::output_columns(), out.colour()));
-    auto& summary = program_.summary<record::PlanSummary>();
-    if (moves_ == 0) summary.score_before = plan.score_before;
-    summary.score_after = plan.score_after;
-    summary.lower_bound = plan.lower_bound;
-    moves_ += static_cast<std::int64_t>(plan.moves.size());
+    auto& summary = sum_up(plan);
     bytes_ += plan.bytes;
     gain_ += plan.score_before - plan.score_after;
-    unplaced_ += static_cast<std::int64_t>(plan.unplaced.size());
     if (verb_ != Verb::kPlace) {
       summary.moves = moves_;
       summary.bytes = bytes_;
@@ -190,7 +170,7 @@ class Session : public decide::Session {
   const BalanceOptions& options_;
   Verb verb_;
   Balancer balancer_;
-  std::int64_t unplaced_ = 0, bytes_ = 0;
+  std::int64_t bytes_ = 0;
   double gain_ = 0;
 };
 

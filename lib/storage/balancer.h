@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "decide/causes.h"
 #include "decide/guard.h"
 #include "decide/hold.h"
+#include "decide/under_way.h"
 #include "plan/order.h"
 #include "plan/search.h"
 #include "record/kinds_capacity.h"
@@ -137,13 +139,9 @@ class Balancer {
   std::vector<record::LunRequest> requests_;
   Round open_;
   Round closed_;
-  // The moves that were decided last in this stream, until they are seen done.
-  struct Pending {
-    std::string key, name, target;
-  };
-  std::vector<Pending> pending_;
-  record::Time pending_since_{}, before_{};
-  std::map<std::string, std::string> fluctuations_;  // "array NAME space" and the like: its id
+  decide::UnderWay under_way_;
+  decide::Causes causes_;
+  record::Time before_{};  // time of the round before the last
 };
 
 // What all commands tell of a state at first.

@@ -65,13 +65,8 @@ record::LunMove Balancer::record_of(const Fleet& fleet, const plan::Move& move) 
 }
 
 std::string Balancer::cause_of(const record::LunMove& move) const {
-  for (const std::string& object : {"lun " + move.lun + " " + move.from, "array " + move.from}) {
-    for (const char* resource : {"space", "latency", "iops", "bytes"}) {
-      const auto found = fluctuations_.find(object + " " + resource);
-      if (found != fluctuations_.end()) return found->second;
-    }
-  }
-  return {};
+  return causes_.of({"lun " + move.lun + " " + move.from, "array " + move.from},
+                    {"space", "latency", "iops", "bytes"});
 }
 
 void Balancer::write_moves(const Fleet& fleet, const plan::Schedule& schedule, const std::string& verb,

@@ -23,9 +23,9 @@ double load_of(double iops, double bytes_per_second);
 //
 // By Little's law, outstanding = commands a second * latency, so the inverse of the latency is a line in the
 // commands a second, or in load_of() where they differ in size, which falls to 0 at the most that it can do,
-// 1 / slope. That line is the one that is
-// fitted: the count of what is outstanding is of one moment, whose noise makes the first one too flat, and
-// would promise load that the array cannot bear; a rate is a mean over the whole window.
+// 1 / slope. That line is the one that is fitted: the count of what is outstanding is of one moment, whose
+// noise makes the first one too flat, and would promise load that the array cannot bear; a rate is a mean
+// over the whole window.
 class Device {
  public:
   void add(const record::ArraySample& array);

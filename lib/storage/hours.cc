@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
-#include <utility>
 
 namespace rackline::storage {
 namespace {
@@ -77,9 +76,9 @@ std::vector<float> Hours::row(const std::string& lun) const {
   return any ? row : std::vector<float>();
 }
 
-HourLoads::HourLoads(const plan::State& state, std::vector<std::vector<float>> rows,
-                     std::vector<double> safety, int slots)
-    : rows_(std::move(rows)), safety_(safety.begin(), safety.end()) {
+HourLoads::HourLoads(const plan::State& state, const std::vector<std::vector<float>>& rows,
+                     const std::vector<double>& safety, int slots)
+    : rows_(rows), safety_(safety.begin(), safety.end()) {
   for (int age = 0; age < slots; ++age) weights_.push_back(static_cast<float>(std::exp(-age / kMemory)));
   const float all = std::accumulate(weights_.begin(), weights_.end(), static_cast<float>(kUnseen));
   for (float& weight : weights_) weight /= all;

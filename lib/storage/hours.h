@@ -47,9 +47,9 @@ class Hours {
 // The loads of arrays if all hours of the last week come again, newer ones more than older.
 class HourLoads : public decide::Loads {
  public:
-  // `rows` is of each item, `safety` of each bin.
-  HourLoads(const plan::State& state, std::vector<std::vector<float>> rows, std::vector<double> safety,
-            int slots);
+  // `rows` is of each item, and has to outlive this; `safety` of each bin.
+  HourLoads(const plan::State& state, const std::vector<std::vector<float>>& rows,
+            const std::vector<double>& safety, int slots);
 
   double trouble(int bin) const override { return troubles_[index(bin)]; }
   double trouble_with(int bin, int item) const override { return trouble_of(bin, item, 1); }
@@ -66,7 +66,7 @@ class HourLoads : public decide::Loads {
   double trouble_of(int bin, int item, float sign) const;
   void add(int bin, int item, float sign);
 
-  std::vector<std::vector<float>> rows_;
+  const std::vector<std::vector<float>>& rows_;
   std::vector<float> safety_;
   std::vector<float> weights_;  // of slots; their sum is below 1: a short past proves little
   std::vector<std::vector<float>> loads_;
